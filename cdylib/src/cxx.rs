@@ -1,0 +1,106 @@
+//! The replaceable C++ `operator new` and `operator delete`, all forms, by their mangled names
+//! (ISO C++ [new.delete]; Itanium C++ ABI for the names, LP64).
+
+#[cfg_attr(target_arch = "x86_64", path = "cxx/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "cxx/aarch64.rs")]
+mod unwinding;
+#[path = "cxx/throw.rs"]
+mod throw;
+
+use core::ffi::c_void;
+
+use slubmalloc_core as core_alloc;
+use unwinding::{__slubmalloc_new_nothrow, __slubmalloc_new_or_throw};
+
+/// What the assembly is told instead of an alignment when there is none.
+const NO_ALIGN: usize = 0;
+
+/// Allocates once, without handler and without exception; for the assembly.
+extern "C" fn try_new(size: usize, align: usize) -> *mut u8 {
+    if align == NO_ALIGN { core_alloc::malloc_slow(size) } else { core_alloc::memalign(align, size) }
+}
+
+/// `operator new` and `operator new[]`: never null.
+macro_rules! throwing_new {
+    ($($name:ident),*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: throws `std::bad_alloc` where there is no memory.")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(size: usize) -> *mut u8 {
+            match core_alloc::malloc_fast(size) {
+                Some(block) => block.as_ptr(),
+                // SAFETY: the assembly takes any size; it is called in tail position, so no frame
+                // of ours is unwound.
+                None => unsafe { __slubmalloc_new_or_throw(size, NO_ALIGN) },
+            }
+        }
+    )*};
+}
+throwing_new!(_Znwm, _Znam);
+
+/// The forms with `std::nothrow`: null where there is no memory.
+macro_rules! nothrow_new {
+    ($($name:ident),*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: null where there is no memory.")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(size: usize, _nothrow: *const c_void) -> *mut u8 {
+            match core_alloc::malloc_fast(size) {
+                Some(block) => block.as_ptr(),
+                // SAFETY: the assembly takes any size and lets no exception out.
+                None => unsafe { __slubmalloc_new_nothrow(size, NO_ALIGN) },
+            }
+        }
+    )*};
+}
+nothrow_new!(_ZnwmRKSt9nothrow_t, _ZnamRKSt9nothrow_t);
+
+/// The forms with an alignment.
+macro_rules! aligned_new {
+    ($($name:ident),*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: throws `std::bad_alloc` where there is no memory.")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(size: usize, align: usize) -> *mut u8 {
+            // SAFETY: C++ passes powers of two; called in tail position, as above.
+            unsafe { __slubmalloc_new_or_throw(size, align) }
+        }
+    )*};
+}
+aligned_new!(_ZnwmSt11align_val_t, _ZnamSt11align_val_t);
+
+/// The forms with an alignment and `std::nothrow`.
+macro_rules! aligned_nothrow_new {
+    ($($name:ident),*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: null where there is no memory.")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(size: usize, align: usize, _nothrow: *const c_void) -> *mut u8 {
+            // SAFETY: C++ passes powers of two; no exception comes out.
+            unsafe { __slubmalloc_new_nothrow(size, align) }
+        }
+    )*};
+}
+aligned_nothrow_new!(_ZnwmSt11align_val_tRKSt9nothrow_t, _ZnamSt11align_val_tRKSt9nothrow_t);
+
+/// All forms of `operator delete`: what else is passed besides the block does not matter.
+macro_rules! delete {
+    ($($name:ident($($extra:ident: $kind:ty),*);)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: frees a block.")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(block: *mut u8, $($extra: $kind),*) {
+            // SAFETY: C++'s contract: nobody uses the block any more.
+            unsafe { core_alloc::free(block) };
+        }
+    )*};
+}
+delete! {
+    _ZdlPv();
+    _ZdaPv();
+    _ZdlPvm(_size: usize);
+    _ZdaPvm(_size: usize);
+    _ZdlPvRKSt9nothrow_t(_nothrow: *const c_void);
+    _ZdaPvRKSt9nothrow_t(_nothrow: *const c_void);
+    _ZdlPvSt11align_val_t(_align: usize);
+    _ZdaPvSt11align_val_t(_align: usize);
+    _ZdlPvmSt11align_val_t(_size: usize, _align: usize);
+    _ZdaPvmSt11align_val_t(_size: usize, _align: usize);
+    _ZdlPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: *const c_void);
+    _ZdaPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: *const c_void);
+}

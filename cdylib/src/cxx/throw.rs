@@ -1,0 +1,122 @@
+//! What a C++ runtime offers to whoever has to throw: found when it is needed, so that the library
+//! works without one.
+//!
+//! The names are the same in libstdc++ and libc++abi: `std::bad_alloc` lies in no inline namespace.
+
+use core::ffi::{CStr, c_int, c_void};
+
+use slubmalloc_core::Line;
+
+/// The arguments of `__cxa_throw`, and itself, in the order the assembly loads them.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Throw {
+    exception: *mut c_void,
+    type_info: *const c_void,
+    destructor: *const c_void,
+    throw: *const c_void,
+}
+
+/// The address of a function or object that may be missing, or 0: a weak reference, which only
+/// assembly can make.
+macro_rules! weak {
+    ($name:literal) => {{
+        let address: usize;
+        // SAFETY: reads one word of the global offset table.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            core::arch::asm!(
+                concat!(".weak ", $name),
+                concat!("mov {0}, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                out(reg) address,
+                options(nostack, preserves_flags, pure, readonly),
+            );
+        }
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            core::arch::asm!(
+                concat!(".weak ", $name),
+                concat!("adrp {0}, :got:", $name),
+                concat!("ldr {0}, [{0}, :got_lo12:", $name, "]"),
+                out(reg) address,
+                options(nostack, preserves_flags, pure, readonly),
+            );
+        }
+        address
+    }};
+}
+
+/// A symbol of the C++ runtime: linked, or of a runtime that was loaded later without being made
+/// global, as a plug-in's is.
+fn runtime(linked: usize, name: &CStr) -> usize {
+    if linked != 0 { linked } else { loaded_later(name) }
+}
+
+#[cold]
+fn loaded_later(name: &CStr) -> usize {
+    type Open = unsafe extern "C" fn(*const core::ffi::c_char, c_int) -> *mut c_void;
+    type Find = unsafe extern "C" fn(*mut c_void, *const core::ffi::c_char) -> *mut c_void;
+    let (open, find) = (weak!("dlopen"), weak!("dlsym"));
+    if open == 0 || find == 0 {
+        return 0;
+    }
+    // SAFETY: dlopen(3).
+    let open = unsafe { core::mem::transmute::<usize, Open>(open) };
+    // SAFETY: dlsym(3).
+    let find = unsafe { core::mem::transmute::<usize, Find>(find) };
+    for library in [c"libstdc++.so.6", c"libc++abi.so.1", c"libc++.so.1"] {
+        // SAFETY: only asks for a library that is loaded already.
+        let handle = unsafe { open(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        if !handle.is_null() {
+            // SAFETY: an open library.
+            let address = unsafe { find(handle, name.as_ptr()) };
+            if !address.is_null() {
+                return address as usize;
+            }
+        }
+    }
+    0
+}
+
+/// The function that `std::set_new_handler` installed, or null.
+pub(super) extern "C" fn current_handler() -> *const c_void {
+    let get = runtime(weak!("_ZSt15get_new_handlerv"), c"_ZSt15get_new_handlerv");
+    if get == 0 {
+        return core::ptr::null();
+    }
+    // SAFETY: `std::get_new_handler` takes nothing and gives a function pointer.
+    let get = unsafe { core::mem::transmute::<usize, extern "C" fn() -> *const c_void>(get) };
+    get()
+}
+
+/// Makes a `std::bad_alloc` and says how to throw it.
+pub(super) extern "C" fn prepare_bad_alloc(out: &mut Throw) {
+    let allocate = runtime(weak!("__cxa_allocate_exception"), c"__cxa_allocate_exception");
+    let throw = runtime(weak!("__cxa_throw"), c"__cxa_throw");
+    let vtable = runtime(weak!("_ZTVSt9bad_alloc"), c"_ZTVSt9bad_alloc");
+    let type_info = runtime(weak!("_ZTISt9bad_alloc"), c"_ZTISt9bad_alloc");
+    let destructor = runtime(weak!("_ZNSt9bad_allocD1Ev"), c"_ZNSt9bad_allocD1Ev");
+    if [allocate, throw, vtable, type_info, destructor].contains(&0) {
+        // Nobody could catch it.
+        Line::<64>::new().text("slubmalloc: operator new without memory or a C++ runtime\n").print();
+        // SAFETY: abort(3) may be called at any time.
+        unsafe { libc::abort() }
+    }
+    // SAFETY: the runtime's function; it has a reserve for the case that there is no memory.
+    let allocate = unsafe {
+        core::mem::transmute::<usize, extern "C" fn(usize) -> *mut *const c_void>(allocate)
+    };
+    let exception = allocate(size_of::<*const c_void>());
+    // An object of a class with virtual functions and no data is a pointer to behind the two words
+    // at its table's beginning.
+    let first_function = (vtable + 2 * size_of::<usize>()) as *const c_void;
+    // SAFETY: the exception has room for that.
+    unsafe { exception.write(first_function) };
+    *out = Throw {
+        exception: exception.cast(),
+        type_info: type_info as *const c_void,
+        destructor: destructor as *const c_void,
+        throw: throw as *const c_void,
+    };
+}

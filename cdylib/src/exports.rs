@@ -1,0 +1,194 @@
+//! The C allocation functions, as glibc's manual and malloc(3) describe them.
+
+use core::ffi::{c_int, c_void};
+
+use slubmalloc_core as core_alloc;
+
+use crate::errno::{or_enomem, refuse};
+
+/// malloc(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc(size: usize) -> *mut u8 {
+    match core_alloc::malloc_fast(size) {
+        Some(block) => block.as_ptr(),
+        None => malloc_slow(size),
+    }
+}
+
+/// A tail call, so that the fast path needs no stack.
+#[cold]
+extern "C" fn malloc_slow(size: usize) -> *mut u8 {
+    or_enomem(core_alloc::malloc_slow(size))
+}
+
+/// free(3). Keeps `errno`.
+#[unsafe(no_mangle)]
+pub extern "C" fn free(block: *mut u8) {
+    // SAFETY: C's contract: nobody uses the block any more.
+    unsafe { core_alloc::free(block) };
+}
+
+/// `cfree`, an old name of `free`.
+#[unsafe(no_mangle)]
+pub extern "C" fn cfree(block: *mut u8) {
+    // SAFETY: as for `free`.
+    unsafe { core_alloc::free(block) };
+}
+
+/// C23 7.24.3.4: frees a block of which the caller knows the size it asked for.
+#[unsafe(no_mangle)]
+pub extern "C" fn free_sized(block: *mut u8, size: usize) {
+    core_alloc::check_size(block, size);
+    // SAFETY: as for `free`.
+    unsafe { core_alloc::free(block) };
+}
+
+/// C23 7.24.3.5: frees a block of which the caller knows size and alignment.
+#[unsafe(no_mangle)]
+pub extern "C" fn free_aligned_sized(block: *mut u8, _align: usize, size: usize) {
+    core_alloc::check_size(block, size);
+    // SAFETY: as for `free`.
+    unsafe { core_alloc::free(block) };
+}
+
+/// calloc(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn calloc(count: usize, size: usize) -> *mut u8 {
+    or_enomem(core_alloc::calloc(count, size))
+}
+
+/// realloc(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: C's contract.
+    let new = unsafe { core_alloc::realloc(block, size) };
+    if new.is_null() && (size != 0 || block.is_null()) { refuse(libc::ENOMEM) } else { new }
+}
+
+/// reallocarray(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn reallocarray(block: *mut u8, count: usize, size: usize) -> *mut u8 {
+    let Some(bytes) = count.checked_mul(size) else {
+        return refuse(libc::ENOMEM);
+    };
+    // SAFETY: C's contract.
+    let new = unsafe { core_alloc::realloc(block, bytes) };
+    if new.is_null() && (bytes != 0 || block.is_null()) { refuse(libc::ENOMEM) } else { new }
+}
+
+/// memalign(3). As in glibc, an alignment that is no power of two is rounded up to one.
+#[unsafe(no_mangle)]
+pub extern "C" fn memalign(align: usize, size: usize) -> *mut u8 {
+    match align.checked_next_power_of_two() {
+        Some(align) => or_enomem(core_alloc::memalign(align, size)),
+        None => refuse(libc::EINVAL),
+    }
+}
+
+/// aligned_alloc(3). An alignment that is no power of two is `EINVAL`.
+#[unsafe(no_mangle)]
+pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
+    if align.is_power_of_two() {
+        or_enomem(core_alloc::memalign(align, size))
+    } else {
+        refuse(libc::EINVAL)
+    }
+}
+
+/// posix_memalign(3). Leaves `errno` alone, and `place` unless it succeeds.
+///
+/// # Safety
+///
+/// `place` may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> c_int {
+    if !align.is_power_of_two() || align < size_of::<*mut c_void>() {
+        return libc::EINVAL;
+    }
+    let block = core_alloc::memalign(align, size);
+    if block.is_null() {
+        return libc::ENOMEM;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { place.write(block) };
+    0
+}
+
+/// valloc(3): aligned to a page.
+#[unsafe(no_mangle)]
+pub extern "C" fn valloc(size: usize) -> *mut u8 {
+    or_enomem(core_alloc::memalign(core_alloc::page_size(), size))
+}
+
+/// pvalloc(3): aligned to a page and rounded up to whole pages.
+#[unsafe(no_mangle)]
+pub extern "C" fn pvalloc(size: usize) -> *mut u8 {
+    let page = core_alloc::page_size();
+    match size.checked_next_multiple_of(page) {
+        Some(size) => or_enomem(core_alloc::memalign(page, size.max(page))),
+        None => refuse(libc::ENOMEM),
+    }
+}
+
+/// malloc_usable_size(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc_usable_size(block: *mut u8) -> usize {
+    core_alloc::usable_size(block)
+}
+
+/// The names that glibc's static library calls its own allocator by.
+mod libc_names {
+    use super::{core_alloc, or_enomem, refuse};
+
+    /// `malloc`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_malloc(size: usize) -> *mut u8 {
+        or_enomem(core_alloc::malloc(size))
+    }
+
+    /// `free`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_free(block: *mut u8) {
+        // SAFETY: as for `free`.
+        unsafe { core_alloc::free(block) };
+    }
+
+    /// `calloc`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_calloc(count: usize, size: usize) -> *mut u8 {
+        or_enomem(core_alloc::calloc(count, size))
+    }
+
+    /// `realloc`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_realloc(block: *mut u8, size: usize) -> *mut u8 {
+        // SAFETY: C's contract.
+        let new = unsafe { core_alloc::realloc(block, size) };
+        if new.is_null() && (size != 0 || block.is_null()) { refuse(libc::ENOMEM) } else { new }
+    }
+
+    /// `memalign`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_memalign(align: usize, size: usize) -> *mut u8 {
+        match align.checked_next_power_of_two() {
+            Some(align) => or_enomem(core_alloc::memalign(align, size)),
+            None => refuse(libc::EINVAL),
+        }
+    }
+
+    /// `valloc`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_valloc(size: usize) -> *mut u8 {
+        or_enomem(core_alloc::memalign(core_alloc::page_size(), size))
+    }
+
+    /// `pvalloc`.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __libc_pvalloc(size: usize) -> *mut u8 {
+        let page = core_alloc::page_size();
+        match size.checked_next_multiple_of(page) {
+            Some(size) => or_enomem(core_alloc::memalign(page, size.max(page))),
+            None => refuse(libc::ENOMEM),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! glibc's own additions: numbers about the heap, and knobs.
+
+use core::ffi::{c_int, c_void};
+
+use slubmalloc_core::{Line, Stats};
+
+use crate::errno::refuse;
+
+/// malloc_trim(3): gives free memory back to the kernel; 1 if there was any. `_pad` bytes, glibc's
+/// reserve at the heap's top, have no meaning here.
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc_trim(_pad: usize) -> c_int {
+    c_int::from(slubmalloc_core::trim())
+}
+
+/// mallopt(3). Answers as glibc does; the parameters tune what this heap does not have.
+#[unsafe(no_mangle)]
+pub extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
+    const MAX_FAST: c_int = 80 * size_of::<usize>() as c_int / 4;
+    const MAX_MMAP_THRESHOLD: c_int = 32 << 20;
+    let known = match parameter {
+        libc::M_MXFAST => (0..=MAX_FAST).contains(&value),
+        libc::M_MMAP_THRESHOLD => (0..=MAX_MMAP_THRESHOLD).contains(&value),
+        libc::M_ARENA_TEST | libc::M_ARENA_MAX => value > 0,
+        _ => true,
+    };
+    c_int::from(known)
+}
+
+/// mallinfo(3), with numbers that do not fit cut at the largest that does.
+#[unsafe(no_mangle)]
+pub extern "C" fn mallinfo() -> libc::mallinfo {
+    let stats = slubmalloc_core::stats();
+    let int = |number: usize| c_int::try_from(number).unwrap_or(c_int::MAX);
+    libc::mallinfo {
+        arena: int(stats.arena),
+        ordblks: int(stats.free_blocks),
+        smblks: int(stats.cached_objects),
+        hblks: int(stats.huge_blocks),
+        hblkhd: int(stats.huge),
+        usmblks: 0,
+        fsmblks: int(stats.cached),
+        uordblks: int(stats.in_use),
+        fordblks: int(stats.free()),
+        keepcost: int(stats.purgeable),
+    }
+}
+
+/// mallinfo2(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
+    let stats = slubmalloc_core::stats();
+    libc::mallinfo2 {
+        arena: stats.arena,
+        ordblks: stats.free_blocks,
+        smblks: stats.cached_objects,
+        hblks: stats.huge_blocks,
+        hblkhd: stats.huge,
+        usmblks: 0,
+        fsmblks: stats.cached,
+        uordblks: stats.in_use,
+        fordblks: stats.free(),
+        keepcost: stats.purgeable,
+    }
+}
+
+/// malloc_stats(3): prints statistics on standard error.
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc_stats() {
+    print_stats();
+}
+
+pub(crate) fn print_stats() {
+    slubmalloc_core::print_stats(|line| {
+        let mut text = Line::<200>::new();
+        text.raw(line).print();
+    });
+}
+
+/// malloc_info(3): writes the heap's state to `stream` as XML, in the shape of glibc's. `options`
+/// must be 0, else `EINVAL`.
+///
+/// # Safety
+///
+/// `stream` is an open stream.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_int {
+    if options != 0 {
+        refuse(libc::EINVAL);
+        return -1;
+    }
+    let mut failed = false;
+    let mut put = |line: &Line<256>| {
+        let bytes = line.as_bytes();
+        // SAFETY: the caller's stream, and bytes of ours.
+        let written =
+            unsafe { libc::fwrite(bytes.as_ptr().cast::<c_void>(), 1, bytes.len(), stream) };
+        failed |= written != bytes.len();
+    };
+    // The numbers are taken first: writing to the stream may allocate.
+    let stats = slubmalloc_core::stats();
+    put(Line::new().text("<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n"));
+    slubmalloc_core::class_stats(|class| {
+        let free = class.total - class.in_use.min(class.total);
+        let mut line = Line::new();
+        line.text("  <size from=\"").number(class.size).text("\" to=\"").number(class.size);
+        line.text("\" total=\"").number(free * class.size).text("\" count=\"").number(free);
+        put(line.text("\"/>\n"));
+    });
+    put(Line::new().text("</sizes>\n"));
+    totals(&stats, &mut put);
+    put(Line::new().text("</heap>\n"));
+    totals(&stats, &mut put);
+    put(total(&mut Line::new(), "mmap", stats.huge_blocks, stats.huge));
+    system(&stats, &mut put);
+    put(Line::new().text("</malloc>\n"));
+    if failed { -1 } else { 0 }
+}
+
+fn totals(stats: &Stats, put: &mut impl FnMut(&Line<256>)) {
+    put(total(&mut Line::new(), "fast", stats.cached_objects, stats.cached));
+    let rest = stats.free().saturating_sub(stats.cached);
+    put(total(&mut Line::new(), "rest", stats.free_blocks, rest));
+}
+
+fn total<'line>(
+    line: &'line mut Line<256>,
+    kind: &str,
+    count: usize,
+    size: usize,
+) -> &'line Line<256> {
+    line.text("<total type=\"").text(kind).text("\" count=\"").number(count);
+    line.text("\" size=\"").number(size).text("\"/>\n")
+}
+
+fn system(stats: &Stats, put: &mut impl FnMut(&Line<256>)) {
+    for (element, kind) in
+        [("system", "current"), ("system", "max"), ("aspace", "total"), ("aspace", "mprotect")]
+    {
+        let mut line = Line::new();
+        line.text("<").text(element).text(" type=\"").text(kind).text("\" size=\"");
+        put(line.number(stats.arena).text("\"/>\n"));
+    }
+}

@@ -1,0 +1,42 @@
+//! The C and C++ face of slubmalloc: symbols, `errno`, and no logic.
+//!
+//! # Invariant
+//!
+//! Exports never call each other: such a call would go through the procedure linkage table, where
+//! another library may have put itself.
+#![cfg_attr(not(test), no_std)]
+
+mod cxx;
+mod errno;
+mod exports;
+mod extensions;
+mod life;
+
+/// A panic is a bug of ours; the process ends without formatting anything.
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    let mut line = slubmalloc_core::Line::<160>::new();
+    line.text("slubmalloc: internal error");
+    if let Some(place) = info.location() {
+        line.text(" at ").text(place.file()).text(":").number(place.line() as usize);
+    }
+    line.text("\n").print();
+    // SAFETY: abort(3) may be called at any time.
+    unsafe { libc::abort() }
+}
+
+// The prebuilt core library names the personality routine in its unwind tables. Hidden, it serves
+// this library alone; exported, it would replace the real one in every Rust library of the process.
+#[cfg(not(test))]
+core::arch::global_asm!(
+    ".pushsection .text.rust_eh_personality,\"ax\"",
+    ".globl rust_eh_personality",
+    ".hidden rust_eh_personality",
+    "rust_eh_personality:",
+    #[cfg(target_arch = "x86_64")]
+    "ud2",
+    #[cfg(target_arch = "aarch64")]
+    "udf #0",
+    ".popsection",
+);

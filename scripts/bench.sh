@@ -1,0 +1,63 @@
+#!/bin/sh
+# Compares slubmalloc with glibc and every other allocator at hand. Results go to bench/results/.
+#
+#   scripts/bench.sh [--quick] [--only NAMES] [--peers NAMES] [--cores NUMBERS] [--threads NUMBERS]
+#                    [--latency | --count] [--no-install] [--no-linked] [--minutes N] [--rounds N]
+#
+# --quick      fewer workloads and shorter runs, within three minutes once everything is built;
+#              the allocators that are built from crates take part if they were built before
+# --only       cases whose name contains one of these, with commas between: replace,trace/python3
+# --peers      these allocators only, beside glibc and slubmalloc
+# --cores      on so many processors; 1,2 runs everything twice
+# --threads    with so many threads, for workloads that have a choice
+# --latency    single calls: median, p99, p99.9, maximum
+# --count      instructions and misses for one operation, by perf or callgrind
+# --no-install installs no packages
+# --no-linked  leaves out the allocators that are built from crates
+set -eu
+cd "$(dirname "$0")/.."
+
+install=yes linked=yes quick=no mode=time
+for argument in "$@"; do
+    shift
+    case $argument in
+    --no-install) install=no; continue ;;
+    --no-linked) linked=no; continue ;;
+    --quick) quick=yes ;;
+    --latency | --count) mode=${argument#--} ;;
+    -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; exit ;;
+    esac
+    set -- "$@" "$argument"
+done
+
+# The other allocators' packages, the programs, and the tools that build the allocators from crates.
+packages='libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2'
+[ "$quick" = yes ] || packages="$packages python3 g++ sqlite3 nodejs redis-server redis-tools make cmake clang"
+[ "$mode" != count ] || packages="$packages valgrind linux-perf"
+
+missing=
+for package in $packages; do
+    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
+done
+if [ -n "$missing" ] && [ "$install" = yes ]; then
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    echo "Installing$missing" >&2
+    for package in $missing; do
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends "$package" \
+            >/dev/null 2>&1 || echo "$package cannot be installed: what needs it is left out" >&2
+    done
+fi
+
+target=${CARGO_TARGET_DIR:-target}
+cargo build --release --quiet
+cargo build --release --quiet -p slubmalloc-bench --bins
+
+linked_folder=$target/peers
+if [ "$linked" = yes ] && [ "$quick" = no ]; then
+    bench/peers/build.sh "$linked_folder"
+fi
+if [ "$linked" = yes ] && [ -d "$linked_folder" ]; then
+    set -- --linked "$linked_folder" "$@"
+fi
+exec "$target/release/compare" --library "$target/release/libslubmalloc.so" "$@"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# What can be said about the source without running it: formatting, lints, documentation, the floor plan, and the
+# shape of the built library.
+#
+#     scripts/check.sh           everything
+#     scripts/check.sh --lint    without the floor plan and the shape, which `cargo test` checks as well
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+shape=yes
+case ${1:-} in
+-h | --help)
+    help
+    exit 0
+    ;;
+--lint) shape=no ;;
+'') ;;
+*) usage "unknown argument: $1" ;;
+esac
+
+need_rust
+need gcc g++
+cd "$ROOT"
+
+check 'cargo fmt' cargo fmt --all --check
+check 'cargo clippy' cargo clippy --quiet --workspace --all-targets -- -D warnings
+documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items; }
+check 'cargo doc' documentation
+
+if [ $shape = yes ]; then
+    need objdump=binutils python3
+    check 'floor plan' cargo test --quiet --test layers
+    check 'shape of the library' cargo test --quiet --test shape
+fi
+score_end

@@ -1,0 +1,258 @@
+//! One node's pages: lent out as spans, under one lock.
+//!
+//! # Invariant
+//!
+//! A committed page is either free in the buddy system or part of exactly one span. Pages beyond
+//! the frontier are neither.
+
+mod buddy;
+mod frontier;
+mod page_map;
+mod purge;
+mod record;
+mod summary;
+
+pub(crate) use record::{Head, Use};
+
+use crate::report::{check, our_fault};
+use crate::sync::Lock;
+use crate::sys::Region;
+use crate::units::{BLOCK_PAGES, ORDERS, Order, PAGE_SIZE, PageIndex};
+use buddy::Buddy;
+use page_map::PageMap;
+
+/// Sole ownership of a run of pages.
+#[must_use = "a dropped span is a leak"]
+#[derive(Debug)]
+pub(crate) struct Span {
+    /// The first page.
+    pub(crate) first: PageIndex,
+    /// Length in pages.
+    pub(crate) pages: u32,
+    /// Whether the pages are known to hold zeroes.
+    pub(crate) zero: bool,
+}
+
+/// Why an address is not the start of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotASpan {
+    /// The page is free.
+    Free,
+    /// The page lies inside a span.
+    Inside,
+    /// The page was never part of the heap.
+    Beyond,
+}
+
+/// The pages of one node.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    data: Region,
+    map: PageMap,
+    state: Lock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    buddy: Buddy,
+    frontier: u32,
+}
+
+/// An arena's numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ArenaCounts {
+    /// Free blocks of each order.
+    pub(crate) free_blocks: [u32; ORDERS],
+    /// Free pages.
+    pub(crate) free_pages: u64,
+    /// Free pages that still have memory behind them.
+    pub(crate) dirty_pages: u64,
+    /// Pages that were committed.
+    pub(crate) committed_pages: u64,
+    /// Bytes of the page map.
+    pub(crate) map_bytes: usize,
+}
+
+impl Arena {
+    /// Bytes to reserve for the page map of an arena of `bytes`.
+    pub(crate) const fn map_bytes_for(bytes: usize) -> usize {
+        PageMap::bytes_for(bytes / PAGE_SIZE)
+    }
+
+    /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`.
+    pub(crate) fn new(data: Region, map: Region) -> Self {
+        debug_assert!(data.address().is_multiple_of(BLOCK_PAGES as usize * PAGE_SIZE));
+        let map = PageMap::new(map, data.bytes() / PAGE_SIZE);
+        Self { data, map, state: Lock::new(State { buddy: Buddy::default(), frontier: 0 }) }
+    }
+
+    /// The address of page 0.
+    pub(crate) fn base(&self) -> usize {
+        self.data.address()
+    }
+
+    /// Length of the reservation in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.bytes()
+    }
+
+    /// The reserved addresses themselves, for who has to make pointers.
+    pub(crate) fn region(&self) -> &Region {
+        &self.data
+    }
+
+    /// Takes `pages` pages, 1 ..= 1024, that begin at a multiple of `align` pages; `None` when the
+    /// node is out of memory.
+    pub(crate) fn take(&self, pages: u32, align: Order, used_for: Use) -> Option<Span> {
+        let order = Order::holding(pages).max(align);
+        let mut state = self.state.lock();
+        let first = match state.buddy.take(&self.map, order) {
+            Some(first) => first,
+            None => {
+                self.extend(&mut state, order)?;
+                state.buddy.take(&self.map, order)?
+            }
+        };
+        state.buddy.give_run(&self.map, first.plus(pages), order.pages() - pages);
+        let zero = !self.map.any_dirty(first, pages);
+        self.map.set_dirty(first, pages, true);
+        self.map.set_head(first, Some(Head { pages, used_for }));
+        Some(Span { first, pages, zero })
+    }
+
+    /// Gives a span back.
+    pub(crate) fn give(&self, span: Span) {
+        let mut state = self.state.lock();
+        self.map.set_head(span.first, None);
+        state.buddy.give_run(&self.map, span.first, span.pages);
+    }
+
+    /// Gives the large span that begins at `page` back; its length.
+    pub(crate) fn give_large(&self, page: PageIndex) -> Result<u32, NotASpan> {
+        let mut state = self.state.lock();
+        let head = self.large_head(&state, page)?;
+        self.map.set_head(page, None);
+        state.buddy.give_run(&self.map, page, head.pages);
+        Ok(head.pages)
+    }
+
+    /// The length in pages of the large span that begins at `page`.
+    pub(crate) fn large_pages(&self, page: PageIndex) -> Result<u32, NotASpan> {
+        let state = self.state.lock();
+        self.large_head(&state, page).map(|head| head.pages)
+    }
+
+    /// Makes the large span at `page` `pages` long without moving it; `false` leaves it as it was.
+    pub(crate) fn resize(&self, page: PageIndex, pages: u32) -> bool {
+        let mut state = self.state.lock();
+        let Ok(head) = self.large_head(&state, page) else {
+            return false;
+        };
+        let (old_end, new_end) = (page.plus(head.pages), page.plus(pages));
+        if pages > head.pages {
+            let in_block = page.in_block() + pages <= BLOCK_PAGES && new_end.0 <= state.frontier;
+            if !in_block || !state.buddy.take_run(&self.map, old_end, pages - head.pages) {
+                return false;
+            }
+            self.map.set_dirty(old_end, pages - head.pages, true);
+        } else {
+            state.buddy.give_run(&self.map, new_end, head.pages - pages);
+        }
+        self.map.set_head(page, Some(Head { pages, ..head }));
+        true
+    }
+
+    /// Gives the memory behind all free pages back to the kernel; the number of pages.
+    pub(crate) fn purge(&self) -> u64 {
+        let mut purged = 0;
+        let mut block = PageIndex(0);
+        loop {
+            // One pageblock at a time, so that nobody waits for the whole arena.
+            let state = self.state.lock();
+            if block.0 >= state.frontier {
+                return purged;
+            }
+            purged += purge::purge_block(&self.data, &self.map, block);
+            block = block.plus(BLOCK_PAGES);
+        }
+    }
+
+    /// The arena's numbers.
+    pub(crate) fn counts(&self) -> ArenaCounts {
+        let state = self.state.lock();
+        let blocks = (0..state.frontier).step_by(BLOCK_PAGES as usize).map(PageIndex);
+        ArenaCounts {
+            free_blocks: state.buddy.free_blocks(),
+            free_pages: state.buddy.free_pages(),
+            dirty_pages: blocks.map(|block| purge::dirty_free_pages(&self.map, block)).sum(),
+            committed_pages: u64::from(state.frontier),
+            map_bytes: self.map.committed_bytes(),
+        }
+    }
+
+    /// Takes the lock, to hold it across a fork.
+    pub(crate) fn acquire(&self) {
+        self.state.acquire();
+    }
+
+    /// Frees the lock in the parent of a fork.
+    pub(crate) fn release(&self) {
+        self.state.release();
+    }
+
+    /// Frees the lock in the child of a fork.
+    pub(crate) fn rearm(&self) {
+        self.state.rearm();
+    }
+
+    /// Checks that every committed page is free or in exactly one span; aborts otherwise.
+    pub(crate) fn validate(&self) {
+        let state = self.state.lock();
+        state.buddy.validate(&self.map, state.frontier);
+        let mut page = PageIndex(0);
+        let mut used = 0;
+        while page.0 < state.frontier {
+            match (self.map.free_block_of(page), self.map.head(page)) {
+                (Some((_, order)), None) => page = page.plus(order.pages()),
+                (None, Some(head)) => {
+                    used += u64::from(head.pages);
+                    page = page.plus(head.pages);
+                }
+                _ => our_fault("a page is free and used, or neither"),
+            }
+        }
+        check(used + state.buddy.free_pages() == u64::from(state.frontier), "pages are lost");
+    }
+
+    fn large_head(&self, state: &State, page: PageIndex) -> Result<Head, NotASpan> {
+        if page.0 >= state.frontier {
+            return Err(NotASpan::Beyond);
+        }
+        match self.map.head(page) {
+            Some(head) if head.used_for == Use::Large => Ok(head),
+            _ if self.map.free_block_of(page).is_some() => Err(NotASpan::Free),
+            _ => Err(NotASpan::Inside),
+        }
+    }
+
+    /// Commits memory until a block of `order` is free.
+    fn extend(&self, state: &mut State, order: Order) -> Option<()> {
+        let limit = (self.data.bytes() / PAGE_SIZE) as u32;
+        let needed = frontier::needed(state.frontier, limit, order)?;
+        let wanted = frontier::wanted(state.frontier, limit, needed);
+        let reached = [wanted, needed].into_iter().find(|end| self.commit(state.frontier, *end))?;
+        let first = PageIndex(state.frontier);
+        let pages = reached - state.frontier;
+        state.frontier = reached;
+        state.buddy.give_run(&self.map, first, pages);
+        Some(())
+    }
+
+    fn commit(&self, start: u32, end: u32) -> bool {
+        let (start, offset) = (PageIndex(start).offset(), PageIndex(end).offset());
+        self.map.grow(end as usize) && self.data.commit(start, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The page map: the state of every committed page, and where free blocks are.
+//!
+//! # Invariant
+//!
+//! A pageblock's bit in the summary says whether its record has a free block of that order.
+#![forbid(unsafe_code)]
+
+use super::record::{BlockRecord, Head};
+use super::summary::Summary;
+use crate::sys::{Region, Table};
+use crate::units::{BLOCK_PAGES, Order, PageIndex};
+
+/// The state of an arena's pages.
+#[derive(Debug)]
+pub(crate) struct PageMap {
+    records: Table<BlockRecord>,
+    summary: Summary,
+}
+
+impl PageMap {
+    /// Bytes to reserve for an arena of `pages`.
+    pub(crate) const fn bytes_for(pages: usize) -> usize {
+        let blocks = blocks_for(pages);
+        Table::<BlockRecord>::bytes_for(blocks) + Summary::bytes_for(blocks)
+    }
+
+    /// The map of an arena of `pages` in `region`; nothing is committed yet.
+    pub(super) fn new(region: Region, pages: usize) -> Self {
+        let (records, summary) =
+            region.split(Table::<BlockRecord>::bytes_for(blocks_for(pages)));
+        Self { records: Table::new(records), summary: Summary::new(summary) }
+    }
+
+    /// Makes room for the first `pages` pages.
+    pub(super) fn grow(&self, pages: usize) -> bool {
+        let blocks = blocks_for(pages);
+        self.records.grow(blocks) && self.summary.grow(blocks)
+    }
+
+    /// The record of the pageblock that holds `page`.
+    pub(super) fn record(&self, page: PageIndex) -> &BlockRecord {
+        self.records.get(page.block())
+    }
+
+    /// Whether a block of `order` that begins at `page` is free.
+    pub(super) fn is_free(&self, page: PageIndex, order: Order) -> bool {
+        self.record(page).is_free(page.in_block(), order)
+    }
+
+    /// Lists a free block.
+    pub(super) fn list(&self, page: PageIndex, order: Order) {
+        self.record(page).set_free(page.in_block(), order);
+        self.summary.set(page.block(), order);
+    }
+
+    /// Takes a free block off its list.
+    pub(super) fn unlist(&self, page: PageIndex, order: Order) {
+        if !self.record(page).clear_free(page.in_block(), order) {
+            self.summary.clear(page.block(), order);
+        }
+    }
+
+    /// The lowest free block of `order`.
+    pub(super) fn lowest(&self, order: Order) -> Option<PageIndex> {
+        let block = PageIndex(self.summary.lowest(order)? as u32 * BLOCK_PAGES);
+        self.record(block).lowest_free(order).map(|page| block.plus(page))
+    }
+
+    /// The free block that holds `page`.
+    pub(super) fn free_block_of(&self, page: PageIndex) -> Option<(PageIndex, Order)> {
+        let (first, order) = self.record(page).free_block_of(page.in_block())?;
+        Some((PageIndex(page.0 - page.in_block() + first), order))
+    }
+
+    /// The span that begins at `page`.
+    pub(super) fn head(&self, page: PageIndex) -> Option<Head> {
+        self.record(page).head(page.in_block())
+    }
+
+    /// Records or forgets a span.
+    pub(super) fn set_head(&self, page: PageIndex, head: Option<Head>) {
+        self.record(page).set_head(page.in_block(), head);
+    }
+
+    /// Marks `pages` of one pageblock dirty or clean.
+    pub(super) fn set_dirty(&self, first: PageIndex, pages: u32, dirty: bool) {
+        self.record(first).set_dirty(first.in_block(), pages, dirty);
+    }
+
+    /// Whether any of `pages`, of one pageblock, may hold something else than zeroes.
+    pub(super) fn any_dirty(&self, first: PageIndex, pages: u32) -> bool {
+        self.record(first).any_dirty(first.in_block(), pages)
+    }
+
+    /// Bytes of memory in use.
+    pub(super) fn committed_bytes(&self) -> usize {
+        self.records.committed_bytes() + self.summary.committed_bytes()
+    }
+}
+
+const fn blocks_for(pages: usize) -> usize {
+    pages.div_ceil(BLOCK_PAGES as usize)
+}

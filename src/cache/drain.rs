@@ -1,0 +1,57 @@
+//! Emptying a thread cache: its objects go to the barns and slabs, its sheaves to the barns.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::{ThreadCache, Ties, alien, sizing};
+use crate::slab::{Sheaf, class};
+use crate::units::ClassId;
+
+impl ThreadCache {
+    /// Empties the cache; its thread does not use it meanwhile.
+    pub(crate) fn drain(&self) {
+        let Some(ties) = self.ties() else {
+            return;
+        };
+        let _busy = self.busy.lock();
+        for id in class::all() {
+            let bin = self.bin(id);
+            let sheaves = [bin.close(), bin.spare.take()];
+            if sheaves.iter().all(Option::is_none) {
+                continue;
+            }
+            for sheaf in sheaves.into_iter().flatten() {
+                put_away(ties, id, sheaf);
+            }
+        }
+        // ORDERING: relaxed, see the module.
+        self.refills.iter().for_each(|last| last.store(0, Relaxed));
+        self.drain_aliens(ties);
+    }
+
+    fn drain_aliens(&self, ties: Ties) {
+        let Some(table) = self.aliens.get() else {
+            return;
+        };
+        for node in ties.heap.nodes() {
+            if let Some(place) = table.get(node.id().index())
+                && let Some(mut buffer) = place.take()
+            {
+                alien::send_home(&mut buffer, node);
+                place.put(buffer);
+            }
+        }
+    }
+}
+
+fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
+    if sheaf.count() == sizing::capacity(id) {
+        let put = ties.home.pool(id).lock().barn.put_full(sheaf, sizing::barn(id));
+        match put {
+            Ok(()) => return,
+            Err(refused) => sheaf = refused,
+        }
+    }
+    super::slow::flush(ties, id, &mut sheaf);
+    ties.home.pool(id).lock().barn.put_empty(sheaf);
+}

@@ -1,0 +1,164 @@
+//! A thread's sheaves in front of the heap.
+//!
+//! # Invariant
+//!
+//! The fast paths touch this cache alone: no lock, no atomic read-modify-write. Everything else
+//! holds `busy`, so that a fork finds no cache half changed.
+
+mod alien;
+mod bin;
+mod drain;
+mod registry;
+mod sizing;
+mod slow;
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+pub(crate) use registry::Registry;
+pub(crate) use sizing::capacity as sheaf_capacity;
+use once_cell::race::OnceRef;
+
+
+use crate::heap::{Heap, Node};
+use crate::slab::{Object, SheafCell, class};
+use crate::sync::{Lock, StaticRef};
+use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
+use bin::Bin;
+
+type AlienTable = [SheafCell; MAX_NODES];
+
+const BINS: usize = class::CLASSES + 1;
+
+/// A thread's main and spare sheaf for each class.
+///
+/// What `free` reads first comes first and shares a cache line.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct ThreadCache {
+    arena_base: AtomicUsize,
+    arena_bytes: AtomicUsize,
+    class_map: AtomicPtr<AtomicU8>,
+    /// Nothing in the two static caches, which have no memory behind them.
+    heap: StaticRef<Heap>,
+    home: StaticRef<Node>,
+    /// Held while anything but a fast path changes this cache.
+    busy: Lock<()>,
+    /// Whether a thread owns this cache.
+    owned: AtomicU32,
+    /// The next cache of the registry, and of its list of unowned ones.
+    next: StaticRef<Self>,
+    next_free: StaticRef<Self>,
+    /// The alien buffers by node, in a table of their own that one-node machines lack.
+    aliens: OnceRef<'static, AlienTable>,
+    /// How many objects the last refill of a class brought.
+    refills: [AtomicU8; BINS],
+    bins: [Bin; BINS],
+}
+
+/// What a living cache is tied to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ties {
+    /// The heap behind it.
+    pub(crate) heap: &'static Heap,
+    /// The node that it takes memory from.
+    pub(crate) home: &'static Node,
+}
+
+// ORDERING: relaxed throughout this module. A cache belongs to one thread; it changes hands under
+// the registry's lock, and others read its numbers for statistics alone.
+
+impl ThreadCache {
+    /// A cache without memory: every bin is empty and full, no address is near.
+    pub(crate) const fn vacant() -> Self {
+        Self {
+            arena_base: AtomicUsize::new(0),
+            arena_bytes: AtomicUsize::new(0),
+            class_map: AtomicPtr::new(null_mut()),
+            heap: StaticRef::none(),
+            home: StaticRef::none(),
+            busy: Lock::new(()),
+            owned: AtomicU32::new(0),
+            next: StaticRef::none(),
+            next_free: StaticRef::none(),
+            aliens: OnceRef::new(),
+            refills: [const { AtomicU8::new(0) }; BINS],
+            bins: [Bin::NONE; BINS],
+        }
+    }
+
+    /// Ties a cache without objects to a heap and a node.
+    fn move_in(&self, ties: Ties) {
+        self.heap.set(Some(ties.heap));
+        self.home.set(Some(ties.home));
+        for id in class::all() {
+            let info = class::info(id);
+            self.bin(id).describe(info.divisor, (info.slab_bytes() - 1) as u32);
+        }
+        self.look_home();
+    }
+
+    /// What the cache is tied to; `None` for the static ones.
+    pub(crate) fn ties(&self) -> Option<Ties> {
+        Some(Ties { heap: self.heap.get()?, home: self.home.get()? })
+    }
+
+    /// Takes an object of class `id` from the main sheaf.
+    #[inline(always)]
+    pub(crate) fn pop(&self, id: ClassId) -> Option<Object> {
+        self.bin(id).pop()
+    }
+
+    /// Puts a small object of this cache's node on its main sheaf; `false` for any other address
+    /// and if the sheaf is full.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: *mut u8) -> bool {
+        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
+        if offset >= own(&self.arena_bytes) {
+            return false;
+        }
+        // SAFETY: the class map covers the arena's bytes.
+        let entry = unsafe { self.class_map.load(Relaxed).add(offset >> GRANULE_SHIFT) };
+        // SAFETY: as above; the table lives for ever.
+        let id = ClassId(unsafe { &*entry }.load(Relaxed));
+        let bin = self.bin(id);
+        bin.is_start(block as usize) && bin.push(block)
+    }
+
+    /// Takes note of how far the home node's class map reaches by now.
+    fn look_home(&self) {
+        if let Some(home) = self.home.get() {
+            self.arena_base.store(home.arena().base(), Relaxed);
+            self.class_map.store(home.tables().class_map().cast_mut(), Relaxed);
+            self.arena_bytes.store(home.tables().covered_bytes(), Relaxed);
+        }
+    }
+
+    /// Number of objects of a class that wait here.
+    pub(crate) fn stock(&self, id: ClassId) -> usize {
+        self.bin(id).count()
+    }
+
+    /// Number of objects that wait to go home to other nodes.
+    pub(crate) fn alien_stock(&self) -> usize {
+        self.aliens.get().map_or(0, |table| table.iter().map(SheafCell::count).sum())
+    }
+
+    #[inline(always)]
+    fn bin(&self, id: ClassId) -> &Bin {
+        debug_assert!(id.index() < BINS);
+        // SAFETY: classes come from the class tables and the class map, which hold no others.
+        unsafe { self.bins.get_unchecked(id.index()) }
+    }
+}
+
+/// Reads a number that the calling thread alone writes.
+#[inline(always)]
+fn own(number: &AtomicUsize) -> usize {
+    // SAFETY: nobody writes meanwhile. An atomic load would do, but the compiler does not fold it
+    // into the instruction that uses it.
+    unsafe { number.as_ptr().read() }
+}
+
+#[cfg(test)]
+mod tests;

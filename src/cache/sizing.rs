@@ -1,0 +1,66 @@
+//! How much a thread and a barn keep: constants and arithmetic alone.
+#![forbid(unsafe_code)]
+
+use crate::slab::{class, sheaf_bytes};
+use crate::units::ClassId;
+
+/// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 512 bytes, and
+/// what it holds is at most 192 KiB.
+const CAPACITIES: [(u32, usize); 4] = [(512, 62), (2 << 10, 30), (8 << 10, 14), (32 << 10, 6)];
+/// The first refill of a bin brings so many objects; each further one twice as many. A thread
+/// that allocates little parks little.
+const FIRST_REFILL: usize = 4;
+/// A barn keeps full sheaves up to these bytes …
+const BARN_BYTES: usize = 512 << 10;
+/// … but at least and at most so many.
+const BARN_SHEAVES: (usize, usize) = (2, 16);
+/// Pointers in an alien buffer.
+pub(crate) const ALIEN_CAPACITY: usize = 62;
+
+/// How many objects a sheaf of this class holds.
+pub(crate) fn capacity(id: ClassId) -> usize {
+    let size = class::info(id).size;
+    CAPACITIES.iter().find(|(most, _)| size <= *most).map_or(0, |(_, capacity)| *capacity)
+}
+
+/// Bytes of a sheaf of this class.
+pub(crate) fn bytes(id: ClassId) -> usize {
+    sheaf_bytes(capacity(id))
+}
+
+/// How many objects the refill after one of `last` brings.
+pub(crate) fn refill(id: ClassId, last: usize) -> usize {
+    (last * 2).clamp(FIRST_REFILL, capacity(id))
+}
+
+/// How many full sheaves a barn of this class keeps.
+pub(crate) fn barn(id: ClassId) -> usize {
+    let sheaf = capacity(id) * class::info(id).size as usize;
+    (BARN_BYTES / sheaf.max(1)).clamp(BARN_SHEAVES.0, BARN_SHEAVES.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::class::class_of;
+
+    #[test]
+    fn every_sheaf_is_a_power_of_two_and_holds_at_most_192_kib() {
+        for id in class::all() {
+            assert!(bytes(id).is_power_of_two());
+            assert!(capacity(id) * class::info(id).size as usize <= 192 << 10);
+        }
+    }
+
+    #[test]
+    fn refills_double_up_to_the_capacity() {
+        let id = class_of(64);
+        let mut last = 0;
+        for expected in [4, 8, 16, 32, 62, 62] {
+            last = refill(id, last);
+            assert_eq!(last, expected);
+        }
+        assert_eq!(refill(class_of(32 << 10), 4), 6);
+        assert_eq!((barn(class_of(16)), barn(class_of(32 << 10))), (16, 2));
+    }
+}

@@ -1,0 +1,213 @@
+//! What a thread cache does when a fast path gives up: exchange sheaves with the barn, refill
+//! from the slabs, flush to them, send strangers home.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::{ThreadCache, Ties, alien, sizing};
+use crate::heap::{Home, Node, misplaced};
+use crate::slab::{Object, Sheaf, SheafCell, class};
+use crate::sys;
+use crate::units::{ClassId, MAX_NODES, NodeId, Zeroed};
+
+/// A block whose alignment no class has gets one of at least this size.
+const LEAST_LARGE: usize = class::MAX_SMALL + 1;
+
+impl ThreadCache {
+    /// A block of at least `bytes`, from wherever it has to come.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
+        if bytes > class::MAX_SMALL {
+            return ties.heap.take_large(ties.home, bytes, 1, zeroed);
+        }
+        let id = class::class_of(bytes);
+        let object = self.pop(id).or_else(|| self.refill(ties, id))?;
+        if zeroed == Zeroed::Yes {
+            // SAFETY: the object was taken above and has at least `bytes`.
+            unsafe { sys::clear(object, bytes) };
+        }
+        Some(object)
+    }
+
+    /// A block of at least `bytes` at a multiple of `align`, a power of two.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn alloc_aligned(&self, ties: Ties, bytes: usize, align: usize) -> Option<Object> {
+        match class::aligned_class_of(bytes, align) {
+            Some(id) => self.pop(id).or_else(|| self.refill(ties, id)),
+            None => ties.heap.take_large(ties.home, bytes.max(LEAST_LARGE), align, Zeroed::No),
+        }
+    }
+
+    /// Takes back a block that the fast path did not take.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn free_slow(&self, ties: Ties, block: Object) {
+        let address = block.as_ptr() as usize;
+        match ties.heap.locate(address) {
+            Home::Slab { node, class, is_start: true } if core::ptr::eq(node, ties.home) => {
+                let _busy = self.busy.lock();
+                self.look_home();
+                if !self.bin(class).push(block.as_ptr()) {
+                    self.make_room(ties, class);
+                    if !self.bin(class).push(block.as_ptr()) {
+                        ties.heap.give(block);
+                    }
+                }
+            }
+            Home::Slab { node, is_start: true, .. } => self.send_home(ties, node, block),
+            Home::Page { is_start: true, .. } | Home::Outside => ties.heap.give(block),
+            home => misplaced(home, address),
+        }
+    }
+
+    /// Fills the main sheaf of a class and takes an object from it.
+    fn refill(&self, ties: Ties, id: ClassId) -> Option<Object> {
+        let busy = self.busy.lock();
+        let bin = self.bin(id);
+        let capacity = sizing::capacity(id);
+        if bin.spare.count() > 0 {
+            bin.swap(capacity);
+            return bin.pop();
+        }
+        let mut pool = ties.home.pool(id).lock();
+        if let Some(full) = pool.barn.take_full() {
+            if let Some(empty) = bin.close() {
+                pool.barn.put_empty(empty);
+            }
+            bin.open(full, capacity);
+            return bin.pop();
+        }
+        let sheaf = bin.close().or_else(|| pool.barn.take_empty());
+        let Some(mut sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
+            drop(pool);
+            return ties.heap.take_object(ties.home, id);
+        };
+        let wanted = sizing::refill(id, self.last_refill(id));
+        let mut got = pool.fill(ties.home.place(), id, &mut sheaf, wanted);
+        drop(pool);
+        if got == 0 {
+            got = fill_from_afar(ties, id, &mut sheaf, wanted);
+        }
+        self.set_last_refill(id, got);
+        bin.open(sheaf, capacity);
+        let object = bin.pop();
+        drop(busy);
+        // The slab tables may have grown.
+        self.look_home();
+        object
+    }
+
+    /// Makes room on the main sheaf of a class.
+    fn make_room(&self, ties: Ties, id: ClassId) {
+        let bin = self.bin(id);
+        let capacity = sizing::capacity(id);
+        if bin.spare.is_some() && bin.spare.count() < capacity {
+            return bin.swap(capacity);
+        }
+        let mut pool = ties.home.pool(id).lock();
+        let empty = match pool.barn.take_empty() {
+            Some(empty) => Some(empty),
+            None => new_sheaf(ties.home, sizing::bytes(id)),
+        };
+        let Some(mut full) = bin.close() else {
+            if let Some(empty) = empty {
+                bin.open(empty, capacity);
+            }
+            return;
+        };
+        let Some(empty) = empty else {
+            drop(pool);
+            flush(ties, id, &mut full);
+            return bin.open(full, capacity);
+        };
+        if !bin.spare.is_some() {
+            bin.spare.put(full);
+            return bin.open(empty, capacity);
+        }
+        match pool.barn.put_full(full, sizing::barn(id)) {
+            Ok(()) => bin.open(empty, capacity),
+            Err(mut full) => {
+                pool.barn.put_empty(empty);
+                drop(pool);
+                flush(ties, id, &mut full);
+                bin.open(full, capacity);
+            }
+        }
+    }
+
+    /// Puts an object of another node into the buffer that goes there.
+    fn send_home(&self, ties: Ties, node: &'static Node, object: Object) {
+        let _busy = self.busy.lock();
+        let Some(place) = self.alien_place(ties, node.id()) else {
+            return ties.heap.give(object);
+        };
+        let buffer = place.take().or_else(|| new_sheaf(ties.home, alien::ALIEN_BYTES));
+        let Some(mut buffer) = buffer else {
+            return ties.heap.give(object);
+        };
+        alien::put(&mut buffer, node, object);
+        place.put(buffer);
+    }
+
+    /// Where the alien buffer of `node` is kept.
+    fn alien_place(&self, ties: Ties, node: NodeId) -> Option<&'static SheafCell> {
+        let table = match self.aliens.get() {
+            Some(table) => table,
+            None => {
+                let fresh = [SheafCell::EMPTY; MAX_NODES];
+                {
+                    let placed = ties.home.metadata().place(fresh)?;
+                    self.aliens.get_or_init(|| placed)
+                }
+            }
+        };
+        table.get(node.index())
+    }
+
+    fn last_refill(&self, id: ClassId) -> usize {
+        self.refills.get(id.index()).map_or(0, |last| usize::from(last.load(Relaxed)))
+    }
+
+    fn set_last_refill(&self, id: ClassId, count: usize) {
+        if let Some(last) = self.refills.get(id.index()) {
+            last.store(count as u8, Relaxed);
+        }
+    }
+}
+
+/// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
+pub(super) fn flush(ties: Ties, id: ClassId, sheaf: &mut Sheaf) {
+    let home = ties.home;
+    if ties.heap.is_numa() {
+        // After a refill from afar there may be strangers among them.
+        sheaf.retain(|object| {
+            let address = object as usize;
+            let stranger = ties.heap.nodes().find(|node| !home.owns(address) && node.owns(address));
+            if let Some(node) = stranger {
+                node.pool(id).lock().take_back(node.place(), id, &[object]);
+            }
+            stranger.is_none()
+        });
+    }
+    home.pool(id).lock().take_back(home.place(), id, sheaf.objects());
+    sheaf.clear();
+}
+
+fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {
+    let memory = home.metadata().take(bytes)?;
+    // SAFETY: the piece is as long as asked and aligned to that.
+    Some(unsafe { Sheaf::new_in(memory) })
+}
+
+/// Fills a sheaf from the nearest node that has memory left.
+#[cold]
+fn fill_from_afar(ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
+    let mut nodes = ties.heap.nearest_first(ties.home);
+    let fill = |node: &'static Node| {
+        let got = node.pool(id).lock().fill(node.place(), id, sheaf, wanted);
+        (got > 0).then_some(got)
+    };
+    nodes.find_map(fill).unwrap_or(0)
+}
+

@@ -1,0 +1,179 @@
+//! Threads as values: several caches in one thread, on machines that do not exist.
+
+extern crate std;
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::*;
+use crate::heap::Settings;
+use crate::numa::{NodeSet, Topology};
+use crate::units::{NodeId, Zeroed};
+
+/// A machine, and the caches of its threads.
+struct World {
+    heap: &'static Heap,
+    registry: Registry,
+}
+
+impl World {
+    fn new(nodes: u64, arena_bytes: usize) -> Self {
+        let topology = Topology::uniform(NodeSet::from_bits(nodes));
+        let heap = Heap::new(topology, Settings { arena_bytes, ..Settings::TEST }).unwrap();
+        Self { heap: Box::leak(Box::new(heap)), registry: Registry::new() }
+    }
+
+    fn thread(&self, node: u8) -> &'static ThreadCache {
+        let home = self.heap.home_of(NodeId(node));
+        self.registry.birth(Ties { heap: self.heap, home }).unwrap()
+    }
+
+    /// Objects that are out of their slabs, less those that wait in caches and barns.
+    fn in_use(&self) -> usize {
+        let mut sum = 0;
+        for node in self.heap.nodes() {
+            for id in class::all() {
+                let counts = node.pool(id).lock().counts();
+                sum += counts.out - counts.full_sheaves * sizing::capacity(id);
+            }
+        }
+        self.registry.for_each(|cache| {
+            sum -= class::all().map(|id| cache.stock(id)).sum::<usize>();
+            sum -= cache.alien_stock();
+        });
+        sum
+    }
+
+    fn end(&self) {
+        let mut caches = Vec::new();
+        self.registry.for_each(|cache| caches.push(cache));
+        caches.into_iter().for_each(|cache| self.registry.exit(cache));
+        self.heap.validate();
+    }
+}
+
+fn alloc(cache: &ThreadCache, bytes: usize) -> Option<Object> {
+    cache.alloc_slow(cache.ties().unwrap(), bytes, Zeroed::No)
+}
+
+fn free(cache: &ThreadCache, block: Object) {
+    if !cache.push(block.as_ptr()) {
+        cache.free_slow(cache.ties().unwrap(), block);
+    }
+}
+
+const SMALL_ARENA: usize = 4 << 20;
+
+#[test]
+fn what_was_freed_last_comes_back_first() {
+    let world = World::new(1, SMALL_ARENA);
+    let here = world.thread(0);
+    let first = alloc(here, 64).unwrap();
+    let second = alloc(here, 64).unwrap();
+    assert_ne!(first, second);
+    free(here, first);
+    free(here, second);
+    assert_eq!(alloc(here, 50), Some(second));
+    assert_eq!(alloc(here, 64), Some(first));
+    assert_eq!(world.in_use(), 2);
+    world.end();
+}
+
+#[test]
+fn objects_of_a_class_never_overlap() {
+    let world = World::new(1, 16 << 20);
+    let here = world.thread(0);
+    for id in class::all() {
+        let size = class::info(id).size as usize;
+        let mut objects: Vec<usize> =
+            (0..300).map_while(|_| alloc(here, size)).map(|it| it.as_ptr() as usize).collect();
+        objects.sort_unstable();
+        assert!(objects.windows(2).all(|pair| pair[1] - pair[0] >= size), "{size}");
+        assert!(objects.iter().all(|it| it % 16 == 0));
+        for object in objects {
+            free(here, Object::new(object as *mut u8).unwrap());
+        }
+    }
+    assert_eq!(world.in_use(), 0);
+    world.end();
+}
+
+#[test]
+fn an_exhausted_arena_ends_in_none_and_recovers() {
+    let world = World::new(1, SMALL_ARENA);
+    let here = world.thread(0);
+    let objects: Vec<Object> = core::iter::from_fn(|| alloc(here, 1024)).collect();
+    assert_eq!(objects.len(), SMALL_ARENA / 1024);
+    objects.into_iter().for_each(|object| free(here, object));
+    assert_eq!(world.in_use(), 0);
+    assert!(alloc(here, 16).is_some());
+    world.end();
+}
+
+#[test]
+fn one_thread_allocates_and_another_frees_without_growth() {
+    let world = World::new(1, SMALL_ARENA);
+    let (producer, consumer) = (world.thread(0), world.thread(0));
+    for _ in 0..200_000 {
+        let object = alloc(producer, 512).expect("memory does not pile up at the consumer");
+        free(consumer, object);
+    }
+    assert_eq!(world.in_use(), 0);
+    world.end();
+}
+
+#[test]
+fn a_remote_object_goes_home() {
+    let world = World::new(0b101, SMALL_ARENA);
+    let (here, there) = (world.thread(0), world.thread(2));
+    for round in 0..3_000 {
+        let object = alloc(here, 64 + round % 7 * 100).unwrap();
+        assert!(world.heap.home_of(NodeId(0)).owns(object.as_ptr() as usize));
+        free(there, object);
+    }
+    assert_eq!(world.in_use(), 0);
+    world.registry.exit(there);
+    assert_eq!(world.in_use(), 0);
+    world.end();
+}
+
+#[test]
+fn a_full_node_is_helped_by_the_next() {
+    let world = World::new(0b11, SMALL_ARENA);
+    let here = world.thread(0);
+    let objects: Vec<Object> = core::iter::from_fn(|| alloc(here, 1024)).collect();
+    assert_eq!(objects.len(), 2 * SMALL_ARENA / 1024);
+    objects.into_iter().for_each(|object| free(here, object));
+    assert_eq!(world.in_use(), 0);
+    let again = alloc(here, 1024).unwrap();
+    assert!(world.heap.home_of(NodeId(0)).owns(again.as_ptr() as usize));
+    world.end();
+}
+
+#[test]
+fn a_dead_threads_objects_serve_the_living() {
+    let world = World::new(1, SMALL_ARENA);
+    for _ in 0..1_000 {
+        let thread = world.thread(0);
+        let objects: Vec<Object> = (0..50).map(|_| alloc(thread, 1024).unwrap()).collect();
+        objects.into_iter().for_each(|object| free(thread, object));
+        world.registry.exit(thread);
+    }
+    assert_eq!(world.in_use(), 0);
+    world.end();
+}
+
+#[test]
+fn a_forked_child_adopts_what_the_other_threads_held() {
+    let world = World::new(1, SMALL_ARENA);
+    let (survivor, orphan) = (world.thread(0), world.thread(0));
+    let object = alloc(orphan, 4096).unwrap();
+    world.registry.acquire();
+    world.heap.acquire();
+    world.heap.rearm();
+    world.registry.rearm();
+    world.registry.adopt_orphans(survivor);
+    free(survivor, object);
+    assert_eq!(world.in_use(), 0);
+    assert!(core::ptr::eq(world.thread(0), orphan));
+    world.end();
+}

@@ -1,0 +1,230 @@
+//! `SLUBMALLOC_CONF`: from text to numbers.
+//!
+//! # Invariant
+//!
+//! Whatever the text, there is a configuration: a bad value leaves the default and is reported
+//! in one line.
+#![forbid(unsafe_code)]
+
+use crate::heap::Settings;
+use crate::report::Line;
+use crate::units::BLOCK_SIZE;
+
+/// What can be chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    /// How the heap is made.
+    pub(crate) heap: Settings,
+    /// Print statistics when the program ends.
+    pub(crate) stats_at_exit: bool,
+}
+
+/// The smallest reservation that may be asked for; a smaller one would not hold a program.
+const MIN_ARENA: usize = 64 << 20;
+const MAX_ARENA: usize = 4 << 40;
+/// The reservation for a small machine, so that no program meets its end.
+const LEAST_DEFAULT_ARENA: usize = 64 << 30;
+/// Of a limit on address space, arenas take this share and leave the rest to mappings.
+const LIMIT_SHARE: usize = 2;
+const DEFAULT_REUSE: usize = 32 << 20;
+
+/// A key, what it takes, and what it does.
+struct Key {
+    name: &'static str,
+    values: &'static str,
+    default: &'static str,
+    does: &'static str,
+    set: fn(&mut Config, &[u8]) -> Option<()>,
+}
+
+const KEYS: [Key; 5] = [
+    Key {
+        name: "arena",
+        values: "SIZE",
+        default: "twice the RAM, at least 64g",
+        does: "address space to reserve for each node, 64m to 4t",
+        set: |config, value| {
+            let bytes = size(value).filter(|bytes| (MIN_ARENA..=MAX_ARENA).contains(bytes))?;
+            config.heap.arena_bytes = bytes;
+            Some(())
+        },
+    },
+    Key {
+        name: "help",
+        values: "1",
+        default: "0",
+        does: "list the keys on standard error",
+        set: |_, value| match value {
+            b"1" => {
+                print_help();
+                Some(())
+            }
+            b"0" => Some(()),
+            _ => None,
+        },
+    },
+    Key {
+        name: "numa",
+        values: "local|off",
+        default: "local",
+        does: "take memory from the thread's node, or ignore nodes",
+        set: |config, value| {
+            config.heap.bind = match value {
+                b"local" => true,
+                b"off" => false,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "reuse",
+        values: "SIZE",
+        default: "32m",
+        does: "freed mappings above 4 MiB to keep for reuse, 0 for none",
+        set: |config, value| {
+            config.heap.reuse_bytes = size(value)?;
+            Some(())
+        },
+    },
+    Key {
+        name: "stats",
+        values: "exit|off",
+        default: "off",
+        does: "print statistics on standard error when the program ends",
+        set: |config, value| {
+            config.stats_at_exit = match value {
+                b"exit" => true,
+                b"off" => false,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+];
+
+impl Config {
+    /// The configuration of a machine with `ram` bytes whose limit on address space leaves `limit`.
+    pub(crate) fn new(ram: usize, limit: Option<usize>) -> Self {
+        let wanted = ram.saturating_mul(2).clamp(LEAST_DEFAULT_ARENA, MAX_ARENA);
+        let arena_bytes = match limit {
+            None => wanted.next_power_of_two().min(MAX_ARENA),
+            Some(left) => wanted.min(left / LIMIT_SHARE) / BLOCK_SIZE * BLOCK_SIZE,
+        };
+        let heap = Settings { arena_bytes, reuse_bytes: DEFAULT_REUSE, bind: true };
+        Self { heap, stats_at_exit: false }
+    }
+
+    /// Applies `text`, pairs `key:value` separated by commas; `complain` gets a line for each that
+    /// is not understood.
+    pub(crate) fn apply(&mut self, text: &[u8], mut complain: impl FnMut(&[u8])) {
+        for pair in text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if pair.is_empty() {
+                continue;
+            }
+            let mut parts = pair.splitn(2, |byte| *byte == b':');
+            let name = parts.next().unwrap_or_default();
+            let value = parts.next().unwrap_or_default();
+            let mut line = Line::<160>::new();
+            line.text("slubmalloc: SLUBMALLOC_CONF: ");
+            match KEYS.iter().find(|key| key.name.as_bytes() == name) {
+                None => line.text("unknown key \"").raw(shown(name)).text("\""),
+                Some(key) if (key.set)(self, value).is_some() => continue,
+                Some(key) => {
+                    line.text(key.name).text(" takes ").text(key.values);
+                    line.text(", not \"").raw(shown(value)).text("\"; using the default, ");
+                    line.text(key.default)
+                }
+            };
+            line.text("\n");
+            complain(line.as_bytes());
+        }
+    }
+}
+
+/// As much of a text as a line has room for.
+fn shown(text: &[u8]) -> &[u8] {
+    text.get(..text.len().min(40)).unwrap_or_default()
+}
+
+fn print_help() {
+    for key in &KEYS {
+        let mut line = Line::<160>::new();
+        line.text("slubmalloc: ").text(key.name).text(":").text(key.values).column(32);
+        line.text(key.does).text(" (default ").text(key.default).text(")\n");
+        line.print();
+    }
+}
+
+/// A number of bytes, with `k`, `m`, `g` or `t` behind it for powers of 1,024.
+fn size(text: &[u8]) -> Option<usize> {
+    let (digits, shift) = match text.split_last()? {
+        (b'k' | b'K', digits) => (digits, 10),
+        (b'm' | b'M', digits) => (digits, 20),
+        (b'g' | b'G', digits) => (digits, 30),
+        (b't' | b'T', digits) => (digits, 40),
+        _ => (text, 0),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.iter().try_fold(0_usize, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| usize::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })?;
+    number.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::{string::String, vec::Vec};
+
+    fn parse(text: &str) -> (Config, Vec<String>) {
+        let mut config = Config::new(8 << 30, None);
+        let mut lines = Vec::new();
+        config.apply(text.as_bytes(), |line| {
+            lines.push(String::from_utf8_lossy(line).into_owned());
+        });
+        (config, lines)
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size(b"12"), Some(12));
+        assert_eq!(size(b"3m"), Some(3 << 20));
+        assert_eq!(size(b"1G"), Some(1 << 30));
+        for bad in [&b""[..], b"m", b"-1", b"1mb", b"99999999999999999999", b"99999999t"] {
+            assert_eq!(size(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_pair_counts_and_blanks_do_not() {
+        let (config, lines) = parse("arena:1g, reuse:0,,stats:exit,numa:off");
+        assert_eq!(config.heap.arena_bytes, 1 << 30);
+        assert_eq!(config.heap.reuse_bytes, 0);
+        assert!(config.stats_at_exit && !config.heap.bind);
+        assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_one_line_each_and_changes_nothing() {
+        let (config, lines) = parse("colour:red,arena:1k,reuse,stats:exit");
+        assert_eq!(config.heap.arena_bytes, 64 << 30);
+        assert_eq!(config.heap.reuse_bytes, DEFAULT_REUSE);
+        assert!(config.stats_at_exit);
+        assert_eq!(lines[0], "slubmalloc: SLUBMALLOC_CONF: unknown key \"colour\"\n");
+        assert!(lines[1].contains("arena takes SIZE, not \"1k\"; using the default"));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn reservations_follow_the_machine_and_its_limits() {
+        assert_eq!(Config::new(0, None).heap.arena_bytes, 64 << 30);
+        assert_eq!(Config::new(100 << 30, None).heap.arena_bytes, 256 << 30);
+        assert_eq!(Config::new(100 << 40, None).heap.arena_bytes, 4 << 40);
+        assert_eq!(Config::new(8 << 30, Some(3 << 30)).heap.arena_bytes, 3 << 29);
+    }
+}

@@ -1,0 +1,351 @@
+//! The one heap of a process: first use, threads, fork, and the functions that everything calls.
+//!
+//! # Invariant
+//!
+//! A thread's slot points to the unborn cache, to a cache that it owns, or, behind its exit hook,
+//! to the dead cache. Only this file holds a `static` that changes.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use crate::cache::{Registry, ThreadCache, Ties};
+use crate::config::Config;
+use crate::heap::{Heap, Home, Resized, misplaced};
+use crate::numa::{Fact, Topology};
+use crate::report::Line;
+use crate::slab::{Object, class};
+use crate::stats::{Stats, View};
+use crate::sync::Once;
+use crate::sys::{self, tls};
+use crate::units::{MIN_ALIGN, NodeId, Zeroed};
+
+/// What a thread's slot points to before its first allocation.
+static UNBORN: ThreadCache = ThreadCache::vacant();
+/// What it points to after its exit hook.
+static DEAD: ThreadCache = ThreadCache::vacant();
+static PROCESS: Once<Process> = Once::new();
+static CACHES: Registry = Registry::new();
+
+tls::define_slot!(UNBORN);
+
+struct Process {
+    heap: Heap,
+    config: Config,
+}
+
+/// The calling thread's cache.
+#[inline(always)]
+fn here() -> &'static ThreadCache {
+    // SAFETY: the slot holds the address of a static cache or of one in memory that is never
+    // given back.
+    unsafe { &*tls::read().cast::<ThreadCache>() }
+}
+
+/// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
+/// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
+#[inline(always)]
+pub fn malloc(size: usize) -> *mut u8 {
+    match malloc_fast(size) {
+        Some(block) => block.as_ptr(),
+        None => malloc_slow(size),
+    }
+}
+
+/// The fast path of [`malloc`]: at most 1 KiB, and the thread has an object of that class at hand.
+#[inline(always)]
+pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
+    if size > class::FINE_LIMIT {
+        return None;
+    }
+    here().pop(class::class_of(size))
+}
+
+/// What [`malloc`] does where [`malloc_fast`] gives up.
+#[inline(never)]
+pub fn malloc_slow(size: usize) -> *mut u8 {
+    if size <= class::MAX_SMALL
+        && let Some(object) = here().pop(class::class_of(size))
+    {
+        return object.as_ptr();
+    }
+    raw(allocate(size, Zeroed::No))
+}
+
+/// Frees `block`; null is ignored. Anything that is not the start of a block in use is named on
+/// standard error and ends the process. See free(3).
+///
+/// # Safety
+///
+/// Nobody uses the block any more.
+#[inline(always)]
+pub unsafe fn free(block: *mut u8) {
+    // Null is no address of an arena, so it needs no test of its own here.
+    if !here().push(block) {
+        free_slow(block);
+    }
+}
+
+#[inline(never)]
+fn free_slow(block: *mut u8) {
+    let Some(block) = NonNull::new(block) else {
+        return;
+    };
+    let cache = alive();
+    match (cache, process()) {
+        (Some((cache, ties)), _) => cache.free_slow(ties, block),
+        (None, Some(process)) => process.heap.give(block),
+        (None, None) => misplaced(Home::Outside, block.as_ptr() as usize),
+    }
+}
+
+/// Allocates `count` times `size` bytes of zeroes; null also if the product overflows. See calloc(3).
+#[inline]
+pub fn calloc(count: usize, size: usize) -> *mut u8 {
+    let Some(bytes) = count.checked_mul(size) else {
+        return core::ptr::null_mut();
+    };
+    if bytes > class::MAX_SMALL {
+        return raw(allocate(bytes, Zeroed::Yes));
+    }
+    let block = malloc(bytes);
+    if let Some(block) = NonNull::new(block) {
+        // SAFETY: the block was allocated above with that size.
+        unsafe { sys::clear(block, bytes) };
+    }
+    block
+}
+
+/// Allocates `size` bytes at a multiple of `align`, a power of two; null if there is no memory.
+/// See memalign(3).
+pub fn memalign(align: usize, size: usize) -> *mut u8 {
+    debug_assert!(align.is_power_of_two());
+    if align <= MIN_ALIGN {
+        return malloc(size);
+    }
+    raw(match alive() {
+        Some((cache, ties)) => cache.alloc_aligned(ties, size, align),
+        None => allocate_bare(size, align, Zeroed::No),
+    })
+}
+
+/// Changes the size of `block` to `size`, moving it if need be; null leaves it as it was, except
+/// that size 0 frees it. See realloc(3).
+///
+/// # Safety
+///
+/// As for [`free`]; behind a non-null answer the old address is gone.
+pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    let Some(old) = NonNull::new(block) else {
+        return malloc(size);
+    };
+    if size == 0 {
+        // SAFETY: the caller gives the block up.
+        unsafe { free(block) };
+        return core::ptr::null_mut();
+    }
+    if size > isize::MAX as usize {
+        return core::ptr::null_mut();
+    }
+    let Some(process) = process() else {
+        misplaced(Home::Outside, block as usize);
+    };
+    match process.heap.resize(old, size) {
+        Resized::At(block) => block.as_ptr(),
+        Resized::NoBlock => misplaced(process.heap.locate(block as usize), block as usize),
+        Resized::Copy { old_bytes } => {
+            let new = malloc(size);
+            if let Some(new) = NonNull::new(new) {
+                // SAFETY: two blocks, both at least as long as the shorter one.
+                unsafe { sys::copy(old, new, old_bytes.min(size)) };
+                // SAFETY: the caller gives the old block up.
+                unsafe { free(block) };
+            }
+            new
+        }
+    }
+}
+
+/// The bytes of `block` that may be used, at least as many as were asked for; 0 for null and for
+/// what is no block. See malloc_usable_size(3).
+pub fn usable_size(block: *const u8) -> usize {
+    let heap = PROCESS.get().map(|process| &process.heap);
+    heap.and_then(|heap| heap.usable_size(block as usize)).unwrap_or(0)
+}
+
+/// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
+pub fn trim() -> bool {
+    if let Some((cache, _)) = alive() {
+        cache.drain();
+    }
+    PROCESS.get().is_some_and(|process| process.heap.trim())
+}
+
+/// What the heap holds.
+pub fn stats() -> Stats {
+    view().map_or_else(Stats::default, |view| view.sums())
+}
+
+/// What each size class holds, by size.
+pub fn class_stats(mut look: impl FnMut(crate::stats::ClassStats)) {
+    if let Some(view) = view() {
+        view.classes().for_each(&mut look);
+    }
+}
+
+/// The statistics as text, a line at a time.
+pub fn print_stats(put: impl FnMut(&[u8])) {
+    if let Some(view) = view() {
+        view.print(put);
+    }
+}
+
+/// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.
+pub fn wants_stats_at_exit() -> bool {
+    PROCESS.get().is_some_and(|process| process.config.stats_at_exit)
+}
+
+/// Ends the process over a size that does not belong to `block`.
+///
+/// `size` and `align` are what the caller believes it asked for; align 0 stands for none.
+pub fn check_size(block: *mut u8, size: usize) {
+    let usable = usable_size(block);
+    if !block.is_null() && size > usable && usable > 0 {
+        crate::report::fatal(crate::report::Crime::SizeMismatch, block as usize);
+    }
+}
+
+fn view() -> Option<View<'static>> {
+    PROCESS.get().map(|process| View { heap: &process.heap, caches: &CACHES })
+}
+
+fn raw(block: Option<Object>) -> *mut u8 {
+    block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
+}
+
+#[cold]
+fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
+    match alive() {
+        Some((cache, ties)) => cache.alloc_slow(ties, size, zeroed),
+        None => allocate_bare(size, MIN_ALIGN, zeroed),
+    }
+}
+
+/// Allocates for a thread that has no cache: it is ending, or there was no memory for one.
+#[cold]
+fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+    let heap = &process()?.heap;
+    let home = heap.home_of(current_node(heap));
+    let Some(id) = class::aligned_class_of(size, align) else {
+        return heap.take_large(home, size.max(class::MAX_SMALL + 1), align, zeroed);
+    };
+    let object = heap.take_object(home, id)?;
+    if zeroed == Zeroed::Yes {
+        // SAFETY: the object was taken above and holds `size` bytes.
+        unsafe { sys::clear(object, size) };
+    }
+    Some(object)
+}
+
+/// The calling thread's cache, born now if it was not yet; `None` for a thread without.
+fn alive() -> Option<(&'static ThreadCache, Ties)> {
+    let cache = here();
+    match cache.ties() {
+        Some(ties) => Some((cache, ties)),
+        None if core::ptr::eq(cache, &raw const DEAD) => None,
+        None => birth(),
+    }
+}
+
+#[cold]
+fn birth() -> Option<(&'static ThreadCache, Ties)> {
+    let heap = &process()?.heap;
+    let ties = Ties { heap, home: heap.home_of(current_node(heap)) };
+    let cache = CACHES.birth(ties)?;
+    // Published before the hooks are: libc allocates while it takes them.
+    tls::write(core::ptr::from_ref(cache).cast());
+    static FORK: Once<bool> = Once::new();
+    let is_first = FORK.get().is_none();
+    FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
+    // The first thread's end is the process's, and its objects need not be sorted away then. Only
+    // the first birth asks the kernel: a later one may happen in a sandbox.
+    if !(is_first && sys::is_main_thread()) {
+        let argument = core::ptr::from_ref(cache).cast_mut().cast();
+        let _ = sys::on_thread_exit(thread_exits, argument);
+    }
+    Some((cache, ties))
+}
+
+fn current_node(heap: &Heap) -> NodeId {
+    if heap.is_numa() { NodeId(sys::current_node().unwrap_or(0)) } else { NodeId(0) }
+}
+
+extern "C" fn thread_exits(_cache: *mut c_void) {
+    let cache = here();
+    if cache.ties().is_some() {
+        tls::write((&raw const DEAD).cast());
+        CACHES.exit(cache);
+    }
+}
+
+extern "C" fn before_fork() {
+    CACHES.acquire();
+    if let Some(process) = PROCESS.get() {
+        process.heap.acquire();
+    }
+}
+
+extern "C" fn after_fork() {
+    if let Some(process) = PROCESS.get() {
+        process.heap.release();
+    }
+    CACHES.release();
+}
+
+extern "C" fn after_fork_in_child() {
+    if let Some(process) = PROCESS.get() {
+        process.heap.rearm();
+    }
+    CACHES.rearm();
+    CACHES.adopt_orphans(here());
+}
+
+/// The process's heap, made now if there is none.
+fn process() -> Option<&'static Process> {
+    PROCESS.get_or_try_make(make_process)
+}
+
+#[cold]
+fn make_process() -> Option<Process> {
+    let mut config = Config::new(sys::total_ram_bytes(), sys::virtual_memory_left());
+    if !sys::is_privileged() {
+        let mut buffer = [0; 4096];
+        if let Some(text) = sys::environment(b"SLUBMALLOC_CONF", &mut buffer) {
+            config.apply(text, sys::write_stderr);
+        }
+    }
+    let topology = if config.heap.bind { detect() } else { Topology::single() };
+    config.heap.bind &= topology.homes().len() > 1 && !sys::process_has_memory_policy();
+    // Reservations of all nodes share the address space.
+    config.heap.arena_bytes /= topology.homes().len().next_power_of_two();
+    Some(Process { heap: Heap::new(topology, config.heap)?, config })
+}
+
+fn detect() -> Topology {
+    Topology::detect(|fact, buffer| {
+        let text = match fact {
+            Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
+            Fact::HasMemory => {
+                sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
+            }
+            Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
+            Fact::Distance(node) => {
+                let mut path = Line::<64>::new();
+                path.text("/sys/devices/system/node/node").number(usize::from(node.0));
+                path.text("/distance\0");
+                let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
+                sys::read_file(path, buffer)
+            }
+        };
+        text.map(<[u8]>::len)
+    })
+}

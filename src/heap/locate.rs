@@ -1,0 +1,52 @@
+//! "Whose pointer is this?": from an address to what it is.
+#![forbid(unsafe_code)]
+
+use super::Heap;
+use super::node::Node;
+use crate::slab::{SlabTables, class};
+use crate::units::{ClassId, GranuleIndex, PageIndex};
+
+/// What an address belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Home {
+    /// A slab of class `class` on `node`.
+    Slab {
+        /// The node.
+        node: &'static Node,
+        /// The class.
+        class: ClassId,
+        /// Whether the address is the start of one of the slab's objects.
+        is_start: bool,
+    },
+    /// No slab, but a page of `node`'s arena.
+    Page {
+        /// The node.
+        node: &'static Node,
+        /// The page.
+        page: PageIndex,
+        /// Whether the address is the page's start.
+        is_start: bool,
+    },
+    /// No node's memory: huge, or not ours.
+    Outside,
+}
+
+impl Heap {
+    /// What `address` belongs to.
+    pub(crate) fn locate(&self, address: usize) -> Home {
+        let Some(node) = self.nodes().find(|node| node.owns(address)) else {
+            return Home::Outside;
+        };
+        let offset = address - node.arena().base();
+        let granule = GranuleIndex::containing(offset);
+        let class = node.tables().class_at(granule);
+        if class == ClassId::NONE {
+            let page = PageIndex::containing(offset);
+            return Home::Page { node, page, is_start: page.offset() == offset };
+        }
+        let slab = SlabTables::slab_of(granule, class);
+        let (index, is_start) = class::info(class).object_at(offset - slab.offset());
+        let is_start = is_start && index < class::info(class).objects;
+        Home::Slab { node, class, is_start }
+    }
+}

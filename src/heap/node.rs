@@ -1,0 +1,171 @@
+//! One node's memory: a reservation, the tables that describe it, and the pools cut from it.
+//!
+//! # Invariant
+//!
+//! A node lives for ever, inside its own reservation. Locks are taken in the order of the fields,
+//! and pools before the arena.
+#![forbid(unsafe_code)]
+
+use super::metadata::Metadata;
+use crate::arena::Arena;
+use crate::slab::{Place, Pools, SlabTables, class};
+use crate::sync::{CachePadded, Lock};
+use crate::sys::Region;
+use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
+
+/// The smallest reservation that is tried.
+const MIN_ARENA_BYTES: usize = 64 << 20;
+/// Arenas begin at multiples of this, unless they are much smaller.
+const ARENA_ALIGN: usize = 1 << 30;
+/// Own tables may take this share of the arena's bytes.
+const METADATA_SHARE: usize = 256;
+const MIN_METADATA: usize = 1 << 20;
+/// Room for the node itself.
+const HOME_BYTES: usize = 64 << 10;
+/// The coarsest OS page, to which every part is aligned.
+const PART_ALIGN: usize = 64 << 10;
+
+/// One node's memory.
+#[derive(Debug)]
+pub(crate) struct Node {
+    id: NodeId,
+    pools: Pools,
+    tables: SlabTables,
+    arena: CachePadded<Arena>,
+    metadata: CachePadded<Metadata>,
+}
+
+impl Node {
+    /// Reserves `bytes` for node `id`, or half of that, down to 64 MiB; `None` if even that, or
+    /// the first commit, is refused. With `bind`, pages come from that node first.
+    pub(crate) fn create(id: NodeId, bytes: usize, bind: bool) -> Option<&'static Self> {
+        let mut bytes = align_up(bytes, PART_ALIGN)?;
+        loop {
+            if let Some(region) = Self::reserve(bytes) {
+                if bind {
+                    let _ = region.prefer_node(id.0);
+                }
+                return Self::build(id, region, bytes);
+            }
+            if bytes / 2 < MIN_ARENA_BYTES {
+                return None;
+            }
+            bytes = align_up(bytes / 2, PART_ALIGN)?;
+        }
+    }
+
+    const fn metadata_bytes(bytes: usize) -> usize {
+        let share = (bytes / METADATA_SHARE).next_multiple_of(PART_ALIGN);
+        if share > MIN_METADATA { share } else { MIN_METADATA }
+    }
+
+    const fn lead_bytes(bytes: usize) -> usize {
+        let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
+        // The gap keeps a stray write below the arena away from the tables.
+        Self::metadata_bytes(bytes) + Pools::BYTES + tables + PART_ALIGN
+    }
+
+    fn reserve(bytes: usize) -> Option<Region> {
+        let lead = Self::lead_bytes(bytes);
+        let align = ARENA_ALIGN.min((bytes / 16).next_power_of_two()).max(BLOCK_SIZE);
+        Region::reserve(lead + bytes, lead, align)
+    }
+
+    fn build(id: NodeId, region: Region, bytes: usize) -> Option<&'static Self> {
+        let (metadata, region) = region.split(Self::metadata_bytes(bytes));
+        let (pools, region) = region.split(Pools::BYTES);
+        let (tables, region) = region.split(SlabTables::bytes_for(bytes));
+        let (map, region) = region.split(Arena::map_bytes_for(bytes));
+        let (_gap, data) = region.split(PART_ALIGN);
+        let (home, metadata) = metadata.split(HOME_BYTES);
+        let node = Self {
+            id,
+            pools: Pools::new(pools)?,
+            tables: SlabTables::new(tables, bytes),
+            arena: CachePadded::new(Arena::new(data, map)),
+            metadata: CachePadded::new(Metadata::new(metadata)),
+        };
+        Metadata::new(home).place(node)
+    }
+
+    /// The node's number.
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The node's pages.
+    pub(crate) fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// The node's class map and slab table.
+    pub(crate) fn tables(&self) -> &SlabTables {
+        &self.tables
+    }
+
+    /// Memory for tables.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Where the node's slabs lie.
+    #[inline]
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { arena: &self.arena, tables: &self.tables }
+    }
+
+    /// The pool of a class.
+    #[inline]
+    pub(crate) fn pool(&self, id: ClassId) -> &Lock<crate::slab::Pool> {
+        self.pools.get(id)
+    }
+
+    /// Whether `address` lies in the node's reservation.
+    #[inline]
+    pub(crate) fn owns(&self, address: usize) -> bool {
+        address.wrapping_sub(self.arena.base()) < self.arena.bytes()
+    }
+
+    /// Does `work` with every lock, from the top down.
+    fn each_lock(&self, pool: fn(&Lock<crate::slab::Pool>), growth: fn(&Lock<()>)) {
+        class::all().for_each(|id| pool(self.pool(id)));
+        growth(self.tables.growth());
+    }
+
+    /// Takes all locks, to hold them across a fork.
+    pub(crate) fn acquire(&self) {
+        self.each_lock(Lock::acquire, Lock::acquire);
+        self.arena.acquire();
+        self.metadata.acquire();
+    }
+
+    /// Frees all locks in the parent of a fork.
+    pub(crate) fn release(&self) {
+        self.metadata.release();
+        self.arena.release();
+        self.each_lock(Lock::release, Lock::release);
+    }
+
+    /// Frees all locks in the child of a fork.
+    pub(crate) fn rearm(&self) {
+        self.metadata.rearm();
+        self.arena.rearm();
+        self.each_lock(Lock::rearm, Lock::rearm);
+    }
+
+    /// Gives empty slabs and the memory behind free pages back; whether there was any.
+    pub(crate) fn trim(&self) -> bool {
+        for id in class::all() {
+            self.pool(id).lock().trim(self.place(), id, 0);
+        }
+        self.arena.purge() > 0
+    }
+
+    /// Checks everything; aborts if something contradicts itself.
+    pub(crate) fn validate(&self) {
+        for id in class::all() {
+            self.pool(id).lock().validate(self.place(), id);
+        }
+        self.arena.validate();
+    }
+}

@@ -1,0 +1,230 @@
+//! Requests above 4 MiB: each its own mapping, known by its address.
+//!
+//! # Invariant
+//!
+//! Every huge block that the program holds is in the registry, and nothing else is.
+#![forbid(unsafe_code)]
+
+mod registry;
+mod reuse;
+
+use core::ptr::NonNull;
+
+use crate::sync::Lock;
+use crate::sys::Mapping;
+use crate::units::{NodeId, Zeroed};
+use registry::Registry;
+use reuse::Reuse;
+
+/// All huge blocks of a heap.
+#[derive(Debug)]
+pub(crate) struct Huge {
+    state: Lock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    registry: Registry,
+    reuse: Reuse,
+}
+
+/// What a huge block wants to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Length.
+    pub(crate) bytes: usize,
+    /// A power of two.
+    pub(crate) align: usize,
+    /// Whether it must hold zeroes.
+    pub(crate) zeroed: Zeroed,
+    /// The node to ask for memory, where there are several.
+    pub(crate) node: Option<NodeId>,
+}
+
+/// Numbers about huge blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HugeCounts {
+    /// Blocks in use.
+    pub(crate) blocks: usize,
+    /// Bytes in use.
+    pub(crate) bytes: usize,
+    /// Bytes that are kept for reuse.
+    pub(crate) kept_bytes: usize,
+}
+
+/// Why an address is no huge block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotHuge {
+    /// The address lies inside a block.
+    Inside,
+    /// The address has nothing to do with huge blocks.
+    Unknown,
+}
+
+impl Huge {
+    /// No blocks; of freed ones at most `reuse_bytes` are kept.
+    pub(crate) const fn new(reuse_bytes: usize) -> Self {
+        let registry = Registry::new();
+        Self { state: Lock::new(State { registry, reuse: Reuse::new(reuse_bytes) }) }
+    }
+
+    /// A block.
+    pub(crate) fn take(&self, request: Request) -> Option<NonNull<u8>> {
+        let mut state = self.state.lock();
+        if !state.registry.make_room() {
+            return None;
+        }
+        let kept = match request.zeroed {
+            // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
+            Zeroed::Yes => None,
+            Zeroed::No => state.reuse.take(request.bytes, request.align),
+        };
+        let mapping = match kept {
+            Some(mapping) => mapping,
+            None => {
+                drop(state);
+                let mapping = self.map(request)?;
+                state = self.state.lock();
+                // Another thread may have taken the room while the lock was open.
+                if !state.registry.make_room() {
+                    mapping.unmap();
+                    return None;
+                }
+                mapping
+            }
+        };
+        let start = mapping.start();
+        state.registry.insert(mapping);
+        Some(start)
+    }
+
+    /// Takes the block at `address` back.
+    pub(crate) fn give(&self, address: usize) -> Result<(), NotHuge> {
+        let mut state = self.state.lock();
+        match state.registry.remove(address) {
+            Some(mapping) => {
+                state.reuse.keep(mapping);
+                Ok(())
+            }
+            None => Err(misses(&state.registry, address)),
+        }
+    }
+
+    /// The length of the block at `address`.
+    pub(crate) fn bytes_at(&self, address: usize) -> Result<usize, NotHuge> {
+        let state = self.state.lock();
+        state.registry.bytes_at(address).ok_or_else(|| misses(&state.registry, address))
+    }
+
+    /// Makes the block at `address` `bytes` long, possibly elsewhere; nothing is copied.
+    pub(crate) fn resize(&self, address: usize, bytes: usize) -> Option<NonNull<u8>> {
+        let mut state = self.state.lock();
+        let mapping = state.registry.remove(address)?;
+        let (mapping, done) = match mapping.resize(bytes) {
+            Ok(mapping) => (mapping, true),
+            Err(mapping) => (mapping, false),
+        };
+        let start = mapping.start();
+        state.registry.insert(mapping);
+        done.then_some(start)
+    }
+
+    /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
+    pub(crate) fn trim(&self) -> usize {
+        self.state.lock().reuse.clear()
+    }
+
+    /// Numbers.
+    pub(crate) fn counts(&self) -> HugeCounts {
+        let state = self.state.lock();
+        HugeCounts {
+            blocks: state.registry.count(),
+            bytes: state.registry.bytes(),
+            kept_bytes: state.reuse.bytes(),
+        }
+    }
+
+    /// Takes the lock, to hold it across a fork.
+    pub(crate) fn acquire(&self) {
+        self.state.acquire();
+    }
+
+    /// Frees the lock in the parent of a fork.
+    pub(crate) fn release(&self) {
+        self.state.release();
+    }
+
+    /// Frees the lock in the child of a fork.
+    pub(crate) fn rearm(&self) {
+        self.state.rearm();
+    }
+
+    fn map(&self, request: Request) -> Option<Mapping> {
+        let map = || Mapping::new(request.bytes, request.align);
+        // Short of address space, what is kept for reuse goes first.
+        let mapping = map().or_else(|| if self.trim() > 0 { map() } else { None })?;
+        if let Some(node) = request.node {
+            let _ = mapping.prefer_node(node.0);
+        }
+        Some(mapping)
+    }
+}
+
+fn misses(registry: &Registry, address: usize) -> NotHuge {
+    if registry.is_inside(address) { NotHuge::Inside } else { NotHuge::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn request(mebibytes: usize) -> Request {
+        Request { bytes: mebibytes * MIB, align: 16, zeroed: Zeroed::No, node: None }
+    }
+
+    #[test]
+    fn a_block_is_known_by_its_start_alone() {
+        let huge = Huge::new(0);
+        let address = huge.take(request(5)).unwrap().as_ptr() as usize;
+        assert_eq!(huge.bytes_at(address), Ok(5 * MIB));
+        assert_eq!(huge.bytes_at(address + 4096), Err(NotHuge::Inside));
+        assert_eq!(huge.bytes_at(address + 5 * MIB), Err(NotHuge::Unknown));
+        assert_eq!(huge.give(address), Ok(()));
+        assert_eq!(huge.give(address), Err(NotHuge::Unknown));
+        assert_eq!(huge.counts().blocks, 0);
+    }
+
+    #[test]
+    fn a_freed_block_is_used_again_unless_zeroes_are_wanted() {
+        let huge = Huge::new(32 * MIB);
+        let first = huge.take(request(8)).unwrap();
+        huge.give(first.as_ptr() as usize).unwrap();
+        assert_eq!(huge.counts().kept_bytes, 8 * MIB);
+        let zeroed = huge.take(Request { zeroed: Zeroed::Yes, ..request(8) }).unwrap();
+        assert_ne!(zeroed, first);
+        assert_eq!(huge.take(request(8)), Some(first));
+        huge.give(first.as_ptr() as usize).unwrap();
+        assert_eq!(huge.trim(), 8 * MIB);
+    }
+
+    #[test]
+    fn a_block_grows_and_shrinks_without_losing_its_place_in_the_registry() {
+        let huge = Huge::new(0);
+        let start = huge.take(request(5)).unwrap();
+        let moved = huge.resize(start.as_ptr() as usize, 500 * MIB).unwrap();
+        assert_eq!(huge.bytes_at(moved.as_ptr() as usize), Ok(500 * MIB));
+        assert_eq!(huge.resize(moved.as_ptr() as usize, usize::MAX / 2), None);
+        let shrunk = huge.resize(moved.as_ptr() as usize, 6 * MIB).unwrap();
+        assert_eq!(huge.counts().bytes, 6 * MIB);
+        huge.give(shrunk.as_ptr() as usize).unwrap();
+    }
+
+    #[test]
+    fn the_impossible_is_refused() {
+        let huge = Huge::new(0);
+        assert_eq!(huge.take(Request { bytes: usize::MAX / 2, ..request(1) }), None);
+        assert_eq!(huge.take(Request { align: 1 << 62, ..request(8) }), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! The kernel's description of the machine, turned into a [`Topology`].
+//!
+//! The text comes from a reader, so a test can describe any machine.
+#![forbid(unsafe_code)]
+
+use super::node_set::number;
+use super::{NodeSet, Topology};
+use crate::units::NodeId;
+
+/// A text that the kernel offers about its nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// `/sys/devices/system/node/online`: a list of nodes.
+    Online,
+    /// `/sys/devices/system/node/has_memory`: a list of nodes.
+    HasMemory,
+    /// `/proc/self/status`, of which the line `Mems_allowed_list` counts.
+    Status,
+    /// `/sys/devices/system/node/nodeN/distance`: one number for each online node.
+    Distance(NodeId),
+}
+
+/// Room for the longest text, which is `/proc/self/status`.
+const TEXT_BYTES: usize = 4096;
+
+impl Topology {
+    /// The machine that `read` describes; it writes a text to the buffer and gives its length, or
+    /// `None` where there is no such text. Without any text the machine has one node, number 0.
+    ///
+    /// See the kernel's `Documentation/ABI/stable/sysfs-devices-node`.
+    pub(crate) fn detect(mut read: impl FnMut(Fact, &mut [u8]) -> Option<usize>) -> Self {
+        let mut text = [0; TEXT_BYTES];
+        let mut fact = |fact: Fact| -> Option<[u8; TEXT_BYTES]> {
+            text.fill(0);
+            read(fact, &mut text).map(|_| text)
+        };
+        let list = |text: Option<[u8; TEXT_BYTES]>| {
+            let text = text?;
+            NodeSet::parse(line(&text)).filter(|set| !set.is_empty())
+        };
+        let Some(online) = list(fact(Fact::Online)) else {
+            return Self::single();
+        };
+        if online.len() == 1 {
+            return Self::uniform(online);
+        }
+        let with_memory = list(fact(Fact::HasMemory)).unwrap_or(online);
+        let allowed = fact(Fact::Status).and_then(|text| allowed_nodes(&text)).unwrap_or(online);
+        let usable = with_memory.intersection(allowed);
+        let mut topology = Self::uniform(if usable.is_empty() { online } else { usable });
+        if topology.homes().len() == 1 {
+            return topology;
+        }
+        for from in online.iter() {
+            let Some(text) = fact(Fact::Distance(from)) else {
+                continue;
+            };
+            let numbers = line(&text).split(|byte| *byte == b' ').filter_map(number);
+            for (to, distance) in online.iter().zip(numbers) {
+                topology.set_distance(from, to, u8::try_from(distance).unwrap_or(u8::MAX));
+            }
+        }
+        topology
+    }
+
+    fn set_distance(&mut self, from: NodeId, to: NodeId, distance: u8) {
+        let row = self.distance.get_mut(from.index());
+        if let Some(entry) = row.and_then(|row| row.get_mut(to.index())) {
+            *entry = distance;
+        }
+    }
+}
+
+/// The first line of a text.
+fn line(text: &[u8]) -> &[u8] {
+    text.split(|byte| matches!(byte, 0 | b'\n')).next().unwrap_or_default()
+}
+
+fn allowed_nodes(status: &[u8]) -> Option<NodeSet> {
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let list = lines.find_map(|line| line.strip_prefix(b"Mems_allowed_list:"))?;
+    NodeSet::parse(list)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    fn machine(texts: &'static [(Fact, &'static str)]) -> Topology {
+        Topology::detect(|fact, buffer| {
+            let (_, text) = texts.iter().find(|(known, _)| *known == fact)?;
+            buffer.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+            Some(text.len())
+        })
+    }
+
+    fn nodes(topology: &Topology, from: u8) -> Vec<u8> {
+        topology.nearest_first(NodeId(from)).map(|node| node.0).collect()
+    }
+
+    #[test]
+    fn a_machine_without_sysfs_has_one_node() {
+        assert_eq!(nodes(&machine(&[]), 0), [0]);
+    }
+
+    #[test]
+    fn the_only_node_may_have_any_number() {
+        assert_eq!(nodes(&machine(&[(Fact::Online, "2\n")]), 0), [2]);
+    }
+
+    #[test]
+    fn distances_belong_to_online_nodes_in_order() {
+        let topology = machine(&[
+            (Fact::Online, "0,2-3\n"),
+            (Fact::HasMemory, "0,2-3\n"),
+            (Fact::Distance(NodeId(0)), "10 32 21\n"),
+            (Fact::Distance(NodeId(2)), "32 10 16\n"),
+        ]);
+        assert_eq!(nodes(&topology, 0), [0, 3, 2]);
+        assert_eq!(nodes(&topology, 2), [2, 3, 0]);
+        assert_eq!(topology.distance(NodeId(0), NodeId(3)), 21);
+    }
+
+    #[test]
+    fn memory_less_and_forbidden_nodes_are_no_homes() {
+        let topology = machine(&[
+            (Fact::Online, "0-3\n"),
+            (Fact::HasMemory, "0-2\n"),
+            (Fact::Status, "Name:\tx\nMems_allowed:\t6\nMems_allowed_list:\t1-2\n"),
+        ]);
+        assert_eq!(topology.homes().bits(), 0b110);
+        assert_eq!(topology.home_of(NodeId(3)), NodeId(1));
+    }
+}

@@ -1,0 +1,100 @@
+//! Which nodes have memory that this process may use, and how far apart they are.
+//!
+//! # Invariant
+//!
+//! There is at least one node. Node numbers may have gaps; a place in `homes` never has.
+#![forbid(unsafe_code)]
+
+mod detect;
+mod node_set;
+
+pub(crate) use detect::Fact;
+pub(crate) use node_set::NodeSet;
+
+use crate::units::{MAX_NODES, NodeId};
+
+/// The distance that the kernel reports for a node to itself.
+const LOCAL_DISTANCE: u8 = 10;
+/// The distance assumed where the kernel does not tell.
+const REMOTE_DISTANCE: u8 = 20;
+
+/// The nodes of a machine as one process may use them.
+#[derive(Clone, Debug)]
+pub(crate) struct Topology {
+    /// Nodes that have memory and are allowed.
+    homes: NodeSet,
+    distance: [[u8; MAX_NODES]; MAX_NODES],
+}
+
+impl Topology {
+    /// A machine with one node.
+    pub(crate) const fn single() -> Self {
+        Self::uniform(NodeSet::single(NodeId(0)))
+    }
+
+    /// A machine with these nodes, all equally far apart.
+    pub(crate) const fn uniform(homes: NodeSet) -> Self {
+        let mut distance = [[REMOTE_DISTANCE; MAX_NODES]; MAX_NODES];
+        let mut node = 0;
+        while node < MAX_NODES {
+            distance[node][node] = LOCAL_DISTANCE;
+            node += 1;
+        }
+        Self { homes, distance }
+    }
+
+    /// Nodes to place memory on.
+    pub(crate) const fn homes(&self) -> NodeSet {
+        self.homes
+    }
+
+    /// The distance that memory of `to` has for a CPU of `from`; 10 is local.
+    pub(crate) fn distance(&self, from: NodeId, to: NodeId) -> u8 {
+        let row = self.distance.get(from.index());
+        row.and_then(|row| row.get(to.index())).copied().unwrap_or(REMOTE_DISTANCE)
+    }
+
+    /// All nodes with memory, the nearest to `from` first, then by number.
+    pub(crate) fn nearest_first(&self, from: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let mut left = self.homes;
+        core::iter::from_fn(move || {
+            let nearest = left.iter().min_by_key(|node| self.distance(from, *node))?;
+            left.remove(nearest);
+            Some(nearest)
+        })
+    }
+
+    /// The node that serves a thread on `node`: itself, or the nearest that has memory.
+    pub(crate) fn home_of(&self, node: NodeId) -> NodeId {
+        if self.homes.contains(node) {
+            return node;
+        }
+        self.nearest_first(node).next().unwrap_or(NodeId(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn the_nearest_node_comes_first_and_ties_go_by_number() {
+        let mut topology = Topology::uniform(NodeSet::from_bits(0b1111));
+        topology.distance[2] = [40; MAX_NODES];
+        topology.distance[2][2] = 10;
+        topology.distance[2][3] = 15;
+        let order: Vec<u8> = topology.nearest_first(NodeId(2)).map(|node| node.0).collect();
+        assert_eq!(order, [2, 3, 0, 1]);
+    }
+
+    #[test]
+    fn a_node_without_memory_is_served_by_its_neighbour() {
+        let topology = Topology::uniform(NodeSet::from_bits(0b101));
+        assert_eq!(topology.home_of(NodeId(0)), NodeId(0));
+        assert_eq!(topology.home_of(NodeId(1)), NodeId(0));
+        assert_eq!(topology.home_of(NodeId(2)), NodeId(2));
+        assert_eq!(topology.home_of(NodeId(63)), NodeId(0));
+    }
+}

@@ -1,0 +1,164 @@
+//! Text without memory, and the two ways to end: the caller's crime and our own fault.
+#![forbid(unsafe_code)]
+
+use crate::sys;
+
+/// What a caller may do wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crime {
+    /// The address was never handed out.
+    InvalidFree,
+    /// The address lies inside an object, not at its start.
+    InteriorPointer,
+    /// The block is free already.
+    DoubleFree,
+    /// The size that came with the block is not the block's.
+    SizeMismatch,
+}
+
+impl Crime {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidFree => "invalid free (never handed out)",
+            Self::InteriorPointer => "invalid free (interior pointer)",
+            Self::DoubleFree => "double free",
+            Self::SizeMismatch => "size mismatch in sized free",
+        }
+    }
+}
+
+/// Names the crime and the address in one line and aborts.
+#[cold]
+pub(crate) fn fatal(crime: Crime, address: usize) -> ! {
+    let mut line = Line::<128>::new();
+    line.text("slubmalloc: ").text(crime.name()).text(" of ").hex(address).text("\n");
+    line.print();
+    sys::abort()
+}
+
+/// As [`fatal`], with the slab cache that the address belongs to.
+#[cold]
+pub(crate) fn fatal_in_cache(crime: Crime, address: usize, object_size: usize) -> ! {
+    let mut line = Line::<128>::new();
+    line.text("slubmalloc: ").text(crime.name()).text(" of ").hex(address);
+    line.text(" in kmalloc-").number(object_size).text("\n");
+    line.print();
+    sys::abort()
+}
+
+/// Ends the process because a table of ours contradicts itself.
+#[cold]
+pub(crate) fn our_fault(what: &str) -> ! {
+    let mut line = Line::<128>::new();
+    line.text("slubmalloc: internal error: ").text(what).text("\n");
+    line.print();
+    sys::abort()
+}
+
+/// Ends the process unless a table of ours agrees with itself.
+pub(crate) fn check(holds: bool, what: &str) {
+    if !holds {
+        our_fault(what);
+    }
+}
+
+/// A line of text in a buffer of `N` bytes; what does not fit is cut.
+#[derive(Debug)]
+pub struct Line<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Default for Line<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Line<N> {
+    /// An empty line.
+    pub const fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
+    /// Appends text.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.raw(text.as_bytes())
+    }
+
+    /// Appends bytes.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        let room = self.bytes.iter_mut().skip(self.length);
+        let written = room.zip(bytes).map(|(slot, byte)| *slot = *byte).count();
+        self.length += written;
+        self
+    }
+
+    /// Appends a decimal number.
+    pub fn number(&mut self, number: usize) -> &mut Self {
+        self.padded(number, 0)
+    }
+
+    /// Appends a decimal number, right-aligned in `width` columns.
+    pub fn padded(&mut self, number: usize, width: usize) -> &mut Self {
+        self.in_base(number, 10, width)
+    }
+
+    /// Appends a number as `0x…`.
+    pub fn hex(&mut self, number: usize) -> &mut Self {
+        self.text("0x").in_base(number, 16, 0)
+    }
+
+    /// Fills with blanks up to column `column`.
+    pub fn column(&mut self, column: usize) -> &mut Self {
+        while self.length < column.min(N) {
+            self.raw(b" ");
+        }
+        self
+    }
+
+    fn in_base(&mut self, mut number: usize, base: usize, width: usize) -> &mut Self {
+        let mut digits = [b' '; 24];
+        let mut used = 0;
+        for digit in digits.iter_mut().rev() {
+            let value = (number % base) as u8;
+            *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            used += 1;
+            number /= base;
+            if number == 0 {
+                break;
+            }
+        }
+        let shown = used.max(width.min(24));
+        self.raw(digits.get(24 - shown..).unwrap_or_default())
+    }
+
+    /// What was written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Writes the line to standard error.
+    pub fn print(&self) {
+        sys::write_stderr(self.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_printf_would_print_them() {
+        let mut line = Line::<64>::new();
+        line.number(0).text(" ").padded(42, 5).text(" ").hex(0x7fff_a0b1).column(24).text("|");
+        assert_eq!(line.as_bytes(), b"0    42 0x7fffa0b1      |");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut() {
+        let mut line = Line::<4>::new();
+        line.text("abc").number(12345);
+        assert_eq!(line.as_bytes(), b"abc1");
+    }
+}

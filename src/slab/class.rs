@@ -1,0 +1,236 @@
+//! The size classes, built and checked at compile time.
+//!
+//! # Invariant
+//!
+//! Classes 1 to [`CLASSES`] grow in size. Class 0 means "no slab"; ids above are free for named
+//! caches.
+#![forbid(unsafe_code)]
+
+use crate::units::{ClassId, GRANULE_PAGES, GRANULE_SIZE, MIN_ALIGN};
+
+/// Number of size classes.
+pub(crate) const CLASSES: usize = 64;
+/// The largest size that is served from slabs.
+pub(crate) const MAX_SMALL: usize = 32 << 10;
+/// Up to here a size finds its class in 16-byte steps, beyond in 128-byte steps.
+pub(crate) const FINE_LIMIT: usize = 1 << 10;
+const FINE_STEP: usize = 16;
+const COARSE_STEP: usize = 128;
+
+/// A slab holds at least so many objects …
+const MIN_OBJECTS: usize = 8;
+/// … and wastes at most this share of itself …
+const WASTE_SHARE: usize = 16;
+/// … unless it is as large as this.
+const MAX_SLAB_GRANULES: usize = 8;
+/// Objects that a slab's record has bits for.
+pub(crate) const MAX_OBJECTS: usize = 60 * 64;
+
+/// Classes between two powers of two: eight cost at most 1/9 of a block and 6 % on average.
+/// From 8 KiB on it is four, since there a slab holds few objects and a thread's stock is bytes.
+const STEPS: [(usize, usize); 8] = [
+    (256, 16),
+    (512, 32),
+    (1 << 10, 64),
+    (2 << 10, 128),
+    (4 << 10, 256),
+    (8 << 10, 512),
+    (16 << 10, 2 << 10),
+    (32 << 10, 4 << 10),
+];
+
+/// What there is to know about a class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClassInfo {
+    /// Bytes of an object, a multiple of 16.
+    pub(crate) size: u32,
+    /// Objects in a slab.
+    pub(crate) objects: u32,
+    /// Granules of a slab, a power of two.
+    pub(crate) granules: u32,
+    /// ⌈2³² / size⌉: an offset is a multiple of the size exactly if its product with this, in 32
+    /// bits, is smaller than this (Lemire, Kaser, Kurz 2019). 0 for class 0, where nothing is.
+    pub(crate) divisor: u32,
+    /// ⌈2⁴⁰ / size⌉: an offset times this, shifted right by 40, is its object's index.
+    reciprocal: u64,
+}
+
+impl ClassInfo {
+    const fn none() -> Self {
+        Self { size: 0, objects: 0, granules: 0, divisor: 0, reciprocal: 0 }
+    }
+
+    const fn new(size: usize) -> Self {
+        let mut granules = 1;
+        while granules < MAX_SLAB_GRANULES && !is_good_slab(size, granules) {
+            granules *= 2;
+        }
+        Self {
+            size: size as u32,
+            objects: objects_in(size, granules) as u32,
+            granules: granules as u32,
+            divisor: (1_u64 << 32).div_ceil(size as u64) as u32,
+            reciprocal: (1_u64 << 40).div_ceil(size as u64),
+        }
+    }
+
+    /// Bytes of a slab, to which it is aligned.
+    pub(crate) const fn slab_bytes(&self) -> usize {
+        self.granules as usize * GRANULE_SIZE
+    }
+
+    /// Pages of a slab.
+    pub(crate) const fn slab_pages(&self) -> u32 {
+        self.granules * GRANULE_PAGES
+    }
+
+    /// The index of the object that holds the byte at `offset` in its slab, and whether it is the
+    /// object's first.
+    pub(crate) const fn object_at(&self, offset: usize) -> (u32, bool) {
+        let index = ((offset as u64 * self.reciprocal) >> 40) as u32;
+        (index, index as usize * self.size as usize == offset)
+    }
+}
+
+const fn objects_in(size: usize, granules: usize) -> usize {
+    let objects = granules * GRANULE_SIZE / size;
+    if objects < MAX_OBJECTS { objects } else { MAX_OBJECTS }
+}
+
+const fn is_good_slab(size: usize, granules: usize) -> bool {
+    let objects = objects_in(size, granules);
+    let bytes = granules * GRANULE_SIZE;
+    objects >= MIN_OBJECTS && (bytes - objects * size) * WASTE_SHARE <= bytes
+}
+
+/// All classes by id.
+static INFO: [ClassInfo; CLASSES + 1] = build();
+
+const fn build() -> [ClassInfo; CLASSES + 1] {
+    let mut info = [ClassInfo::none(); CLASSES + 1];
+    let (mut size, mut id, mut step) = (0, 1, 0);
+    while id <= CLASSES {
+        size += STEPS[step].1;
+        info[id] = ClassInfo::new(size);
+        if size == STEPS[step].0 {
+            step += 1;
+        }
+        id += 1;
+    }
+    assert!(size == MAX_SMALL);
+    info
+}
+
+/// Class by size in 16-byte steps.
+pub(crate) static FINE: [u8; FINE_LIMIT / FINE_STEP + 1] = lookup(FINE_STEP);
+/// Class by size in 128-byte steps; sizes up to [`FINE_LIMIT`] are not looked up here.
+static COARSE: [u8; MAX_SMALL / COARSE_STEP + 1] = lookup(COARSE_STEP);
+
+const fn lookup<const N: usize>(step: usize) -> [u8; N] {
+    let info = build();
+    let mut table = [1; N];
+    let (mut entry, mut id) = (0, 1);
+    while entry < N {
+        while (info[id].size as usize) < entry * step {
+            id += 1;
+        }
+        table[entry] = id as u8;
+        entry += 1;
+    }
+    table
+}
+
+/// The class that serves `size`, which is at most [`MAX_SMALL`].
+#[inline(always)]
+pub(crate) fn class_of(size: usize) -> ClassId {
+    debug_assert!(size <= MAX_SMALL);
+    let entry = if size <= FINE_LIMIT {
+        FINE.get((size + (FINE_STEP - 1)) / FINE_STEP)
+    } else {
+        COARSE.get(size.div_ceil(COARSE_STEP))
+    };
+    ClassId(entry.copied().unwrap_or_default())
+}
+
+/// The smallest class whose objects hold `size` bytes and are multiples of `align`.
+pub(crate) fn aligned_class_of(size: usize, align: usize) -> Option<ClassId> {
+    if size > MAX_SMALL || align > MAX_SMALL {
+        return None;
+    }
+    let first = class_of(size.max(align)).0;
+    (first..=CLASSES as u8).map(ClassId).find(|id| info(*id).size as usize & (align - 1) == 0)
+}
+
+/// What there is to know about a class; ids that do not exist have size 0.
+#[inline]
+pub(crate) fn info(id: ClassId) -> &'static ClassInfo {
+    INFO.get(id.index()).unwrap_or(&INFO[0])
+}
+
+/// All classes by size.
+pub(crate) fn all() -> impl Iterator<Item = ClassId> {
+    (1..=CLASSES as u8).map(ClassId)
+}
+
+const _: () = {
+    let mut id = 1;
+    while id <= CLASSES {
+        let info = INFO_CHECK[id];
+        assert!(info.size as usize % MIN_ALIGN == 0);
+        assert!(info.objects as usize >= MIN_OBJECTS);
+        assert!(info.granules.is_power_of_two());
+        id += 1;
+    }
+};
+const INFO_CHECK: [ClassInfo; CLASSES + 1] = build();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_gets_the_smallest_class_that_holds_it() {
+        for size in 0..=MAX_SMALL {
+            let id = class_of(size);
+            assert!(info(id).size as usize >= size);
+            assert!(id.0 == 1 || (info(ClassId(id.0 - 1)).size as usize) < size);
+        }
+    }
+
+    #[test]
+    fn division_by_multiplication_is_exact_for_every_offset() {
+        for id in all() {
+            let info = info(id);
+            for offset in 0..info.slab_bytes() {
+                let expected = (offset / info.size as usize, offset % info.size as usize == 0);
+                let (index, first) = info.object_at(offset);
+                assert_eq!((index as usize, first), expected, "{info:?} at {offset}");
+                let product = (offset as u32).wrapping_mul(info.divisor);
+                assert_eq!(product < info.divisor, expected.1, "{info:?} at {offset}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_slab_wastes_more_than_a_sixteenth() {
+        for id in all() {
+            let info = info(id);
+            let waste = info.slab_bytes() - (info.objects * info.size) as usize;
+            assert!(waste * WASTE_SHARE <= info.slab_bytes(), "{info:?}");
+        }
+    }
+
+    #[test]
+    fn an_aligned_request_finds_a_class_of_multiples() {
+        for align in (0..=15).map(|shift| 1_usize << shift) {
+            for size in [1, 17, 100, 129, 1000, 5000, 32 << 10] {
+                let Some(id) = aligned_class_of(size, align) else {
+                    panic!("no class for {size} at {align}");
+                };
+                assert_eq!(info(id).size as usize % align, 0);
+                assert!(info(id).size as usize >= size);
+            }
+        }
+        assert_eq!(aligned_class_of(1, 64 << 10), None);
+    }
+}

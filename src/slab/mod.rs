@@ -1,0 +1,20 @@
+//! Small objects: classes, the slabs they are cut from, and the sheaves they travel in.
+//!
+//! An object is carved from a slab by address, untouched; a sheaf carries it to a thread, which
+//! hands it out. Freed, it goes into a sheaf of whichever thread freed it, and with it perhaps to
+//! the barn, where another thread finds it. Only when the barn is full does a flush set its bit in
+//! the slab's record; when all bits of a slab are set its pages go back to the arena.
+
+mod barn;
+pub(crate) mod class;
+mod list;
+mod pool;
+mod pools;
+mod record;
+mod sheaf;
+mod table;
+
+pub(crate) use pool::{Place, Pool};
+pub(crate) use pools::Pools;
+pub(crate) use sheaf::{Object, Sheaf, SheafCell, Slot, sheaf_bytes};
+pub(crate) use table::SlabTables;

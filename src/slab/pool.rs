@@ -1,0 +1,219 @@
+//! The slabs of one class on one node: refill and flush in batches.
+//!
+//! # Invariant
+//!
+//! A slab with an object to take is on the list that tells how full it is, or on the list of
+//! empty slabs; a slab without is on none. All zero is a pool without slabs.
+#![forbid(unsafe_code)]
+
+use super::barn::Barn;
+use super::class::{ClassInfo, info};
+use super::list::SlabList;
+use super::record::{BadObject, SlabRecord};
+use super::sheaf::{Object, Sheaf};
+use super::table::SlabTables;
+use crate::arena::{Arena, Span, Use};
+use crate::report::{Crime, check, fatal_in_cache};
+use crate::units::{ClassId, GranuleIndex, Order};
+
+/// Partial slabs are kept in so many lists, the fullest first.
+const PARTIAL_LISTS: usize = 4;
+const EMPTY_LIST: usize = PARTIAL_LISTS;
+/// Empty slabs that a pool keeps for itself [min_partial].
+const MIN_EMPTY: u32 = 1;
+
+/// Where a pool's slabs lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'node> {
+    /// Pages come from here.
+    pub(crate) arena: &'node Arena,
+    /// Records are here.
+    pub(crate) tables: &'node SlabTables,
+}
+
+/// The slabs of one class on one node, and its barn.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    lists: [SlabList; PARTIAL_LISTS + 1],
+    slabs: u32,
+    /// Objects that are out: with the program, in sheaves, in the barn.
+    out: u64,
+    /// Full and empty sheaves.
+    pub(crate) barn: Barn,
+}
+
+/// A pool's numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PoolCounts {
+    /// Slabs.
+    pub(crate) slabs: usize,
+    /// Objects that are out of the slabs.
+    pub(crate) out: usize,
+    /// Full sheaves in the barn.
+    pub(crate) full_sheaves: usize,
+}
+
+impl Pool {
+    /// Moves up to `wanted` objects into `sheaf`; how many it were. Fewer than wanted means that
+    /// the node is out of memory.
+    pub(crate) fn fill(
+        &mut self,
+        place: Place<'_>,
+        id: ClassId,
+        sheaf: &mut Sheaf,
+        wanted: usize,
+    ) -> usize {
+        let info = info(id);
+        let mut left = wanted as u32;
+        while left > 0 {
+            let Some(slab) = self.fullest().or_else(|| self.add_slab(place, id)) else {
+                break;
+            };
+            let base = slab.offset();
+            let record = place.tables.record(slab);
+            left -= record.take(info, left, |index| {
+                sheaf.push(place.arena.region().at(base + (index * info.size) as usize));
+            });
+            self.relist(place, slab, record, info);
+        }
+        let taken = wanted - left as usize;
+        self.out += taken as u64;
+        taken
+    }
+
+    /// Takes objects back into their slabs; they are all of this node and class.
+    pub(crate) fn take_back(&mut self, place: Place<'_>, id: ClassId, objects: &[*mut u8]) {
+        let info = info(id);
+        for object in objects {
+            let offset = (*object as usize).wrapping_sub(place.arena.base());
+            let slab = SlabTables::slab_of(GranuleIndex::containing(offset), id);
+            let record = place.tables.record(slab);
+            let (index, is_start) = info.object_at(offset - slab.offset());
+            match record.give(index) {
+                Ok(()) if is_start => self.relist(place, slab, record, info),
+                Ok(()) => fatal_in_cache(Crime::InteriorPointer, *object as usize, info.size as usize),
+                Err(BadObject::Free) => {
+                    fatal_in_cache(Crime::DoubleFree, *object as usize, info.size as usize)
+                }
+                Err(BadObject::Unknown) => {
+                    fatal_in_cache(Crime::InvalidFree, *object as usize, info.size as usize)
+                }
+            }
+        }
+        self.out -= objects.len() as u64;
+        self.trim(place, id, MIN_EMPTY);
+    }
+
+    /// Whether the object at `offset` in the arena is out of its slab.
+    pub(crate) fn is_out(place: Place<'_>, id: ClassId, offset: usize) -> bool {
+        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), id);
+        let (index, _) = info(id).object_at(offset - slab.offset());
+        place.tables.record(slab).is_out(index)
+    }
+
+    /// Gives empty slabs back to the arena until `keep` are left.
+    pub(crate) fn trim(&mut self, place: Place<'_>, id: ClassId, keep: u32) {
+        while let Some(list) = self.lists.get_mut(EMPTY_LIST).filter(|list| list.count() > keep) {
+            let Some(slab) = list.first() else {
+                return;
+            };
+            list.remove(place.tables, slab);
+            self.slabs -= 1;
+            place.tables.remove(slab, id);
+            let pages = info(id).slab_pages();
+            place.arena.give(Span { first: slab.first_page(), pages, zero: false });
+        }
+    }
+
+    /// One object, past all sheaves.
+    pub(crate) fn take_one(&mut self, place: Place<'_>, id: ClassId) -> Option<Object> {
+        let slab = self.fullest().or_else(|| self.add_slab(place, id))?;
+        let (record, info) = (place.tables.record(slab), info(id));
+        let mut object = None;
+        record.take(info, 1, |index| {
+            object = Some(place.arena.region().at(slab.offset() + (index * info.size) as usize));
+        });
+        self.relist(place, slab, record, info);
+        self.out += 1;
+        object
+    }
+
+    /// The pool's numbers.
+    pub(crate) fn counts(&self) -> PoolCounts {
+        PoolCounts {
+            slabs: self.slabs as usize,
+            out: self.out as usize,
+            full_sheaves: self.barn.full(),
+        }
+    }
+
+    /// Checks every listed slab; aborts if a count is wrong.
+    pub(crate) fn validate(&self, place: Place<'_>, id: ClassId) {
+        let mut listed = 0;
+        for (number, list) in (1_u8..).zip(&self.lists) {
+            let mut slab = list.first();
+            let mut count = 0;
+            while let Some(granule) = slab {
+                let record = place.tables.record(granule);
+                record.validate(info(id));
+                check(record.list() == number, "a slab is on a list that it does not name");
+                check(list_for(record, info(id)) == number, "a slab is on the wrong list");
+                check(place.tables.class_at(granule) == id, "a slab has another class");
+                count += 1;
+                slab = record.next();
+            }
+            check(count == list.count(), "a list of slabs is miscounted");
+            listed += count;
+        }
+        check(listed <= self.slabs, "more slabs are listed than there are");
+        let most = u64::from(self.slabs) * u64::from(info(id).objects);
+        check(self.out <= most, "more objects are out than there are");
+    }
+
+    fn fullest(&self) -> Option<GranuleIndex> {
+        self.lists.iter().find_map(SlabList::first)
+    }
+
+    fn add_slab(&mut self, place: Place<'_>, id: ClassId) -> Option<GranuleIndex> {
+        let pages = info(id).slab_pages();
+        let span = place.arena.take(pages, Order::holding(pages), Use::Slab)?;
+        let slab = span.first.granule();
+        if !place.tables.enter(slab, id) {
+            place.arena.give(span);
+            return None;
+        }
+        self.slabs += 1;
+        if let Some(list) = self.lists.get_mut(EMPTY_LIST) {
+            list.push(place.tables, slab, EMPTY_LIST as u8 + 1);
+        }
+        Some(slab)
+    }
+
+    /// Moves a slab to the list that it belongs on now.
+    #[inline]
+    fn relist(&mut self, place: Place<'_>, slab: GranuleIndex, record: &SlabRecord, info: &ClassInfo) {
+        let (old, new) = (record.list(), list_for(record, info));
+        if old == new {
+            return;
+        }
+        if let Some(list) = usize::from(old).checked_sub(1).and_then(|old| self.lists.get_mut(old)) {
+            list.remove(place.tables, slab);
+        }
+        if let Some(list) = usize::from(new).checked_sub(1).and_then(|new| self.lists.get_mut(new)) {
+            list.push(place.tables, slab, new);
+        }
+    }
+}
+
+/// The number of the list that a slab belongs on: 0 for full, 1 for nearly full … 5 for empty.
+#[inline]
+fn list_for(record: &SlabRecord, info: &ClassInfo) -> u8 {
+    let available = record.available(info);
+    if available == 0 {
+        0
+    } else if available == info.objects {
+        EMPTY_LIST as u8 + 1
+    } else {
+        1 + ((available * PARTIAL_LISTS as u32 - 1) / info.objects) as u8
+    }
+}

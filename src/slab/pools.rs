@@ -1,0 +1,33 @@
+//! The pools of one node, one for each class, each under its own lock.
+
+use super::class::CLASSES;
+use super::pool::Pool;
+use crate::sync::{CachePadded, Lock};
+use crate::sys::{Region, Table, ZeroInit};
+use crate::units::ClassId;
+
+type Entry = CachePadded<Lock<Pool>>;
+
+// SAFETY: zero is a free lock around a pool without slabs, and the lock guards all changes.
+unsafe impl ZeroInit for Entry {}
+
+/// All pools of a node.
+#[derive(Debug)]
+pub(crate) struct Pools(Table<Entry>);
+
+impl Pools {
+    /// Bytes to reserve.
+    pub(crate) const BYTES: usize = Table::<Entry>::bytes_for(CLASSES + 1);
+
+    /// Empty pools in `region`; `None` where there is no memory for them.
+    pub(crate) fn new(region: Region) -> Option<Self> {
+        let table = Table::new(region);
+        table.grow(CLASSES + 1).then_some(Self(table))
+    }
+
+    /// The pool of class `id`.
+    #[inline]
+    pub(crate) fn get(&self, id: ClassId) -> &Lock<Pool> {
+        self.0.get(id.index())
+    }
+}

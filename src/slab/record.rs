@@ -1,0 +1,224 @@
+//! A slab's record: which of its objects are free, counted, out of line.
+//!
+//! # Invariant
+//!
+//! A set bit is an object that was handed out and came back; `free` counts them. Objects from
+//! `carved` on were never handed out. Untouched memory is all zero. Written under the pool's lock.
+//!
+//! Free objects are bits here and not links inside themselves: a flush and a refill then touch
+//! this record alone, not one cold line for each object, and a caller's stray write cannot reach it.
+
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use super::class::{ClassInfo, MAX_OBJECTS};
+use crate::report::{check, our_fault};
+use crate::sys::ZeroInit;
+use crate::units::GranuleIndex;
+
+/// What a slab's record holds; one for each granule, used by the slab's first.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct SlabRecord {
+    free: AtomicU16,
+    carved: AtomicU16,
+    /// The first word that may have a set bit.
+    hint: AtomicU8,
+    /// The list that the slab is on, as its pool numbers them; 0 for none.
+    list: AtomicU8,
+    /// Neighbours on that list: granule + 1, 0 at the end.
+    next: AtomicU32,
+    previous: AtomicU32,
+    _unused: [u32; 4],
+    bits: [AtomicU64; MAX_OBJECTS / 64],
+}
+
+// SAFETY: made of atomics and padding, and zero is a number.
+unsafe impl ZeroInit for SlabRecord {}
+
+const _: () = assert!(size_of::<SlabRecord>() == 512);
+
+/// What was wrong with an object that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadObject {
+    /// Never handed out.
+    Unknown,
+    /// In the slab already.
+    Free,
+}
+
+// ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
+
+impl SlabRecord {
+    /// Makes this the record of a slab of which nothing was handed out.
+    pub(super) fn reset(&self) {
+        self.free.store(0, Relaxed);
+        self.carved.store(0, Relaxed);
+        self.hint.store(0, Relaxed);
+    }
+
+    /// Objects that can be taken.
+    pub(super) fn available(&self, info: &ClassInfo) -> u32 {
+        let carved = u32::from(self.carved.load(Relaxed));
+        u32::from(self.free.load(Relaxed)) + (info.objects - carved)
+    }
+
+    /// Takes up to `wanted` objects, lowest first, and passes the index of each to `give`; those
+    /// that came back before those that were never used, whose memory may not exist yet.
+    pub(super) fn take(&self, info: &ClassInfo, wanted: u32, mut give: impl FnMut(u32)) -> u32 {
+        let mut left = wanted;
+        let listed = u32::from(self.free.load(Relaxed));
+        let mut remaining = listed.min(left);
+        left -= remaining;
+        self.free.store((listed - remaining) as u16, Relaxed);
+        let hint = self.hint.load(Relaxed);
+        for (index, word) in (0_u8..).zip(&self.bits).skip(usize::from(hint)) {
+            if remaining == 0 {
+                break;
+            }
+            let mut bits = word.load(Relaxed);
+            while bits != 0 && remaining > 0 {
+                give(u32::from(index) * 64 + bits.trailing_zeros());
+                bits &= bits - 1;
+                remaining -= 1;
+            }
+            word.store(bits, Relaxed);
+            self.hint.store(index, Relaxed);
+        }
+        let carved = u32::from(self.carved.load(Relaxed));
+        let end = info.objects.min(carved + left);
+        (carved..end).for_each(&mut give);
+        self.carved.store(end as u16, Relaxed);
+        left -= end - carved;
+        wanted - left
+    }
+
+    /// Takes an object back.
+    #[inline]
+    pub(super) fn give(&self, index: u32) -> Result<(), BadObject> {
+        if index >= u32::from(self.carved.load(Relaxed)) {
+            return Err(BadObject::Unknown);
+        }
+        let (word, bit) = self.bit(index);
+        let before = word.load(Relaxed);
+        if before & bit != 0 {
+            return Err(BadObject::Free);
+        }
+        word.store(before | bit, Relaxed);
+        self.free.store(self.free.load(Relaxed) + 1, Relaxed);
+        let place = (index / 64) as u8;
+        if place < self.hint.load(Relaxed) {
+            self.hint.store(place, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Whether the object is out: in use by the program or in stock at a thread or a barn.
+    pub(super) fn is_out(&self, index: u32) -> bool {
+        let (word, bit) = self.bit(index);
+        index < u32::from(self.carved.load(Relaxed)) && word.load(Relaxed) & bit == 0
+    }
+
+    /// Forgets all objects, so that a slab whose objects all came back is carved anew.
+    pub(super) fn clear(&self) {
+        self.bits.iter().for_each(|word| word.store(0, Relaxed));
+        self.reset();
+    }
+
+    /// The list that the slab is on.
+    pub(super) fn list(&self) -> u8 {
+        self.list.load(Relaxed)
+    }
+
+    /// The next slab on the list.
+    pub(super) fn next(&self) -> Option<GranuleIndex> {
+        link(&self.next)
+    }
+
+    /// The slab before on the list.
+    pub(super) fn previous(&self) -> Option<GranuleIndex> {
+        link(&self.previous)
+    }
+
+    /// Sets the list number.
+    pub(super) fn set_list(&self, list: u8) {
+        self.list.store(list, Relaxed);
+    }
+
+    /// Sets the neighbour behind.
+    pub(super) fn set_next(&self, slab: Option<GranuleIndex>) {
+        self.next.store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
+    }
+
+    /// Sets the neighbour before.
+    pub(super) fn set_previous(&self, slab: Option<GranuleIndex>) {
+        self.previous.store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
+    }
+
+    /// Checks the counts against the bits.
+    pub(super) fn validate(&self, info: &ClassInfo) {
+        let set: u32 = self.bits.iter().map(|word| word.load(Relaxed).count_ones()).sum();
+        check(set == u32::from(self.free.load(Relaxed)), "free objects are miscounted");
+        let carved = u32::from(self.carved.load(Relaxed));
+        check(carved <= info.objects, "a slab is carved beyond its end");
+        let hint = usize::from(self.hint.load(Relaxed));
+        let before = self.bits.iter().take(hint).all(|word| word.load(Relaxed) == 0);
+        check(before, "a free object lies before the hint");
+        for index in carved..MAX_OBJECTS as u32 {
+            let (word, bit) = self.bit(index);
+            check(word.load(Relaxed) & bit == 0, "an object is free that was never out");
+        }
+    }
+
+    #[inline]
+    fn bit(&self, index: u32) -> (&AtomicU64, u64) {
+        match self.bits.get(index as usize / 64) {
+            Some(word) => (word, 1 << (index % 64)),
+            None => our_fault("object outside its slab"),
+        }
+    }
+}
+
+fn link(field: &AtomicU32) -> Option<GranuleIndex> {
+    field.load(Relaxed).checked_sub(1).map(GranuleIndex)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::super::class::{class_of, info};
+    use super::*;
+    use std::{boxed::Box, vec::Vec};
+
+    fn record() -> Box<SlabRecord> {
+        // SAFETY: zeroed memory is a record.
+        unsafe { Box::new(core::mem::zeroed()) }
+    }
+
+    #[test]
+    fn objects_are_carved_in_order_and_come_back_lowest_first() {
+        let (record, info) = (record(), info(class_of(4096)));
+        let mut taken = Vec::new();
+        assert_eq!(record.take(info, 5, |index| taken.push(index)), 5);
+        assert_eq!(taken, [0, 1, 2, 3, 4]);
+        for index in [3, 1] {
+            record.give(index).unwrap();
+        }
+        record.validate(info);
+        taken.clear();
+        assert_eq!(record.take(info, 20, |index| taken.push(index)), 13);
+        assert_eq!(taken, [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        assert_eq!(record.available(info), 0);
+        record.validate(info);
+    }
+
+    #[test]
+    fn what_is_not_out_does_not_come_back() {
+        let (record, info) = (record(), info(class_of(16)));
+        assert_eq!(record.give(0), Err(BadObject::Unknown));
+        assert_eq!(record.take(info, MAX_OBJECTS as u32 + 9, |_| ()), info.objects);
+        assert_eq!(record.give(700), Ok(()));
+        assert_eq!(record.give(700), Err(BadObject::Free));
+        assert!(record.is_out(699) && !record.is_out(700));
+        record.validate(info);
+    }
+}

@@ -1,0 +1,259 @@
+//! A sheaf: an array of pointers to free objects of one class, in memory of our own.
+//!
+//! # Invariant
+//!
+//! The slots below `count` hold objects that nobody else holds. A sheaf begins at a multiple of
+//! its size, so its slots never cross a 4 GiB line; bins compare the lower half of addresses alone.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+/// What `malloc` returns.
+pub(crate) type Object = NonNull<u8>;
+
+/// A place for an object.
+pub(crate) type Slot = *mut u8;
+
+/// What stands in front of the slots.
+#[derive(Debug)]
+#[repr(C)]
+struct Header {
+    next: Option<NonNull<Header>>,
+    count: usize,
+}
+
+/// Sole ownership of a sheaf.
+#[derive(Debug)]
+#[must_use = "a dropped sheaf is a leak"]
+pub(crate) struct Sheaf(NonNull<Header>);
+
+// SAFETY: a sheaf owns its memory and the objects in it.
+unsafe impl Send for Sheaf {}
+
+/// Bytes of a sheaf with room for `capacity` objects.
+pub(crate) const fn sheaf_bytes(capacity: usize) -> usize {
+    size_of::<Header>() + capacity * size_of::<Slot>()
+}
+
+const _: () = assert!(sheaf_bytes(62) == 512);
+
+impl Sheaf {
+    /// An empty sheaf in `memory`.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is the caller's to give away, as long as the sheaf's capacity needs and aligned to
+    /// that, for ever.
+    pub(crate) unsafe fn new_in(memory: NonNull<u8>) -> Self {
+        let header = memory.cast::<Header>();
+        // SAFETY: the caller's promise.
+        unsafe { header.write(Header { next: None, count: 0 }) };
+        Self(header)
+    }
+
+    /// Number of objects.
+    pub(crate) fn count(&self) -> usize {
+        self.header().count
+    }
+
+    /// The slot below the first: where `top` stands when the sheaf is empty.
+    pub(crate) fn bottom(&self) -> NonNull<Slot> {
+        // SAFETY: the second word of the header.
+        unsafe { self.0.cast::<Slot>().add(1) }
+    }
+
+    /// The sheaf whose bottom is `bottom` and which holds `count` objects.
+    ///
+    /// # Safety
+    ///
+    /// `bottom` came from [`Self::bottom`] of a sheaf that was forgotten since; `count` slots are
+    /// filled.
+    pub(crate) unsafe fn from_bottom(bottom: NonNull<Slot>, count: usize) -> Self {
+        // SAFETY: the header's second word.
+        let header = unsafe { bottom.sub(1) }.cast::<Header>();
+        let mut sheaf = Self(header);
+        sheaf.header_mut().count = count;
+        sheaf
+    }
+
+    /// Gives the sheaf's memory away; the objects are gone.
+    pub(crate) fn into_memory(self) -> NonNull<u8> {
+        self.0.cast()
+    }
+
+    /// Adds an object; the caller knows that there is room.
+    #[inline]
+    pub(crate) fn push(&mut self, object: Object) {
+        let count = self.count() + 1;
+        // SAFETY: the caller keeps to the capacity.
+        let slot = unsafe { self.bottom().add(count) };
+        // SAFETY: the slot belongs to this sheaf.
+        unsafe { slot.write(object.as_ptr()) };
+        self.header_mut().count = count;
+    }
+
+    /// Takes the topmost object.
+    pub(crate) fn pop(&mut self) -> Option<Object> {
+        let count = self.count();
+        self.header_mut().count = count.checked_sub(1)?;
+        // SAFETY: a filled slot.
+        let slot = unsafe { self.bottom().add(count) };
+        // SAFETY: as above.
+        NonNull::new(unsafe { slot.read() })
+    }
+
+    /// The objects, the oldest first.
+    pub(crate) fn objects(&self) -> &[Slot] {
+        // SAFETY: the first slot lies behind the bottom.
+        let first = unsafe { self.bottom().add(1) };
+        // SAFETY: `count` slots are filled.
+        unsafe { core::slice::from_raw_parts(first.as_ptr(), self.count()) }
+    }
+
+    /// Forgets all objects, which were passed on elsewhere.
+    pub(crate) fn clear(&mut self) {
+        self.header_mut().count = 0;
+    }
+
+    /// Keeps the objects that `keep` says yes to; the others were passed on by it.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Slot) -> bool) {
+        let count = self.count();
+        self.clear();
+        for place in 1..=count {
+            // SAFETY: one of the slots that were filled.
+            let slot = unsafe { self.bottom().add(place) };
+            // SAFETY: as above; fewer are written than were read.
+            if let Some(object) = NonNull::new(unsafe { slot.read() }).filter(|it| keep(it.as_ptr())) {
+                self.push(object);
+            }
+        }
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: this sheaf owns its memory.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: as above, and borrowed alone.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+/// A place for one sheaf in a thread's cache.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct SheafCell(AtomicPtr<Slot>);
+
+// ORDERING: relaxed; a cell belongs to one thread, and others only count for statistics.
+
+impl SheafCell {
+    /// No sheaf.
+    pub(crate) const EMPTY: Self = Self(AtomicPtr::new(core::ptr::null_mut()));
+
+    /// Whether there is a sheaf.
+    pub(crate) fn is_some(&self) -> bool {
+        !self.0.load(Relaxed).is_null()
+    }
+
+    /// Number of objects in the sheaf.
+    pub(crate) fn count(&self) -> usize {
+        // SAFETY: a sheaf's bottom is its count.
+        NonNull::new(self.0.load(Relaxed)).map_or(0, |it| unsafe { it.cast::<usize>().read() })
+    }
+
+    /// Stores a sheaf in an empty cell.
+    pub(crate) fn put(&self, sheaf: Sheaf) {
+        debug_assert!(!self.is_some());
+        self.0.store(sheaf.bottom().as_ptr(), Relaxed);
+    }
+
+    /// Takes the sheaf out.
+    pub(crate) fn take(&self) -> Option<Sheaf> {
+        let count = self.count();
+        let bottom = NonNull::new(self.0.load(Relaxed))?;
+        self.0.store(core::ptr::null_mut(), Relaxed);
+        // SAFETY: the sheaf was forgotten in `put`.
+        Some(unsafe { Sheaf::from_bottom(bottom, count) })
+    }
+}
+
+/// A stack of sheaves, linked through their headers.
+#[derive(Debug, Default)]
+pub(crate) struct SheafStack {
+    top: Option<NonNull<Header>>,
+    count: usize,
+}
+
+// SAFETY: a stack owns its sheaves.
+unsafe impl Send for SheafStack {}
+
+impl SheafStack {
+    /// Number of sheaves.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Puts a sheaf on top.
+    pub(crate) fn push(&mut self, mut sheaf: Sheaf) {
+        sheaf.header_mut().next = self.top;
+        self.top = Some(sheaf.0);
+        self.count += 1;
+    }
+
+    /// Takes the top sheaf.
+    pub(crate) fn pop(&mut self) -> Option<Sheaf> {
+        let sheaf = Sheaf(self.top?);
+        self.top = sheaf.header().next;
+        self.count -= 1;
+        Some(sheaf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::boxed::Box;
+
+    #[repr(align(64))]
+    struct Memory([u8; 64]);
+
+    fn sheaf() -> Sheaf {
+        let memory = NonNull::from(Box::leak(Box::new(Memory([0; 64]))));
+        // SAFETY: 64 bytes, enough for six objects, never freed.
+        unsafe { Sheaf::new_in(memory.cast()) }
+    }
+
+    fn object(address: usize) -> Object {
+        NonNull::new(core::ptr::without_provenance_mut(address)).unwrap()
+    }
+
+    #[test]
+    fn the_last_in_is_the_first_out() {
+        let mut sheaf = sheaf();
+        (1..=6).for_each(|address| sheaf.push(object(address * 16)));
+        assert_eq!(sheaf.pop(), Some(object(96)));
+        sheaf.retain(|it| it as usize != 48);
+        assert_eq!(sheaf.objects().len(), 4);
+        assert_eq!(sheaf.pop(), Some(object(80)));
+        assert_eq!(sheaf.pop(), Some(object(64)));
+        assert_eq!(sheaf.pop(), Some(object(32)));
+        sheaf.clear();
+        assert_eq!(sheaf.pop(), None);
+    }
+
+    #[test]
+    fn a_stack_of_sheaves_keeps_their_objects() {
+        let mut stack = SheafStack::default();
+        for address in [16, 32] {
+            let mut sheaf = sheaf();
+            sheaf.push(object(address));
+            stack.push(sheaf);
+        }
+        assert_eq!(stack.count(), 2);
+        assert_eq!(stack.pop().unwrap().pop(), Some(object(32)));
+        assert_eq!(stack.pop().unwrap().pop(), Some(object(16)));
+        assert!(stack.pop().is_none());
+    }
+}

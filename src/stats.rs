@@ -1,0 +1,185 @@
+//! Looks at everything, changes nothing: the sums of every room's numbers, and their text.
+#![forbid(unsafe_code)]
+
+use crate::arena::ArenaCounts;
+use crate::cache::Registry;
+use crate::heap::{Heap, Node};
+use crate::report::Line;
+use crate::slab::class;
+use crate::units::{ClassId, ORDERS, PAGE_SIZE};
+
+/// Longest line of a report.
+const LINE: usize = 160;
+
+/// What a heap holds, in bytes unless said otherwise.
+///
+/// Numbers are true at one moment each; while other threads allocate they need not agree. Freed
+/// objects on their way to another node count as in use until they arrive.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Memory of the arenas.
+    pub arena: usize,
+    /// Bytes of the arenas that the program holds.
+    pub in_use: usize,
+    /// Objects that wait in sheaves.
+    pub cached_objects: usize,
+    /// Bytes of the objects that wait in sheaves.
+    pub cached: usize,
+    /// Free blocks of the buddy system.
+    pub free_blocks: usize,
+    /// Bytes of free pages that still have memory behind them.
+    pub purgeable: usize,
+    /// Huge blocks that the program holds.
+    pub huge_blocks: usize,
+    /// Bytes of the huge blocks that the program holds.
+    pub huge: usize,
+    /// Bytes of freed huge blocks that are kept for reuse.
+    pub huge_kept: usize,
+    /// Memory of our own tables.
+    pub tables: usize,
+    /// Thread caches that a thread owns.
+    pub threads: usize,
+}
+
+impl Stats {
+    /// Bytes of the arenas that are free.
+    pub fn free(&self) -> usize {
+        self.arena.saturating_sub(self.in_use)
+    }
+}
+
+/// One class's numbers over all nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClassStats {
+    /// Bytes of an object.
+    pub size: usize,
+    /// Objects that the program holds.
+    pub in_use: usize,
+    /// Objects that wait in sheaves.
+    pub cached: usize,
+    /// Slabs.
+    pub slabs: usize,
+    /// Objects that the slabs hold.
+    pub total: usize,
+}
+
+/// A heap and its thread caches, to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'heap> {
+    /// The heap.
+    pub(crate) heap: &'heap Heap,
+    /// Its thread caches.
+    pub(crate) caches: &'heap Registry,
+}
+
+impl View<'_> {
+    /// The numbers of every class that has a slab, by size.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = ClassStats> {
+        class::all().map(|id| self.class(id)).filter(|class| class.slabs > 0)
+    }
+
+    fn class(&self, id: ClassId) -> ClassStats {
+        let info = class::info(id);
+        let mut stats = ClassStats { size: info.size as usize, ..ClassStats::default() };
+        let mut out = 0;
+        for node in self.heap.nodes() {
+            let counts = node.pool(id).lock().counts();
+            stats.slabs += counts.slabs;
+            stats.cached += counts.full_sheaves * crate::cache::sheaf_capacity(id);
+            out += counts.out;
+        }
+        stats.total = stats.slabs * info.objects as usize;
+        self.caches.for_each(|cache| stats.cached += cache.stock(id));
+        stats.in_use = out.saturating_sub(stats.cached);
+        stats
+    }
+
+    /// The sums.
+    pub(crate) fn sums(&self) -> Stats {
+        let huge = self.heap.huge_counts();
+        let mut stats = Stats {
+            huge_blocks: huge.blocks,
+            huge: huge.bytes,
+            huge_kept: huge.kept_bytes,
+            ..Stats::default()
+        };
+        let mut slab_bytes = 0;
+        for id in class::all() {
+            let class = self.class(id);
+            slab_bytes += class.slabs * class::info(id).slab_bytes();
+            stats.in_use += class.in_use * class.size;
+            stats.cached_objects += class.cached;
+            stats.cached += class.cached * class.size;
+        }
+        for node in self.heap.nodes() {
+            let counts = node.arena().counts();
+            stats.arena += counts.committed_pages as usize * PAGE_SIZE;
+            let used = counts.committed_pages - counts.free_pages;
+            stats.in_use += used as usize * PAGE_SIZE;
+            stats.free_blocks += counts.free_blocks.iter().sum::<u32>() as usize;
+            stats.purgeable += counts.dirty_pages as usize * PAGE_SIZE;
+            stats.tables += table_bytes(node, &counts);
+        }
+        // Slabs are used pages too, but what counts of them are their objects.
+        stats.in_use = stats.in_use.saturating_sub(slab_bytes);
+        self.caches.for_each(|_| stats.threads += 1);
+        stats
+    }
+
+    /// The whole report, a line at a time.
+    pub(crate) fn print(&self, mut put: impl FnMut(&[u8])) {
+        let mut line = |build: &dyn Fn(&mut Line<LINE>)| {
+            let mut text = Line::new();
+            build(&mut text);
+            text.text("\n");
+            put(text.as_bytes());
+        };
+        let sums = self.sums();
+        line(&|it| {
+            it.text("slubmalloc ").text(env!("CARGO_PKG_VERSION")).text(" statistics, in KiB");
+        });
+        for (name, bytes) in [
+            ("in use in arenas", sums.in_use),
+            ("in use in huge mappings", sums.huge),
+            ("arenas", sums.arena),
+            ("waiting in sheaves", sums.cached),
+            ("free pages with memory", sums.purgeable),
+            ("huge mappings kept", sums.huge_kept),
+            ("own tables", sums.tables),
+        ] {
+            line(&|it| {
+                it.text("  ").text(name).column(32).padded(bytes.div_ceil(1024), 12);
+            });
+        }
+        line(&|it| {
+            it.text("  threads with a cache").column(32).padded(sums.threads, 12);
+        });
+        line(&|it| {
+            it.text("cache              objsize   in use  waiting    total  slabs");
+        });
+        for class in self.classes() {
+            line(&|it| {
+                it.text("kmalloc-").number(class.size).column(18).padded(class.size, 8);
+                it.padded(class.in_use, 9).padded(class.cached, 9).padded(class.total, 9);
+                it.padded(class.slabs, 7);
+            });
+        }
+        for node in self.heap.nodes() {
+            let counts = node.arena().counts();
+            line(&|it| buddyinfo(it, node, &counts));
+        }
+    }
+}
+
+/// A line in the format of `/proc/buddyinfo`: free blocks of orders 0 to 10.
+fn buddyinfo(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
+    const _: () = assert!(ORDERS == 11);
+    line.text("Node ").number(usize::from(node.id().0)).text(", zone   Normal ");
+    for count in counts.free_blocks {
+        line.padded(count as usize, 6).text(" ");
+    }
+}
+
+fn table_bytes(node: &Node, counts: &ArenaCounts) -> usize {
+    node.metadata().committed_bytes() + node.tables().committed_bytes() + counts.map_bytes
+}

@@ -1,0 +1,11 @@
+//! Mutual exclusion without memory: one lock, one once.
+
+mod lock;
+mod once;
+mod static_ref;
+
+pub(crate) use lock::{Guard, Lock};
+pub(crate) use once::Once;
+pub(crate) use static_ref::StaticRef;
+
+pub(crate) use crossbeam_utils::CachePadded;

@@ -1,0 +1,92 @@
+//! Being told: when a thread ends and when the process forks.
+
+use core::ffi::c_void;
+
+use once_cell::race::OnceNonZeroUsize;
+
+/// A function that a thread's end calls with the argument it was registered with.
+type ExitHook = extern "C" fn(*mut c_void);
+type Register = unsafe extern "C" fn(ExitHook, *mut c_void, *mut c_void) -> i32;
+
+/// Has `hook(argument)` called when the calling thread ends; `false` if that cannot be arranged.
+///
+/// It runs behind the thread's C++ and Rust destructors and before its pthread keys'. libc may
+/// allocate in here.
+pub(crate) fn on_thread_exit(hook: ExitHook, argument: *mut c_void) -> bool {
+    match thread_atexit() {
+        // SAFETY: glibc's function, see its `stdlib/cxa_thread_atexit_impl.c`; a null library
+        // handle means the program itself, which is never unloaded.
+        Some(register) => unsafe { register(hook, argument, core::ptr::null_mut()) == 0 },
+        None => by_key(hook, argument),
+    }
+}
+
+/// `__cxa_thread_atexit_impl`, which not every libc has: a weak reference that only assembly can make.
+#[cfg(target_arch = "x86_64")]
+fn thread_atexit() -> Option<Register> {
+    let address: usize;
+    // SAFETY: reads one word of the global offset table: the function's address, or zero.
+    unsafe {
+        core::arch::asm!(
+            ".weak __cxa_thread_atexit_impl",
+            "mov {0}, qword ptr [rip + __cxa_thread_atexit_impl@GOTPCREL]",
+            out(reg) address,
+            options(nostack, preserves_flags, pure, readonly),
+        );
+    }
+    // SAFETY: a null pointer is `None`, anything else is the function.
+    unsafe { core::mem::transmute::<usize, Option<Register>>(address) }
+}
+
+/// `__cxa_thread_atexit_impl`, which not every libc has: a weak reference that only assembly can make.
+#[cfg(target_arch = "aarch64")]
+fn thread_atexit() -> Option<Register> {
+    let address: usize;
+    // SAFETY: reads one word of the global offset table: the function's address, or zero.
+    unsafe {
+        core::arch::asm!(
+            ".weak __cxa_thread_atexit_impl",
+            "adrp {0}, :got:__cxa_thread_atexit_impl",
+            "ldr {0}, [{0}, :got_lo12:__cxa_thread_atexit_impl]",
+            out(reg) address,
+            options(nostack, preserves_flags, pure, readonly),
+        );
+    }
+    // SAFETY: a null pointer is `None`, anything else is the function.
+    unsafe { core::mem::transmute::<usize, Option<Register>>(address) }
+}
+
+/// The same by a pthread key, one for the whole process.
+fn by_key(hook: ExitHook, argument: *mut c_void) -> bool {
+    static KEY: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    let create = || {
+        let mut key = 0;
+        // SAFETY: pthread_key_create(3) stores a key; the hook has the signature it wants.
+        let failed = unsafe { libc::pthread_key_create(&raw mut key, Some(key_hook(hook))) } != 0;
+        let stored = if failed { usize::MAX } else { key as usize + 1 };
+        core::num::NonZeroUsize::new(stored).ok_or(())
+    };
+    let Ok(stored) = KEY.get_or_try_init(create) else {
+        return false;
+    };
+    let Ok(key) = libc::pthread_key_t::try_from(stored.get() - 1) else {
+        return false;
+    };
+    // SAFETY: the key was created above.
+    unsafe { libc::pthread_setspecific(key, argument) == 0 }
+}
+
+fn key_hook(hook: ExitHook) -> unsafe extern "C" fn(*mut c_void) {
+    hook
+}
+
+/// Has the three functions called around every fork(2), in the parent before, and in the parent
+/// and the child after; `false` if that cannot be arranged. libc may allocate in here.
+pub(crate) fn on_fork(
+    before: extern "C" fn(),
+    in_parent: extern "C" fn(),
+    in_child: extern "C" fn(),
+) -> bool {
+    // SAFETY: pthread_atfork(3) stores three functions without arguments.
+    unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) == 0 }
+}

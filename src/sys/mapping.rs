@@ -1,0 +1,157 @@
+//! A mapping of its own: memory that comes from the kernel and goes back whole.
+//!
+//! # Invariant
+//!
+//! A mapping is owned by one value, or by one cell; what owns it may unmap it.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+
+use super::table::ZeroInit;
+use super::{linux, page_size};
+use crate::units::align_up;
+
+/// Sole ownership of a mapping.
+#[derive(Debug)]
+#[must_use = "a dropped mapping is a leak"]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: a mapping is an address range.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    /// Maps at least `bytes` of zeroed memory at a multiple of `align`, a power of two.
+    pub(crate) fn new(bytes: usize, align: usize) -> Option<Self> {
+        let bytes = align_up(bytes, page_size())?;
+        let slack = if align > page_size() { align } else { 0 };
+        let start = linux::map(bytes.checked_add(slack)?)?;
+        let mapping = Self { start, bytes: bytes + slack };
+        if slack == 0 {
+            return Some(mapping);
+        }
+        let address = mapping.address();
+        let (lead, rest) = mapping.split(align_up(address, align)? - address);
+        let (mapping, tail) = rest.split(bytes);
+        lead.unmap();
+        tail.unmap();
+        Some(mapping)
+    }
+
+    /// The first byte.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// The first byte's address.
+    pub(crate) fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+
+    /// Length in bytes, a multiple of the OS page.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Makes the mapping at least `bytes` long, moving its pages, not their content, if need be.
+    pub(crate) fn resize(self, bytes: usize) -> Result<Self, Self> {
+        let Some(bytes) = align_up(bytes, page_size()) else {
+            return Err(self);
+        };
+        if bytes <= self.bytes {
+            let (mapping, tail) = self.split(bytes);
+            tail.unmap();
+            return Ok(mapping);
+        }
+        // SAFETY: the mapping is owned, and its old address is forgotten.
+        match unsafe { linux::remap(self.start, self.bytes, bytes) } {
+            Some(start) => Ok(Self { start, bytes }),
+            None => Err(self),
+        }
+    }
+
+    /// Asks for the mapping's pages from `node` first.
+    pub(crate) fn prefer_node(&self, node: u8) -> bool {
+        linux::prefer_node(self.start, self.bytes, node)
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn unmap(self) {
+        if self.bytes > 0 {
+            // SAFETY: the mapping is owned, and whoever used it is done.
+            let _ = unsafe { linux::unmap(self.start, self.bytes) };
+        }
+    }
+
+    fn split(self, at: usize) -> (Self, Self) {
+        // SAFETY: `at` is at most the mapping's length.
+        let middle = unsafe { self.start.add(at) };
+        (Self { start: self.start, bytes: at }, Self { start: middle, bytes: self.bytes - at })
+    }
+}
+
+/// A place for one mapping in a table; its users hold a lock.
+#[derive(Debug, Default)]
+pub(crate) struct MappingCell {
+    start: AtomicPtr<u8>,
+    bytes: AtomicUsize,
+}
+
+// SAFETY: made of atomics; null is no mapping.
+unsafe impl ZeroInit for MappingCell {}
+
+// ORDERING: relaxed; the lock that the cell's users hold orders all accesses.
+
+impl MappingCell {
+    /// The mapping's address, 0 for none.
+    pub(crate) fn address(&self) -> usize {
+        self.start.load(Relaxed) as usize
+    }
+
+    /// The mapping's length.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Stores a mapping in an empty cell.
+    pub(crate) fn put(&self, mapping: Mapping) {
+        debug_assert!(self.address() == 0);
+        self.bytes.store(mapping.bytes, Relaxed);
+        self.start.store(mapping.start.as_ptr(), Relaxed);
+    }
+
+    /// Takes the mapping out.
+    pub(crate) fn take(&self) -> Option<Mapping> {
+        let start = NonNull::new(self.start.load(Relaxed))?;
+        self.start.store(core::ptr::null_mut(), Relaxed);
+        Some(Mapping { start, bytes: self.bytes.load(Relaxed) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aligned_mapping_keeps_no_slack() {
+        let mapping = Mapping::new(5 << 20, 16 << 20).unwrap();
+        assert_eq!((mapping.address() % (16 << 20), mapping.bytes()), (0, 5 << 20));
+        mapping.unmap();
+    }
+
+    #[test]
+    fn content_moves_with_the_pages() {
+        let mapping = Mapping::new(1 << 20, 1).unwrap();
+        // SAFETY: the mapping is a mebibyte long.
+        unsafe { mapping.start().write(42) };
+        let mapping = mapping.resize(64 << 20).unwrap();
+        assert_eq!(mapping.bytes(), 64 << 20);
+        // SAFETY: as above.
+        assert_eq!(unsafe { mapping.start().read() }, 42);
+        let mapping = mapping.resize(100).unwrap();
+        assert_eq!(mapping.bytes(), page_size());
+        mapping.unmap();
+    }
+}

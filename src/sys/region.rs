@@ -1,0 +1,115 @@
+//! A region: reserved address space of which parts are committed, purged and bound to a node.
+//!
+//! # Invariant
+//!
+//! A region is never unmapped, so what is built on its committed part may live for ever. Regions
+//! are moved, not copied, and `split` cuts them: no two ever overlap.
+
+use core::ptr::NonNull;
+
+use super::{linux, page_size};
+use crate::units::align_up;
+
+/// Sole ownership of a range of reserved addresses.
+#[derive(Debug)]
+#[must_use = "a dropped region is address space lost"]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: a region is an address range; its methods only make system calls on it.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Reserves `bytes` such that the address at `lead` is a multiple of `align`, a power of two.
+    pub(crate) fn reserve(bytes: usize, lead: usize, align: usize) -> Option<Self> {
+        let asked = bytes.checked_add(align)?;
+        let start = linux::reserve(asked)?;
+        let address = start.as_ptr() as usize;
+        let skipped = align_up(address + lead, align)? - lead - address;
+        // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
+        // ends are whole pages: `lead`, `align` and `bytes` are.
+        let (unused, rest) = Self { base: start, bytes: asked }.split(skipped);
+        let (region, tail) = rest.split(bytes);
+        unused.give_back();
+        tail.give_back();
+        Some(region)
+    }
+
+    /// The address of the first byte.
+    pub(crate) fn address(&self) -> usize {
+        self.base.as_ptr() as usize
+    }
+
+    /// Length in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The byte at `offset`, which may be the end.
+    pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset <= self.bytes);
+        // SAFETY: every caller's offset was computed from this region's length.
+        unsafe { self.base.add(offset) }
+    }
+
+    /// Cuts the region in two.
+    pub(crate) fn split(self, at: usize) -> (Self, Self) {
+        let rest = Self { base: self.at(at), bytes: self.bytes - at };
+        (Self { base: self.base, bytes: at }, rest)
+    }
+
+    /// Makes the bytes from `start` to `end` usable; both are multiples of the OS page.
+    pub(crate) fn commit(&self, start: usize, end: usize) -> bool {
+        debug_assert!(start.is_multiple_of(page_size()) && end.is_multiple_of(page_size()));
+        // SAFETY: the range lies in this region.
+        end <= self.bytes && unsafe { linux::allow(self.at(start), end - start) }
+    }
+
+    /// Gives the memory behind `start..end` back to the kernel; it reads as zero afterwards.
+    pub(crate) fn purge(&self, start: usize, end: usize) -> bool {
+        debug_assert!(end <= self.bytes && start.is_multiple_of(page_size()));
+        // SAFETY: the range lies in this region, and only free pages are purged.
+        unsafe { linux::release_to_system(self.at(start), end - start) }
+    }
+
+    /// Asks for the region's pages from `node` first.
+    pub(crate) fn prefer_node(&self, node: u8) -> bool {
+        linux::prefer_node(self.base, self.bytes, node)
+    }
+
+    fn give_back(self) {
+        if self.bytes > 0 {
+            // SAFETY: nothing was ever committed here.
+            let _ = unsafe { linux::unmap(self.base, self.bytes) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_is_aligned_where_it_was_asked_to_be() {
+        let region = Region::reserve(1 << 20, 1 << 16, 4 << 20).unwrap();
+        assert_eq!((region.address() + (1 << 16)) % (4 << 20), 0);
+        assert_eq!(region.bytes(), 1 << 20);
+        assert!(region.commit(0, page_size()));
+        // SAFETY: the first page is committed.
+        unsafe { region.at(0).write(7) };
+        assert!(region.purge(0, page_size()));
+        // SAFETY: as above.
+        assert_eq!(unsafe { region.at(0).read() }, 0);
+    }
+
+    #[test]
+    fn the_impossible_is_refused() {
+        assert!(Region::reserve(usize::MAX - 4096, 0, 4096).is_none());
+        let region = Region::reserve(1 << 16, 0, 1 << 16).unwrap();
+        assert!(!region.commit(0, 1 << 17));
+    }
+}

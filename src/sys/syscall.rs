@@ -1,0 +1,70 @@
+//! One system call: number and arguments in, the kernel's answer out.
+//!
+//! # Invariant
+//!
+//! `errno` is left alone. libc's wrappers store into it, and `free` must not.
+
+/// The kernel's answer: a value, or the negated error number.
+#[derive(Clone, Copy)]
+pub(super) struct Answer(isize);
+
+impl Answer {
+    /// The value, or `None` where the kernel refused.
+    pub(super) fn value(self) -> Option<usize> {
+        // Error numbers are the last page of the address space, as in every libc.
+        if (-4095..0).contains(&self.0) {
+            None
+        } else {
+            Some(self.0 as usize)
+        }
+    }
+
+    /// Whether the kernel did as asked.
+    pub(super) fn is_ok(self) -> bool {
+        self.value().is_some()
+    }
+}
+
+/// Makes the system call `number`; unused arguments are 0.
+///
+/// # Safety
+///
+/// The call with these arguments must be sound: it may change memory that Rust knows about.
+#[cfg(target_arch = "x86_64")]
+pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer {
+    let [a, b, c, d, e, f] = arguments;
+    let answer: isize;
+    // SAFETY: the caller vouches for the call; the kernel clobbers rcx and r11 alone.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number as isize => answer,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    Answer(answer)
+}
+
+/// Makes the system call `number`; unused arguments are 0.
+///
+/// # Safety
+///
+/// The call with these arguments must be sound: it may change memory that Rust knows about.
+#[cfg(target_arch = "aarch64")]
+pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer {
+    let [a, b, c, d, e, f] = arguments;
+    let answer: isize;
+    // SAFETY: the caller vouches for the call; the kernel clobbers x0 alone.
+    unsafe {
+        core::arch::asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a as isize => answer,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
+            options(nostack),
+        );
+    }
+    Answer(answer)
+}

@@ -1,0 +1,125 @@
+//! A table: an array over a region, committed from the front as it grows.
+//!
+//! # Invariant
+//!
+//! Every entry below `ready` is committed memory that was zero at first. `ready` only grows.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Region, abort, page_size};
+use crate::units::align_up;
+
+/// A type of which zeroed memory is a value, and which is changed through shared references.
+///
+/// # Safety
+///
+/// All-zero bytes are a valid value, and the type is made of atomics.
+pub(crate) unsafe trait ZeroInit: Sync {}
+
+// SAFETY: zero is a number.
+unsafe impl ZeroInit for core::sync::atomic::AtomicU8 {}
+
+/// An array of `T` over reserved memory.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    region: Region,
+    entries: NonNull<T>,
+    ready: AtomicUsize,
+    committed: AtomicUsize,
+}
+
+// SAFETY: a table hands out shared references to `T: Sync` alone.
+unsafe impl<T: ZeroInit> Send for Table<T> {}
+// SAFETY: as above.
+unsafe impl<T: ZeroInit> Sync for Table<T> {}
+
+impl<T: ZeroInit> Table<T> {
+    /// Bytes to reserve for `entries`, a multiple of the largest OS page.
+    pub(crate) const fn bytes_for(entries: usize) -> usize {
+        (entries * size_of::<T>()).next_multiple_of(1 << 16)
+    }
+
+    /// A table over the whole of `region`, with no entry ready yet.
+    pub(crate) fn new(region: Region) -> Self {
+        let entries = region.at(0).cast::<T>();
+        debug_assert!(entries.is_aligned());
+        Self { region, entries, ready: AtomicUsize::new(0), committed: AtomicUsize::new(0) }
+    }
+
+    /// Number of usable entries.
+    pub(crate) fn ready(&self) -> usize {
+        // ORDERING: pairs with the release in `grow`; an entry below is committed memory.
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Makes the entries below `entries` usable; the caller holds the lock that growth is under.
+    pub(crate) fn grow(&self, entries: usize) -> bool {
+        if entries <= self.ready() {
+            return true;
+        }
+        let Some(end) = align_up(entries * size_of::<T>(), page_size()) else {
+            return false;
+        };
+        // ORDERING: relaxed, written and read under the caller's lock only.
+        let start = self.committed.load(Ordering::Relaxed);
+        if end > start {
+            if !self.region.commit(start, end) {
+                return false;
+            }
+            self.committed.store(end, Ordering::Relaxed);
+        }
+        // The rest of the last page is usable too, as far as whole entries go.
+        let ready = (end.max(start)).min(self.region.bytes()) / size_of::<T>();
+        // ORDERING: release, so that who sees the new length sees the memory committed.
+        self.ready.store(ready, Ordering::Release);
+        true
+    }
+
+    /// The entry at `index`, which is ready.
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> &T {
+        if index >= self.ready() {
+            abort();
+        }
+        // SAFETY: below `ready`, so committed, and zeroed memory is a `T`.
+        unsafe { self.entries.add(index).as_ref() }
+    }
+
+    /// Gives the memory of a table that is not needed any more back to the kernel.
+    pub(crate) fn purge(self) {
+        let committed = self.committed_bytes();
+        let _ = self.region.purge(0, committed);
+    }
+
+    /// The first entry's address, for the fast path.
+    pub(crate) fn as_ptr(&self) -> *const T {
+        self.entries.as_ptr()
+    }
+
+    /// Bytes that are committed.
+    pub(crate) fn committed_bytes(&self) -> usize {
+        // ORDERING: relaxed, a number for statistics.
+        self.committed.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicU8;
+
+    #[test]
+    fn a_table_grows_from_the_front_and_keeps_what_it_holds() {
+        let bytes = Table::<AtomicU8>::bytes_for(200_000);
+        let table = Table::<AtomicU8>::new(Region::reserve(bytes, 0, 1 << 16).unwrap());
+        assert_eq!(table.ready(), 0);
+        assert!(table.grow(1));
+        table.get(0).store(9, Ordering::Relaxed);
+        assert!(table.grow(200_000));
+        assert_eq!(table.get(0).load(Ordering::Relaxed), 9);
+        assert_eq!(table.get(199_999).load(Ordering::Relaxed), 0);
+        assert!(!table.grow(1 << 30));
+        assert!(table.committed_bytes() >= 200_000);
+    }
+}

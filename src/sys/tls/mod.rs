@@ -1,0 +1,21 @@
+//! One pointer for each thread, found without a call.
+//!
+//! # Invariant
+//!
+//! A thread that never wrote its slot reads the symbol that `define_slot!` names.
+//!
+//! `thread_local!` in a shared library asks `__tls_get_addr`, which may call `malloc`; an
+//! initial-exec symbol is two instructions and takes 8 bytes of the loader's static TLS surplus.
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::{define_slot, read, write};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{define_slot, read, write};
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");

@@ -1,0 +1,20 @@
+/* Frees a small object twice, then the thread ends and gives its sheaves back. argv[1]: size. */
+#include "crime.h"
+#include <pthread.h>
+
+static void *culprit_thread(void *block) {
+    free(block);
+    free(escape(block));
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    slubmalloc_is_in_charge();
+    settle(argument(argc, argv, 1));
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, culprit_thread, accuse(neighbours[0])) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    neighbours[0] = NULL;
+    flush();
+    return got_away();
+}

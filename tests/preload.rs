@@ -1,0 +1,116 @@
+//! The contract of malloc, as glibc keeps it: one program per promise, run under the built library.
+#![cfg(not(any(miri, loom)))]
+
+mod support;
+
+use core::time::Duration;
+use std::fs;
+use std::process::Command;
+use support::{Heap, compile, keeps_promise, run, scratch, skip_unless};
+
+#[test]
+fn zero_sizes_and_null_pointers_are_answered_as_glibc_does() {
+    keeps_promise("c/zero_and_null.c", &[]);
+}
+
+#[test]
+fn impossible_sizes_are_refused_with_enomem() {
+    keeps_promise("c/too_large.c", &[]);
+}
+
+#[test]
+fn every_alignment_up_to_64_mib_is_kept() {
+    keeps_promise("c/aligned.c", &[]);
+}
+
+#[test]
+fn free_preserves_errno() {
+    keeps_promise("c/errno_kept.c", &[]);
+}
+
+#[test]
+fn the_usable_size_is_the_callers_and_constant() {
+    keeps_promise("c/usable_size.c", &[]);
+}
+
+#[test]
+fn calloc_is_zero_on_used_memory_too() {
+    keeps_promise("c/calloc_zeroed.c", &[]);
+}
+
+#[test]
+fn realloc_keeps_the_contents_between_all_regimes() {
+    keeps_promise("c/realloc_model.c", &[]);
+}
+
+#[test]
+fn sized_frees_free() {
+    keeps_promise("c/sized_free.c", &[]);
+}
+
+#[test]
+fn all_sizes_up_to_256_mib_are_whole_and_aligned() {
+    keeps_promise("c/sizes.c", &[]);
+}
+
+#[test]
+fn mallopt_answers_and_trim_gives_back() {
+    keeps_promise("c/mallopt_and_trim.c", &[]);
+}
+
+#[test]
+fn mallinfo_tells_the_truth() {
+    keeps_promise("c/mallinfo.c", &[]);
+}
+
+#[test]
+fn malloc_info_is_well_formed_and_malloc_stats_speaks() {
+    skip_unless!("python3");
+    let program = compile("c/reports.c", &[]);
+    let finished = run(
+        Heap::Slubmalloc,
+        &mut Command::new(program),
+        Duration::from_secs(10),
+    )
+    .succeeded();
+    assert!(
+        !finished.stderr.trim().is_empty(),
+        "malloc_stats wrote nothing"
+    );
+
+    let xml = scratch("malloc_info").join("info.xml");
+    fs::write(&xml, finished.raw).expect("a file for python");
+    let parse = "import sys, xml.etree.ElementTree as t; e = t.parse(sys.argv[1]).getroot(); print(e.tag, e.get('version'))";
+    let parsed = run(
+        Heap::Libc,
+        Command::new("python3").args(["-c", parse]).arg(xml),
+        Duration::from_secs(30),
+    );
+    assert_eq!(parsed.succeeded().stdout, "malloc 1\n");
+}
+
+#[test]
+fn every_operator_new_and_delete_is_replaced() {
+    keeps_promise("cxx/operators.cpp", &[]);
+}
+
+#[test]
+fn the_new_handler_is_asked_and_heard() {
+    keeps_promise("cxx/new_handler.cpp", &[]);
+}
+
+#[test]
+fn containers_strings_and_threads_work() {
+    keeps_promise("cxx/containers.cpp", &[]);
+}
+
+#[test]
+fn thread_local_and_static_destructors_may_allocate() {
+    keeps_promise("cxx/destructors.cpp", &[]);
+}
+
+#[test]
+fn a_cxx_library_in_a_c_program_throws_bad_alloc() {
+    let plugin = compile("cxx/plugin.cpp", &["-shared", "-fPIC"]);
+    keeps_promise("c/open_cxx.c", &[plugin.to_str().expect("a plain path")]);
+}

@@ -1,0 +1,271 @@
+//! Real programs: whatever they print under the library, they print without it.
+//!
+//! # Invariant
+//!
+//! Each program's work is deterministic: fixed seeds, dates, hash seeds; so one compare decides.
+#![cfg(not(any(miri, loom)))]
+
+#[path = "programs/server.rs"]
+mod server;
+#[path = "programs/sources.rs"]
+mod sources;
+mod support;
+
+use core::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use support::{Finished, Heap, find_tool, libc_allowed, run, scratch, skip_unless};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn python_computes_forks_and_threads() {
+    skip_unless!("python3");
+    for malloc in ["pymalloc", "malloc"] {
+        same_on_both("python3", |command, _| {
+            command
+                .arg("-c")
+                .arg(sources::PYTHON)
+                .env("PYTHONHASHSEED", "0")
+                .env("PYTHONMALLOC", malloc);
+        });
+    }
+}
+
+#[test]
+fn perl_builds_and_sorts() {
+    skip_unless!("perl");
+    same_on_both("perl", |command, _| {
+        command
+            .args(["-e", sources::PERL])
+            .env("PERL_HASH_SEED", "0");
+    });
+}
+
+#[test]
+fn node_parses_in_worker_threads() {
+    skip_unless!("node");
+    same_on_both("node", |command, dir| {
+        fs::write(dir.join("churn.js"), sources::NODE).expect("a script");
+        command.arg("churn.js").current_dir(dir);
+    });
+}
+
+#[test]
+fn java_compiles_and_runs_threads() {
+    skip_unless!("java", "javac");
+    let [ours, libcs] = same_on_both("javac", |command, dir| {
+        fs::write(dir.join("Churn.java"), sources::JAVA).expect("a source");
+        command.arg("Churn.java").current_dir(dir);
+    });
+    let class = |dir: &Path| fs::read(dir.join("Churn.class")).expect("javac's work");
+    assert_eq!(class(&ours), class(&libcs));
+    same_on_both("java", |command, dir| {
+        fs::copy(libcs.join("Churn.class"), dir.join("Churn.class")).expect("javac's work");
+        command
+            .args(["-Xmx256m", "-XX:-UsePerfData", "Churn"])
+            .current_dir(dir);
+    });
+}
+
+#[test]
+fn gcc_makes_the_same_object_file() {
+    skip_unless!("g++");
+    let [ours, libcs] = same_on_both("g++", |command, dir| {
+        fs::write(dir.join("big.cpp"), sources::generated_cpp()).expect("a source");
+        command
+            .args(["-std=c++17", "-O2", "-c", "big.cpp", "-o", "big.o"])
+            .current_dir(dir);
+    });
+    let object = |dir: &Path| fs::read(dir.join("big.o")).expect("g++'s work");
+    assert!(object(&ours) == object(&libcs), "the object files differ");
+}
+
+#[test]
+fn rustc_compiles_and_complains_the_same() {
+    skip_unless!("rustc");
+    let [ours, libcs] = same_on_both("rustc", |command, dir| {
+        fs::write(dir.join("good.rs"), sources::RUST).expect("a source");
+        command
+            .args([
+                "--edition=2021",
+                "-O",
+                "--crate-type=lib",
+                "--emit=obj,metadata",
+                "good.rs",
+            ])
+            .current_dir(dir);
+    });
+    let object = |dir: &Path| fs::read(dir.join("good.o")).expect("rustc's work");
+    assert!(object(&ours) == object(&libcs), "the object files differ");
+
+    let bad = sources::RUST.replace("-> u64 {", "-> String {");
+    let [ours, _] = both("rustc", |command, dir| {
+        fs::write(dir.join("bad.rs"), &bad).expect("a source");
+        command
+            .args(["--edition=2021", "--crate-type=lib", "bad.rs"])
+            .current_dir(dir);
+    });
+    assert_eq!(ours.status.code(), Some(1), "{}", ours.stderr);
+    assert!(ours.stderr.contains("E0308"), "{}", ours.stderr);
+}
+
+#[test]
+fn sqlite_answers_a_long_script() {
+    skip_unless!("sqlite3");
+    same_on_both("sqlite3", |command, dir| {
+        fs::write(dir.join("script.sql"), sources::generated_sql()).expect("a script");
+        command
+            .args(["-batch", "new.db", ".read script.sql"])
+            .current_dir(dir);
+    });
+}
+
+#[test]
+fn git_makes_the_same_history() {
+    skip_unless!("git");
+    same_on_both("sh", |command, dir| {
+        command
+            .args(["-euc", sources::GIT])
+            .current_dir(dir)
+            .env("HOME", dir)
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        for who in ["AUTHOR", "COMMITTER"] {
+            command
+                .env(format!("GIT_{who}_NAME"), "A Name")
+                .env(format!("GIT_{who}_EMAIL"), "a@example.org");
+        }
+    });
+}
+
+#[test]
+fn tar_and_threaded_xz_make_the_same_bytes() {
+    skip_unless!("tar", "xz");
+    same_on_both("sh", |command, dir| {
+        let files = dir.join("files");
+        fs::create_dir_all(&files).expect("a directory");
+        for number in 0..40_u64 {
+            let words: String = (0..30_000)
+                .map(|i| format!("{:x} ", (i * i + number) * 2_654_435_761 % 65_537))
+                .collect();
+            fs::write(files.join(format!("{number}.txt")), words).expect("a file");
+        }
+        command.args(["-euc", sources::TAR_AND_XZ]).current_dir(dir);
+    });
+}
+
+#[test]
+fn redis_serves_saves_and_loads_the_others_dump() {
+    skip_unless!("redis-server", "redis-cli", "redis-benchmark");
+    let digests = [
+        (Heap::Slubmalloc, Heap::Libc),
+        (Heap::Libc, Heap::Slubmalloc),
+    ]
+    .map(|(saver, loader)| {
+        let dir = scratch(&format!("redis-{saver:?}"));
+        fs::write(dir.join("load"), sources::generated_redis()).expect("a file of commands");
+        let redis = server::Redis::start(saver, &dir);
+        let mut load = Command::new("sh");
+        load.args(["-c", "redis-cli -s redis.sock --pipe < load"])
+            .current_dir(&dir);
+        let loaded = run(Heap::Libc, &mut load, PATIENCE).succeeded();
+        assert!(loaded.stdout.contains("errors: 0"), "{}", loaded.stdout);
+        let digest = redis.ask(&["debug", "digest"]);
+        redis.saves_in_the_background();
+
+        let mut benchmark = Command::new("redis-benchmark");
+        benchmark.args([
+            "-s",
+            "redis.sock",
+            "-q",
+            "-n",
+            "20000",
+            "-c",
+            "20",
+            "-P",
+            "8",
+            "-r",
+            "5000",
+            "-d",
+            "300",
+        ]);
+        benchmark
+            .args(["-t", "set,get,incr,lpush,lpop,sadd,hset,zadd,mset"])
+            .current_dir(&dir);
+        run(saver, &mut benchmark, PATIENCE).succeeded();
+        redis.saves_in_the_background();
+        redis.ask(&["flushall"]);
+        assert_eq!(redis.ask(&["dbsize"]), "0");
+        // The dump of before the benchmark is gone by now: load and save again, as one would after a flush.
+        run(Heap::Libc, &mut load, PATIENCE).succeeded();
+        assert_eq!(redis.ask(&["debug", "digest"]), digest);
+        redis.saves_in_the_background();
+        drop(redis);
+
+        let other = server::Redis::start(loader, &dir);
+        assert_eq!(
+            other.ask(&["debug", "digest"]),
+            digest,
+            "{saver:?}'s dump read by {loader:?}"
+        );
+        digest
+    });
+    assert_eq!(digests[0], digests[1]);
+}
+
+/// Runs a tool on both heaps, each in a fresh directory; both must end alike. `prepare` adds the arguments.
+fn both(tool: &str, prepare: impl Fn(&mut Command, &Path)) -> [Finished; 2] {
+    both_in(tool, prepare).0
+}
+
+/// As [`both`], and both must succeed; returns the directories they worked in.
+fn same_on_both(tool: &str, prepare: impl Fn(&mut Command, &Path)) -> [std::path::PathBuf; 2] {
+    let ([ours, libcs], dirs) = both_in(tool, prepare);
+    libcs.succeeded();
+    ours.succeeded();
+    dirs
+}
+
+fn both_in(
+    tool: &str,
+    prepare: impl Fn(&mut Command, &Path),
+) -> ([Finished; 2], [std::path::PathBuf; 2]) {
+    preload_reaches(tool);
+    let test = std::thread::current().name().unwrap_or(tool).to_owned();
+    let runs = [Heap::Slubmalloc, Heap::Libc].map(|heap| {
+        let dir = scratch(&format!("{test}-{tool}-{heap:?}"));
+        let mut command = Command::new(tool);
+        prepare(&mut command, &dir);
+        (run(heap, &mut command, PATIENCE), dir)
+    });
+    let [(ours, our_dir), (libcs, libcs_dir)] = runs;
+    let all = format!(
+        "{tool} ours: {}\n{}\nlibc's: {}\n{}",
+        ours.status, ours.stderr, libcs.status, libcs.stderr
+    );
+    assert_eq!(ours.status.code(), libcs.status.code(), "{all}");
+    assert_eq!(ours.stderr, libcs.stderr, "{all}");
+    assert!(
+        ours.raw == libcs.raw,
+        "{tool} prints something else\nours:\n{}\nlibc's:\n{}",
+        ours.stdout,
+        libcs.stdout
+    );
+    ([ours, libcs], [our_dir, libcs_dir])
+}
+
+/// A static tool would pass every comparison: the loader must say that the library is among its objects.
+fn preload_reaches(tool: &str) {
+    let path = find_tool(tool).expect("the test has looked for it");
+    let loaded = run(
+        Heap::Slubmalloc,
+        Command::new(path).env("LD_TRACE_LOADED_OBJECTS", "1"),
+        PATIENCE,
+    );
+    assert!(
+        libc_allowed() || loaded.stdout.contains("libslubmalloc"),
+        "{tool} does not load the library: {}",
+        loaded.stdout
+    );
+}

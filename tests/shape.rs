@@ -1,0 +1,388 @@
+//! The shape of the built shared library: what it exports, what it needs, what must not be inside.
+//!
+//! The library is built here, so what is looked at is never yesterday's file.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Everything the library exports. A new C symbol is added here and in cdylib/src/exports.rs.
+const EXPORTS: &[&str] = &[
+    // C and POSIX.
+    "malloc",
+    "free",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "memalign",
+    "aligned_alloc",
+    "posix_memalign",
+    "valloc",
+    "pvalloc",
+    "free_sized",
+    "free_aligned_sized",
+    // glibc's <malloc.h>.
+    "malloc_usable_size",
+    "malloc_trim",
+    "mallopt",
+    "mallinfo",
+    "mallinfo2",
+    "malloc_stats",
+    "malloc_info",
+    "cfree",
+    // The names glibc used to offer to interposers.
+    "__libc_malloc",
+    "__libc_free",
+    "__libc_calloc",
+    "__libc_realloc",
+    "__libc_memalign",
+    "__libc_valloc",
+    "__libc_pvalloc",
+    // C++ operator new and new[].
+    "_Znwm",
+    "_Znam",
+    "_ZnwmRKSt9nothrow_t",
+    "_ZnamRKSt9nothrow_t",
+    "_ZnwmSt11align_val_t",
+    "_ZnamSt11align_val_t",
+    "_ZnwmSt11align_val_tRKSt9nothrow_t",
+    "_ZnamSt11align_val_tRKSt9nothrow_t",
+    // C++ operator delete and delete[].
+    "_ZdlPv",
+    "_ZdaPv",
+    "_ZdlPvm",
+    "_ZdaPvm",
+    "_ZdlPvRKSt9nothrow_t",
+    "_ZdaPvRKSt9nothrow_t",
+    "_ZdlPvSt11align_val_t",
+    "_ZdaPvSt11align_val_t",
+    "_ZdlPvmSt11align_val_t",
+    "_ZdaPvmSt11align_val_t",
+    "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+    "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+];
+
+/// What the library may take from libc: nothing that could call malloc on a path inside malloc.
+const IMPORTS: &[&str] = &[
+    "__errno_location",
+    "__register_atfork",
+    "abort",
+    "bcmp",
+    "environ",
+    "getauxval",
+    "memcmp",
+    "memcpy",
+    "memmove",
+    "memset",
+    "pthread_atfork",
+    "pthread_key_create",
+    "pthread_setspecific",
+    "strlen",
+    "syscall",
+];
+
+/// The newest glibc whose symbols may be asked for, as (major, minor).
+const NEWEST_GLIBC: (u32, u32) = (2, 34);
+
+/// Messages of `core`'s own panics: one of them in the file means that a formatting panic path is linked.
+const PANIC_TEXTS: &[&str] = &[
+    "index out of bounds",
+    "called `Option::unwrap",
+    "called `Result::unwrap",
+    "out of range for slice",
+    "attempt to divide by zero",
+    "panicked at",
+];
+
+const MOST_TEXT_BYTES: usize = 128 * 1024;
+
+#[test]
+fn exports_are_the_list() {
+    let mut exported: Vec<&str> = dynamic_symbols("--defined-only")
+        .map(|symbol| symbol.name)
+        .collect();
+    exported.sort_unstable();
+    let mut expected = EXPORTS.to_vec();
+    expected.sort_unstable();
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|name| !exported.contains(name))
+        .collect();
+    let surplus: Vec<_> = exported
+        .iter()
+        .filter(|name| !expected.contains(name))
+        .collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "missing: {missing:?}\nnot on the list: {surplus:?}"
+    );
+}
+
+#[test]
+fn rust_unwinding_stays_private() {
+    // Exported, it would replace the real one in every Rust library of the process.
+    assert!(dynamic_symbols("--defined-only").all(|symbol| symbol.name != "rust_eh_personality"));
+}
+
+#[test]
+fn imports_are_on_the_list() {
+    for symbol in dynamic_symbols("--undefined-only") {
+        // A weak symbol may be absent, so any is welcome; a strong one must exist in every supported glibc.
+        let strong = symbol.kind == "U";
+        assert!(
+            !strong || IMPORTS.contains(&symbol.name),
+            "{} is imported and not on the list",
+            symbol.name
+        );
+        assert_ne!(
+            symbol.name, "__tls_get_addr",
+            "thread-local storage must be initial-exec"
+        );
+        if let Some(version) = symbol.version.strip_prefix("GLIBC_") {
+            let mut numbers = version
+                .split('.')
+                .map(|number| number.parse::<u32>().expect("a version"));
+            let version = (
+                numbers.next().expect("major"),
+                numbers.next().expect("minor"),
+            );
+            assert!(
+                version <= NEWEST_GLIBC,
+                "{} needs glibc {version:?}",
+                symbol.name
+            );
+        }
+    }
+}
+
+#[test]
+fn needs_libc_and_nothing_else() {
+    let needed: Vec<_> = dynamic_section()
+        .into_iter()
+        .filter(|line| line.contains("(NEEDED)"))
+        .collect();
+    assert_eq!(needed.len(), 1, "{needed:#?}");
+    assert!(needed[0].ends_with("[libc.so.6]"), "{needed:#?}");
+}
+
+#[test]
+fn is_never_unloaded() {
+    let flags = dynamic_entry("(FLAGS_1)");
+    assert!(flags.contains("NODELETE"), "{flags}");
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn thread_local_storage_is_static() {
+    let flags = dynamic_entry("(FLAGS)");
+    assert!(flags.contains("STATIC_TLS"), "{flags}");
+}
+
+#[test]
+fn thread_local_storage_is_one_pointer() {
+    let headers = tool("readelf", &["--program-headers", "--wide"]);
+    let segments: Vec<_> = headers
+        .lines()
+        .filter(|line| line.split_whitespace().next() == Some("TLS"))
+        .collect();
+    assert_eq!(segments.len(), 1, "{headers}");
+    // Type, offset, virtual address, physical address, size in the file, size in memory.
+    let size = segments[0]
+        .split_whitespace()
+        .nth(5)
+        .expect("a size in memory");
+    assert_eq!(number(size), 8, "{}", segments[0]);
+}
+
+#[test]
+fn holds_no_formatting() {
+    let symbols = tool("nm", &[]);
+    assert!(
+        symbols.contains(" t "),
+        "stripped: nothing can be said about what is inside"
+    );
+    // Both manglings of `core::fmt`, as a path and as a type's path in an impl.
+    let formatting: Vec<_> = symbols
+        .lines()
+        .filter(|line| line.contains("4core3fmt") || line.contains("core..fmt"))
+        .collect();
+    assert!(formatting.is_empty(), "{formatting:#?}");
+
+    let file = fs::read(library()).expect("the library");
+    for section in sections().iter().filter(|section| section.is_loaded) {
+        let bytes = &file[section.offset..section.offset + section.bytes];
+        for text in PANIC_TEXTS {
+            let found = bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes());
+            assert!(!found, "{text:?} in {}", section.name);
+        }
+    }
+}
+
+#[test]
+fn is_small() {
+    let text = sections()
+        .into_iter()
+        .find(|section| section.name == ".text")
+        .expect("a .text section");
+    assert!(
+        text.bytes < MOST_TEXT_BYTES,
+        ".text has {} bytes",
+        text.bytes
+    );
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_fast_path_is_the_stored_one() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/fast-path.sh");
+    let output = Command::new(script)
+        .args(["--check", "--library"])
+        .arg(library())
+        .output()
+        .expect("fast-path.sh");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+}
+
+#[test]
+fn the_header_has_the_version_of_the_package() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cdylib/include/slubmalloc.h");
+    let header = fs::read_to_string(path).expect("the header");
+    for (part, value) in [
+        ("MAJOR", env!("CARGO_PKG_VERSION_MAJOR")),
+        ("MINOR", env!("CARGO_PKG_VERSION_MINOR")),
+        ("PATCH", env!("CARGO_PKG_VERSION_PATCH")),
+    ] {
+        let line = format!("#define SLUBMALLOC_VERSION_{part} {value}");
+        assert!(
+            header.lines().any(|found| found == line),
+            "no line {line:?} in slubmalloc.h"
+        );
+    }
+}
+
+/// The freshly built release library.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .expect("the target directory");
+        let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args([
+                "build",
+                "--release",
+                "-p",
+                "slubmalloc-cdylib",
+                "--target-dir",
+            ])
+            .arg(target)
+            .output()
+            .expect("cargo runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        target.join("release/libslubmalloc.so")
+    })
+}
+
+/// The output of one of the binutils on the library.
+fn tool(name: &str, arguments: &[&str]) -> String {
+    let output = Command::new(name)
+        .env("LC_ALL", "C")
+        .args(arguments)
+        .arg(library())
+        .output()
+        .unwrap_or_else(|error| panic!("{name}, of Debian's package binutils: {error}"));
+    assert!(
+        output.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+struct Symbol {
+    name: &'static str,
+    /// `nm`'s letter: `U` undefined, `w` weak and undefined, …
+    kind: &'static str,
+    /// `GLIBC_2.17`, or empty.
+    version: &'static str,
+}
+
+fn dynamic_symbols(which: &str) -> impl Iterator<Item = Symbol> + use<> {
+    let lines: &'static str = tool("nm", &["--dynamic", "--format=posix", which]).leak();
+    lines.lines().map(|line| {
+        let (name, rest) = line.split_once(' ').expect("name and kind");
+        let (name, version) = name.split_once('@').unwrap_or((name, ""));
+        let kind = rest.split(' ').next().expect("kind");
+        Symbol {
+            name,
+            kind,
+            version: version.trim_start_matches('@'),
+        }
+    })
+}
+
+fn dynamic_section() -> Vec<String> {
+    tool("readelf", &["--dynamic", "--wide"])
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn dynamic_entry(tag: &str) -> String {
+    dynamic_section()
+        .into_iter()
+        .find(|line| line.contains(tag))
+        .unwrap_or_else(|| panic!("no {tag}"))
+}
+
+struct Section {
+    name: String,
+    offset: usize,
+    bytes: usize,
+    /// In memory at run time, and in the file.
+    is_loaded: bool,
+}
+
+fn sections() -> Vec<Section> {
+    let headers = tool("readelf", &["--section-headers", "--wide"]);
+    let mut found = Vec::new();
+    for line in headers.lines() {
+        // "  [12] .text  PROGBITS  address offset size entsize flags …"
+        let Some((_, row)) = line.split_once(']') else {
+            continue;
+        };
+        let fields: Vec<_> = row.split_whitespace().collect();
+        if fields.len() < 7 || !fields[0].starts_with('.') {
+            continue;
+        }
+        let is_loaded =
+            fields[1] != "NOBITS" && fields.get(6).is_some_and(|flags| flags.contains('A'));
+        found.push(Section {
+            name: fields[0].to_owned(),
+            offset: number(fields[3]),
+            bytes: number(fields[4]),
+            is_loaded,
+        });
+    }
+    assert!(found.iter().any(|section| section.is_loaded), "{headers}");
+    found
+}
+
+fn number(hexadecimal: &str) -> usize {
+    let digits = hexadecimal.trim_start_matches("0x");
+    usize::from_str_radix(digits, 16).unwrap_or_else(|error| panic!("{hexadecimal}: {error}"))
+}
