@@ -288,24 +288,21 @@ extern "C" fn thread_exits(_cache: *mut c_void) {
 }
 
 extern "C" fn before_fork() {
-    CACHES.acquire();
+    CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
-        process.heap.acquire();
+        process.heap.hold_for_fork();
     }
 }
 
 extern "C" fn after_fork() {
     if let Some(process) = PROCESS.get() {
-        process.heap.release();
+        process.heap.end_fork();
     }
-    CACHES.release();
+    CACHES.end_fork();
 }
 
 extern "C" fn after_fork_in_child() {
-    if let Some(process) = PROCESS.get() {
-        process.heap.rearm();
-    }
-    CACHES.rearm();
+    after_fork();
     CACHES.adopt_orphans(here());
 }
 

@@ -79,6 +79,21 @@ impl Buddy {
         true
     }
 
+    /// Takes the free pages from `start` to `end` out for good; their memory is gone.
+    pub(super) fn forget(&mut self, map: &PageMap, start: PageIndex, end: PageIndex) {
+        let mut page = start;
+        while page < end {
+            let Some((block, order)) = map.free_block_of(page) else {
+                return;
+            };
+            self.unlist(map, block, order);
+            self.give_run(map, block, page.0 - block.0);
+            let block_end = block.plus(order.pages());
+            map.set_dirty(page, block_end.0 - page.0, false);
+            page = block_end;
+        }
+    }
+
     /// Number of free blocks of each order, the columns of `/proc/buddyinfo`.
     pub(super) fn free_blocks(&self) -> [u32; ORDERS] {
         self.free_blocks

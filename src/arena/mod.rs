@@ -17,7 +17,7 @@ pub(crate) use record::{Head, Use};
 use crate::report::{check, our_fault};
 use crate::sync::Lock;
 use crate::sys::Region;
-use crate::units::{BLOCK_PAGES, ORDERS, Order, PAGE_SIZE, PageIndex};
+use crate::units::{BLOCK_PAGES, BLOCK_SIZE, GRANULE_PAGES, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
 use page_map::PageMap;
 
@@ -81,7 +81,7 @@ impl Arena {
 
     /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`.
     pub(crate) fn new(data: Region, map: Region) -> Self {
-        debug_assert!(data.address().is_multiple_of(BLOCK_PAGES as usize * PAGE_SIZE));
+        debug_assert!(data.address().is_multiple_of(BLOCK_SIZE));
         let map = PageMap::new(map, data.bytes() / PAGE_SIZE);
         Self { data, map, state: Lock::new(State { buddy: Buddy::default(), frontier: 0 }) }
     }
@@ -162,6 +162,43 @@ impl Arena {
         true
     }
 
+    /// Gives back the commitment of what is free at the frontier. For a process that runs into its
+    /// limits.
+    pub(crate) fn retreat(&self) {
+        let mut state = self.state.lock();
+        let end = PageIndex(state.frontier);
+        let mut start = end;
+        while let Some((block, _)) =
+            start.0.checked_sub(1).and_then(|last| self.map.free_block_of(PageIndex(last)))
+        {
+            start = block;
+        }
+        start = PageIndex(start.0.next_multiple_of(GRANULE_PAGES)).min(end);
+        if start < end && self.data.decommit(start.offset(), end.offset()) {
+            state.buddy.forget(&self.map, start, end);
+            state.frontier = start.0;
+        }
+    }
+
+    /// Bytes of address space beyond the frontier.
+    pub(crate) fn unused_bytes(&self) -> usize {
+        let state = self.state.lock();
+        self.bytes() - PageIndex(state.frontier).offset()
+    }
+
+    /// Gives half of the address space beyond the frontier back, for ever; whether there was any.
+    pub(crate) fn cut(&self) -> bool {
+        let state = self.state.lock();
+        let frontier = PageIndex(state.frontier).offset();
+        let kept = (frontier + (self.bytes() - frontier) / 2).next_multiple_of(BLOCK_SIZE);
+        if kept >= self.bytes() {
+            return false;
+        }
+        self.data.cut(kept);
+        self.map.cut(kept / PAGE_SIZE);
+        true
+    }
+
     /// Gives the memory behind all free pages back to the kernel; the number of pages.
     pub(crate) fn purge(&self) -> u64 {
         let mut purged = 0;
@@ -191,18 +228,13 @@ impl Arena {
     }
 
     /// Takes the lock, to hold it across a fork.
-    pub(crate) fn acquire(&self) {
-        self.state.acquire();
+    pub(crate) fn hold_for_fork(&self) {
+        self.state.hold_for_fork();
     }
 
-    /// Frees the lock in the parent of a fork.
-    pub(crate) fn release(&self) {
-        self.state.release();
-    }
-
-    /// Frees the lock in the child of a fork.
-    pub(crate) fn rearm(&self) {
-        self.state.rearm();
+    /// Frees the lock after a fork, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        self.state.end_fork();
     }
 
     /// Checks that every committed page is free or in exactly one span; aborts otherwise.

@@ -37,6 +37,11 @@ impl PageMap {
         self.records.grow(blocks) && self.summary.grow(blocks)
     }
 
+    /// Gives the address space for pages from `pages` on back.
+    pub(super) fn cut(&self, pages: usize) {
+        self.records.cut(blocks_for(pages));
+    }
+
     /// The record of the pageblock that holds `page`.
     pub(super) fn record(&self, page: PageIndex) -> &BlockRecord {
         self.records.get(page.block())

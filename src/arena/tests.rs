@@ -74,6 +74,29 @@ fn alignment_costs_no_pages() {
 }
 
 #[test]
+fn a_retreat_gives_up_what_is_free_at_the_end() {
+    let arena = arena(4096);
+    let low = arena.take(20, SINGLE, Use::Large).unwrap();
+    let high = arena.take(1000, SINGLE, Use::Large).unwrap();
+    arena.give(high);
+    arena.retreat();
+    arena.validate();
+    assert_eq!(arena.counts().committed_pages, 32);
+    assert_eq!(arena.unused_bytes(), (4096 - 32) * PAGE_SIZE);
+    assert!(arena.cut());
+    assert!(arena.bytes() < 4096 * PAGE_SIZE);
+    let again = arena.take(1000, SINGLE, Use::Large).unwrap();
+    assert!(again.zero);
+    arena.give(again);
+    arena.give(low);
+    arena.retreat();
+    while arena.cut() {}
+    arena.validate();
+    assert_eq!(arena.counts().committed_pages, 0);
+    assert!(arena.bytes() <= 2 * BLOCK_SIZE);
+}
+
+#[test]
 fn a_purged_page_is_known_to_be_zero() {
     let arena = arena(64);
     let span = arena.take(16, SINGLE, Use::Large).unwrap();

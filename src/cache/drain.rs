@@ -46,12 +46,12 @@ impl ThreadCache {
 
 fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
     if sheaf.count() == sizing::capacity(id) {
-        let put = ties.home.pool(id).lock().barn.put_full(sheaf, sizing::barn(id));
-        match put {
-            Ok(()) => return,
-            Err(refused) => sheaf = refused,
+        let oldest = ties.home.pool(id).lock().barn.put_full(sheaf, sizing::barn(id));
+        match oldest {
+            None => return,
+            Some(oldest) => sheaf = oldest,
         }
     }
-    super::slow::flush(ties, id, &mut sheaf);
+    ties.heap.flush(ties.home, id, &mut sheaf);
     ties.home.pool(id).lock().barn.put_empty(sheaf);
 }

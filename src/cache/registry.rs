@@ -75,30 +75,15 @@ impl Registry {
     }
 
     /// Takes the registry's and every cache's lock, to hold them across a fork.
-    pub(crate) fn acquire(&self) {
-        let lists = self.0.lock();
-        each(&lists).for_each(|cache| cache.busy.acquire());
-        // Held on: the guard would free it.
-        core::mem::forget(lists);
+    pub(crate) fn hold_for_fork(&self) {
+        self.0.hold_for_fork();
+        each(&self.0.lock()).for_each(|cache| cache.busy.hold_for_fork());
     }
 
-    /// Frees all these locks in the parent of a fork.
-    pub(crate) fn release(&self) {
-        self.each_held(|cache| cache.busy.release());
-        self.0.release();
-    }
-
-    /// Frees all these locks in the child of a fork.
-    pub(crate) fn rearm(&self) {
-        self.each_held(|cache| cache.busy.rearm());
-        self.0.rearm();
-    }
-
-    /// Visits every cache while the lock is held across a fork.
-    fn each_held(&self, look: impl FnMut(&'static ThreadCache)) {
-        let lists = self.0.adopt();
-        each(&lists).for_each(look);
-        core::mem::forget(lists);
+    /// Frees all these locks after a fork, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        each(&self.0.lock()).for_each(|cache| cache.busy.end_fork());
+        self.0.end_fork();
     }
 
     fn retire(lists: &Guard<'_, Lists>, cache: &'static ThreadCache) {

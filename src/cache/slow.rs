@@ -118,22 +118,20 @@ impl ThreadCache {
         };
         let Some(empty) = empty else {
             drop(pool);
-            flush(ties, id, &mut full);
+            ties.heap.flush(ties.home, id, &mut full);
             return bin.open(full, capacity);
         };
         if !bin.spare.is_some() {
             bin.spare.put(full);
             return bin.open(empty, capacity);
         }
-        match pool.barn.put_full(full, sizing::barn(id)) {
-            Ok(()) => bin.open(empty, capacity),
-            Err(mut full) => {
-                pool.barn.put_empty(empty);
-                drop(pool);
-                flush(ties, id, &mut full);
-                bin.open(full, capacity);
-            }
-        }
+        let Some(mut oldest) = pool.barn.put_full(full, sizing::barn(id)) else {
+            return bin.open(empty, capacity);
+        };
+        pool.barn.put_empty(empty);
+        drop(pool);
+        ties.heap.flush(ties.home, id, &mut oldest);
+        bin.open(oldest, capacity);
     }
 
     /// Puts an object of another node into the buffer that goes there.
@@ -174,24 +172,6 @@ impl ThreadCache {
             last.store(count as u8, Relaxed);
         }
     }
-}
-
-/// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
-pub(super) fn flush(ties: Ties, id: ClassId, sheaf: &mut Sheaf) {
-    let home = ties.home;
-    if ties.heap.is_numa() {
-        // After a refill from afar there may be strangers among them.
-        sheaf.retain(|object| {
-            let address = object as usize;
-            let stranger = ties.heap.nodes().find(|node| !home.owns(address) && node.owns(address));
-            if let Some(node) = stranger {
-                node.pool(id).lock().take_back(node.place(), id, &[object]);
-            }
-            stranger.is_none()
-        });
-    }
-    home.pool(id).lock().take_back(home.place(), id, sheaf.objects());
-    sheaf.clear();
 }
 
 fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {

@@ -167,10 +167,10 @@ fn a_forked_child_adopts_what_the_other_threads_held() {
     let world = World::new(1, SMALL_ARENA);
     let (survivor, orphan) = (world.thread(0), world.thread(0));
     let object = alloc(orphan, 4096).unwrap();
-    world.registry.acquire();
-    world.heap.acquire();
-    world.heap.rearm();
-    world.registry.rearm();
+    world.registry.hold_for_fork();
+    world.heap.hold_for_fork();
+    world.heap.end_fork();
+    world.registry.end_fork();
     world.registry.adopt_orphans(survivor);
     free(survivor, object);
     assert_eq!(world.in_use(), 0);

@@ -6,20 +6,14 @@ use super::node::Node;
 
 impl Heap {
     /// Takes every lock from the top down.
-    pub(crate) fn acquire(&self) {
-        self.nodes().for_each(Node::acquire);
-        self.huge.acquire();
+    pub(crate) fn hold_for_fork(&self) {
+        self.nodes().for_each(Node::hold_for_fork);
+        self.huge.hold_for_fork();
     }
 
-    /// Frees every lock from the bottom up, in the parent.
-    pub(crate) fn release(&self) {
-        self.huge.release();
-        self.nodes().for_each(Node::release);
-    }
-
-    /// Frees every lock in the child, where nobody waits for them.
-    pub(crate) fn rearm(&self) {
-        self.huge.rearm();
-        self.nodes().for_each(Node::rearm);
+    /// Frees every lock from the bottom up, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        self.huge.end_fork();
+        self.nodes().for_each(Node::end_fork);
     }
 }

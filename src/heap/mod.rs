@@ -21,7 +21,8 @@ use crate::arena::{NotASpan, Use};
 use crate::huge::{Huge, HugeCounts, NotHuge, Request};
 use crate::numa::Topology;
 use crate::report::{Crime, fatal, fatal_in_cache};
-use crate::slab::{Object, class};
+use crate::slab::{Object, Sheaf, class};
+use crate::sys;
 use crate::units::{
     BLOCK_SIZE, ClassId, MAX_NODES, NodeId, Order, PAGE_SIZE, Zeroed, pages_for,
 };
@@ -99,6 +100,23 @@ impl Heap {
         take(home).or_else(|| self.nearest_first(home).find_map(take))
     }
 
+    /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
+    pub(crate) fn flush(&self, home: &Node, id: ClassId, sheaf: &mut Sheaf) {
+        if self.is_numa() {
+            // After a refill from afar there may be strangers among them.
+            sheaf.retain(|object| {
+                let address = object as usize;
+                let stranger = self.nodes().find(|node| !home.owns(address) && node.owns(address));
+                if let Some(node) = stranger {
+                    node.pool(id).lock().take_back(node.place(), id, &[object]);
+                }
+                stranger.is_none()
+            });
+        }
+        home.pool(id).lock().take_back(home.place(), id, sheaf.objects());
+        sheaf.clear();
+    }
+
     /// A block above 32 KiB, or with an alignment that no class has.
     #[cold]
     pub(crate) fn take_large(
@@ -122,7 +140,31 @@ impl Heap {
             }
         }
         let node = self.bind.then_some(home.id());
-        self.huge.take(Request { bytes: bytes.max(1), align, zeroed, node })
+        let request = Request { bytes: bytes.max(1), align, zeroed, node };
+        self.huge.take(request).or_else(|| self.take_under_pressure(request))
+    }
+
+    /// A mapping for a process that has met a limit: on address space, on data or on commitment.
+    /// What the arenas hold without need goes back, until there is room.
+    #[cold]
+    fn take_under_pressure(&self, request: Request) -> Option<NonNull<u8>> {
+        self.trim();
+        self.nodes().for_each(|node| node.arena().retreat());
+        if let Some(start) = self.huge.take(request) {
+            return Some(start);
+        }
+        // Address space once given back is lost to the arenas. It helps only where that is what is
+        // short: if even a reservation is refused, and for no absurd size.
+        let unused = self.nodes().map(|node| node.arena().unused_bytes()).sum();
+        if request.bytes > unused || sys::Region::can_reserve(request.bytes) {
+            return None;
+        }
+        while self.nodes().fold(false, |any, node| node.cut() || any) {
+            if let Some(start) = self.huge.take(request) {
+                return Some(start);
+            }
+        }
+        None
     }
 
     /// Takes back a block that no thread cache took; ends the process if it is none.
@@ -164,7 +206,21 @@ impl Heap {
     /// Gives all memory that is not in use back to the kernel; whether there was any.
     pub(crate) fn trim(&self) -> bool {
         let huge = self.huge.trim() > 0;
+        for node in self.nodes() {
+            class::all().for_each(|id| self.empty_barn(node, id));
+        }
         self.nodes().fold(huge, |any, node| node.trim() || any)
+    }
+
+    fn empty_barn(&self, node: &Node, id: ClassId) {
+        loop {
+            let full = node.pool(id).lock().barn.take_full();
+            let Some(mut sheaf) = full else {
+                return;
+            };
+            self.flush(node, id, &mut sheaf);
+            node.pool(id).lock().barn.put_empty(sheaf);
+        }
     }
 
     /// Numbers about huge blocks.
@@ -183,7 +239,7 @@ fn take_span(node: &'static Node, pages: u32, align: Order, zeroed: Zeroed) -> O
     let start = node.arena().region().at(span.first.offset());
     if zeroed == Zeroed::Yes && !span.zero {
         // SAFETY: the span was taken above and is as long as that.
-        unsafe { crate::sys::clear(start, pages as usize * PAGE_SIZE) };
+        unsafe { sys::clear(start, pages as usize * PAGE_SIZE) };
     }
     Some(start)
 }

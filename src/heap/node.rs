@@ -126,31 +126,20 @@ impl Node {
         address.wrapping_sub(self.arena.base()) < self.arena.bytes()
     }
 
-    /// Does `work` with every lock, from the top down.
-    fn each_lock(&self, pool: fn(&Lock<crate::slab::Pool>), growth: fn(&Lock<()>)) {
-        class::all().for_each(|id| pool(self.pool(id)));
-        growth(self.tables.growth());
+    /// Takes all locks from the top down, to hold them across a fork.
+    pub(crate) fn hold_for_fork(&self) {
+        class::all().for_each(|id| self.pool(id).hold_for_fork());
+        self.tables.growth().hold_for_fork();
+        self.arena.hold_for_fork();
+        self.metadata.hold_for_fork();
     }
 
-    /// Takes all locks, to hold them across a fork.
-    pub(crate) fn acquire(&self) {
-        self.each_lock(Lock::acquire, Lock::acquire);
-        self.arena.acquire();
-        self.metadata.acquire();
-    }
-
-    /// Frees all locks in the parent of a fork.
-    pub(crate) fn release(&self) {
-        self.metadata.release();
-        self.arena.release();
-        self.each_lock(Lock::release, Lock::release);
-    }
-
-    /// Frees all locks in the child of a fork.
-    pub(crate) fn rearm(&self) {
-        self.metadata.rearm();
-        self.arena.rearm();
-        self.each_lock(Lock::rearm, Lock::rearm);
+    /// Frees all locks from the bottom up after a fork, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        self.metadata.end_fork();
+        self.arena.end_fork();
+        self.tables.growth().end_fork();
+        class::all().for_each(|id| self.pool(id).end_fork());
     }
 
     /// Gives empty slabs and the memory behind free pages back; whether there was any.
@@ -159,6 +148,13 @@ impl Node {
             self.pool(id).lock().trim(self.place(), id, 0);
         }
         self.arena.purge() > 0
+    }
+
+    /// Gives half of the address space that nothing was put into yet back; whether there was any.
+    pub(crate) fn cut(&self) -> bool {
+        let cut = self.arena.cut();
+        self.tables.cut(self.arena.bytes());
+        cut
     }
 
     /// Checks everything; aborts if something contradicts itself.

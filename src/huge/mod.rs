@@ -145,18 +145,13 @@ impl Huge {
     }
 
     /// Takes the lock, to hold it across a fork.
-    pub(crate) fn acquire(&self) {
-        self.state.acquire();
+    pub(crate) fn hold_for_fork(&self) {
+        self.state.hold_for_fork();
     }
 
-    /// Frees the lock in the parent of a fork.
-    pub(crate) fn release(&self) {
-        self.state.release();
-    }
-
-    /// Frees the lock in the child of a fork.
-    pub(crate) fn rearm(&self) {
-        self.state.rearm();
+    /// Frees the lock after a fork, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        self.state.end_fork();
     }
 
     fn map(&self, request: Request) -> Option<Mapping> {

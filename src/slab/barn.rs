@@ -3,21 +3,31 @@
 //! # Invariant
 //!
 //! Sheaves of `full` hold as many objects as the class's sheaves can; sheaves of `empty` none.
+//!
+//! The newest full sheaf leaves first, since its objects are likely in the cache; the oldest makes
+//! room, so that nothing waits here for ever.
 #![forbid(unsafe_code)]
 
 use super::sheaf::{Sheaf, SheafStack};
 
-/// Full and empty sheaves.
+/// Full sheaves that a barn has places for.
+pub(crate) const PLACES: usize = 16;
+
+/// Full and empty sheaves. All zero is an empty barn.
 #[derive(Debug, Default)]
 pub(crate) struct Barn {
-    full: SheafStack,
+    /// The oldest first.
+    full: [Option<Sheaf>; PLACES],
+    count: usize,
     empty: SheafStack,
 }
 
 impl Barn {
-    /// Takes a full sheaf.
+    /// Takes the newest full sheaf.
     pub(crate) fn take_full(&mut self) -> Option<Sheaf> {
-        self.full.pop()
+        let newest = self.count.checked_sub(1)?;
+        self.count = newest;
+        self.full.get_mut(newest)?.take()
     }
 
     /// Takes an empty sheaf.
@@ -25,13 +35,14 @@ impl Barn {
         self.empty.pop()
     }
 
-    /// Stores a full sheaf, unless there are `most` already.
-    pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Result<(), Sheaf> {
-        if self.full.count() >= most {
-            return Err(sheaf);
+    /// Stores a full sheaf; with `most` or more there, the oldest leaves for it.
+    pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Option<Sheaf> {
+        let oldest = if self.count >= most.min(PLACES) { self.take_oldest() } else { None };
+        if let Some(place) = self.full.get_mut(self.count) {
+            *place = Some(sheaf);
+            self.count += 1;
         }
-        self.full.push(sheaf);
-        Ok(())
+        oldest
     }
 
     /// Stores an empty sheaf.
@@ -42,6 +53,13 @@ impl Barn {
 
     /// Number of full sheaves.
     pub(crate) fn full(&self) -> usize {
-        self.full.count()
+        self.count
+    }
+
+    fn take_oldest(&mut self) -> Option<Sheaf> {
+        let oldest = self.full.first_mut()?.take()?;
+        self.full.rotate_left(1);
+        self.count -= 1;
+        Some(oldest)
     }
 }

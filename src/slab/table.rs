@@ -84,6 +84,12 @@ impl SlabTables {
         self.record(slab).clear();
     }
 
+    /// Gives the address space for the arena's bytes from `bytes` on back.
+    pub(crate) fn cut(&self, bytes: usize) {
+        let _growing = self.growth.lock();
+        self.records.cut(bytes.div_ceil(GRANULE_SIZE));
+    }
+
     /// The class map's first byte, for the fast path of `free`.
     pub(crate) fn class_map(&self) -> *const AtomicU8 {
         self.classes.as_ptr()

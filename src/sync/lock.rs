@@ -2,11 +2,13 @@
 //!
 //! # Invariant
 //!
-//! `word` is FREE, HELD, or CONTENDED (held, and somebody may sleep). Only the holder frees it.
+//! `word` is FREE, HELD, CONTENDED (held, and somebody may sleep) or FORK. Only the holder frees
+//! it. FORK is held by a thread that is forking: that thread, whose other fork handlers may
+//! allocate, comes in and leaves as it likes, and everybody else waits.
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crossbeam_utils::Backoff;
 
@@ -15,6 +17,10 @@ use crate::sys;
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
+const FORK: u32 = 3;
+
+/// The thread that is forking, 0 for none; only one can at a time.
+static FORKING: AtomicUsize = AtomicUsize::new(0);
 
 /// A value that one thread at a time may use.
 #[derive(Debug)]
@@ -46,43 +52,47 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
-    /// The right to use the value, if nobody has it.
-    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        // ORDERING: acquire, pairs with the release in `release`.
-        let taken =
-            self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        taken.then_some(Guard { lock: self })
+    /// Takes the lock, to hold it across a fork; the forking thread itself is let in meanwhile.
+    pub(crate) fn hold_for_fork(&self) {
+        self.acquire();
+        // ORDERING: relaxed, read by this thread alone for what it says.
+        FORKING.store(sys::thread_id(), Ordering::Relaxed);
+        // ORDERING: release, for a waiter that looks at the word.
+        self.word.store(FORK, Ordering::Release);
     }
 
-    /// Takes the lock without a guard, to hold it across a fork.
+    /// Frees the lock that `hold_for_fork` took, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        // ORDERING: release, so that the next holder sees what this one wrote.
+        self.word.store(FREE, Ordering::Release);
+        // In the child nobody sleeps; in the parent all who do must look again.
+        sys::futex_wake(&self.word, usize::MAX >> 33);
+    }
+
     #[inline]
-    pub(crate) fn acquire(&self) {
+    fn acquire(&self) {
         // ORDERING: acquire, pairs with the release in `release`.
         if self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.wait();
         }
     }
 
-    /// A guard for the lock that `acquire` took.
-    pub(crate) fn adopt(&self) -> Guard<'_, T> {
-        // ORDERING: relaxed, the caller itself wrote the word.
-        debug_assert!(self.word.load(Ordering::Relaxed) != FREE);
-        Guard { lock: self }
-    }
-
-    /// Frees the lock that `acquire` took.
     #[inline]
-    pub(crate) fn release(&self) {
+    fn release(&self) {
         // ORDERING: release, so that the next holder sees what this one wrote.
-        if self.word.swap(FREE, Ordering::Release) == CONTENDED {
-            sys::futex_wake(&self.word, 1);
+        let freed = self.word.compare_exchange(HELD, FREE, Ordering::Release, Ordering::Relaxed);
+        if freed.is_err() {
+            self.release_slow();
         }
     }
 
-    /// Frees the lock in a forked child, whose waiters stayed in the parent.
-    pub(crate) fn rearm(&self) {
-        // ORDERING: relaxed, the child has one thread.
-        self.word.store(FREE, Ordering::Relaxed);
+    #[cold]
+    fn release_slow(&self) {
+        // ORDERING: release, as above. FORK stays: its holder came in twice and leaves once.
+        let freed = self.word.compare_exchange(CONTENDED, FREE, Ordering::Release, Ordering::Relaxed);
+        if freed.is_ok() {
+            sys::futex_wake(&self.word, 1);
+        }
     }
 
     #[cold]
@@ -102,9 +112,23 @@ impl<T> Lock<T> {
             }
             backoff.snooze();
         }
-        // ORDERING: acquire, as above; CONTENDED even if nobody else waits costs one wake too many.
-        while self.word.swap(CONTENDED, Ordering::Acquire) != FREE {
-            sys::futex_wait(&self.word, CONTENDED);
+        loop {
+            // ORDERING: relaxed look; the exchange below acquires.
+            let seen = self.word.load(Ordering::Relaxed);
+            // ORDERING: relaxed, only this thread can have stored its own number.
+            if seen == FORK && FORKING.load(Ordering::Relaxed) == sys::thread_id() {
+                return;
+            }
+            // CONTENDED even if nobody else waits costs one wake too many.
+            let next = if seen == FORK { FORK } else { CONTENDED };
+            // ORDERING: acquire, pairs with the release in `release`.
+            let exchange =
+                self.word.compare_exchange(seen, next, Ordering::Acquire, Ordering::Relaxed);
+            match exchange {
+                Ok(FREE) => return,
+                Ok(_) => sys::futex_wait(&self.word, next),
+                Err(_) => (),
+            }
         }
     }
 }
@@ -157,11 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn a_held_lock_refuses_and_a_rearmed_one_does_not() {
-        let lock = Lock::new(1);
-        lock.acquire();
-        assert!(lock.try_lock().is_none());
-        lock.rearm();
-        assert_eq!(*lock.try_lock().unwrap(), 1);
+    fn a_lock_held_for_a_fork_lets_its_own_thread_in() {
+        static LOCK: Lock<u32> = Lock::new(1);
+        LOCK.hold_for_fork();
+        *LOCK.lock() += 1;
+        let other = thread::spawn(|| *LOCK.lock() += 1);
+        *LOCK.lock() *= 10;
+        LOCK.end_fork();
+        other.join().unwrap();
+        assert_eq!(*LOCK.lock(), 21);
     }
 }

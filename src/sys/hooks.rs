@@ -14,9 +14,9 @@ type Register = unsafe extern "C" fn(ExitHook, *mut c_void, *mut c_void) -> i32;
 /// allocate in here.
 pub(crate) fn on_thread_exit(hook: ExitHook, argument: *mut c_void) -> bool {
     match thread_atexit() {
-        // SAFETY: glibc's function, see its `stdlib/cxa_thread_atexit_impl.c`; a null library
-        // handle means the program itself, which is never unloaded.
-        Some(register) => unsafe { register(hook, argument, core::ptr::null_mut()) == 0 },
+        // SAFETY: glibc's function. Its third argument tells which library to keep loaded; any
+        // address in it will do, but null is followed.
+        Some(register) => unsafe { register(hook, argument, hook as *mut c_void) == 0 },
         None => by_key(hook, argument),
     }
 }

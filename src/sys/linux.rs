@@ -77,6 +77,19 @@ pub(super) unsafe fn release_to_system(start: NonNull<u8>, bytes: usize) -> bool
     unsafe { call(libc::SYS_madvise, [start.as_ptr() as usize, bytes, advice, 0, 0, 0]) }.is_ok()
 }
 
+/// Replaces a range by a reservation without access, whose memory is charged to nobody.
+///
+/// # Safety
+///
+/// The range lies in a reservation of ours, and nobody uses it any more.
+pub(super) unsafe fn reserve_again(start: NonNull<u8>, bytes: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    let access = libc::PROT_NONE as usize;
+    let arguments = [start.as_ptr() as usize, bytes, access, flags as usize, NO_FILE, 0];
+    // SAFETY: the caller gives the range up.
+    unsafe { call(libc::SYS_mmap, arguments) }.is_ok()
+}
+
 /// Asks for the range's pages from `node` first, from elsewhere if it is short.
 pub(super) fn prefer_node(start: NonNull<u8>, bytes: usize, node: u8) -> bool {
     const MPOL_PREFERRED: usize = 1;
@@ -221,9 +234,7 @@ pub(crate) fn environment<'text>(name: &[u8], buffer: &'text mut [u8]) -> Option
         // SAFETY: every entry is a C string.
         let line = unsafe { CStr::from_ptr(line) };
         if let Some(value) = value_of(line.to_bytes(), name) {
-            let copy = buffer.get_mut(..value.len())?;
-            copy.copy_from_slice(value);
-            return Some(copy);
+            return Some(value);
         }
         // SAFETY: not the last entry, see above.
         entry = unsafe { entry.add(1) };

@@ -2,10 +2,11 @@
 //!
 //! # Invariant
 //!
-//! A region is never unmapped, so what is built on its committed part may live for ever. Regions
-//! are moved, not copied, and `split` cuts them: no two ever overlap.
+//! What is committed is never unmapped, so what is built on it may live for ever. Regions are
+//! moved, not copied, and `split` cuts them: no two ever overlap.
 
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::{linux, page_size};
 use crate::units::align_up;
@@ -15,7 +16,8 @@ use crate::units::align_up;
 #[must_use = "a dropped region is address space lost"]
 pub(crate) struct Region {
     base: NonNull<u8>,
-    bytes: usize,
+    /// Shrinks when the tail is given back.
+    bytes: AtomicUsize,
 }
 
 // SAFETY: a region is an address range; its methods only make system calls on it.
@@ -32,11 +34,16 @@ impl Region {
         let skipped = align_up(address + lead, align)? - lead - address;
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
-        let (unused, rest) = Self { base: start, bytes: asked }.split(skipped);
+        let (unused, rest) = Self { base: start, bytes: asked.into() }.split(skipped);
         let (region, tail) = rest.split(bytes);
         unused.give_back();
         tail.give_back();
         Some(region)
+    }
+
+    /// Whether address space for `bytes` is to be had at this moment.
+    pub(crate) fn can_reserve(bytes: usize) -> bool {
+        Self::reserve(bytes.next_multiple_of(page_size()), 0, page_size()).map(Self::give_back).is_some()
     }
 
     /// The address of the first byte.
@@ -45,47 +52,65 @@ impl Region {
     }
 
     /// Length in bytes.
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        // ORDERING: relaxed; nothing is read through this number.
+        self.bytes.load(Relaxed)
     }
 
     /// The byte at `offset`, which may be the end.
     pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
-        debug_assert!(offset <= self.bytes);
+        debug_assert!(offset <= self.bytes());
         // SAFETY: every caller's offset was computed from this region's length.
         unsafe { self.base.add(offset) }
     }
 
     /// Cuts the region in two.
     pub(crate) fn split(self, at: usize) -> (Self, Self) {
-        let rest = Self { base: self.at(at), bytes: self.bytes - at };
-        (Self { base: self.base, bytes: at }, rest)
+        let rest = Self { base: self.at(at), bytes: (self.bytes() - at).into() };
+        (Self { base: self.base, bytes: at.into() }, rest)
     }
 
     /// Makes the bytes from `start` to `end` usable; both are multiples of the OS page.
     pub(crate) fn commit(&self, start: usize, end: usize) -> bool {
         debug_assert!(start.is_multiple_of(page_size()) && end.is_multiple_of(page_size()));
         // SAFETY: the range lies in this region.
-        end <= self.bytes && unsafe { linux::allow(self.at(start), end - start) }
+        end <= self.bytes() && unsafe { linux::allow(self.at(start), end - start) }
     }
 
     /// Gives the memory behind `start..end` back to the kernel; it reads as zero afterwards.
     pub(crate) fn purge(&self, start: usize, end: usize) -> bool {
-        debug_assert!(end <= self.bytes && start.is_multiple_of(page_size()));
+        debug_assert!(end <= self.bytes() && start.is_multiple_of(page_size()));
         // SAFETY: the range lies in this region, and only free pages are purged.
         unsafe { linux::release_to_system(self.at(start), end - start) }
     }
 
     /// Asks for the region's pages from `node` first.
     pub(crate) fn prefer_node(&self, node: u8) -> bool {
-        linux::prefer_node(self.base, self.bytes, node)
+        linux::prefer_node(self.base, self.bytes(), node)
+    }
+
+    /// Makes `start..end` a reservation without memory again, which is charged to nothing but
+    /// address space.
+    pub(crate) fn decommit(&self, start: usize, end: usize) -> bool {
+        debug_assert!(end <= self.bytes() && start.is_multiple_of(page_size()));
+        // SAFETY: the range lies in this region, and nobody uses it.
+        unsafe { linux::reserve_again(self.at(start), end - start) }
+    }
+
+    /// Gives the addresses from `bytes` on back, of which nothing is committed; the caller holds
+    /// the lock under which the region's owner commits.
+    pub(crate) fn cut(&self, bytes: usize) {
+        let unused = self.bytes().saturating_sub(bytes);
+        // SAFETY: nothing is committed there, so nobody uses it.
+        if unused > 0 && unsafe { linux::unmap(self.at(bytes), unused) } {
+            // ORDERING: relaxed, see `bytes`.
+            self.bytes.store(bytes, Relaxed);
+        }
     }
 
     fn give_back(self) {
-        if self.bytes > 0 {
-            // SAFETY: nothing was ever committed here.
-            let _ = unsafe { linux::unmap(self.base, self.bytes) };
-        }
+        self.cut(0);
     }
 }
 
@@ -104,6 +129,16 @@ mod tests {
         assert!(region.purge(0, page_size()));
         // SAFETY: as above.
         assert_eq!(unsafe { region.at(0).read() }, 0);
+    }
+
+    #[test]
+    fn what_is_given_back_in_parts_stays_given_back() {
+        let region = Region::reserve(1 << 20, 0, 1 << 16).unwrap();
+        assert!(region.commit(0, 1 << 17));
+        assert!(region.decommit(1 << 16, 1 << 17));
+        region.cut(1 << 16);
+        assert_eq!(region.bytes(), 1 << 16);
+        assert!(!region.commit(1 << 16, 1 << 17));
     }
 
     #[test]

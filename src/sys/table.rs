@@ -86,6 +86,15 @@ impl<T: ZeroInit> Table<T> {
         unsafe { self.entries.add(index).as_ref() }
     }
 
+    /// Gives the address space of the entries from `entries` on back, which are not ready; the
+    /// caller holds the lock that growth is under.
+    pub(crate) fn cut(&self, entries: usize) {
+        let bytes = Self::bytes_for(entries).max(self.committed_bytes().next_multiple_of(1 << 16));
+        if bytes < self.region.bytes() {
+            self.region.cut(bytes);
+        }
+    }
+
     /// Gives the memory of a table that is not needed any more back to the kernel.
     pub(crate) fn purge(self) {
         let committed = self.committed_bytes();

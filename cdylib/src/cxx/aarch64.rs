@@ -1,9 +1,9 @@
 //! The frames that exceptions pass, on aarch64: in assembly, so that no Rust frame is unwound.
 
-use super::throw::{current_handler, prepare_bad_alloc};
+use super::throw::{current_handler, handler_to_catch, prepare_bad_alloc};
 use super::try_new;
 
-unsafe extern "C-unwind" {
+unsafe extern "C" {
     /// Allocates; runs the new handler while there is no memory, and throws `std::bad_alloc` where
     /// there is no handler.
     pub(super) fn __slubmalloc_new_or_throw(size: usize, align: usize) -> *mut u8;
@@ -68,7 +68,7 @@ core::arch::global_asm!(
     ".type __slubmalloc_new_nothrow,%function",
     "__slubmalloc_new_nothrow:",
     ".cfi_startproc",
-    ".cfi_personality 0x9b, __slubmalloc_personality",
+    ".cfi_personality 0x9b, __slubmalloc_catch",
     ".cfi_lsda 0x1b, .Lslub_nothrow_table",
     "stp x29, x30, [sp, #-32]!",
     ".cfi_def_cfa_offset 32",
@@ -84,18 +84,20 @@ core::arch::global_asm!(
     "mov x1, x20",
     "bl {try_new}",
     "cbnz x0, .Lslub_nothrow_done",
-    "bl {current_handler}",
+    "bl {handler_to_catch}",
     "cbz x0, .Lslub_nothrow_done",
     ".Lslub_nothrow_try:",
     "blr x0",
     ".Lslub_nothrow_tried:",
     "b .Lslub_nothrow_again",
     ".Lslub_nothrow_caught:",
-    "adrp x1, :got:__cxa_begin_catch",
-    "ldr x1, [x1, :got_lo12:__cxa_begin_catch]",
+    "adrp x1, __slubmalloc_catch",
+    "add x1, x1, :lo12:__slubmalloc_catch",
+    "ldr x1, [x1, #8]",
     "blr x1",
-    "adrp x1, :got:__cxa_end_catch",
-    "ldr x1, [x1, :got_lo12:__cxa_end_catch]",
+    "adrp x1, __slubmalloc_catch",
+    "add x1, x1, :lo12:__slubmalloc_catch",
+    "ldr x1, [x1, #16]",
     "blr x1",
     "mov x0, #0",
     ".Lslub_nothrow_done:",
@@ -110,14 +112,12 @@ core::arch::global_asm!(
     ".cfi_endproc",
     ".size __slubmalloc_new_nothrow, .-__slubmalloc_new_nothrow",
     ".popsection",
-    ".weak __cxa_begin_catch",
-    ".weak __cxa_end_catch",
-    ".weak __gxx_personality_v0",
-    ".pushsection .data.rel.ro.slubmalloc,\"aw\",%progbits",
+    ".pushsection .data.slubmalloc,\"aw\",%progbits",
     ".balign 8",
-    ".hidden __slubmalloc_personality",
-    "__slubmalloc_personality:",
-    ".quad __gxx_personality_v0",
+    ".globl __slubmalloc_catch",
+    ".hidden __slubmalloc_catch",
+    "__slubmalloc_catch:",
+    ".quad 0, 0, 0",
     ".popsection",
     // One call that may throw, and a handler for every type: the LSDA of `catch (...)`.
     ".pushsection .gcc_except_table,\"a\",%progbits",
@@ -143,5 +143,6 @@ core::arch::global_asm!(
     ".popsection",
     try_new = sym try_new,
     current_handler = sym current_handler,
+    handler_to_catch = sym handler_to_catch,
     prepare_bad_alloc = sym prepare_bad_alloc,
 );

@@ -4,6 +4,7 @@
 //! The names are the same in libstdc++ and libc++abi: `std::bad_alloc` lies in no inline namespace.
 
 use core::ffi::{CStr, c_int, c_void};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use slubmalloc_core::Line;
 
@@ -88,6 +89,34 @@ pub(super) extern "C" fn current_handler() -> *const c_void {
     // SAFETY: `std::get_new_handler` takes nothing and gives a function pointer.
     let get = unsafe { core::mem::transmute::<usize, extern "C" fn() -> *const c_void>(get) };
     get()
+}
+
+/// What the assembly needs to catch, filled in before anything may throw; the unwinder reads the
+/// first word. Defined in assembly, where it can be hidden.
+#[repr(C)]
+struct Catch {
+    personality: AtomicUsize,
+    begin: AtomicUsize,
+    end: AtomicUsize,
+}
+
+unsafe extern "C" {
+    safe static __slubmalloc_catch: Catch;
+}
+
+/// The handler as [`current_handler`] finds it, for a caller that will catch what it throws.
+pub(super) extern "C" fn handler_to_catch() -> *const c_void {
+    let handler = current_handler();
+    if !handler.is_null() {
+        let personality = runtime(weak!("__gxx_personality_v0"), c"__gxx_personality_v0");
+        let begin = runtime(weak!("__cxa_begin_catch"), c"__cxa_begin_catch");
+        let end = runtime(weak!("__cxa_end_catch"), c"__cxa_end_catch");
+        // ORDERING: relaxed; every thread stores the same addresses before it reads them.
+        __slubmalloc_catch.personality.store(personality, Relaxed);
+        __slubmalloc_catch.begin.store(begin, Relaxed);
+        __slubmalloc_catch.end.store(end, Relaxed);
+    }
+    handler
 }
 
 /// Makes a `std::bad_alloc` and says how to throw it.

@@ -1,9 +1,9 @@
 //! The frames that exceptions pass, on x86-64: in assembly, so that no Rust frame is unwound.
 
-use super::throw::{current_handler, prepare_bad_alloc};
+use super::throw::{current_handler, handler_to_catch, prepare_bad_alloc};
 use super::try_new;
 
-unsafe extern "C-unwind" {
+unsafe extern "C" {
     /// Allocates; runs the new handler while there is no memory, and throws `std::bad_alloc` where
     /// there is no handler.
     pub(super) fn __slubmalloc_new_or_throw(size: usize, align: usize) -> *mut u8;
@@ -75,7 +75,7 @@ core::arch::global_asm!(
     ".type __slubmalloc_new_nothrow,@function",
     "__slubmalloc_new_nothrow:",
     ".cfi_startproc",
-    ".cfi_personality 0x9b, __slubmalloc_personality",
+    ".cfi_personality 0x9b, __slubmalloc_catch",
     ".cfi_lsda 0x1b, .Lslub_nothrow_table",
     "push rbx",
     ".cfi_adjust_cfa_offset 8",
@@ -93,7 +93,7 @@ core::arch::global_asm!(
     "call {try_new}",
     "test rax, rax",
     "jne .Lslub_nothrow_done",
-    "call {current_handler}",
+    "call {handler_to_catch}",
     "test rax, rax",
     "je .Lslub_nothrow_done",
     ".Lslub_nothrow_try:",
@@ -102,8 +102,8 @@ core::arch::global_asm!(
     "jmp .Lslub_nothrow_again",
     ".Lslub_nothrow_caught:",
     "mov rdi, rax",
-    "call qword ptr [rip + __cxa_begin_catch@GOTPCREL]",
-    "call qword ptr [rip + __cxa_end_catch@GOTPCREL]",
+    "call qword ptr [rip + __slubmalloc_catch + 8]",
+    "call qword ptr [rip + __slubmalloc_catch + 16]",
     "xor eax, eax",
     ".Lslub_nothrow_done:",
     "add rsp, 8",
@@ -118,14 +118,12 @@ core::arch::global_asm!(
     ".cfi_endproc",
     ".size __slubmalloc_new_nothrow, .-__slubmalloc_new_nothrow",
     ".popsection",
-    ".weak __cxa_begin_catch",
-    ".weak __cxa_end_catch",
-    ".weak __gxx_personality_v0",
-    ".pushsection .data.rel.ro.slubmalloc,\"aw\",@progbits",
+    ".pushsection .data.slubmalloc,\"aw\",@progbits",
     ".balign 8",
-    ".hidden __slubmalloc_personality",
-    "__slubmalloc_personality:",
-    ".quad __gxx_personality_v0",
+    ".globl __slubmalloc_catch",
+    ".hidden __slubmalloc_catch",
+    "__slubmalloc_catch:",
+    ".quad 0, 0, 0",
     ".popsection",
     // One call that may throw, and a handler for every type: the LSDA of `catch (...)`.
     ".pushsection .gcc_except_table,\"a\",@progbits",
@@ -151,5 +149,6 @@ core::arch::global_asm!(
     ".popsection",
     try_new = sym try_new,
     current_handler = sym current_handler,
+    handler_to_catch = sym handler_to_catch,
     prepare_bad_alloc = sym prepare_bad_alloc,
 );

@@ -40,6 +40,16 @@ pub(crate) fn read() -> *const u8 {
     value
 }
 
+/// A number that no other living thread has: its thread pointer.
+pub(crate) fn thread_id() -> usize {
+    let value: usize;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("mrs {0}, tpidr_el0", out(reg) value, options(nostack, preserves_flags, nomem, pure));
+    }
+    value
+}
+
 /// Sets the calling thread's pointer.
 pub(crate) fn write(value: *const u8) {
     // SAFETY: writes the slot that `define_slot!` made; nobody holds a reference to it.

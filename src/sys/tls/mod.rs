@@ -13,9 +13,9 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{define_slot, read, write};
+pub(crate) use aarch64::{define_slot, read, thread_id, write};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{define_slot, read, write};
+pub(crate) use x86_64::{define_slot, read, thread_id, write};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");

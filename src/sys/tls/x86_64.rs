@@ -37,6 +37,16 @@ pub(crate) fn read() -> *const u8 {
     value
 }
 
+/// A number that no other living thread has: its thread pointer.
+pub(crate) fn thread_id() -> usize {
+    let value: usize;
+    // SAFETY: the first word of a thread's block is its own address (x86-64 ELF TLS ABI).
+    unsafe {
+        asm!("mov {0}, qword ptr fs:[0]", out(reg) value, options(nostack, preserves_flags, readonly, pure));
+    }
+    value
+}
+
 /// Sets the calling thread's pointer.
 pub(crate) fn write(value: *const u8) {
     // SAFETY: writes the slot that `define_slot!` made; nobody holds a reference to it.
