@@ -12,7 +12,7 @@ use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::{Heap, Home, Resized, misplaced};
 use crate::numa::{Fact, Topology};
-use crate::report::Line;
+use crate::report::{Crime, Line, fatal};
 use crate::slab::{Object, class};
 use crate::stats::{Stats, View};
 use crate::sync::Once;
@@ -204,13 +204,15 @@ pub fn wants_stats_at_exit() -> bool {
     PROCESS.get().is_some_and(|process| process.config.stats_at_exit)
 }
 
-/// Ends the process over a size that does not belong to `block`.
+/// Ends the process if `block` cannot be one that was asked for with `size` bytes.
 ///
-/// `size` and `align` are what the caller believes it asked for; align 0 stands for none.
-pub fn check_size(block: *mut u8, size: usize) {
+/// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer,
+/// may have more bytes than its size needs.
+pub fn check_size(block: *mut u8, size: usize, align: usize) {
     let usable = usable_size(block);
-    if !block.is_null() && size > usable && usable > 0 {
-        crate::report::fatal(crate::report::Crime::SizeMismatch, block as usize);
+    let is_short = align <= MIN_ALIGN && size < usable / 2 && usable > MIN_ALIGN;
+    if usable > 0 && (size > usable || is_short) {
+        fatal(Crime::SizeMismatch, block as usize);
     }
 }
 

@@ -91,7 +91,7 @@ impl Arena {
         self.data.address()
     }
 
-    /// Length of the reservation in bytes.
+    /// Length of the reservation in bytes, as far as it was not given back.
     pub(crate) fn bytes(&self) -> usize {
         self.data.bytes()
     }
@@ -186,7 +186,8 @@ impl Arena {
         self.bytes() - PageIndex(state.frontier).offset()
     }
 
-    /// Gives half of the address space beyond the frontier back, for ever; whether there was any.
+    /// Gives half of the address space beyond the frontier back; whether there was any. It is taken
+    /// again when it is needed and free.
     pub(crate) fn cut(&self) -> bool {
         let state = self.state.lock();
         let frontier = PageIndex(state.frontier).offset();
@@ -269,7 +270,7 @@ impl Arena {
 
     /// Commits memory until a block of `order` is free.
     fn extend(&self, state: &mut State, order: Order) -> Option<()> {
-        let limit = (self.data.bytes() / PAGE_SIZE) as u32;
+        let limit = (self.data.most() / PAGE_SIZE) as u32;
         let needed = frontier::needed(state.frontier, limit, order)?;
         let wanted = frontier::wanted(state.frontier, limit, needed);
         let reached = [wanted, needed].into_iter().find(|end| self.commit(state.frontier, *end))?;

@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::{ThreadCache, Ties, alien, sizing};
 use crate::heap::{Home, Node, misplaced};
+use crate::report::{Crime, fatal_in_cache};
 use crate::slab::{Object, Sheaf, SheafCell, class};
 use crate::sys;
 use crate::units::{ClassId, MAX_NODES, NodeId, Zeroed};
@@ -18,10 +19,10 @@ impl ThreadCache {
     #[inline(never)]
     pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
         if bytes > class::MAX_SMALL {
-            return ties.heap.take_large(ties.home, bytes, 1, zeroed);
+            return self.or_drained(|| ties.heap.take_large(ties.home, bytes, 1, zeroed));
         }
         let id = class::class_of(bytes);
-        let object = self.pop(id).or_else(|| self.refill(ties, id))?;
+        let object = self.pop(id).or_else(|| self.or_drained(|| self.refill(ties, id)))?;
         if zeroed == Zeroed::Yes {
             // SAFETY: the object was taken above and has at least `bytes`.
             unsafe { sys::clear(object, bytes) };
@@ -34,9 +35,20 @@ impl ThreadCache {
     #[inline(never)]
     pub(crate) fn alloc_aligned(&self, ties: Ties, bytes: usize, align: usize) -> Option<Object> {
         match class::aligned_class_of(bytes, align) {
-            Some(id) => self.pop(id).or_else(|| self.refill(ties, id)),
-            None => ties.heap.take_large(ties.home, bytes.max(LEAST_LARGE), align, Zeroed::No),
+            Some(id) => self.pop(id).or_else(|| self.or_drained(|| self.refill(ties, id))),
+            None => self.or_drained(|| {
+                ties.heap.take_large(ties.home, bytes.max(LEAST_LARGE), align, Zeroed::No)
+            }),
         }
+    }
+
+    /// Tries again with what waits in this cache given up, where there is no memory.
+    fn or_drained(&self, take: impl Fn() -> Option<Object>) -> Option<Object> {
+        take().or_else(|| {
+            self.drain();
+            self.heap.get()?.trim();
+            take()
+        })
     }
 
     /// Takes back a block that the fast path did not take.
@@ -48,6 +60,10 @@ impl ThreadCache {
             Home::Slab { node, class, is_start: true } if core::ptr::eq(node, ties.home) => {
                 let _busy = self.busy.lock();
                 self.look_home();
+                if self.bin(class).is_on_top(block) {
+                    let size = class::info(class).size as usize;
+                    fatal_in_cache(Crime::DoubleFree, address, size);
+                }
                 if !self.bin(class).push(block.as_ptr()) {
                     self.make_room(ties, class);
                     if !self.bin(class).push(block.as_ptr()) {

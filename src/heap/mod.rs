@@ -153,8 +153,8 @@ impl Heap {
         if let Some(start) = self.huge.take(request) {
             return Some(start);
         }
-        // Address space once given back is lost to the arenas. It helps only where that is what is
-        // short: if even a reservation is refused, and for no absurd size.
+        // Address space that is given back may be lost to the arenas. It helps only where that is
+        // what is short: if even a reservation is refused, and for no absurd size.
         let unused = self.nodes().map(|node| node.arena().unused_bytes()).sum();
         if request.bytes > unused || sys::Region::can_reserve(request.bytes) {
             return None;

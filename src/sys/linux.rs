@@ -20,6 +20,26 @@ pub(super) fn map(bytes: usize) -> Option<NonNull<u8>> {
     mmap(bytes, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
 }
 
+/// Reserves exactly these addresses; `false` if any of them is in use.
+pub(super) fn reserve_at(start: NonNull<u8>, bytes: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let flags = (flags | libc::MAP_FIXED_NOREPLACE) as usize;
+    let access = libc::PROT_NONE as usize;
+    let wanted = start.as_ptr() as usize;
+    // SAFETY: with MAP_FIXED_NOREPLACE nothing is replaced.
+    let got = unsafe { call(libc::SYS_mmap, [wanted, bytes, access, flags, NO_FILE, 0]) }.value();
+    match got {
+        Some(address) if address == wanted => true,
+        Some(address) => {
+            // A kernel before 4.17 takes the address for a wish.
+            // SAFETY: the mapping was made above.
+            let _ = unsafe { call(libc::SYS_munmap, [address, bytes, 0, 0, 0, 0]) };
+            false
+        }
+        None => false,
+    }
+}
+
 fn mmap(bytes: usize, access: i32, flags: i32) -> Option<NonNull<u8>> {
     let arguments = [0, bytes, access as usize, flags as usize, NO_FILE, 0];
     // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces nothing.

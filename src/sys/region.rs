@@ -16,9 +16,14 @@ use crate::units::align_up;
 #[must_use = "a dropped region is address space lost"]
 pub(crate) struct Region {
     base: NonNull<u8>,
-    /// Shrinks when the tail is given back.
+    /// Shrinks when the tail is given back, and grows when it is taken again.
     bytes: AtomicUsize,
+    /// What it had at first, the most that it can have.
+    most: usize,
 }
+
+/// A tail is taken again in multiples of this.
+const REGROWTH: usize = 4 << 20;
 
 // SAFETY: a region is an address range; its methods only make system calls on it.
 unsafe impl Send for Region {}
@@ -34,7 +39,7 @@ impl Region {
         let skipped = align_up(address + lead, align)? - lead - address;
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
-        let (unused, rest) = Self { base: start, bytes: asked.into() }.split(skipped);
+        let (unused, rest) = Self { base: start, bytes: asked.into(), most: asked }.split(skipped);
         let (region, tail) = rest.split(bytes);
         unused.give_back();
         tail.give_back();
@@ -67,15 +72,41 @@ impl Region {
 
     /// Cuts the region in two.
     pub(crate) fn split(self, at: usize) -> (Self, Self) {
-        let rest = Self { base: self.at(at), bytes: (self.bytes() - at).into() };
-        (Self { base: self.base, bytes: at.into() }, rest)
+        let left = self.bytes() - at;
+        let rest = Self { base: self.at(at), bytes: left.into(), most: left };
+        (Self { base: self.base, bytes: at.into(), most: at }, rest)
     }
 
     /// Makes the bytes from `start` to `end` usable; both are multiples of the OS page.
     pub(crate) fn commit(&self, start: usize, end: usize) -> bool {
         debug_assert!(start.is_multiple_of(page_size()) && end.is_multiple_of(page_size()));
+        if end > self.bytes() && !self.regrow(end) {
+            return false;
+        }
         // SAFETY: the range lies in this region.
-        end <= self.bytes() && unsafe { linux::allow(self.at(start), end - start) }
+        unsafe { linux::allow(self.at(start), end - start) }
+    }
+
+    /// Takes a tail that was given back again, if nobody else has it by now.
+    fn regrow(&self, end: usize) -> bool {
+        let bytes = self.bytes();
+        let end = end.next_multiple_of(REGROWTH).min(self.most).max(end);
+        if end > self.most {
+            return false;
+        }
+        // SAFETY: an address computed inside what was this region once.
+        let start = unsafe { self.base.add(bytes) };
+        let taken = linux::reserve_at(start, end - bytes);
+        if taken {
+            // ORDERING: relaxed, see `bytes`.
+            self.bytes.store(end, Relaxed);
+        }
+        taken
+    }
+
+    /// The length at first, which it can reach again.
+    pub(crate) fn most(&self) -> usize {
+        self.most
     }
 
     /// Gives the memory behind `start..end` back to the kernel; it reads as zero afterwards.
@@ -138,7 +169,18 @@ mod tests {
         assert!(region.decommit(1 << 16, 1 << 17));
         region.cut(1 << 16);
         assert_eq!(region.bytes(), 1 << 16);
-        assert!(!region.commit(1 << 16, 1 << 17));
+    }
+
+    #[test]
+    fn a_tail_is_taken_again_when_it_is_needed_and_free() {
+        let region = Region::reserve(32 << 20, 0, 1 << 16).unwrap();
+        region.cut(1 << 16);
+        assert!(region.commit(1 << 16, 1 << 17));
+        assert_eq!(region.bytes(), 4 << 20);
+        let stranger = region.at(4 << 20);
+        assert!(linux::reserve_at(stranger, 1 << 16));
+        assert!(!region.commit(4 << 20, 5 << 20));
+        assert!(!region.commit(0, 64 << 20));
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl<T: ZeroInit> Table<T> {
             self.committed.store(end, Ordering::Relaxed);
         }
         // The rest of the last page is usable too, as far as whole entries go.
-        let ready = (end.max(start)).min(self.region.bytes()) / size_of::<T>();
+        let ready = (end.max(start)).min(self.region.most()) / size_of::<T>();
         // ORDERING: release, so that who sees the new length sees the memory committed.
         self.ready.store(ready, Ordering::Release);
         true

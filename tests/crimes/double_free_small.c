@@ -1,4 +1,4 @@
-/* Frees a small object twice, then 10,000 honest ones: seen at the latest when the sheaves are flushed. argv[1]: size. */
+/* Frees a small object twice in a row: seen at once. argv[1]: size. */
 #include "crime.h"
 
 int main(int argc, char **argv) {
@@ -7,7 +7,5 @@ int main(int argc, char **argv) {
     void *block = accuse(neighbours[0]);
     free(block);
     free(escape(block));
-    neighbours[0] = NULL;
-    flush();
     return got_away();
 }
