@@ -111,8 +111,15 @@ impl Config {
             None => wanted.next_power_of_two().min(MAX_ARENA),
             Some(left) => wanted.min(left / LIMIT_SHARE) / BLOCK_SIZE * BLOCK_SIZE,
         };
-        let heap = Settings { arena_bytes, reuse_bytes: DEFAULT_REUSE, bind: true };
-        Self { heap, stats_at_exit: false }
+        let heap = Settings {
+            arena_bytes,
+            reuse_bytes: DEFAULT_REUSE,
+            bind: true,
+        };
+        Self {
+            heap,
+            stats_at_exit: false,
+        }
     }
 
     /// Applies `text`, pairs `key:value` separated by commas; `complain` gets a line for each that
@@ -132,7 +139,9 @@ impl Config {
                 Some(key) if (key.set)(self, value).is_some() => continue,
                 Some(key) => {
                     line.text(key.name).text(" takes ").text(key.values);
-                    line.text(", not \"").raw(shown(value)).text("\"; using the default, ");
+                    line.text(", not \"")
+                        .raw(shown(value))
+                        .text("\"; using the default, ");
                     line.text(key.default)
                 }
             };
@@ -150,8 +159,15 @@ fn shown(text: &[u8]) -> &[u8] {
 fn print_help() {
     for key in &KEYS {
         let mut line = Line::<160>::new();
-        line.text("slubmalloc: ").text(key.name).text(":").text(key.values).column(32);
-        line.text(key.does).text(" (default ").text(key.default).text(")\n");
+        line.text("slubmalloc: ")
+            .text(key.name)
+            .text(":")
+            .text(key.values)
+            .column(32);
+        line.text(key.does)
+            .text(" (default ")
+            .text(key.default)
+            .text(")\n");
         line.print();
     }
 }
@@ -195,7 +211,14 @@ mod tests {
         assert_eq!(size(b"12"), Some(12));
         assert_eq!(size(b"3m"), Some(3 << 20));
         assert_eq!(size(b"1G"), Some(1 << 30));
-        for bad in [&b""[..], b"m", b"-1", b"1mb", b"99999999999999999999", b"99999999t"] {
+        for bad in [
+            &b""[..],
+            b"m",
+            b"-1",
+            b"1mb",
+            b"99999999999999999999",
+            b"99999999t",
+        ] {
             assert_eq!(size(bad), None, "{bad:?}");
         }
     }
@@ -215,7 +238,10 @@ mod tests {
         assert_eq!(config.heap.arena_bytes, 64 << 30);
         assert_eq!(config.heap.reuse_bytes, DEFAULT_REUSE);
         assert!(config.stats_at_exit);
-        assert_eq!(lines[0], "slubmalloc: SLUBMALLOC_CONF: unknown key \"colour\"\n");
+        assert_eq!(
+            lines[0],
+            "slubmalloc: SLUBMALLOC_CONF: unknown key \"colour\"\n"
+        );
         assert!(lines[1].contains("arena takes SIZE, not \"1k\"; using the default"));
         assert_eq!(lines.len(), 3);
     }
@@ -225,6 +251,9 @@ mod tests {
         assert_eq!(Config::new(0, None).heap.arena_bytes, 64 << 30);
         assert_eq!(Config::new(100 << 30, None).heap.arena_bytes, 256 << 30);
         assert_eq!(Config::new(100 << 40, None).heap.arena_bytes, 4 << 40);
-        assert_eq!(Config::new(8 << 30, Some(3 << 30)).heap.arena_bytes, 3 << 29);
+        assert_eq!(
+            Config::new(8 << 30, Some(3 << 30)).heap.arena_bytes,
+            3 << 29
+        );
     }
 }

@@ -31,7 +31,11 @@ impl Crime {
 #[cold]
 pub(crate) fn fatal(crime: Crime, address: usize) -> ! {
     let mut line = Line::<128>::new();
-    line.text("slubmalloc: ").text(crime.name()).text(" of ").hex(address).text("\n");
+    line.text("slubmalloc: ")
+        .text(crime.name())
+        .text(" of ")
+        .hex(address)
+        .text("\n");
     line.print();
     sys::abort()
 }
@@ -40,7 +44,10 @@ pub(crate) fn fatal(crime: Crime, address: usize) -> ! {
 #[cold]
 pub(crate) fn fatal_in_cache(crime: Crime, address: usize, object_size: usize) -> ! {
     let mut line = Line::<128>::new();
-    line.text("slubmalloc: ").text(crime.name()).text(" of ").hex(address);
+    line.text("slubmalloc: ")
+        .text(crime.name())
+        .text(" of ")
+        .hex(address);
     line.text(" in kmalloc-").number(object_size).text("\n");
     line.print();
     sys::abort()
@@ -50,7 +57,9 @@ pub(crate) fn fatal_in_cache(crime: Crime, address: usize, object_size: usize) -
 #[cold]
 pub(crate) fn our_fault(what: &str) -> ! {
     let mut line = Line::<128>::new();
-    line.text("slubmalloc: internal error: ").text(what).text("\n");
+    line.text("slubmalloc: internal error: ")
+        .text(what)
+        .text("\n");
     line.print();
     sys::abort()
 }
@@ -78,7 +87,10 @@ impl<const N: usize> Default for Line<N> {
 impl<const N: usize> Line<N> {
     /// An empty line.
     pub const fn new() -> Self {
-        Self { bytes: [0; N], length: 0 }
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
     }
 
     /// Appends text.
@@ -122,7 +134,11 @@ impl<const N: usize> Line<N> {
         let mut used = 0;
         for digit in digits.iter_mut().rev() {
             let value = (number % base) as u8;
-            *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            *digit = if value < 10 {
+                b'0' + value
+            } else {
+                b'a' + value - 10
+            };
             used += 1;
             number /= base;
             if number == 0 {
@@ -151,7 +167,13 @@ mod tests {
     #[test]
     fn numbers_read_as_printf_would_print_them() {
         let mut line = Line::<64>::new();
-        line.number(0).text(" ").padded(42, 5).text(" ").hex(0x7fff_a0b1).column(24).text("|");
+        line.number(0)
+            .text(" ")
+            .padded(42, 5)
+            .text(" ")
+            .hex(0x7fff_a0b1)
+            .column(24)
+            .text("|");
         assert_eq!(line.as_bytes(), b"0    42 0x7fffa0b1      |");
     }
 

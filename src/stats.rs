@@ -75,12 +75,17 @@ pub(crate) struct View<'heap> {
 impl View<'_> {
     /// The numbers of every class that has a slab, by size.
     pub(crate) fn classes(&self) -> impl Iterator<Item = ClassStats> {
-        class::all().map(|id| self.class(id)).filter(|class| class.slabs > 0)
+        class::all()
+            .map(|id| self.class(id))
+            .filter(|class| class.slabs > 0)
     }
 
     fn class(&self, id: ClassId) -> ClassStats {
         let info = class::info(id);
-        let mut stats = ClassStats { size: info.size as usize, ..ClassStats::default() };
+        let mut stats = ClassStats {
+            size: info.size as usize,
+            ..ClassStats::default()
+        };
         let mut out = 0;
         for node in self.heap.nodes() {
             let counts = node.pool(id).lock().counts();
@@ -89,7 +94,8 @@ impl View<'_> {
             out += counts.out;
         }
         stats.total = stats.slabs * info.objects as usize;
-        self.caches.for_each(|cache| stats.cached += cache.stock(id));
+        self.caches
+            .for_each(|cache| stats.cached += cache.stock(id));
         stats.in_use = out.saturating_sub(stats.cached);
         stats
     }
@@ -136,7 +142,9 @@ impl View<'_> {
         };
         let sums = self.sums();
         line(&|it| {
-            it.text("slubmalloc ").text(env!("CARGO_PKG_VERSION")).text(" statistics, in KiB");
+            it.text("slubmalloc ")
+                .text(env!("CARGO_PKG_VERSION"))
+                .text(" statistics, in KiB");
         });
         for (name, bytes) in [
             ("in use in arenas", sums.in_use),
@@ -148,19 +156,29 @@ impl View<'_> {
             ("own tables", sums.tables),
         ] {
             line(&|it| {
-                it.text("  ").text(name).column(32).padded(bytes.div_ceil(1024), 12);
+                it.text("  ")
+                    .text(name)
+                    .column(32)
+                    .padded(bytes.div_ceil(1024), 12);
             });
         }
         line(&|it| {
-            it.text("  threads with a cache").column(32).padded(sums.threads, 12);
+            it.text("  threads with a cache")
+                .column(32)
+                .padded(sums.threads, 12);
         });
         line(&|it| {
             it.text("cache              objsize   in use  waiting    total  slabs");
         });
         for class in self.classes() {
             line(&|it| {
-                it.text("kmalloc-").number(class.size).column(18).padded(class.size, 8);
-                it.padded(class.in_use, 9).padded(class.cached, 9).padded(class.total, 9);
+                it.text("kmalloc-")
+                    .number(class.size)
+                    .column(18)
+                    .padded(class.size, 8);
+                it.padded(class.in_use, 9)
+                    .padded(class.cached, 9)
+                    .padded(class.total, 9);
                 it.padded(class.slabs, 7);
             });
         }
@@ -174,7 +192,9 @@ impl View<'_> {
 /// A line in the format of `/proc/buddyinfo`: free blocks of orders 0 to 10.
 fn buddyinfo(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
     const _: () = assert!(ORDERS == 11);
-    line.text("Node ").number(usize::from(node.id().0)).text(", zone   Normal ");
+    line.text("Node ")
+        .number(usize::from(node.id().0))
+        .text(", zone   Normal ");
     for count in counts.free_blocks {
         line.padded(count as usize, 6).text(" ");
     }

@@ -69,18 +69,15 @@ const IMPORTS: &[&str] = &[
     "__errno_location",
     "__register_atfork",
     "abort",
-    "bcmp",
     "environ",
+    "fwrite",
     "getauxval",
-    "memcmp",
     "memcpy",
     "memmove",
     "memset",
-    "pthread_atfork",
     "pthread_key_create",
     "pthread_setspecific",
     "strlen",
-    "syscall",
 ];
 
 /// The newest glibc whose symbols may be asked for, as (major, minor).

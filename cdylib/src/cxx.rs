@@ -17,7 +17,11 @@ const NO_ALIGN: usize = 0;
 
 /// Allocates once, without handler and without exception; for the assembly.
 extern "C" fn try_new(size: usize, align: usize) -> *mut u8 {
-    if align == NO_ALIGN { core_alloc::malloc_slow(size) } else { core_alloc::memalign(align, size) }
+    if align == NO_ALIGN {
+        core_alloc::malloc_slow(size)
+    } else {
+        core_alloc::memalign(align, size)
+    }
 }
 
 /// `operator new` and `operator new[]`: never null.
@@ -25,7 +29,7 @@ macro_rules! throwing_new {
     ($($name:ident),*) => {$(
         #[doc = concat!("`", stringify!($name), "`: throws `std::bad_alloc` where there is no memory.")]
         #[unsafe(no_mangle)]
-        pub extern "C" fn $name(size: usize) -> *mut u8 {
+        extern "C" fn $name(size: usize) -> *mut u8 {
             match core_alloc::malloc_fast(size) {
                 Some(block) => block.as_ptr(),
                 // SAFETY: the assembly takes any size; it is called in tail position, so no frame
@@ -42,7 +46,7 @@ macro_rules! nothrow_new {
     ($($name:ident),*) => {$(
         #[doc = concat!("`", stringify!($name), "`: null where there is no memory.")]
         #[unsafe(no_mangle)]
-        pub extern "C" fn $name(size: usize, _nothrow: *const c_void) -> *mut u8 {
+        extern "C" fn $name(size: usize, _nothrow: *const c_void) -> *mut u8 {
             match core_alloc::malloc_fast(size) {
                 Some(block) => block.as_ptr(),
                 // SAFETY: the assembly takes any size and lets no exception out.
@@ -58,7 +62,7 @@ macro_rules! aligned_new {
     ($($name:ident),*) => {$(
         #[doc = concat!("`", stringify!($name), "`: throws `std::bad_alloc` where there is no memory.")]
         #[unsafe(no_mangle)]
-        pub extern "C" fn $name(size: usize, align: usize) -> *mut u8 {
+        extern "C" fn $name(size: usize, align: usize) -> *mut u8 {
             // SAFETY: C++ passes powers of two; called in tail position, as above.
             unsafe { __slubmalloc_new_or_throw(size, align) }
         }
@@ -71,20 +75,23 @@ macro_rules! aligned_nothrow_new {
     ($($name:ident),*) => {$(
         #[doc = concat!("`", stringify!($name), "`: null where there is no memory.")]
         #[unsafe(no_mangle)]
-        pub extern "C" fn $name(size: usize, align: usize, _nothrow: *const c_void) -> *mut u8 {
+        extern "C" fn $name(size: usize, align: usize, _nothrow: *const c_void) -> *mut u8 {
             // SAFETY: C++ passes powers of two; no exception comes out.
             unsafe { __slubmalloc_new_nothrow(size, align) }
         }
     )*};
 }
-aligned_nothrow_new!(_ZnwmSt11align_val_tRKSt9nothrow_t, _ZnamSt11align_val_tRKSt9nothrow_t);
+aligned_nothrow_new!(
+    _ZnwmSt11align_val_tRKSt9nothrow_t,
+    _ZnamSt11align_val_tRKSt9nothrow_t
+);
 
 /// All forms of `operator delete`: what else is passed besides the block does not matter.
 macro_rules! delete {
     ($($name:ident($($extra:ident: $kind:ty),*);)*) => {$(
         #[doc = concat!("`", stringify!($name), "`: frees a block.")]
         #[unsafe(no_mangle)]
-        pub extern "C" fn $name(block: *mut u8, $($extra: $kind),*) {
+        extern "C" fn $name(block: *mut u8, $($extra: $kind),*) {
             // SAFETY: C++'s contract: nobody uses the block any more.
             unsafe { core_alloc::free(block) };
         }

@@ -13,5 +13,9 @@ pub(crate) fn refuse(error: i32) -> *mut u8 {
 /// Passes `block` on; null means `ENOMEM`.
 #[inline(always)]
 pub(crate) fn or_enomem(block: *mut u8) -> *mut u8 {
-    if block.is_null() { refuse(libc::ENOMEM) } else { block }
+    if block.is_null() {
+        refuse(libc::ENOMEM)
+    } else {
+        block
+    }
 }

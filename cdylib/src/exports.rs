@@ -8,7 +8,7 @@ use crate::errno::{or_enomem, refuse};
 
 /// malloc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn malloc(size: usize) -> *mut u8 {
+extern "C" fn malloc(size: usize) -> *mut u8 {
     match core_alloc::malloc_fast(size) {
         Some(block) => block.as_ptr(),
         None => malloc_slow(size),
@@ -23,21 +23,21 @@ extern "C" fn malloc_slow(size: usize) -> *mut u8 {
 
 /// free(3). Keeps `errno`.
 #[unsafe(no_mangle)]
-pub extern "C" fn free(block: *mut u8) {
+extern "C" fn free(block: *mut u8) {
     // SAFETY: C's contract: nobody uses the block any more.
     unsafe { core_alloc::free(block) };
 }
 
 /// `cfree`, an old name of `free`.
 #[unsafe(no_mangle)]
-pub extern "C" fn cfree(block: *mut u8) {
+extern "C" fn cfree(block: *mut u8) {
     // SAFETY: as for `free`.
     unsafe { core_alloc::free(block) };
 }
 
 /// C23 7.24.3.4: frees a block of which the caller knows the size it asked for.
 #[unsafe(no_mangle)]
-pub extern "C" fn free_sized(block: *mut u8, size: usize) {
+extern "C" fn free_sized(block: *mut u8, size: usize) {
     core_alloc::check_size(block, size, 1);
     // SAFETY: as for `free`.
     unsafe { core_alloc::free(block) };
@@ -45,7 +45,7 @@ pub extern "C" fn free_sized(block: *mut u8, size: usize) {
 
 /// C23 7.24.3.5: frees a block of which the caller knows size and alignment.
 #[unsafe(no_mangle)]
-pub extern "C" fn free_aligned_sized(block: *mut u8, align: usize, size: usize) {
+extern "C" fn free_aligned_sized(block: *mut u8, align: usize, size: usize) {
     core_alloc::check_size(block, size, align);
     // SAFETY: as for `free`.
     unsafe { core_alloc::free(block) };
@@ -53,41 +53,40 @@ pub extern "C" fn free_aligned_sized(block: *mut u8, align: usize, size: usize) 
 
 /// calloc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn calloc(count: usize, size: usize) -> *mut u8 {
+extern "C" fn calloc(count: usize, size: usize) -> *mut u8 {
     or_enomem(core_alloc::calloc(count, size))
 }
 
 /// realloc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn realloc(block: *mut u8, size: usize) -> *mut u8 {
-    // SAFETY: C's contract.
-    let new = unsafe { core_alloc::realloc(block, size) };
-    if new.is_null() && (size != 0 || block.is_null()) { refuse(libc::ENOMEM) } else { new }
+extern "C" fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    resize(block, size)
 }
 
 /// reallocarray(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn reallocarray(block: *mut u8, count: usize, size: usize) -> *mut u8 {
+extern "C" fn reallocarray(block: *mut u8, count: usize, size: usize) -> *mut u8 {
     let Some(bytes) = count.checked_mul(size) else {
         return refuse(libc::ENOMEM);
     };
     // SAFETY: C's contract.
     let new = unsafe { core_alloc::realloc(block, bytes) };
-    if new.is_null() && (bytes != 0 || block.is_null()) { refuse(libc::ENOMEM) } else { new }
+    if new.is_null() && (bytes != 0 || block.is_null()) {
+        refuse(libc::ENOMEM)
+    } else {
+        new
+    }
 }
 
 /// memalign(3). As in glibc, an alignment that is no power of two is rounded up to one.
 #[unsafe(no_mangle)]
-pub extern "C" fn memalign(align: usize, size: usize) -> *mut u8 {
-    match align.checked_next_power_of_two() {
-        Some(align) => or_enomem(core_alloc::memalign(align, size)),
-        None => refuse(libc::EINVAL),
-    }
+extern "C" fn memalign(align: usize, size: usize) -> *mut u8 {
+    memalign_any(align, size)
 }
 
 /// aligned_alloc(3). An alignment that is no power of two is `EINVAL`.
 #[unsafe(no_mangle)]
-pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
+extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
     if align.is_power_of_two() {
         or_enomem(core_alloc::memalign(align, size))
     } else {
@@ -101,7 +100,7 @@ pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
 ///
 /// `place` may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> c_int {
+unsafe extern "C" fn posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> c_int {
     if !align.is_power_of_two() || align < size_of::<*mut c_void>() {
         return libc::EINVAL;
     }
@@ -116,13 +115,40 @@ pub unsafe extern "C" fn posix_memalign(place: *mut *mut u8, align: usize, size:
 
 /// valloc(3): aligned to a page.
 #[unsafe(no_mangle)]
-pub extern "C" fn valloc(size: usize) -> *mut u8 {
-    or_enomem(core_alloc::memalign(core_alloc::page_size(), size))
+extern "C" fn valloc(size: usize) -> *mut u8 {
+    memalign_any(core_alloc::page_size(), size)
 }
 
 /// pvalloc(3): aligned to a page and rounded up to whole pages.
 #[unsafe(no_mangle)]
-pub extern "C" fn pvalloc(size: usize) -> *mut u8 {
+extern "C" fn pvalloc(size: usize) -> *mut u8 {
+    whole_pages(size)
+}
+
+/// malloc_usable_size(3).
+#[unsafe(no_mangle)]
+extern "C" fn malloc_usable_size(block: *mut u8) -> usize {
+    core_alloc::usable_size(block)
+}
+
+fn resize(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: C's contract: the block is in use, and behind a success its old address is not used.
+    let new = unsafe { core_alloc::realloc(block, size) };
+    if new.is_null() && (size != 0 || block.is_null()) {
+        refuse(libc::ENOMEM)
+    } else {
+        new
+    }
+}
+
+fn memalign_any(align: usize, size: usize) -> *mut u8 {
+    match align.checked_next_power_of_two() {
+        Some(align) => or_enomem(core_alloc::memalign(align, size)),
+        None => refuse(libc::EINVAL),
+    }
+}
+
+fn whole_pages(size: usize) -> *mut u8 {
     let page = core_alloc::page_size();
     match size.checked_next_multiple_of(page) {
         Some(size) => or_enomem(core_alloc::memalign(page, size.max(page))),
@@ -130,65 +156,50 @@ pub extern "C" fn pvalloc(size: usize) -> *mut u8 {
     }
 }
 
-/// malloc_usable_size(3).
-#[unsafe(no_mangle)]
-pub extern "C" fn malloc_usable_size(block: *mut u8) -> usize {
-    core_alloc::usable_size(block)
-}
-
 /// The names that glibc's static library calls its own allocator by.
 mod libc_names {
-    use super::{core_alloc, or_enomem, refuse};
+    use super::{core_alloc, memalign_any, or_enomem, resize, whole_pages};
 
     /// `malloc`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_malloc(size: usize) -> *mut u8 {
+    extern "C" fn __libc_malloc(size: usize) -> *mut u8 {
         or_enomem(core_alloc::malloc(size))
     }
 
     /// `free`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_free(block: *mut u8) {
+    extern "C" fn __libc_free(block: *mut u8) {
         // SAFETY: as for `free`.
         unsafe { core_alloc::free(block) };
     }
 
     /// `calloc`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_calloc(count: usize, size: usize) -> *mut u8 {
+    extern "C" fn __libc_calloc(count: usize, size: usize) -> *mut u8 {
         or_enomem(core_alloc::calloc(count, size))
     }
 
     /// `realloc`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_realloc(block: *mut u8, size: usize) -> *mut u8 {
-        // SAFETY: C's contract.
-        let new = unsafe { core_alloc::realloc(block, size) };
-        if new.is_null() && (size != 0 || block.is_null()) { refuse(libc::ENOMEM) } else { new }
+    extern "C" fn __libc_realloc(block: *mut u8, size: usize) -> *mut u8 {
+        resize(block, size)
     }
 
     /// `memalign`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_memalign(align: usize, size: usize) -> *mut u8 {
-        match align.checked_next_power_of_two() {
-            Some(align) => or_enomem(core_alloc::memalign(align, size)),
-            None => refuse(libc::EINVAL),
-        }
+    extern "C" fn __libc_memalign(align: usize, size: usize) -> *mut u8 {
+        memalign_any(align, size)
     }
 
     /// `valloc`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_valloc(size: usize) -> *mut u8 {
-        or_enomem(core_alloc::memalign(core_alloc::page_size(), size))
+    extern "C" fn __libc_valloc(size: usize) -> *mut u8 {
+        memalign_any(core_alloc::page_size(), size)
     }
 
     /// `pvalloc`.
     #[unsafe(no_mangle)]
-    pub extern "C" fn __libc_pvalloc(size: usize) -> *mut u8 {
-        let page = core_alloc::page_size();
-        match size.checked_next_multiple_of(page) {
-            Some(size) => or_enomem(core_alloc::memalign(page, size.max(page))),
-            None => refuse(libc::ENOMEM),
-        }
+    extern "C" fn __libc_pvalloc(size: usize) -> *mut u8 {
+        whole_pages(size)
     }
 }

@@ -9,13 +9,13 @@ use crate::errno::refuse;
 /// malloc_trim(3): gives free memory back to the kernel; 1 if there was any. `_pad` bytes, glibc's
 /// reserve at the heap's top, have no meaning here.
 #[unsafe(no_mangle)]
-pub extern "C" fn malloc_trim(_pad: usize) -> c_int {
+extern "C" fn malloc_trim(_pad: usize) -> c_int {
     c_int::from(slubmalloc_core::trim())
 }
 
 /// mallopt(3). Answers as glibc does; the parameters tune what this heap does not have.
 #[unsafe(no_mangle)]
-pub extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
+extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
     const MAX_FAST: c_int = 80 * size_of::<usize>() as c_int / 4;
     const MAX_MMAP_THRESHOLD: c_int = 32 << 20;
     let known = match parameter {
@@ -29,7 +29,7 @@ pub extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
 
 /// mallinfo(3), with numbers that do not fit cut at the largest that does.
 #[unsafe(no_mangle)]
-pub extern "C" fn mallinfo() -> libc::mallinfo {
+extern "C" fn mallinfo() -> libc::mallinfo {
     let stats = slubmalloc_core::stats();
     let int = |number: usize| c_int::try_from(number).unwrap_or(c_int::MAX);
     libc::mallinfo {
@@ -48,7 +48,7 @@ pub extern "C" fn mallinfo() -> libc::mallinfo {
 
 /// mallinfo2(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
+extern "C" fn mallinfo2() -> libc::mallinfo2 {
     let stats = slubmalloc_core::stats();
     libc::mallinfo2 {
         arena: stats.arena,
@@ -66,7 +66,7 @@ pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
 
 /// malloc_stats(3): prints statistics on standard error.
 #[unsafe(no_mangle)]
-pub extern "C" fn malloc_stats() {
+extern "C" fn malloc_stats() {
     print_stats();
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn print_stats() {
 ///
 /// `stream` is an open stream.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_int {
+unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_int {
     if options != 0 {
         refuse(libc::EINVAL);
         return -1;
@@ -103,22 +103,38 @@ pub unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) ->
     slubmalloc_core::class_stats(|class| {
         let free = class.total - class.in_use.min(class.total);
         let mut line = Line::new();
-        line.text("  <size from=\"").number(class.size).text("\" to=\"").number(class.size);
-        line.text("\" total=\"").number(free * class.size).text("\" count=\"").number(free);
+        line.text("  <size from=\"")
+            .number(class.size)
+            .text("\" to=\"")
+            .number(class.size);
+        line.text("\" total=\"")
+            .number(free * class.size)
+            .text("\" count=\"")
+            .number(free);
         put(line.text("\"/>\n"));
     });
     put(Line::new().text("</sizes>\n"));
     totals(&stats, &mut put);
     put(Line::new().text("</heap>\n"));
     totals(&stats, &mut put);
-    put(total(&mut Line::new(), "mmap", stats.huge_blocks, stats.huge));
+    put(total(
+        &mut Line::new(),
+        "mmap",
+        stats.huge_blocks,
+        stats.huge,
+    ));
     system(&stats, &mut put);
     put(Line::new().text("</malloc>\n"));
     if failed { -1 } else { 0 }
 }
 
 fn totals(stats: &Stats, put: &mut impl FnMut(&Line<256>)) {
-    put(total(&mut Line::new(), "fast", stats.cached_objects, stats.cached));
+    put(total(
+        &mut Line::new(),
+        "fast",
+        stats.cached_objects,
+        stats.cached,
+    ));
     let rest = stats.free().saturating_sub(stats.cached);
     put(total(&mut Line::new(), "rest", stats.free_blocks, rest));
 }
@@ -129,16 +145,26 @@ fn total<'line>(
     count: usize,
     size: usize,
 ) -> &'line Line<256> {
-    line.text("<total type=\"").text(kind).text("\" count=\"").number(count);
+    line.text("<total type=\"")
+        .text(kind)
+        .text("\" count=\"")
+        .number(count);
     line.text("\" size=\"").number(size).text("\"/>\n")
 }
 
 fn system(stats: &Stats, put: &mut impl FnMut(&Line<256>)) {
-    for (element, kind) in
-        [("system", "current"), ("system", "max"), ("aspace", "total"), ("aspace", "mprotect")]
-    {
+    for (element, kind) in [
+        ("system", "current"),
+        ("system", "max"),
+        ("aspace", "total"),
+        ("aspace", "mprotect"),
+    ] {
         let mut line = Line::new();
-        line.text("<").text(element).text(" type=\"").text(kind).text("\" size=\"");
+        line.text("<")
+            .text(element)
+            .text(" type=\"")
+            .text(kind)
+            .text("\" size=\"");
         put(line.number(stats.arena).text("\"/>\n"));
     }
 }

@@ -19,7 +19,10 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut line = slubmalloc_core::Line::<160>::new();
     line.text("slubmalloc: internal error");
     if let Some(place) = info.location() {
-        line.text(" at ").text(place.file()).text(":").number(place.line() as usize);
+        line.text(" at ")
+            .text(place.file())
+            .text(":")
+            .number(place.line() as usize);
     }
     line.text("\n").print();
     // SAFETY: abort(3) may be called at any time.

@@ -101,11 +101,17 @@ impl Buddy {
 
     /// Free pages.
     pub(super) fn free_pages(&self) -> u64 {
-        (0..).zip(self.free_blocks).map(|(order, count)| u64::from(count) << order as u32).sum()
+        (0..)
+            .zip(self.free_blocks)
+            .map(|(order, count)| u64::from(count) << order as u32)
+            .sum()
     }
 
     fn count(&self, order: Order) -> u32 {
-        self.free_blocks.get(order.index()).copied().unwrap_or_default()
+        self.free_blocks
+            .get(order.index())
+            .copied()
+            .unwrap_or_default()
     }
 
     fn list(&mut self, map: &PageMap, page: PageIndex, order: Order) {
@@ -132,7 +138,11 @@ impl Buddy {
                 continue;
             };
             check(first == page, "a free block begins inside another");
-            counted.iter_mut().skip(order.index()).take(1).for_each(|count| *count += 1);
+            counted
+                .iter_mut()
+                .skip(order.index())
+                .take(1)
+                .for_each(|count| *count += 1);
             let buddy = PageIndex(page.0 ^ order.pages());
             let joined = order.index() == MAX_ORDER || !map.is_free(buddy, order);
             check(joined, "free buddies coexist");

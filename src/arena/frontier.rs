@@ -14,7 +14,9 @@ const STEP_SHARE: u32 = 8;
 /// The new frontier, in pages, after which a block of `order` is free; `None` beyond `limit`.
 pub(super) fn needed(frontier: u32, limit: u32, order: Order) -> Option<u32> {
     let start = frontier.checked_next_multiple_of(order.pages())?;
-    let end = start.checked_add(order.pages())?.checked_next_multiple_of(GRANULE_PAGES)?;
+    let end = start
+        .checked_add(order.pages())?
+        .checked_next_multiple_of(GRANULE_PAGES)?;
     (end <= limit).then_some(end)
 }
 

@@ -83,7 +83,14 @@ impl Arena {
     pub(crate) fn new(data: Region, map: Region) -> Self {
         debug_assert!(data.address().is_multiple_of(BLOCK_SIZE));
         let map = PageMap::new(map, data.bytes() / PAGE_SIZE);
-        Self { data, map, state: Lock::new(State { buddy: Buddy::default(), frontier: 0 }) }
+        Self {
+            data,
+            map,
+            state: Lock::new(State {
+                buddy: Buddy::default(),
+                frontier: 0,
+            }),
+        }
     }
 
     /// The address of page 0.
@@ -113,7 +120,9 @@ impl Arena {
                 state.buddy.take(&self.map, order)?
             }
         };
-        state.buddy.give_run(&self.map, first.plus(pages), order.pages() - pages);
+        state
+            .buddy
+            .give_run(&self.map, first.plus(pages), order.pages() - pages);
         let zero = !self.map.any_dirty(first, pages);
         self.map.set_dirty(first, pages, true);
         self.map.set_head(first, Some(Head { pages, used_for }));
@@ -168,8 +177,10 @@ impl Arena {
         let mut state = self.state.lock();
         let end = PageIndex(state.frontier);
         let mut start = end;
-        while let Some((block, _)) =
-            start.0.checked_sub(1).and_then(|last| self.map.free_block_of(PageIndex(last)))
+        while let Some((block, _)) = start
+            .0
+            .checked_sub(1)
+            .and_then(|last| self.map.free_block_of(PageIndex(last)))
         {
             start = block;
         }
@@ -218,11 +229,15 @@ impl Arena {
     /// The arena's numbers.
     pub(crate) fn counts(&self) -> ArenaCounts {
         let state = self.state.lock();
-        let blocks = (0..state.frontier).step_by(BLOCK_PAGES as usize).map(PageIndex);
+        let blocks = (0..state.frontier)
+            .step_by(BLOCK_PAGES as usize)
+            .map(PageIndex);
         ArenaCounts {
             free_blocks: state.buddy.free_blocks(),
             free_pages: state.buddy.free_pages(),
-            dirty_pages: blocks.map(|block| purge::dirty_free_pages(&self.map, block)).sum(),
+            dirty_pages: blocks
+                .map(|block| purge::dirty_free_pages(&self.map, block))
+                .sum(),
             committed_pages: u64::from(state.frontier),
             map_bytes: self.map.committed_bytes(),
         }
@@ -254,7 +269,10 @@ impl Arena {
                 _ => our_fault("a page is free and used, or neither"),
             }
         }
-        check(used + state.buddy.free_pages() == u64::from(state.frontier), "pages are lost");
+        check(
+            used + state.buddy.free_pages() == u64::from(state.frontier),
+            "pages are lost",
+        );
     }
 
     fn large_head(&self, state: &State, page: PageIndex) -> Result<Head, NotASpan> {
@@ -273,7 +291,9 @@ impl Arena {
         let limit = (self.data.most() / PAGE_SIZE) as u32;
         let needed = frontier::needed(state.frontier, limit, order)?;
         let wanted = frontier::wanted(state.frontier, limit, needed);
-        let reached = [wanted, needed].into_iter().find(|end| self.commit(state.frontier, *end))?;
+        let reached = [wanted, needed]
+            .into_iter()
+            .find(|end| self.commit(state.frontier, *end))?;
         let first = PageIndex(state.frontier);
         let pages = reached - state.frontier;
         state.frontier = reached;

@@ -26,9 +26,11 @@ impl PageMap {
 
     /// The map of an arena of `pages` in `region`; nothing is committed yet.
     pub(super) fn new(region: Region, pages: usize) -> Self {
-        let (records, summary) =
-            region.split(Table::<BlockRecord>::bytes_for(blocks_for(pages)));
-        Self { records: Table::new(records), summary: Summary::new(summary) }
+        let (records, summary) = region.split(Table::<BlockRecord>::bytes_for(blocks_for(pages)));
+        Self {
+            records: Table::new(records),
+            summary: Summary::new(summary),
+        }
     }
 
     /// Makes room for the first `pages` pages.
@@ -68,7 +70,9 @@ impl PageMap {
     /// The lowest free block of `order`.
     pub(super) fn lowest(&self, order: Order) -> Option<PageIndex> {
         let block = PageIndex(self.summary.lowest(order)? as u32 * BLOCK_PAGES);
-        self.record(block).lowest_free(order).map(|page| block.plus(page))
+        self.record(block)
+            .lowest_free(order)
+            .map(|page| block.plus(page))
     }
 
     /// The free block that holds `page`.

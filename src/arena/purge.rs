@@ -35,7 +35,10 @@ pub(super) fn purge_block(data: &Region, map: &PageMap, block: PageIndex) -> u64
 
 /// Number of free pages of the pageblock that still have memory behind them.
 pub(super) fn dirty_free_pages(map: &PageMap, block: PageIndex) -> u64 {
-    free_and_dirty(map, block).iter().map(|word| u64::from(word.count_ones())).sum()
+    free_and_dirty(map, block)
+        .iter()
+        .map(|word| u64::from(word.count_ones()))
+        .sum()
 }
 
 fn free_and_dirty(map: &PageMap, block: PageIndex) -> Pages {

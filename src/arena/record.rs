@@ -71,14 +71,16 @@ impl BlockRecord {
     pub(super) fn clear_free(&self, page: u32, order: Order) -> bool {
         let (word, bit) = self.free_bit(page, order);
         word.store(word.load(Relaxed) & !bit, Relaxed);
-        self.free_words(order).iter().any(|word| word.load(Relaxed) != 0)
+        self.free_words(order)
+            .iter()
+            .any(|word| word.load(Relaxed) != 0)
     }
 
     /// The first page of the lowest free block of `order`.
     pub(super) fn lowest_free(&self, order: Order) -> Option<u32> {
         let mut words = (0..).zip(self.free_words(order));
-        let (index, bits) =
-            words.find_map(|(index, word)| Some((index, word.load(Relaxed))).filter(|w| w.1 != 0))?;
+        let (index, bits) = words
+            .find_map(|(index, word)| Some((index, word.load(Relaxed))).filter(|w| w.1 != 0))?;
         Some((index * 64 + bits.trailing_zeros()) << order.index())
     }
 
@@ -92,7 +94,10 @@ impl BlockRecord {
 
     fn free_words(&self, order: Order) -> &[AtomicU64] {
         let start = FIRST_WORD.get(order.index()).copied().unwrap_or_default();
-        let end = FIRST_WORD.get(order.index() + 1).copied().unwrap_or_default();
+        let end = FIRST_WORD
+            .get(order.index() + 1)
+            .copied()
+            .unwrap_or_default();
         self.free.get(start..end).unwrap_or_default()
     }
 
@@ -114,7 +119,8 @@ impl BlockRecord {
 
     /// Whether any of `pages` from `first` on may hold something else than zeroes.
     pub(super) fn any_dirty(&self, first: u32, pages: u32) -> bool {
-        self.dirty_words(first, pages).any(|(word, mask)| word.load(Relaxed) & mask != 0)
+        self.dirty_words(first, pages)
+            .any(|(word, mask)| word.load(Relaxed) & mask != 0)
     }
 
     /// The dirty map.
@@ -125,24 +131,37 @@ impl BlockRecord {
     fn dirty_words(&self, first: u32, pages: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {
         let end = first + pages;
         let indexed = (0..).zip(&self.dirty).skip(first as usize / 64);
-        indexed.take_while(move |(index, _)| index * 64 < end).map(move |(index, word)| {
-            let from = first.max(index * 64) - index * 64;
-            let to = end.min(index * 64 + 64) - index * 64;
-            (word, (u64::MAX >> (64 - (to - from))) << from)
-        })
+        indexed
+            .take_while(move |(index, _)| index * 64 < end)
+            .map(move |(index, word)| {
+                let from = first.max(index * 64) - index * 64;
+                let to = end.min(index * 64 + 64) - index * 64;
+                (word, (u64::MAX >> (64 - (to - from))) << from)
+            })
     }
 
     /// The span that begins at `page`.
     pub(super) fn head(&self, page: u32) -> Option<Head> {
         let value = self.head_entry(page).load(Relaxed);
-        let used_for = if value & LARGE_BIT != 0 { Use::Large } else { Use::Slab };
-        (value != 0).then_some(Head { pages: u32::from(value & !LARGE_BIT), used_for })
+        let used_for = if value & LARGE_BIT != 0 {
+            Use::Large
+        } else {
+            Use::Slab
+        };
+        (value != 0).then_some(Head {
+            pages: u32::from(value & !LARGE_BIT),
+            used_for,
+        })
     }
 
     /// Records, or with `None` forgets, that a span begins at `page`.
     pub(super) fn set_head(&self, page: u32, head: Option<Head>) {
         let value = head.map_or(0, |head| {
-            let mark = if head.used_for == Use::Large { LARGE_BIT } else { 0 };
+            let mark = if head.used_for == Use::Large {
+                LARGE_BIT
+            } else {
+                0
+            };
             head.pages as u16 | mark
         });
         self.head_entry(page).store(value, Relaxed);
@@ -197,7 +216,10 @@ mod tests {
     fn a_head_tells_length_and_use() {
         let record = record();
         assert_eq!(record.head(1023), None);
-        let head = Head { pages: 1024, used_for: Use::Large };
+        let head = Head {
+            pages: 1024,
+            used_for: Use::Large,
+        };
         record.set_head(0, Some(head));
         assert_eq!(record.head(0), Some(head));
         record.set_head(0, None);

@@ -41,7 +41,9 @@ impl Summary {
 
     /// A summary over `region`: nothing is free.
     pub(super) fn new(region: Region) -> Self {
-        Self { table: Table::new(region) }
+        Self {
+            table: Table::new(region),
+        }
     }
 
     /// Makes room for `blocks` pageblocks.

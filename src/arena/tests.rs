@@ -1,4 +1,5 @@
 //! An arena of 64 pages, and what it promises.
+#![forbid(unsafe_code)]
 
 extern crate std;
 use super::*;
@@ -20,7 +21,10 @@ fn nine_pages_take_nine_pages() {
     let span = arena.take(9, SINGLE, Use::Large).unwrap();
     assert_eq!((span.first, span.pages, span.zero), (PageIndex(0), 9, true));
     assert_eq!(arena.counts().free_pages, 55);
-    assert_eq!(arena.take(1, SINGLE, Use::Large).unwrap().first, PageIndex(9));
+    assert_eq!(
+        arena.take(1, SINGLE, Use::Large).unwrap().first,
+        PageIndex(9)
+    );
     arena.validate();
 }
 

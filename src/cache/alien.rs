@@ -28,7 +28,10 @@ pub(crate) fn send_home(buffer: &mut Sheaf, home: &'static Node) {
     let count = buffer.count();
     for (place, object) in sorted.iter_mut().zip(buffer.objects()) {
         let offset = (*object as usize).wrapping_sub(home.arena().base());
-        *place = (home.tables().class_at(GranuleIndex::containing(offset)), *object);
+        *place = (
+            home.tables().class_at(GranuleIndex::containing(offset)),
+            *object,
+        );
     }
     buffer.clear();
     let sorted = sorted.get_mut(..count).unwrap_or_default();
@@ -38,7 +41,10 @@ pub(crate) fn send_home(buffer: &mut Sheaf, home: &'static Node) {
             continue;
         };
         let mut objects = [core::ptr::null_mut(); ALIEN_CAPACITY];
-        objects.iter_mut().zip(group).for_each(|(place, (_, object))| *place = *object);
+        objects
+            .iter_mut()
+            .zip(group)
+            .for_each(|(place, (_, object))| *place = *object);
         let objects = objects.get(..group.len()).unwrap_or_default();
         home.pool(*id).lock().take_back(home.place(), *id, objects);
     }

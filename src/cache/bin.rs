@@ -35,14 +35,16 @@ const _: () = assert!(size_of::<Bin>() == 32);
 
 impl Bin {
     /// A bin without sheaves and without a class.
-    pub(crate) const NONE: Self = Self {
-        top: AtomicPtr::new(core::ptr::null_mut()),
-        bottom: AtomicU32::new(0),
-        limit: AtomicU32::new(0),
-        divisor: AtomicU32::new(0),
-        mask: AtomicU32::new(0),
-        spare: SheafCell::EMPTY,
-    };
+    pub(crate) const fn none() -> Self {
+        Self {
+            top: AtomicPtr::new(core::ptr::null_mut()),
+            bottom: AtomicU32::new(0),
+            limit: AtomicU32::new(0),
+            divisor: AtomicU32::new(0),
+            mask: AtomicU32::new(0),
+            spare: SheafCell::empty(),
+        }
+    }
 
     /// Tells what `is_start` must know about the class.
     pub(crate) fn describe(&self, divisor: u32, mask: u32) {
@@ -125,7 +127,8 @@ impl Bin {
         let bottom = sheaf.bottom();
         let low = bottom.as_ptr() as u32;
         self.bottom.store(low, Relaxed);
-        self.limit.store(low + (capacity * size_of::<Slot>()) as u32, Relaxed);
+        self.limit
+            .store(low + (capacity * size_of::<Slot>()) as u32, Relaxed);
         // SAFETY: a sheaf has its count of slots above the bottom.
         let top = unsafe { bottom.add(sheaf.count()) };
         self.top.store(top.as_ptr(), Relaxed);

@@ -46,7 +46,12 @@ impl ThreadCache {
 
 fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
     if sheaf.count() == sizing::capacity(id) {
-        let oldest = ties.home.pool(id).lock().barn.put_full(sheaf, sizing::barn(id));
+        let oldest = ties
+            .home
+            .pool(id)
+            .lock()
+            .barn
+            .put_full(sheaf, sizing::barn(id));
         match oldest {
             None => return,
             Some(oldest) => sheaf = oldest,

@@ -15,10 +15,9 @@ mod slow;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
-use once_cell::race::OnceRef;
-
 
 use crate::heap::{Heap, Node};
 use crate::slab::{Object, SheafCell, class};
@@ -83,7 +82,7 @@ impl ThreadCache {
             next_free: StaticRef::none(),
             aliens: OnceRef::new(),
             refills: [const { AtomicU8::new(0) }; BINS],
-            bins: [Bin::NONE; BINS],
+            bins: [const { Bin::none() }; BINS],
         }
     }
 
@@ -93,14 +92,18 @@ impl ThreadCache {
         self.home.set(Some(ties.home));
         for id in class::all() {
             let info = class::info(id);
-            self.bin(id).describe(info.divisor, (info.slab_bytes() - 1) as u32);
+            self.bin(id)
+                .describe(info.divisor, (info.slab_bytes() - 1) as u32);
         }
         self.look_home();
     }
 
     /// What the cache is tied to; `None` for the static ones.
     pub(crate) fn ties(&self) -> Option<Ties> {
-        Some(Ties { heap: self.heap.get()?, home: self.home.get()? })
+        Some(Ties {
+            heap: self.heap.get()?,
+            home: self.home.get()?,
+        })
     }
 
     /// Takes an object of class `id` from the main sheaf.
@@ -129,8 +132,10 @@ impl ThreadCache {
     fn look_home(&self) {
         if let Some(home) = self.home.get() {
             self.arena_base.store(home.arena().base(), Relaxed);
-            self.class_map.store(home.tables().class_map().cast_mut(), Relaxed);
-            self.arena_bytes.store(home.tables().covered_bytes(), Relaxed);
+            self.class_map
+                .store(home.tables().class_map().cast_mut(), Relaxed);
+            self.arena_bytes
+                .store(home.tables().covered_bytes(), Relaxed);
         }
     }
 
@@ -140,8 +145,11 @@ impl ThreadCache {
     }
 
     /// Number of objects that wait to go home to other nodes.
-    pub(crate) fn alien_stock(&self) -> usize {
-        self.aliens.get().map_or(0, |table| table.iter().map(SheafCell::count).sum())
+    #[cfg(test)]
+    fn alien_stock(&self) -> usize {
+        self.aliens
+            .get()
+            .map_or(0, |table| table.iter().map(SheafCell::count).sum())
     }
 
     #[inline(always)]

@@ -24,7 +24,10 @@ struct Lists {
 impl Registry {
     /// No caches.
     pub(crate) const fn new() -> Self {
-        Self(Lock::new(Lists { all: StaticRef::none(), free: StaticRef::none() }))
+        Self(Lock::new(Lists {
+            all: StaticRef::none(),
+            free: StaticRef::none(),
+        }))
     }
 
     /// A cache for a new thread; `None` where there is no memory for one.
@@ -71,7 +74,9 @@ impl Registry {
     pub(crate) fn for_each(&self, mut look: impl FnMut(&'static ThreadCache)) {
         let lists = self.0.lock();
         // ORDERING: relaxed, under the lists' lock.
-        each(&lists).filter(|cache| cache.owned.load(Relaxed) != 0).for_each(&mut look);
+        each(&lists)
+            .filter(|cache| cache.owned.load(Relaxed) != 0)
+            .for_each(&mut look);
     }
 
     /// Takes the registry's and every cache's lock, to hold them across a fork.

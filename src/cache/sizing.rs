@@ -20,7 +20,10 @@ pub(crate) const ALIEN_CAPACITY: usize = 62;
 /// How many objects a sheaf of this class holds.
 pub(crate) fn capacity(id: ClassId) -> usize {
     let size = class::info(id).size;
-    CAPACITIES.iter().find(|(most, _)| size <= *most).map_or(0, |(_, capacity)| *capacity)
+    CAPACITIES
+        .iter()
+        .find(|(most, _)| size <= *most)
+        .map_or(0, |(_, capacity)| *capacity)
 }
 
 /// Bytes of a sheaf of this class.

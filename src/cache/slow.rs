@@ -22,7 +22,9 @@ impl ThreadCache {
             return self.or_drained(|| ties.heap.take_large(ties.home, bytes, 1, zeroed));
         }
         let id = class::class_of(bytes);
-        let object = self.pop(id).or_else(|| self.or_drained(|| self.refill(ties, id)))?;
+        let object = self
+            .pop(id)
+            .or_else(|| self.or_drained(|| self.refill(ties, id)))?;
         if zeroed == Zeroed::Yes {
             // SAFETY: the object was taken above and has at least `bytes`.
             unsafe { sys::clear(object, bytes) };
@@ -35,9 +37,12 @@ impl ThreadCache {
     #[inline(never)]
     pub(crate) fn alloc_aligned(&self, ties: Ties, bytes: usize, align: usize) -> Option<Object> {
         match class::aligned_class_of(bytes, align) {
-            Some(id) => self.pop(id).or_else(|| self.or_drained(|| self.refill(ties, id))),
+            Some(id) => self
+                .pop(id)
+                .or_else(|| self.or_drained(|| self.refill(ties, id))),
             None => self.or_drained(|| {
-                ties.heap.take_large(ties.home, bytes.max(LEAST_LARGE), align, Zeroed::No)
+                ties.heap
+                    .take_large(ties.home, bytes.max(LEAST_LARGE), align, Zeroed::No)
             }),
         }
     }
@@ -57,7 +62,11 @@ impl ThreadCache {
     pub(crate) fn free_slow(&self, ties: Ties, block: Object) {
         let address = block.as_ptr() as usize;
         match ties.heap.locate(address) {
-            Home::Slab { node, class, is_start: true } if core::ptr::eq(node, ties.home) => {
+            Home::Slab {
+                node,
+                class,
+                is_start: true,
+            } if core::ptr::eq(node, ties.home) => {
                 let _busy = self.busy.lock();
                 self.look_home();
                 if self.bin(class).is_on_top(block) {
@@ -71,7 +80,11 @@ impl ThreadCache {
                     }
                 }
             }
-            Home::Slab { node, is_start: true, .. } => self.send_home(ties, node, block),
+            Home::Slab {
+                node,
+                is_start: true,
+                ..
+            } => self.send_home(ties, node, block),
             Home::Page { is_start: true, .. } | Home::Outside => ties.heap.give(block),
             home => misplaced(home, address),
         }
@@ -156,7 +169,9 @@ impl ThreadCache {
         let Some(place) = self.alien_place(ties, node.id()) else {
             return ties.heap.give(object);
         };
-        let buffer = place.take().or_else(|| new_sheaf(ties.home, alien::ALIEN_BYTES));
+        let buffer = place
+            .take()
+            .or_else(|| new_sheaf(ties.home, alien::ALIEN_BYTES));
         let Some(mut buffer) = buffer else {
             return ties.heap.give(object);
         };
@@ -169,7 +184,7 @@ impl ThreadCache {
         let table = match self.aliens.get() {
             Some(table) => table,
             None => {
-                let fresh = [SheafCell::EMPTY; MAX_NODES];
+                let fresh = [const { SheafCell::empty() }; MAX_NODES];
                 {
                     let placed = ties.home.metadata().place(fresh)?;
                     self.aliens.get_or_init(|| placed)
@@ -180,7 +195,9 @@ impl ThreadCache {
     }
 
     fn last_refill(&self, id: ClassId) -> usize {
-        self.refills.get(id.index()).map_or(0, |last| usize::from(last.load(Relaxed)))
+        self.refills
+            .get(id.index())
+            .map_or(0, |last| usize::from(last.load(Relaxed)))
     }
 
     fn set_last_refill(&self, id: ClassId, count: usize) {
@@ -206,4 +223,3 @@ fn fill_from_afar(ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> 
     };
     nodes.find_map(fill).unwrap_or(0)
 }
-

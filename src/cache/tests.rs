@@ -1,4 +1,5 @@
 //! Threads as values: several caches in one thread, on machines that do not exist.
+#![forbid(unsafe_code)]
 
 extern crate std;
 use std::boxed::Box;
@@ -18,13 +19,28 @@ struct World {
 impl World {
     fn new(nodes: u64, arena_bytes: usize) -> Self {
         let topology = Topology::uniform(NodeSet::from_bits(nodes));
-        let heap = Heap::new(topology, Settings { arena_bytes, ..Settings::TEST }).unwrap();
-        Self { heap: Box::leak(Box::new(heap)), registry: Registry::new() }
+        let heap = Heap::new(
+            topology,
+            Settings {
+                arena_bytes,
+                ..Settings::TEST
+            },
+        )
+        .unwrap();
+        Self {
+            heap: Box::leak(Box::new(heap)),
+            registry: Registry::new(),
+        }
     }
 
     fn thread(&self, node: u8) -> &'static ThreadCache {
         let home = self.heap.home_of(NodeId(node));
-        self.registry.birth(Ties { heap: self.heap, home }).unwrap()
+        self.registry
+            .birth(Ties {
+                heap: self.heap,
+                home,
+            })
+            .unwrap()
     }
 
     /// Objects that are out of their slabs, less those that wait in caches and barns.
@@ -46,7 +62,9 @@ impl World {
     fn end(&self) {
         let mut caches = Vec::new();
         self.registry.for_each(|cache| caches.push(cache));
-        caches.into_iter().for_each(|cache| self.registry.exit(cache));
+        caches
+            .into_iter()
+            .for_each(|cache| self.registry.exit(cache));
         self.heap.validate();
     }
 }
@@ -84,10 +102,15 @@ fn objects_of_a_class_never_overlap() {
     let here = world.thread(0);
     for id in class::all() {
         let size = class::info(id).size as usize;
-        let mut objects: Vec<usize> =
-            (0..300).map_while(|_| alloc(here, size)).map(|it| it.as_ptr() as usize).collect();
+        let mut objects: Vec<usize> = (0..300)
+            .map_while(|_| alloc(here, size))
+            .map(|it| it.as_ptr() as usize)
+            .collect();
         objects.sort_unstable();
-        assert!(objects.windows(2).all(|pair| pair[1] - pair[0] >= size), "{size}");
+        assert!(
+            objects.windows(2).all(|pair| pair[1] - pair[0] >= size),
+            "{size}"
+        );
         assert!(objects.iter().all(|it| it % 16 == 0));
         for object in objects {
             free(here, Object::new(object as *mut u8).unwrap());

@@ -42,11 +42,19 @@ impl Heap {
         let class = node.tables().class_at(granule);
         if class == ClassId::NONE {
             let page = PageIndex::containing(offset);
-            return Home::Page { node, page, is_start: page.offset() == offset };
+            return Home::Page {
+                node,
+                page,
+                is_start: page.offset() == offset,
+            };
         }
         let slab = SlabTables::slab_of(granule, class);
         let (index, is_start) = class::info(class).object_at(offset - slab.offset());
         let is_start = is_start && index < class::info(class).objects;
-        Home::Slab { node, class, is_start }
+        Home::Slab {
+            node,
+            class,
+            is_start,
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! Memory below `used` is either lent or on the list of its size; the rest is untouched zeroes.
+//! Memory below `used` is lent for ever: sheaves wait in barns and caches in the registry when
+//! nobody needs them. The rest is untouched zeroes.
 
 use core::ptr::NonNull;
 
@@ -12,11 +13,8 @@ use crate::units::align_up;
 
 /// Committed at once.
 const STEP: usize = 64 << 10;
-/// Pieces are multiples of this, and aligned to their size up to [`MAX_ALIGN`].
-const UNIT: usize = 64;
+/// Pieces are aligned to their size, up to this.
 const MAX_ALIGN: usize = 512;
-/// Sizes of which pieces come back: up to this many units.
-const SIZES: usize = 64;
 
 /// Memory that grows from the front of a region.
 #[derive(Debug)]
@@ -29,42 +27,28 @@ pub(crate) struct Metadata {
 struct State {
     used: usize,
     committed: usize,
-    free: [Option<NonNull<Link>>; SIZES + 1],
-}
-
-// SAFETY: the lists own the pieces on them.
-unsafe impl Send for State {}
-
-#[derive(Debug)]
-struct Link {
-    next: Option<NonNull<Link>>,
 }
 
 impl Metadata {
     /// Memory from `region`, of which nothing is committed yet.
     pub(crate) fn new(region: Region) -> Self {
-        let state = State { used: 0, committed: 0, free: [None; SIZES + 1] };
-        Self { region, state: Lock::new(state) }
+        Self {
+            region,
+            state: Lock::new(State {
+                used: 0,
+                committed: 0,
+            }),
+        }
     }
 
-    /// A piece of `bytes`; its content is arbitrary.
+    /// A piece of `bytes`, zeroed.
     pub(crate) fn take(&self, bytes: usize) -> Option<NonNull<u8>> {
-        let units = bytes.div_ceil(UNIT);
         let mut state = self.state.lock();
-        if let Some(list) = state.free.get_mut(units)
-            && let Some(piece) = *list
-        {
-            // SAFETY: a listed piece is ours and holds a link.
-            *list = unsafe { piece.read() }.next;
-            return Some(piece.cast());
-        }
-        let size = units * UNIT;
-        let align = size.next_power_of_two().min(MAX_ALIGN);
-        let start = align_up(state.used, align)?;
-        let end = start.checked_add(size)?;
+        let start = align_up(state.used, bytes.next_power_of_two().min(MAX_ALIGN))?;
+        let end = start.checked_add(bytes)?;
         if end > state.committed {
             let committed = align_up(end, STEP.max(page_size()))?;
-            if !self.region.commit(state.committed, committed) {
+            if committed > self.region.bytes() || !self.region.commit(state.committed, committed) {
                 return None;
             }
             state.committed = committed;
@@ -73,28 +57,13 @@ impl Metadata {
         Some(self.region.at(start))
     }
 
-    /// Takes a piece of `bytes` back.
-    ///
-    /// # Safety
-    ///
-    /// The piece came from [`Self::take`] with the same `bytes` and is not used any more.
-    pub(crate) unsafe fn give(&self, piece: NonNull<u8>, bytes: usize) {
-        let mut state = self.state.lock();
-        if let Some(list) = state.free.get_mut(bytes.div_ceil(UNIT)) {
-            let piece = piece.cast::<Link>();
-            // SAFETY: the piece is ours again and larger than a link.
-            unsafe { piece.write(Link { next: *list }) };
-            *list = Some(piece);
-        }
-    }
-
     /// Moves `value` here for ever; `None` where there is no memory.
     pub(crate) fn place<T>(&self, value: T) -> Option<&'static T> {
         const { assert!(align_of::<T>() <= MAX_ALIGN) };
         let place = self.take(size_of::<T>())?.cast::<T>();
         // SAFETY: a fresh piece, large and aligned enough.
         unsafe { place.write(value) };
-        // SAFETY: written above; regions are never unmapped, and this piece is never given back.
+        // SAFETY: written above; what is committed is never unmapped, and the piece never lent again.
         Some(unsafe { place.as_ref() })
     }
 
@@ -119,14 +88,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_that_came_back_is_lent_again() {
+    fn pieces_are_aligned_and_apart() {
         let metadata = Metadata::new(Region::reserve(1 << 20, 0, 1 << 16).unwrap());
-        let sheaf = metadata.take(512).unwrap();
-        assert_eq!(sheaf.as_ptr() as usize % 512, 0);
-        // SAFETY: taken above.
-        unsafe { metadata.give(sheaf, 512) };
-        assert_ne!(metadata.take(64), Some(sheaf));
-        assert_eq!(metadata.take(512), Some(sheaf));
+        let small = metadata.take(64).unwrap().as_ptr() as usize;
+        let sheaf = metadata.take(512).unwrap().as_ptr() as usize;
+        assert_eq!((small % 64, sheaf % 512, sheaf - small), (0, 0, 512));
+        assert_eq!(metadata.place(7_u64), Some(&7));
         assert_eq!(metadata.committed_bytes(), 64 << 10);
     }
 

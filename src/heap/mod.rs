@@ -23,9 +23,7 @@ use crate::numa::Topology;
 use crate::report::{Crime, fatal, fatal_in_cache};
 use crate::slab::{Object, Sheaf, class};
 use crate::sys;
-use crate::units::{
-    BLOCK_SIZE, ClassId, MAX_NODES, NodeId, Order, PAGE_SIZE, Zeroed, pages_for,
-};
+use crate::units::{BLOCK_SIZE, ClassId, MAX_NODES, NodeId, Order, PAGE_SIZE, Zeroed, pages_for};
 
 /// How a heap is made.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +38,12 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// A small heap for tests, bound to nothing.
-    pub(crate) const TEST: Self = Self { arena_bytes: 64 << 20, reuse_bytes: 0, bind: false };
+    #[cfg(test)]
+    pub(crate) const TEST: Self = Self {
+        arena_bytes: 64 << 20,
+        reuse_bytes: 0,
+        bind: false,
+    };
 }
 
 /// All memory of a program.
@@ -62,7 +65,12 @@ impl Heap {
         for (place, id) in nodes.iter_mut().zip(homes.iter()) {
             *place = Some(Node::create(id, settings.arena_bytes, bind)?);
         }
-        Some(Self { topology, nodes, huge: Huge::new(settings.reuse_bytes), bind })
+        Some(Self {
+            topology,
+            nodes,
+            huge: Huge::new(settings.reuse_bytes),
+            bind,
+        })
     }
 
     /// The nodes that have memory.
@@ -73,11 +81,6 @@ impl Heap {
     /// Whether there is more than one node.
     pub(crate) fn is_numa(&self) -> bool {
         self.topology.homes().len() > 1
-    }
-
-    /// The machine.
-    pub(crate) fn topology(&self) -> &Topology {
-        &self.topology
     }
 
     /// The node that serves a thread on `node`.
@@ -91,7 +94,9 @@ impl Heap {
 
     /// The nodes to try for a thread of `home`, the nearest first.
     pub(crate) fn nearest_first(&self, home: &Node) -> impl Iterator<Item = &'static Node> + '_ {
-        self.topology.nearest_first(home.id()).map(|id| self.home_of(id))
+        self.topology
+            .nearest_first(home.id())
+            .map(|id| self.home_of(id))
     }
 
     /// One small object past all sheaves, for who has none.
@@ -106,14 +111,18 @@ impl Heap {
             // After a refill from afar there may be strangers among them.
             sheaf.retain(|object| {
                 let address = object as usize;
-                let stranger = self.nodes().find(|node| !home.owns(address) && node.owns(address));
+                let stranger = self
+                    .nodes()
+                    .find(|node| !home.owns(address) && node.owns(address));
                 if let Some(node) = stranger {
                     node.pool(id).lock().take_back(node.place(), id, &[object]);
                 }
                 stranger.is_none()
             });
         }
-        home.pool(id).lock().take_back(home.place(), id, sheaf.objects());
+        home.pool(id)
+            .lock()
+            .take_back(home.place(), id, sheaf.objects());
         sheaf.clear();
     }
 
@@ -140,8 +149,15 @@ impl Heap {
             }
         }
         let node = self.bind.then_some(home.id());
-        let request = Request { bytes: bytes.max(1), align, zeroed, node };
-        self.huge.take(request).or_else(|| self.take_under_pressure(request))
+        let request = Request {
+            bytes: bytes.max(1),
+            align,
+            zeroed,
+            node,
+        };
+        self.huge
+            .take(request)
+            .or_else(|| self.take_under_pressure(request))
     }
 
     /// A mapping for a process that has met a limit: on address space, on data or on commitment.
@@ -159,7 +175,7 @@ impl Heap {
         if request.bytes > unused || sys::Region::can_reserve(request.bytes) {
             return None;
         }
-        while self.nodes().fold(false, |any, node| node.cut() || any) {
+        while self.nodes().filter(|node| node.cut()).count() > 0 {
             if let Some(start) = self.huge.take(request) {
                 return Some(start);
             }
@@ -172,10 +188,20 @@ impl Heap {
     pub(crate) fn give(&self, block: NonNull<u8>) {
         let address = block.as_ptr() as usize;
         match self.locate(address) {
-            Home::Slab { node, class, is_start: true } => {
-                node.pool(class).lock().take_back(node.place(), class, &[block.as_ptr()]);
+            Home::Slab {
+                node,
+                class,
+                is_start: true,
+            } => {
+                node.pool(class)
+                    .lock()
+                    .take_back(node.place(), class, &[block.as_ptr()]);
             }
-            Home::Page { node, page, is_start: true } => {
+            Home::Page {
+                node,
+                page,
+                is_start: true,
+            } => {
                 if let Err(why) = node.arena().give_large(page) {
                     fatal(crime_of(why), address);
                 }
@@ -192,12 +218,18 @@ impl Heap {
     /// The usable bytes of the block at `address`; `None` if there is none.
     pub(crate) fn usable_size(&self, address: usize) -> Option<usize> {
         match self.locate(address) {
-            Home::Slab { class, is_start, .. } => {
-                is_start.then(|| class::info(class).size as usize)
-            }
-            Home::Page { node, page, is_start: true } => {
-                node.arena().large_pages(page).ok().map(|pages| pages as usize * PAGE_SIZE)
-            }
+            Home::Slab {
+                class, is_start, ..
+            } => is_start.then(|| class::info(class).size as usize),
+            Home::Page {
+                node,
+                page,
+                is_start: true,
+            } => node
+                .arena()
+                .large_pages(page)
+                .ok()
+                .map(|pages| pages as usize * PAGE_SIZE),
             Home::Page { .. } => None,
             Home::Outside => self.huge.bytes_at(address).ok(),
         }
@@ -248,9 +280,11 @@ fn take_span(node: &'static Node, pages: u32, align: Order, zeroed: Zeroed) -> O
 #[cold]
 pub(crate) fn misplaced(home: Home, address: usize) -> ! {
     match home {
-        Home::Slab { class, .. } => {
-            fatal_in_cache(Crime::InteriorPointer, address, class::info(class).size as usize)
-        }
+        Home::Slab { class, .. } => fatal_in_cache(
+            Crime::InteriorPointer,
+            address,
+            class::info(class).size as usize,
+        ),
         Home::Page { node, page, .. } => match node.arena().large_pages(page) {
             Ok(_) | Err(NotASpan::Inside) => fatal(Crime::InteriorPointer, address),
             Err(_) => fatal(Crime::InvalidFree, address),

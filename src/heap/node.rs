@@ -56,7 +56,11 @@ impl Node {
 
     const fn metadata_bytes(bytes: usize) -> usize {
         let share = (bytes / METADATA_SHARE).next_multiple_of(PART_ALIGN);
-        if share > MIN_METADATA { share } else { MIN_METADATA }
+        if share > MIN_METADATA {
+            share
+        } else {
+            MIN_METADATA
+        }
     }
 
     const fn lead_bytes(bytes: usize) -> usize {
@@ -67,7 +71,9 @@ impl Node {
 
     fn reserve(bytes: usize) -> Option<Region> {
         let lead = Self::lead_bytes(bytes);
-        let align = ARENA_ALIGN.min((bytes / 16).next_power_of_two()).max(BLOCK_SIZE);
+        let align = ARENA_ALIGN
+            .min((bytes / 16).next_power_of_two())
+            .max(BLOCK_SIZE);
         Region::reserve(lead + bytes, lead, align)
     }
 
@@ -111,7 +117,10 @@ impl Node {
     /// Where the node's slabs lie.
     #[inline]
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { arena: &self.arena, tables: &self.tables }
+        Place {
+            arena: &self.arena,
+            tables: &self.tables,
+        }
     }
 
     /// The pool of a class.

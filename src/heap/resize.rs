@@ -29,16 +29,22 @@ impl Heap {
     /// Tries to give `block` room for `bytes` without copying it.
     pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Resized {
         match self.locate(block.as_ptr() as usize) {
-            Home::Slab { class, is_start: true, .. } => {
+            Home::Slab {
+                class,
+                is_start: true,
+                ..
+            } => {
                 let old_bytes = class::info(class).size as usize;
                 if bytes <= old_bytes && is_well_used(bytes, old_bytes) {
                     return Resized::At(block);
                 }
                 Resized::Copy { old_bytes }
             }
-            Home::Page { node, page, is_start: true } => {
-                resize_large(node.arena(), page, block, bytes)
-            }
+            Home::Page {
+                node,
+                page,
+                is_start: true,
+            } => resize_large(node.arena(), page, block, bytes),
             Home::Outside => self.resize_huge(block, bytes),
             _ => Resized::NoBlock,
         }

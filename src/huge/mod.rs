@@ -65,7 +65,12 @@ impl Huge {
     /// No blocks; of freed ones at most `reuse_bytes` are kept.
     pub(crate) const fn new(reuse_bytes: usize) -> Self {
         let registry = Registry::new();
-        Self { state: Lock::new(State { registry, reuse: Reuse::new(reuse_bytes) }) }
+        Self {
+            state: Lock::new(State {
+                registry,
+                reuse: Reuse::new(reuse_bytes),
+            }),
+        }
     }
 
     /// A block.
@@ -113,7 +118,10 @@ impl Huge {
     /// The length of the block at `address`.
     pub(crate) fn bytes_at(&self, address: usize) -> Result<usize, NotHuge> {
         let state = self.state.lock();
-        state.registry.bytes_at(address).ok_or_else(|| misses(&state.registry, address))
+        state
+            .registry
+            .bytes_at(address)
+            .ok_or_else(|| misses(&state.registry, address))
     }
 
     /// Makes the block at `address` `bytes` long, possibly elsewhere; nothing is copied.
@@ -166,7 +174,11 @@ impl Huge {
 }
 
 fn misses(registry: &Registry, address: usize) -> NotHuge {
-    if registry.is_inside(address) { NotHuge::Inside } else { NotHuge::Unknown }
+    if registry.is_inside(address) {
+        NotHuge::Inside
+    } else {
+        NotHuge::Unknown
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +188,12 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     fn request(mebibytes: usize) -> Request {
-        Request { bytes: mebibytes * MIB, align: 16, zeroed: Zeroed::No, node: None }
+        Request {
+            bytes: mebibytes * MIB,
+            align: 16,
+            zeroed: Zeroed::No,
+            node: None,
+        }
     }
 
     #[test]
@@ -197,7 +214,12 @@ mod tests {
         let first = huge.take(request(8)).unwrap();
         huge.give(first.as_ptr() as usize).unwrap();
         assert_eq!(huge.counts().kept_bytes, 8 * MIB);
-        let zeroed = huge.take(Request { zeroed: Zeroed::Yes, ..request(8) }).unwrap();
+        let zeroed = huge
+            .take(Request {
+                zeroed: Zeroed::Yes,
+                ..request(8)
+            })
+            .unwrap();
         assert_ne!(zeroed, first);
         assert_eq!(huge.take(request(8)), Some(first));
         huge.give(first.as_ptr() as usize).unwrap();
@@ -219,7 +241,19 @@ mod tests {
     #[test]
     fn the_impossible_is_refused() {
         let huge = Huge::new(0);
-        assert_eq!(huge.take(Request { bytes: usize::MAX / 2, ..request(1) }), None);
-        assert_eq!(huge.take(Request { align: 1 << 62, ..request(8) }), None);
+        assert_eq!(
+            huge.take(Request {
+                bytes: usize::MAX / 2,
+                ..request(1)
+            }),
+            None
+        );
+        assert_eq!(
+            huge.take(Request {
+                align: 1 << 62,
+                ..request(8)
+            }),
+            None
+        );
     }
 }

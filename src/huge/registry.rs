@@ -22,7 +22,12 @@ pub(super) struct Registry {
 impl Registry {
     /// No mappings.
     pub(super) const fn new() -> Self {
-        Self { cells: None, mask: 0, count: 0, bytes: 0 }
+        Self {
+            cells: None,
+            mask: 0,
+            count: 0,
+            bytes: 0,
+        }
     }
 
     /// Number of mappings.
@@ -40,8 +45,13 @@ impl Registry {
         if self.cells.is_some() && self.count < self.mask / 2 {
             return true;
         }
-        let cells = if self.cells.is_some() { (self.mask + 1) * 2 } else { FIRST_CELLS };
-        let Some(region) = Region::reserve(Table::<MappingCell>::bytes_for(cells), 0, 1 << 16) else {
+        let cells = if self.cells.is_some() {
+            (self.mask + 1) * 2
+        } else {
+            FIRST_CELLS
+        };
+        let Some(region) = Region::reserve(Table::<MappingCell>::bytes_for(cells), 0, 1 << 16)
+        else {
             return false;
         };
         let table = Table::new(region);
@@ -53,7 +63,9 @@ impl Registry {
         self.count = 0;
         self.bytes = 0;
         if let Some(old) = old {
-            (0..=old_mask).filter_map(|place| old.get(place).take()).for_each(|it| self.insert(it));
+            (0..=old_mask)
+                .filter_map(|place| old.get(place).take())
+                .for_each(|it| self.insert(it));
             // The addresses stay reserved; all old tables together are smaller than the new one.
             old.purge();
         }
@@ -128,7 +140,9 @@ impl Registry {
 
 fn hash(address: usize) -> usize {
     // Fibonacci hashing: page numbers are nearly consecutive.
-    ((address >> 12) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(40) as usize
+    ((address >> 12) as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_right(40) as usize
 }
 
 #[cfg(test)]
@@ -148,7 +162,10 @@ mod tests {
             registry.insert(mapping);
         }
         assert_eq!(registry.count(), 1000);
-        assert_eq!(registry.bytes(), addresses.iter().map(|(_, bytes)| bytes).sum::<usize>());
+        assert_eq!(
+            registry.bytes(),
+            addresses.iter().map(|(_, bytes)| bytes).sum::<usize>()
+        );
         while !addresses.is_empty() {
             let (address, bytes) = addresses.swap_remove(addresses.len() * 7 / 11);
             assert_eq!(registry.bytes_at(address), Some(bytes));

@@ -26,7 +26,11 @@ pub(super) struct Reuse {
 impl Reuse {
     /// No mappings, and never more than `limit_bytes`; 0 switches reuse off.
     pub(super) const fn new(limit_bytes: usize) -> Self {
-        Self { places: [const { None }; PLACES], bytes: 0, limit_bytes }
+        Self {
+            places: [const { None }; PLACES],
+            bytes: 0,
+            limit_bytes,
+        }
     }
 
     /// Bytes that are kept.
@@ -39,7 +43,9 @@ impl Reuse {
         if mapping.bytes() > self.limit_bytes {
             return mapping.unmap();
         }
-        while self.bytes + mapping.bytes() > self.limit_bytes || self.places.iter().all(Option::is_some) {
+        while self.bytes + mapping.bytes() > self.limit_bytes
+            || self.places.iter().all(Option::is_some)
+        {
             self.drop_oldest();
         }
         self.bytes += mapping.bytes();
@@ -54,7 +60,10 @@ impl Reuse {
         let serves = |mapping: &Mapping| {
             (bytes..=most).contains(&mapping.bytes()) && mapping.address().is_multiple_of(align)
         };
-        let fitting = self.places.iter_mut().filter(|place| place.as_ref().is_some_and(serves));
+        let fitting = self
+            .places
+            .iter_mut()
+            .filter(|place| place.as_ref().is_some_and(serves));
         let best = fitting.min_by_key(|place| place.as_ref().map_or(usize::MAX, Mapping::bytes))?;
         let mapping = best.take()?;
         self.bytes -= mapping.bytes();
@@ -68,7 +77,10 @@ impl Reuse {
     /// Gives everything back to the kernel; how many bytes it were.
     pub(super) fn clear(&mut self) -> usize {
         let bytes = core::mem::take(&mut self.bytes);
-        self.places.iter_mut().filter_map(Option::take).for_each(Mapping::unmap);
+        self.places
+            .iter_mut()
+            .filter_map(Option::take)
+            .for_each(Mapping::unmap);
         bytes
     }
 
@@ -82,7 +94,10 @@ impl Reuse {
 
     fn close_gaps(&mut self) {
         if let Some(gap) = self.places.iter().position(Option::is_none) {
-            self.places.get_mut(gap..).unwrap_or_default().rotate_left(1);
+            self.places
+                .get_mut(gap..)
+                .unwrap_or_default()
+                .rotate_left(1);
         }
     }
 }

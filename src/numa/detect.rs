@@ -45,7 +45,9 @@ impl Topology {
             return Self::uniform(online);
         }
         let with_memory = list(fact(Fact::HasMemory)).unwrap_or(online);
-        let allowed = fact(Fact::Status).and_then(|text| allowed_nodes(&text)).unwrap_or(online);
+        let allowed = fact(Fact::Status)
+            .and_then(|text| allowed_nodes(&text))
+            .unwrap_or(online);
         let usable = with_memory.intersection(allowed);
         let mut topology = Self::uniform(if usable.is_empty() { online } else { usable });
         if topology.homes().len() == 1 {
@@ -73,7 +75,9 @@ impl Topology {
 
 /// The first line of a text.
 fn line(text: &[u8]) -> &[u8] {
-    text.split(|byte| matches!(byte, 0 | b'\n')).next().unwrap_or_default()
+    text.split(|byte| matches!(byte, 0 | b'\n'))
+        .next()
+        .unwrap_or_default()
 }
 
 fn allowed_nodes(status: &[u8]) -> Option<NodeSet> {
@@ -91,13 +95,18 @@ mod tests {
     fn machine(texts: &'static [(Fact, &'static str)]) -> Topology {
         Topology::detect(|fact, buffer| {
             let (_, text) = texts.iter().find(|(known, _)| *known == fact)?;
-            buffer.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+            buffer
+                .get_mut(..text.len())?
+                .copy_from_slice(text.as_bytes());
             Some(text.len())
         })
     }
 
     fn nodes(topology: &Topology, from: u8) -> Vec<u8> {
-        topology.nearest_first(NodeId(from)).map(|node| node.0).collect()
+        topology
+            .nearest_first(NodeId(from))
+            .map(|node| node.0)
+            .collect()
     }
 
     #[test]
@@ -128,7 +137,10 @@ mod tests {
         let topology = machine(&[
             (Fact::Online, "0-3\n"),
             (Fact::HasMemory, "0-2\n"),
-            (Fact::Status, "Name:\tx\nMems_allowed:\t6\nMems_allowed_list:\t1-2\n"),
+            (
+                Fact::Status,
+                "Name:\tx\nMems_allowed:\t6\nMems_allowed_list:\t1-2\n",
+            ),
         ]);
         assert_eq!(topology.homes().bits(), 0b110);
         assert_eq!(topology.home_of(NodeId(3)), NodeId(1));

@@ -51,7 +51,9 @@ impl Topology {
     /// The distance that memory of `to` has for a CPU of `from`; 10 is local.
     pub(crate) fn distance(&self, from: NodeId, to: NodeId) -> u8 {
         let row = self.distance.get(from.index());
-        row.and_then(|row| row.get(to.index())).copied().unwrap_or(REMOTE_DISTANCE)
+        row.and_then(|row| row.get(to.index()))
+            .copied()
+            .unwrap_or(REMOTE_DISTANCE)
     }
 
     /// All nodes with memory, the nearest to `from` first, then by number.
@@ -85,7 +87,10 @@ mod tests {
         topology.distance[2] = [40; MAX_NODES];
         topology.distance[2][2] = 10;
         topology.distance[2][3] = 15;
-        let order: Vec<u8> = topology.nearest_first(NodeId(2)).map(|node| node.0).collect();
+        let order: Vec<u8> = topology
+            .nearest_first(NodeId(2))
+            .map(|node| node.0)
+            .collect();
         assert_eq!(order, [2, 3, 0, 1]);
     }
 

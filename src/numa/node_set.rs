@@ -14,11 +14,13 @@ impl NodeSet {
     }
 
     /// The set of the nodes whose bits are set.
+    #[cfg(test)]
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
     /// One bit for each node.
+    #[cfg(test)]
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }
@@ -26,7 +28,11 @@ impl NodeSet {
     /// Reads the kernel's list format, `0-3,8`; numbers from 64 on are left out.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut set = Self::default();
-        for part in text.trim_ascii().split(|byte| *byte == b',').filter(|part| !part.is_empty()) {
+        for part in text
+            .trim_ascii()
+            .split(|byte| *byte == b',')
+            .filter(|part| !part.is_empty())
+        {
             let mut ends = part.splitn(2, |byte| *byte == b'-');
             let first = number(ends.next()?)?;
             let last = ends.next().map_or(Some(first), number)?;
@@ -69,7 +75,9 @@ impl NodeSet {
 
     /// The nodes by number.
     pub(crate) fn iter(self) -> impl Iterator<Item = NodeId> {
-        (0..MAX_NODES as u8).map(NodeId).filter(move |node| self.contains(*node))
+        (0..MAX_NODES as u8)
+            .map(NodeId)
+            .filter(move |node| self.contains(*node))
     }
 }
 

@@ -37,7 +37,11 @@ impl Barn {
 
     /// Stores a full sheaf; with `most` or more there, the oldest leaves for it.
     pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Option<Sheaf> {
-        let oldest = if self.count >= most.min(PLACES) { self.take_oldest() } else { None };
+        let oldest = if self.count >= most.min(PLACES) {
+            self.take_oldest()
+        } else {
+            None
+        };
         if let Some(place) = self.full.get_mut(self.count) {
             *place = Some(sheaf);
             self.count += 1;

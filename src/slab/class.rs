@@ -57,7 +57,13 @@ pub(crate) struct ClassInfo {
 
 impl ClassInfo {
     const fn none() -> Self {
-        Self { size: 0, objects: 0, granules: 0, divisor: 0, reciprocal: 0 }
+        Self {
+            size: 0,
+            objects: 0,
+            granules: 0,
+            divisor: 0,
+            reciprocal: 0,
+        }
     }
 
     const fn new(size: usize) -> Self {
@@ -94,7 +100,11 @@ impl ClassInfo {
 
 const fn objects_in(size: usize, granules: usize) -> usize {
     let objects = granules * GRANULE_SIZE / size;
-    if objects < MAX_OBJECTS { objects } else { MAX_OBJECTS }
+    if objects < MAX_OBJECTS {
+        objects
+    } else {
+        MAX_OBJECTS
+    }
 }
 
 const fn is_good_slab(size: usize, granules: usize) -> bool {
@@ -145,7 +155,7 @@ const fn lookup<const N: usize>(step: usize) -> [u8; N] {
 pub(crate) fn class_of(size: usize) -> ClassId {
     debug_assert!(size <= MAX_SMALL);
     let entry = if size <= FINE_LIMIT {
-        FINE.get((size + (FINE_STEP - 1)) / FINE_STEP)
+        FINE.get(size.div_ceil(FINE_STEP))
     } else {
         COARSE.get(size.div_ceil(COARSE_STEP))
     };
@@ -158,7 +168,9 @@ pub(crate) fn aligned_class_of(size: usize, align: usize) -> Option<ClassId> {
         return None;
     }
     let first = class_of(size.max(align)).0;
-    (first..=CLASSES as u8).map(ClassId).find(|id| info(*id).size as usize & (align - 1) == 0)
+    (first..=CLASSES as u8)
+        .map(ClassId)
+        .find(|id| info(*id).size as usize & (align - 1) == 0)
 }
 
 /// What there is to know about a class; ids that do not exist have size 0.
@@ -176,7 +188,7 @@ const _: () = {
     let mut id = 1;
     while id <= CLASSES {
         let info = INFO_CHECK[id];
-        assert!(info.size as usize % MIN_ALIGN == 0);
+        assert!((info.size as usize).is_multiple_of(MIN_ALIGN));
         assert!(info.objects as usize >= MIN_OBJECTS);
         assert!(info.granules.is_power_of_two());
         id += 1;
@@ -202,7 +214,10 @@ mod tests {
         for id in all() {
             let info = info(id);
             for offset in 0..info.slab_bytes() {
-                let expected = (offset / info.size as usize, offset % info.size as usize == 0);
+                let expected = (
+                    offset / info.size as usize,
+                    offset % info.size as usize == 0,
+                );
                 let (index, first) = info.object_at(offset);
                 assert_eq!((index as usize, first), expected, "{info:?} at {offset}");
                 let product = (offset as u32).wrapping_mul(info.divisor);

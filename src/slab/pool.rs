@@ -91,7 +91,9 @@ impl Pool {
             let (index, is_start) = info.object_at(offset - slab.offset());
             match record.give(index) {
                 Ok(()) if is_start => self.relist(place, slab, record, info),
-                Ok(()) => fatal_in_cache(Crime::InteriorPointer, *object as usize, info.size as usize),
+                Ok(()) => {
+                    fatal_in_cache(Crime::InteriorPointer, *object as usize, info.size as usize)
+                }
                 Err(BadObject::Free) => {
                     fatal_in_cache(Crime::DoubleFree, *object as usize, info.size as usize)
                 }
@@ -104,16 +106,13 @@ impl Pool {
         self.trim(place, id, MIN_EMPTY);
     }
 
-    /// Whether the object at `offset` in the arena is out of its slab.
-    pub(crate) fn is_out(place: Place<'_>, id: ClassId, offset: usize) -> bool {
-        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), id);
-        let (index, _) = info(id).object_at(offset - slab.offset());
-        place.tables.record(slab).is_out(index)
-    }
-
     /// Gives empty slabs back to the arena until `keep` are left.
     pub(crate) fn trim(&mut self, place: Place<'_>, id: ClassId, keep: u32) {
-        while let Some(list) = self.lists.get_mut(EMPTY_LIST).filter(|list| list.count() > keep) {
+        while let Some(list) = self
+            .lists
+            .get_mut(EMPTY_LIST)
+            .filter(|list| list.count() > keep)
+        {
             let Some(slab) = list.first() else {
                 return;
             };
@@ -121,7 +120,11 @@ impl Pool {
             self.slabs -= 1;
             place.tables.remove(slab, id);
             let pages = info(id).slab_pages();
-            place.arena.give(Span { first: slab.first_page(), pages, zero: false });
+            place.arena.give(Span {
+                first: slab.first_page(),
+                pages,
+                zero: false,
+            });
         }
     }
 
@@ -131,7 +134,12 @@ impl Pool {
         let (record, info) = (place.tables.record(slab), info(id));
         let mut object = None;
         record.take(info, 1, |index| {
-            object = Some(place.arena.region().at(slab.offset() + (index * info.size) as usize));
+            object = Some(
+                place
+                    .arena
+                    .region()
+                    .at(slab.offset() + (index * info.size) as usize),
+            );
         });
         self.relist(place, slab, record, info);
         self.out += 1;
@@ -156,9 +164,18 @@ impl Pool {
             while let Some(granule) = slab {
                 let record = place.tables.record(granule);
                 record.validate(info(id));
-                check(record.list() == number, "a slab is on a list that it does not name");
-                check(list_for(record, info(id)) == number, "a slab is on the wrong list");
-                check(place.tables.class_at(granule) == id, "a slab has another class");
+                check(
+                    record.list() == number,
+                    "a slab is on a list that it does not name",
+                );
+                check(
+                    list_for(record, info(id)) == number,
+                    "a slab is on the wrong list",
+                );
+                check(
+                    place.tables.class_at(granule) == id,
+                    "a slab has another class",
+                );
                 count += 1;
                 slab = record.next();
             }
@@ -191,15 +208,27 @@ impl Pool {
 
     /// Moves a slab to the list that it belongs on now.
     #[inline]
-    fn relist(&mut self, place: Place<'_>, slab: GranuleIndex, record: &SlabRecord, info: &ClassInfo) {
+    fn relist(
+        &mut self,
+        place: Place<'_>,
+        slab: GranuleIndex,
+        record: &SlabRecord,
+        info: &ClassInfo,
+    ) {
         let (old, new) = (record.list(), list_for(record, info));
         if old == new {
             return;
         }
-        if let Some(list) = usize::from(old).checked_sub(1).and_then(|old| self.lists.get_mut(old)) {
+        if let Some(list) = usize::from(old)
+            .checked_sub(1)
+            .and_then(|old| self.lists.get_mut(old))
+        {
             list.remove(place.tables, slab);
         }
-        if let Some(list) = usize::from(new).checked_sub(1).and_then(|new| self.lists.get_mut(new)) {
+        if let Some(list) = usize::from(new)
+            .checked_sub(1)
+            .and_then(|new| self.lists.get_mut(new))
+        {
             list.push(place.tables, slab, new);
         }
     }

@@ -112,12 +112,6 @@ impl SlabRecord {
         Ok(())
     }
 
-    /// Whether the object is out: in use by the program or in stock at a thread or a barn.
-    pub(super) fn is_out(&self, index: u32) -> bool {
-        let (word, bit) = self.bit(index);
-        index < u32::from(self.carved.load(Relaxed)) && word.load(Relaxed) & bit == 0
-    }
-
     /// Forgets all objects, so that a slab whose objects all came back is carved anew.
     pub(super) fn clear(&self) {
         self.bits.iter().for_each(|word| word.store(0, Relaxed));
@@ -151,21 +145,36 @@ impl SlabRecord {
 
     /// Sets the neighbour before.
     pub(super) fn set_previous(&self, slab: Option<GranuleIndex>) {
-        self.previous.store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
+        self.previous
+            .store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
     }
 
     /// Checks the counts against the bits.
     pub(super) fn validate(&self, info: &ClassInfo) {
-        let set: u32 = self.bits.iter().map(|word| word.load(Relaxed).count_ones()).sum();
-        check(set == u32::from(self.free.load(Relaxed)), "free objects are miscounted");
+        let set: u32 = self
+            .bits
+            .iter()
+            .map(|word| word.load(Relaxed).count_ones())
+            .sum();
+        check(
+            set == u32::from(self.free.load(Relaxed)),
+            "free objects are miscounted",
+        );
         let carved = u32::from(self.carved.load(Relaxed));
         check(carved <= info.objects, "a slab is carved beyond its end");
         let hint = usize::from(self.hint.load(Relaxed));
-        let before = self.bits.iter().take(hint).all(|word| word.load(Relaxed) == 0);
+        let before = self
+            .bits
+            .iter()
+            .take(hint)
+            .all(|word| word.load(Relaxed) == 0);
         check(before, "a free object lies before the hint");
         for index in carved..MAX_OBJECTS as u32 {
             let (word, bit) = self.bit(index);
-            check(word.load(Relaxed) & bit == 0, "an object is free that was never out");
+            check(
+                word.load(Relaxed) & bit == 0,
+                "an object is free that was never out",
+            );
         }
     }
 
@@ -215,10 +224,12 @@ mod tests {
     fn what_is_not_out_does_not_come_back() {
         let (record, info) = (record(), info(class_of(16)));
         assert_eq!(record.give(0), Err(BadObject::Unknown));
-        assert_eq!(record.take(info, MAX_OBJECTS as u32 + 9, |_| ()), info.objects);
+        assert_eq!(
+            record.take(info, MAX_OBJECTS as u32 + 9, |_| ()),
+            info.objects
+        );
         assert_eq!(record.give(700), Ok(()));
         assert_eq!(record.give(700), Err(BadObject::Free));
-        assert!(record.is_out(699) && !record.is_out(700));
         record.validate(info);
     }
 }

@@ -47,7 +47,12 @@ impl Sheaf {
     pub(crate) unsafe fn new_in(memory: NonNull<u8>) -> Self {
         let header = memory.cast::<Header>();
         // SAFETY: the caller's promise.
-        unsafe { header.write(Header { next: None, count: 0 }) };
+        unsafe {
+            header.write(Header {
+                next: None,
+                count: 0,
+            })
+        };
         Self(header)
     }
 
@@ -76,11 +81,6 @@ impl Sheaf {
         sheaf
     }
 
-    /// Gives the sheaf's memory away; the objects are gone.
-    pub(crate) fn into_memory(self) -> NonNull<u8> {
-        self.0.cast()
-    }
-
     /// Adds an object; the caller knows that there is room.
     #[inline]
     pub(crate) fn push(&mut self, object: Object) {
@@ -93,6 +93,7 @@ impl Sheaf {
     }
 
     /// Takes the topmost object.
+    #[cfg(test)]
     pub(crate) fn pop(&mut self) -> Option<Object> {
         let count = self.count();
         self.header_mut().count = count.checked_sub(1)?;
@@ -123,7 +124,8 @@ impl Sheaf {
             // SAFETY: one of the slots that were filled.
             let slot = unsafe { self.bottom().add(place) };
             // SAFETY: as above; fewer are written than were read.
-            if let Some(object) = NonNull::new(unsafe { slot.read() }).filter(|it| keep(it.as_ptr())) {
+            let object = NonNull::new(unsafe { slot.read() });
+            if let Some(object) = object.filter(|it| keep(it.as_ptr())) {
                 self.push(object);
             }
         }
@@ -149,7 +151,9 @@ pub(crate) struct SheafCell(AtomicPtr<Slot>);
 
 impl SheafCell {
     /// No sheaf.
-    pub(crate) const EMPTY: Self = Self(AtomicPtr::new(core::ptr::null_mut()));
+    pub(crate) const fn empty() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
 
     /// Whether there is a sheaf.
     pub(crate) fn is_some(&self) -> bool {
@@ -182,30 +186,22 @@ impl SheafCell {
 #[derive(Debug, Default)]
 pub(crate) struct SheafStack {
     top: Option<NonNull<Header>>,
-    count: usize,
 }
 
 // SAFETY: a stack owns its sheaves.
 unsafe impl Send for SheafStack {}
 
 impl SheafStack {
-    /// Number of sheaves.
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
     /// Puts a sheaf on top.
     pub(crate) fn push(&mut self, mut sheaf: Sheaf) {
         sheaf.header_mut().next = self.top;
         self.top = Some(sheaf.0);
-        self.count += 1;
     }
 
     /// Takes the top sheaf.
     pub(crate) fn pop(&mut self) -> Option<Sheaf> {
         let sheaf = Sheaf(self.top?);
         self.top = sheaf.header().next;
-        self.count -= 1;
         Some(sheaf)
     }
 }
@@ -251,7 +247,6 @@ mod tests {
             sheaf.push(object(address));
             stack.push(sheaf);
         }
-        assert_eq!(stack.count(), 2);
         assert_eq!(stack.pop().unwrap().pop(), Some(object(32)));
         assert_eq!(stack.pop().unwrap().pop(), Some(object(16)));
         assert!(stack.pop().is_none());

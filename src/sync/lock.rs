@@ -42,7 +42,10 @@ pub(crate) struct Guard<'lock, T> {
 impl<T> Lock<T> {
     /// A free lock.
     pub(crate) const fn new(value: T) -> Self {
-        Self { word: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
+        Self {
+            word: AtomicU32::new(FREE),
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// Waits for the right to use the value.
@@ -72,7 +75,11 @@ impl<T> Lock<T> {
     #[inline]
     fn acquire(&self) {
         // ORDERING: acquire, pairs with the release in `release`.
-        if self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        if self
+            .word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
             self.wait();
         }
     }
@@ -80,7 +87,9 @@ impl<T> Lock<T> {
     #[inline]
     fn release(&self) {
         // ORDERING: release, so that the next holder sees what this one wrote.
-        let freed = self.word.compare_exchange(HELD, FREE, Ordering::Release, Ordering::Relaxed);
+        let freed = self
+            .word
+            .compare_exchange(HELD, FREE, Ordering::Release, Ordering::Relaxed);
         if freed.is_err() {
             self.release_slow();
         }
@@ -89,7 +98,9 @@ impl<T> Lock<T> {
     #[cold]
     fn release_slow(&self) {
         // ORDERING: release, as above. FORK stays: its holder came in twice and leaves once.
-        let freed = self.word.compare_exchange(CONTENDED, FREE, Ordering::Release, Ordering::Relaxed);
+        let freed =
+            self.word
+                .compare_exchange(CONTENDED, FREE, Ordering::Release, Ordering::Relaxed);
         if freed.is_ok() {
             sys::futex_wake(&self.word, 1);
         }
@@ -123,7 +134,8 @@ impl<T> Lock<T> {
             let next = if seen == FORK { FORK } else { CONTENDED };
             // ORDERING: acquire, pairs with the release in `release`.
             let exchange =
-                self.word.compare_exchange(seen, next, Ordering::Acquire, Ordering::Relaxed);
+                self.word
+                    .compare_exchange(seen, next, Ordering::Acquire, Ordering::Relaxed);
             match exchange {
                 Ok(FREE) => return,
                 Ok(_) => sys::futex_wait(&self.word, next),
@@ -176,7 +188,9 @@ mod tests {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         assert_eq!(*SUM.lock(), 200_000);
     }
 

@@ -27,7 +27,10 @@ unsafe impl<T: Send + Sync> Sync for Once<T> {}
 impl<T> Once<T> {
     /// No value yet.
     pub(crate) const fn new() -> Self {
-        Self { state: AtomicU32::new(EMPTY), value: UnsafeCell::new(MaybeUninit::uninit()) }
+        Self {
+            state: AtomicU32::new(EMPTY),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
     }
 
     /// The value, if it was made.
@@ -36,8 +39,10 @@ impl<T> Once<T> {
         if self.state.load(Ordering::Acquire) != MADE {
             return None;
         }
-        // SAFETY: MADE means written, and nobody writes again.
-        Some(unsafe { (*self.value.get()).assume_init_ref() })
+        // SAFETY: nobody writes any more.
+        let value = unsafe { &*self.value.get() };
+        // SAFETY: MADE means written.
+        Some(unsafe { value.assume_init_ref() })
     }
 
     /// The value, made by `make` if it does not exist; `None` if `make` fails, which a later
@@ -48,12 +53,9 @@ impl<T> Once<T> {
                 return Some(value);
             }
             // ORDERING: acquire, to see what a failed maker left behind.
-            let start = self.state.compare_exchange(
-                EMPTY,
-                MAKING,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            );
+            let start =
+                self.state
+                    .compare_exchange(EMPTY, MAKING, Ordering::Acquire, Ordering::Relaxed);
             if start.is_ok() {
                 break;
             }
@@ -63,7 +65,8 @@ impl<T> Once<T> {
         let state = if made.is_some() { MADE } else { EMPTY };
         if let Some(value) = made {
             // SAFETY: MAKING gives this thread the sole right to write.
-            unsafe { (*self.value.get()).write(value) };
+            let place = unsafe { &mut *self.value.get() };
+            place.write(value);
         }
         // ORDERING: release, so that who sees MADE sees the value.
         self.state.store(state, Ordering::Release);

@@ -23,7 +23,9 @@ impl<T: Sync> StaticRef<T> {
 
     /// Refers to `target` from now on.
     pub(crate) fn set(&self, target: Option<&'static T>) {
-        let pointer = target.map_or(core::ptr::null_mut(), |it| core::ptr::from_ref(it).cast_mut());
+        let pointer = target.map_or(core::ptr::null_mut(), |it| {
+            core::ptr::from_ref(it).cast_mut()
+        });
         // ORDERING: relaxed, see the type.
         self.0.store(pointer, Relaxed);
     }

@@ -83,7 +83,13 @@ pub(super) unsafe fn remap(
 pub(super) unsafe fn allow(start: NonNull<u8>, bytes: usize) -> bool {
     let access = (libc::PROT_READ | libc::PROT_WRITE) as usize;
     // SAFETY: access is only added, to memory that nobody uses yet.
-    unsafe { call(libc::SYS_mprotect, [start.as_ptr() as usize, bytes, access, 0, 0, 0]) }.is_ok()
+    unsafe {
+        call(
+            libc::SYS_mprotect,
+            [start.as_ptr() as usize, bytes, access, 0, 0, 0],
+        )
+    }
+    .is_ok()
 }
 
 /// Gives the memory behind a range back to the kernel at once; it reads as zero afterwards.
@@ -94,7 +100,13 @@ pub(super) unsafe fn allow(start: NonNull<u8>, bytes: usize) -> bool {
 pub(super) unsafe fn release_to_system(start: NonNull<u8>, bytes: usize) -> bool {
     let advice = libc::MADV_DONTNEED as usize;
     // SAFETY: the caller gives the content up.
-    unsafe { call(libc::SYS_madvise, [start.as_ptr() as usize, bytes, advice, 0, 0, 0]) }.is_ok()
+    unsafe {
+        call(
+            libc::SYS_madvise,
+            [start.as_ptr() as usize, bytes, advice, 0, 0, 0],
+        )
+    }
+    .is_ok()
 }
 
 /// Replaces a range by a reservation without access, whose memory is charged to nobody.
@@ -105,7 +117,14 @@ pub(super) unsafe fn release_to_system(start: NonNull<u8>, bytes: usize) -> bool
 pub(super) unsafe fn reserve_again(start: NonNull<u8>, bytes: usize) -> bool {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
     let access = libc::PROT_NONE as usize;
-    let arguments = [start.as_ptr() as usize, bytes, access, flags as usize, NO_FILE, 0];
+    let arguments = [
+        start.as_ptr() as usize,
+        bytes,
+        access,
+        flags as usize,
+        NO_FILE,
+        0,
+    ];
     // SAFETY: the caller gives the range up.
     unsafe { call(libc::SYS_mmap, arguments) }.is_ok()
 }
@@ -115,8 +134,14 @@ pub(super) fn prefer_node(start: NonNull<u8>, bytes: usize, node: u8) -> bool {
     const MPOL_PREFERRED: usize = 1;
     let mask: u64 = 1 << (node % 64);
     // The kernel wants one bit more than the mask has.
-    let arguments =
-        [start.as_ptr() as usize, bytes, MPOL_PREFERRED, (&raw const mask) as usize, 65, 0];
+    let arguments = [
+        start.as_ptr() as usize,
+        bytes,
+        MPOL_PREFERRED,
+        (&raw const mask) as usize,
+        65,
+        0,
+    ];
     // SAFETY: a policy changes where pages come from, never what they hold; `mask` outlives the call.
     unsafe { call(libc::SYS_mbind, arguments) }.is_ok()
 }
@@ -143,7 +168,14 @@ pub(crate) fn current_node() -> Option<u8> {
 /// Reads the beginning of a file into `buffer`; gives the part that was read.
 pub(crate) fn read_file<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'buffer [u8]> {
     let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
-    let arguments = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags, 0, 0, 0];
+    let arguments = [
+        libc::AT_FDCWD as usize,
+        path.as_ptr() as usize,
+        flags,
+        0,
+        0,
+        0,
+    ];
     // SAFETY: `path` is a C string.
     let file = unsafe { call(libc::SYS_openat, arguments) }.value()?;
     let mut length = 0;
@@ -192,8 +224,18 @@ pub(crate) fn total_ram_bytes() -> usize {
 
 /// The address space that `RLIMIT_AS` leaves to this process; `None` where there is no limit.
 pub(crate) fn virtual_memory_left() -> Option<usize> {
-    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-    let arguments = [0, libc::RLIMIT_AS as usize, 0, (&raw mut limit) as usize, 0, 0];
+    let mut limit = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let arguments = [
+        0,
+        libc::RLIMIT_AS as usize,
+        0,
+        (&raw mut limit) as usize,
+        0,
+        0,
+    ];
     // SAFETY: the kernel fills `limit`.
     unsafe { call(libc::SYS_prlimit64, arguments) }.value()?;
     if limit.rlim_cur == libc::RLIM64_INFINITY {
@@ -204,7 +246,11 @@ pub(crate) fn virtual_memory_left() -> Option<usize> {
     let digits = statm.iter().take_while(|byte| byte.is_ascii_digit());
     let pages = digits.fold(0_usize, |pages, byte| pages * 10 + usize::from(byte - b'0'));
     let used = pages.saturating_mul(super::page_size());
-    Some(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).saturating_sub(used))
+    Some(
+        usize::try_from(limit.rlim_cur)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(used),
+    )
 }
 
 /// Whether the caller is the process's first thread.
@@ -219,7 +265,14 @@ pub(crate) fn is_main_thread() -> bool {
 /// Sleeps while `word` holds `expected`; may wake without reason.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
     let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
-    let arguments = [word.as_ptr() as usize, operation, expected as usize, 0, 0, 0];
+    let arguments = [
+        word.as_ptr() as usize,
+        operation,
+        expected as usize,
+        0,
+        0,
+        0,
+    ];
     // SAFETY: the kernel only reads the word.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
 }
@@ -228,7 +281,12 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
 pub(crate) fn futex_wake(word: &AtomicU32, waiters: usize) {
     let operation = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
     // SAFETY: the kernel uses the word's address alone.
-    let _ = unsafe { call(libc::SYS_futex, [word.as_ptr() as usize, operation, waiters, 0, 0, 0]) };
+    let _ = unsafe {
+        call(
+            libc::SYS_futex,
+            [word.as_ptr() as usize, operation, waiters, 0, 0, 0],
+        )
+    };
 }
 
 /// The value of the environment variable `name`, read without libc's locks.
@@ -243,7 +301,9 @@ pub(crate) fn environment<'text>(name: &[u8], buffer: &'text mut [u8]) -> Option
     let mut entry = unsafe { environ };
     if entry.is_null() {
         let text = read_file(cstr::cstr!("/proc/self/environ"), buffer)?;
-        return text.split(|byte| *byte == 0).find_map(|line| value_of(line, name));
+        return text
+            .split(|byte| *byte == 0)
+            .find_map(|line| value_of(line, name));
     }
     loop {
         // SAFETY: `environ` ends with a null pointer, behind which the loop does not go.

@@ -28,7 +28,10 @@ impl Mapping {
         let bytes = align_up(bytes, page_size())?;
         let slack = if align > page_size() { align } else { 0 };
         let start = linux::map(bytes.checked_add(slack)?)?;
-        let mapping = Self { start, bytes: bytes + slack };
+        let mapping = Self {
+            start,
+            bytes: bytes + slack,
+        };
         if slack == 0 {
             return Some(mapping);
         }
@@ -88,7 +91,16 @@ impl Mapping {
     fn split(self, at: usize) -> (Self, Self) {
         // SAFETY: `at` is at most the mapping's length.
         let middle = unsafe { self.start.add(at) };
-        (Self { start: self.start, bytes: at }, Self { start: middle, bytes: self.bytes - at })
+        (
+            Self {
+                start: self.start,
+                bytes: at,
+            },
+            Self {
+                start: middle,
+                bytes: self.bytes - at,
+            },
+        )
     }
 }
 
@@ -126,7 +138,10 @@ impl MappingCell {
     pub(crate) fn take(&self) -> Option<Mapping> {
         let start = NonNull::new(self.start.load(Relaxed))?;
         self.start.store(core::ptr::null_mut(), Relaxed);
-        Some(Mapping { start, bytes: self.bytes.load(Relaxed) })
+        Some(Mapping {
+            start,
+            bytes: self.bytes.load(Relaxed),
+        })
     }
 }
 
@@ -137,7 +152,10 @@ mod tests {
     #[test]
     fn an_aligned_mapping_keeps_no_slack() {
         let mapping = Mapping::new(5 << 20, 16 << 20).unwrap();
-        assert_eq!((mapping.address() % (16 << 20), mapping.bytes()), (0, 5 << 20));
+        assert_eq!(
+            (mapping.address() % (16 << 20), mapping.bytes()),
+            (0, 5 << 20)
+        );
         mapping.unmap();
     }
 

@@ -25,5 +25,5 @@ pub(crate) use prefetch::prefetch;
 pub(crate) use probe::is_privileged;
 pub use probe::page_size;
 pub(crate) use region::Region;
-pub(crate) use tls::thread_id;
 pub(crate) use table::{Table, ZeroInit};
+pub(crate) use tls::thread_id;

@@ -39,7 +39,12 @@ impl Region {
         let skipped = align_up(address + lead, align)? - lead - address;
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
-        let (unused, rest) = Self { base: start, bytes: asked.into(), most: asked }.split(skipped);
+        let (unused, rest) = Self {
+            base: start,
+            bytes: asked.into(),
+            most: asked,
+        }
+        .split(skipped);
         let (region, tail) = rest.split(bytes);
         unused.give_back();
         tail.give_back();
@@ -48,7 +53,9 @@ impl Region {
 
     /// Whether address space for `bytes` is to be had at this moment.
     pub(crate) fn can_reserve(bytes: usize) -> bool {
-        Self::reserve(bytes.next_multiple_of(page_size()), 0, page_size()).map(Self::give_back).is_some()
+        Self::reserve(bytes.next_multiple_of(page_size()), 0, page_size())
+            .map(Self::give_back)
+            .is_some()
     }
 
     /// The address of the first byte.
@@ -73,8 +80,19 @@ impl Region {
     /// Cuts the region in two.
     pub(crate) fn split(self, at: usize) -> (Self, Self) {
         let left = self.bytes() - at;
-        let rest = Self { base: self.at(at), bytes: left.into(), most: left };
-        (Self { base: self.base, bytes: at.into(), most: at }, rest)
+        let rest = Self {
+            base: self.at(at),
+            bytes: left.into(),
+            most: left,
+        };
+        (
+            Self {
+                base: self.base,
+                bytes: at.into(),
+                most: at,
+            },
+            rest,
+        )
     }
 
     /// Makes the bytes from `start` to `end` usable; both are multiples of the OS page.

@@ -44,7 +44,12 @@ impl<T: ZeroInit> Table<T> {
     pub(crate) fn new(region: Region) -> Self {
         let entries = region.at(0).cast::<T>();
         debug_assert!(entries.is_aligned());
-        Self { region, entries, ready: AtomicUsize::new(0), committed: AtomicUsize::new(0) }
+        Self {
+            region,
+            entries,
+            ready: AtomicUsize::new(0),
+            committed: AtomicUsize::new(0),
+        }
     }
 
     /// Number of usable entries.
@@ -82,8 +87,10 @@ impl<T: ZeroInit> Table<T> {
         if index >= self.ready() {
             abort();
         }
-        // SAFETY: below `ready`, so committed, and zeroed memory is a `T`.
-        unsafe { self.entries.add(index).as_ref() }
+        // SAFETY: below `ready`, so inside the region.
+        let entry = unsafe { self.entries.add(index) };
+        // SAFETY: committed, and zeroed memory is a `T`.
+        unsafe { entry.as_ref() }
     }
 
     /// Gives the address space of the entries from `entries` on back, which are not ready; the

@@ -51,7 +51,11 @@ macro_rules! weak {
 /// A symbol of the C++ runtime: linked, or of a runtime that was loaded later without being made
 /// global, as a plug-in's is.
 fn runtime(linked: usize, name: &CStr) -> usize {
-    if linked != 0 { linked } else { loaded_later(name) }
+    if linked != 0 {
+        linked
+    } else {
+        loaded_later(name)
+    }
 }
 
 #[cold]
@@ -121,14 +125,19 @@ pub(super) extern "C" fn handler_to_catch() -> *const c_void {
 
 /// Makes a `std::bad_alloc` and says how to throw it.
 pub(super) extern "C" fn prepare_bad_alloc(out: &mut Throw) {
-    let allocate = runtime(weak!("__cxa_allocate_exception"), c"__cxa_allocate_exception");
+    let allocate = runtime(
+        weak!("__cxa_allocate_exception"),
+        c"__cxa_allocate_exception",
+    );
     let throw = runtime(weak!("__cxa_throw"), c"__cxa_throw");
     let vtable = runtime(weak!("_ZTVSt9bad_alloc"), c"_ZTVSt9bad_alloc");
     let type_info = runtime(weak!("_ZTISt9bad_alloc"), c"_ZTISt9bad_alloc");
     let destructor = runtime(weak!("_ZNSt9bad_allocD1Ev"), c"_ZNSt9bad_allocD1Ev");
     if [allocate, throw, vtable, type_info, destructor].contains(&0) {
         // Nobody could catch it.
-        Line::<64>::new().text("slubmalloc: operator new without memory or a C++ runtime\n").print();
+        Line::<64>::new()
+            .text("slubmalloc: operator new without memory or a C++ runtime\n")
+            .print();
         // SAFETY: abort(3) may be called at any time.
         unsafe { libc::abort() }
     }

@@ -1,45 +1,21 @@
-//! The one heap of a process: first use, threads, fork, and the functions that everything calls.
+//! The one heap of a process: the functions that everything calls.
 //!
 //! # Invariant
 //!
-//! A thread's slot points to the unborn cache, to a cache that it owns, or, behind its exit hook,
-//! to the dead cache. Only this file holds a `static` that changes.
+//! Every function works at any time in any thread: before the first allocation, behind the
+//! thread's exit hook, in the child of a fork.
 
-use core::ffi::c_void;
+mod life;
+
 use core::ptr::NonNull;
 
-use crate::cache::{Registry, ThreadCache, Ties};
-use crate::config::Config;
-use crate::heap::{Heap, Home, Resized, misplaced};
-use crate::numa::{Fact, Topology};
-use crate::report::{Crime, Line, fatal};
+use crate::heap::{Home, Resized, misplaced};
+use crate::report::{Crime, fatal};
 use crate::slab::{Object, class};
 use crate::stats::{Stats, View};
-use crate::sync::Once;
-use crate::sys::{self, tls};
-use crate::units::{MIN_ALIGN, NodeId, Zeroed};
-
-/// What a thread's slot points to before its first allocation.
-static UNBORN: ThreadCache = ThreadCache::vacant();
-/// What it points to after its exit hook.
-static DEAD: ThreadCache = ThreadCache::vacant();
-static PROCESS: Once<Process> = Once::new();
-static CACHES: Registry = Registry::new();
-
-tls::define_slot!(UNBORN);
-
-struct Process {
-    heap: Heap,
-    config: Config,
-}
-
-/// The calling thread's cache.
-#[inline(always)]
-fn here() -> &'static ThreadCache {
-    // SAFETY: the slot holds the address of a static cache or of one in memory that is never
-    // given back.
-    unsafe { &*tls::read().cast::<ThreadCache>() }
-}
+use crate::sys;
+use crate::units::{MIN_ALIGN, Zeroed};
+use life::{CACHES, PROCESS, alive, current_node, here, process};
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
 /// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
@@ -169,7 +145,8 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
 /// what is no block. See malloc_usable_size(3).
 pub fn usable_size(block: *const u8) -> usize {
     let heap = PROCESS.get().map(|process| &process.heap);
-    heap.and_then(|heap| heap.usable_size(block as usize)).unwrap_or(0)
+    heap.and_then(|heap| heap.usable_size(block as usize))
+        .unwrap_or(0)
 }
 
 /// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
@@ -199,9 +176,19 @@ pub fn print_stats(put: impl FnMut(&[u8])) {
     }
 }
 
+/// Checks every table of the heap against every other; a contradiction ends the process. Other
+/// threads wait meanwhile.
+pub fn validate() {
+    if let Some(process) = PROCESS.get() {
+        process.heap.validate();
+    }
+}
+
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.
 pub fn wants_stats_at_exit() -> bool {
-    PROCESS.get().is_some_and(|process| process.config.stats_at_exit)
+    PROCESS
+        .get()
+        .is_some_and(|process| process.config.stats_at_exit)
 }
 
 /// Ends the process if `block` cannot be one that was asked for with `size` bytes.
@@ -217,7 +204,10 @@ pub fn check_size(block: *mut u8, size: usize, align: usize) {
 }
 
 fn view() -> Option<View<'static>> {
-    PROCESS.get().map(|process| View { heap: &process.heap, caches: &CACHES })
+    PROCESS.get().map(|process| View {
+        heap: &process.heap,
+        caches: &CACHES,
+    })
 }
 
 fn raw(block: Option<Object>) -> *mut u8 {
@@ -246,105 +236,4 @@ fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
         unsafe { sys::clear(object, size) };
     }
     Some(object)
-}
-
-/// The calling thread's cache, born now if it was not yet; `None` for a thread without.
-fn alive() -> Option<(&'static ThreadCache, Ties)> {
-    let cache = here();
-    match cache.ties() {
-        Some(ties) => Some((cache, ties)),
-        None if core::ptr::eq(cache, &raw const DEAD) => None,
-        None => birth(),
-    }
-}
-
-#[cold]
-fn birth() -> Option<(&'static ThreadCache, Ties)> {
-    let heap = &process()?.heap;
-    let ties = Ties { heap, home: heap.home_of(current_node(heap)) };
-    let cache = CACHES.birth(ties)?;
-    // Published before the hooks are: libc allocates while it takes them.
-    tls::write(core::ptr::from_ref(cache).cast());
-    static FORK: Once<bool> = Once::new();
-    let is_first = FORK.get().is_none();
-    FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
-    // The first thread's end is the process's, and its objects need not be sorted away then. Only
-    // the first birth asks the kernel: a later one may happen in a sandbox.
-    if !(is_first && sys::is_main_thread()) {
-        let argument = core::ptr::from_ref(cache).cast_mut().cast();
-        let _ = sys::on_thread_exit(thread_exits, argument);
-    }
-    Some((cache, ties))
-}
-
-fn current_node(heap: &Heap) -> NodeId {
-    if heap.is_numa() { NodeId(sys::current_node().unwrap_or(0)) } else { NodeId(0) }
-}
-
-extern "C" fn thread_exits(_cache: *mut c_void) {
-    let cache = here();
-    if cache.ties().is_some() {
-        tls::write((&raw const DEAD).cast());
-        CACHES.exit(cache);
-    }
-}
-
-extern "C" fn before_fork() {
-    CACHES.hold_for_fork();
-    if let Some(process) = PROCESS.get() {
-        process.heap.hold_for_fork();
-    }
-}
-
-extern "C" fn after_fork() {
-    if let Some(process) = PROCESS.get() {
-        process.heap.end_fork();
-    }
-    CACHES.end_fork();
-}
-
-extern "C" fn after_fork_in_child() {
-    after_fork();
-    CACHES.adopt_orphans(here());
-}
-
-/// The process's heap, made now if there is none.
-fn process() -> Option<&'static Process> {
-    PROCESS.get_or_try_make(make_process)
-}
-
-#[cold]
-fn make_process() -> Option<Process> {
-    let mut config = Config::new(sys::total_ram_bytes(), sys::virtual_memory_left());
-    if !sys::is_privileged() {
-        let mut buffer = [0; 4096];
-        if let Some(text) = sys::environment(b"SLUBMALLOC_CONF", &mut buffer) {
-            config.apply(text, sys::write_stderr);
-        }
-    }
-    let topology = if config.heap.bind { detect() } else { Topology::single() };
-    config.heap.bind &= topology.homes().len() > 1 && !sys::process_has_memory_policy();
-    // Reservations of all nodes share the address space.
-    config.heap.arena_bytes /= topology.homes().len().next_power_of_two();
-    Some(Process { heap: Heap::new(topology, config.heap)?, config })
-}
-
-fn detect() -> Topology {
-    Topology::detect(|fact, buffer| {
-        let text = match fact {
-            Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
-            Fact::HasMemory => {
-                sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
-            }
-            Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
-            Fact::Distance(node) => {
-                let mut path = Line::<64>::new();
-                path.text("/sys/devices/system/node/node").number(usize::from(node.0));
-                path.text("/distance\0");
-                let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
-                sys::read_file(path, buffer)
-            }
-        };
-        text.map(<[u8]>::len)
-    })
 }

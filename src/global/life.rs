@@ -1,0 +1,159 @@
+//! The life of the process and of its threads: first use, birth, exit, fork.
+//!
+//! # Invariant
+//!
+//! A thread's slot points to the unborn cache, to a cache that it owns, or, behind its exit hook,
+//! to the dead cache. Only this file holds a `static` that changes.
+
+use core::ffi::c_void;
+
+use crate::cache::{Registry, ThreadCache, Ties};
+use crate::config::Config;
+use crate::heap::Heap;
+use crate::numa::{Fact, Topology};
+use crate::report::Line;
+use crate::sync::Once;
+use crate::sys::{self, tls};
+use crate::units::NodeId;
+
+/// What a thread's slot points to before its first allocation.
+static UNBORN: ThreadCache = ThreadCache::vacant();
+/// What it points to after its exit hook.
+static DEAD: ThreadCache = ThreadCache::vacant();
+/// The heap, once there is one.
+pub(super) static PROCESS: Once<Process> = Once::new();
+/// All thread caches.
+pub(super) static CACHES: Registry = Registry::new();
+
+tls::define_slot!(UNBORN);
+
+/// What a process has one of.
+pub(super) struct Process {
+    pub(super) heap: Heap,
+    pub(super) config: Config,
+}
+
+/// The calling thread's cache.
+#[inline(always)]
+pub(super) fn here() -> &'static ThreadCache {
+    // SAFETY: the slot holds the address of a static cache or of one in memory that is never
+    // given back.
+    unsafe { &*tls::read().cast::<ThreadCache>() }
+}
+
+/// The calling thread's cache, born now if it was not yet; `None` for a thread without.
+pub(super) fn alive() -> Option<(&'static ThreadCache, Ties)> {
+    let cache = here();
+    match cache.ties() {
+        Some(ties) => Some((cache, ties)),
+        None if core::ptr::eq(cache, &raw const DEAD) => None,
+        None => birth(),
+    }
+}
+
+#[cold]
+fn birth() -> Option<(&'static ThreadCache, Ties)> {
+    let heap = &process()?.heap;
+    let ties = Ties {
+        heap,
+        home: heap.home_of(current_node(heap)),
+    };
+    let cache = CACHES.birth(ties)?;
+    // Published before the hooks are: libc allocates while it takes them.
+    tls::write(core::ptr::from_ref(cache).cast());
+    static FORK: Once<bool> = Once::new();
+    let is_first = FORK.get().is_none();
+    FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
+    // The first thread's end is the process's, and its objects need not be sorted away then. Only
+    // the first birth asks the kernel: a later one may happen in a sandbox.
+    if !(is_first && sys::is_main_thread()) {
+        let argument = core::ptr::from_ref(cache).cast_mut().cast();
+        let _ = sys::on_thread_exit(thread_exits, argument);
+    }
+    Some((cache, ties))
+}
+
+/// The node that the calling thread runs on; one is as good as another where there is only one.
+pub(super) fn current_node(heap: &Heap) -> NodeId {
+    if heap.is_numa() {
+        NodeId(sys::current_node().unwrap_or(0))
+    } else {
+        NodeId(0)
+    }
+}
+
+extern "C" fn thread_exits(_cache: *mut c_void) {
+    let cache = here();
+    if cache.ties().is_some() {
+        tls::write((&raw const DEAD).cast());
+        CACHES.exit(cache);
+    }
+}
+
+extern "C" fn before_fork() {
+    CACHES.hold_for_fork();
+    if let Some(process) = PROCESS.get() {
+        process.heap.hold_for_fork();
+    }
+}
+
+extern "C" fn after_fork() {
+    if let Some(process) = PROCESS.get() {
+        process.heap.end_fork();
+    }
+    CACHES.end_fork();
+}
+
+extern "C" fn after_fork_in_child() {
+    after_fork();
+    CACHES.adopt_orphans(here());
+}
+
+/// The process's heap, made now if there is none.
+pub(super) fn process() -> Option<&'static Process> {
+    PROCESS.get_or_try_make(make_process)
+}
+
+#[cold]
+fn make_process() -> Option<Process> {
+    let mut config = Config::new(sys::total_ram_bytes(), sys::virtual_memory_left());
+    if !sys::is_privileged() {
+        let mut buffer = [0; 4096];
+        if let Some(text) = sys::environment(b"SLUBMALLOC_CONF", &mut buffer) {
+            config.apply(text, sys::write_stderr);
+        }
+    }
+    let topology = if config.heap.bind {
+        detect()
+    } else {
+        Topology::single()
+    };
+    config.heap.bind &= topology.homes().len() > 1 && !sys::process_has_memory_policy();
+    // Reservations of all nodes share the address space.
+    config.heap.arena_bytes /= topology.homes().len().next_power_of_two();
+    Some(Process {
+        heap: Heap::new(topology, config.heap)?,
+        config,
+    })
+}
+
+fn detect() -> Topology {
+    Topology::detect(|fact, buffer| {
+        let text = match fact {
+            Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
+            Fact::HasMemory => {
+                sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
+            }
+            Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
+            Fact::Distance(node) => {
+                let mut path = Line::<64>::new();
+                path.text("/sys/devices/system/node/node")
+                    .number(usize::from(node.0));
+                path.text("/distance\0");
+                let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
+                sys::read_file(path, buffer)
+            }
+        };
+        text.map(<[u8]>::len)
+    })
+}
