@@ -1,5 +1,9 @@
 //! An arena of 64 pages, and what it promises.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::disallowed_macros,
+    reason = "proptest tells of a failure by a panic"
+)]
 
 extern crate std;
 use super::*;

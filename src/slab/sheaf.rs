@@ -213,10 +213,12 @@ mod tests {
     use std::boxed::Box;
 
     #[repr(align(64))]
-    struct Memory([u8; 64]);
+    struct Memory {
+        _bytes: [u8; 64],
+    }
 
     fn sheaf() -> Sheaf {
-        let memory = NonNull::from(Box::leak(Box::new(Memory([0; 64]))));
+        let memory = NonNull::from(Box::leak(Box::new(Memory { _bytes: [0; 64] })));
         // SAFETY: 64 bytes, enough for six objects, never freed.
         unsafe { Sheaf::new_in(memory.cast()) }
     }
