@@ -26,7 +26,7 @@ const MAX_ARENA: usize = 4 << 40;
 const LEAST_DEFAULT_ARENA: usize = 64 << 30;
 /// Of a limit on address space, arenas take this share and leave the rest to mappings.
 const LIMIT_SHARE: usize = 2;
-const DEFAULT_REUSE: usize = 32 << 20;
+const DEFAULT_REUSE: usize = 64 << 20;
 
 /// A key, what it takes, and what it does.
 struct Key {
@@ -80,7 +80,7 @@ const KEYS: [Key; 5] = [
     Key {
         name: "reuse",
         values: "SIZE",
-        default: "32m",
+        default: "64m",
         does: "freed mappings above 4 MiB to keep for reuse, 0 for none",
         set: |config, value| {
             config.heap.reuse_bytes = size(value)?;

@@ -16,6 +16,9 @@ use crate::units::{NodeId, Zeroed};
 use registry::Registry;
 use reuse::Reuse;
 
+/// A block that grows, grows by this share of itself at least.
+const GROWTH_SHARE: usize = 8;
+
 /// All huge blocks of a heap.
 #[derive(Debug)]
 pub(crate) struct Huge {
@@ -128,7 +131,10 @@ impl Huge {
     pub(crate) fn resize(&self, address: usize, bytes: usize) -> Option<NonNull<u8>> {
         let mut state = self.state.lock();
         let mapping = state.registry.remove(address)?;
-        let (mapping, done) = match mapping.resize(bytes) {
+        // Growth is ahead of need: what is not touched costs address space alone.
+        let ahead = if bytes > mapping.bytes() { bytes.max(grown(mapping.bytes())) } else { bytes };
+        let resized = mapping.resize(ahead).or_else(|mapping| mapping.resize(bytes));
+        let (mapping, done) = match resized {
             Ok(mapping) => (mapping, true),
             Err(mapping) => (mapping, false),
         };
@@ -171,6 +177,11 @@ impl Huge {
         }
         Some(mapping)
     }
+}
+
+/// The length that a block grows to at least: a program that appends does it often.
+fn grown(bytes: usize) -> usize {
+    bytes.saturating_add(bytes / GROWTH_SHARE)
 }
 
 fn misses(registry: &Registry, address: usize) -> NotHuge {

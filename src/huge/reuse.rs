@@ -7,13 +7,15 @@
 #![forbid(unsafe_code)]
 
 use crate::sys::{Mapping, page_size};
+use crate::units::align_up;
 
 /// Mappings that are kept at most.
 const PLACES: usize = 8;
-/// A mapping serves a request if it is at most so many times as long.
-const FIT: usize = 2;
-/// Of a mapping that serves, a tail larger than this share of the request is given back.
-const TAIL_SHARE: usize = 8;
+/// A longer mapping serves a request whole if no more than this share of the request is left over;
+/// else the rest is kept apart.
+const REST_SHARE: usize = 8;
+/// A shorter mapping serves, and grows, if it is at least this share of the request.
+const GROWTH_SHARE: usize = 4;
 
 /// Recently freed mappings, the oldest first.
 #[derive(Debug)]
@@ -55,23 +57,43 @@ impl Reuse {
     }
 
     /// A mapping of at least `bytes` at a multiple of `align`; its content is arbitrary.
+    ///
+    /// The shortest that is long enough is best; else the longest, which keeps its pages and gets
+    /// the missing ones from the kernel.
     pub(super) fn take(&mut self, bytes: usize, align: usize) -> Option<Mapping> {
-        let most = bytes.saturating_mul(FIT);
-        let serves = |mapping: &Mapping| {
-            (bytes..=most).contains(&mapping.bytes()) && mapping.address().is_multiple_of(align)
+        let bytes = align_up(bytes, page_size())?;
+        let lengths = || {
+            let aligned = |mapping: &&Mapping| mapping.address().is_multiple_of(align);
+            self.places.iter().flatten().filter(aligned).map(Mapping::bytes)
         };
-        let fitting = self
-            .places
-            .iter_mut()
-            .filter(|place| place.as_ref().is_some_and(serves));
-        let best = fitting.min_by_key(|place| place.as_ref().map_or(usize::MAX, Mapping::bytes))?;
-        let mapping = best.take()?;
-        self.bytes -= mapping.bytes();
+        let length = match lengths().filter(|length| *length >= bytes).min() {
+            Some(length) => length,
+            // What grows may move, to an address that is aligned to a page.
+            None if align > page_size() => return None,
+            None => lengths().max().filter(|length| *length >= bytes / GROWTH_SHARE)?,
+        };
+        let serves = |mapping: &Mapping| {
+            mapping.bytes() == length && mapping.address().is_multiple_of(align)
+        };
+        let place = self.places.iter_mut().find(|place| place.as_ref().is_some_and(serves))?;
+        let mapping = place.take()?;
+        self.bytes -= length;
         self.close_gaps();
-        if mapping.bytes() - bytes <= (bytes / TAIL_SHARE).max(page_size()) {
+        if length < bytes {
+            return match mapping.resize(bytes) {
+                Ok(mapping) => Some(mapping),
+                Err(mapping) => {
+                    self.keep(mapping);
+                    None
+                }
+            };
+        }
+        if length - bytes <= bytes / REST_SHARE {
             return Some(mapping);
         }
-        Some(mapping.resize(bytes).unwrap_or_else(|same| same))
+        let (mapping, rest) = mapping.split(bytes);
+        self.keep(rest);
+        Some(mapping)
     }
 
     /// Gives everything back to the kernel; how many bytes it were.
@@ -109,17 +131,31 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     #[test]
-    fn the_best_fit_is_reused_and_its_tail_goes_back() {
+    fn the_best_fit_is_reused_and_the_rest_is_kept() {
         let mut reuse = Reuse::new(64 * MIB);
         for mebibytes in [20, 6, 9] {
             reuse.keep(Mapping::new(mebibytes * MIB, 1).unwrap());
         }
         let mapping = reuse.take(5 * MIB, 1).unwrap();
         assert_eq!(mapping.bytes(), 5 * MIB);
+        assert_eq!(reuse.bytes(), 30 * MIB);
         mapping.unmap();
-        assert!(reuse.take(4 * MIB, 1).is_none());
-        assert_eq!(reuse.bytes(), 29 * MIB);
-        assert_eq!(reuse.clear(), 29 * MIB);
+        let whole = reuse.take(19 * MIB, 1).unwrap();
+        assert_eq!(whole.bytes(), 20 * MIB);
+        whole.unmap();
+        assert_eq!(reuse.clear(), 10 * MIB);
+    }
+
+    #[test]
+    fn a_shorter_mapping_grows_and_keeps_its_pages() {
+        let mut reuse = Reuse::new(64 * MIB);
+        let mapping = Mapping::new(8 * MIB, 1).unwrap();
+        reuse.keep(mapping);
+        assert!(reuse.take(40 * MIB, 1).is_none());
+        assert!(reuse.take(9 * MIB, 2 * MIB).is_none());
+        let grown = reuse.take(30 * MIB, 1).unwrap();
+        assert_eq!((grown.bytes(), reuse.bytes()), (30 * MIB, 0));
+        grown.unmap();
     }
 
     #[test]

@@ -71,9 +71,16 @@ impl Pool {
             };
             let base = slab.offset();
             let record = place.tables.record(slab);
-            left -= record.take(info, left, |index| {
-                sheaf.push(place.arena.region().at(base + (index * info.size) as usize));
+            let count = left.min(record.available(info));
+            // The lowest goes on top: a program that allocates in a row walks up through memory.
+            let mut slots = sheaf.grow(count as usize).iter_mut().rev();
+            record.take(info, count, |index| {
+                if let Some(slot) = slots.next() {
+                    let offset = base + (index * info.size) as usize;
+                    *slot = place.arena.region().at(offset).as_ptr();
+                }
             });
+            left -= count;
             self.relist(place, slab, record, info);
         }
         let taken = wanted - left as usize;

@@ -92,6 +92,17 @@ impl Sheaf {
         self.header_mut().count = count;
     }
 
+    /// Adds `count` objects, for which there is room, and lets the caller name them: the first slot
+    /// of what it gets is popped last.
+    pub(crate) fn grow(&mut self, count: usize) -> &mut [Slot] {
+        let old = self.count();
+        self.header_mut().count = old + count;
+        // SAFETY: the caller keeps to the capacity.
+        let first = unsafe { self.bottom().add(old + 1) };
+        // SAFETY: `count` slots of this sheaf, which hold whatever words they held before.
+        unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) }
+    }
+
     /// Takes the topmost object.
     #[cfg(test)]
     pub(crate) fn pop(&mut self) -> Option<Object> {

@@ -88,7 +88,8 @@ impl Mapping {
         }
     }
 
-    fn split(self, at: usize) -> (Self, Self) {
+    /// Cuts the mapping in two; `at` is a multiple of the OS page.
+    pub(crate) fn split(self, at: usize) -> (Self, Self) {
         // SAFETY: `at` is at most the mapping's length.
         let middle = unsafe { self.start.add(at) };
         (
