@@ -6,7 +6,7 @@
 #
 # --quick      fewer workloads and shorter runs, within three minutes once everything is built;
 #              the allocators that are built from crates take part if they were built before
-# --only       cases whose name contains one of these, with commas between: replace,trace/python3
+# --only       these cases, with commas between, by name or by its first part: replace,trace/python3
 # --peers      these allocators only, beside glibc and slubmalloc
 # --cores      on so many processors; 1,2 runs everything twice
 # --threads    with so many threads, for workloads that have a choice

@@ -58,7 +58,7 @@ impl Heap {
         if bytes <= BLOCK_SIZE && !is_well_used(bytes, old_bytes) {
             return Resized::Copy { old_bytes };
         }
-        match self.huge.resize(address, bytes) {
+        match self.huge.resize(block, bytes) {
             Some(block) => Resized::At(block),
             None => Resized::Copy { old_bytes },
         }

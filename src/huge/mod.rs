@@ -127,9 +127,14 @@ impl Huge {
             .ok_or_else(|| misses(&state.registry, address))
     }
 
-    /// Makes the block at `address` `bytes` long, possibly elsewhere; nothing is copied.
-    pub(crate) fn resize(&self, address: usize, bytes: usize) -> Option<NonNull<u8>> {
+    /// Makes `block` `bytes` long or a little longer, possibly elsewhere; nothing is copied.
+    pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Option<NonNull<u8>> {
+        let address = block.as_ptr() as usize;
         let mut state = self.state.lock();
+        let old_bytes = state.registry.bytes_at(address)?;
+        if (bytes..=grown(bytes)).contains(&old_bytes) {
+            return Some(block);
+        }
         let mapping = state.registry.remove(address)?;
         // Growth is ahead of need: what is not touched costs address space alone.
         let ahead = if bytes > mapping.bytes() { bytes.max(grown(mapping.bytes())) } else { bytes };
@@ -241,10 +246,10 @@ mod tests {
     fn a_block_grows_and_shrinks_without_losing_its_place_in_the_registry() {
         let huge = Huge::new(0);
         let start = huge.take(request(5)).unwrap();
-        let moved = huge.resize(start.as_ptr() as usize, 500 * MIB).unwrap();
+        let moved = huge.resize(start, 500 * MIB).unwrap();
         assert_eq!(huge.bytes_at(moved.as_ptr() as usize), Ok(500 * MIB));
-        assert_eq!(huge.resize(moved.as_ptr() as usize, usize::MAX / 2), None);
-        let shrunk = huge.resize(moved.as_ptr() as usize, 6 * MIB).unwrap();
+        assert_eq!(huge.resize(moved, usize::MAX / 2), None);
+        let shrunk = huge.resize(moved, 6 * MIB).unwrap();
         assert_eq!(huge.counts().bytes, 6 * MIB);
         huge.give(shrunk.as_ptr() as usize).unwrap();
     }

@@ -1,0 +1,90 @@
+//! What the programs read, made anew in a temporary folder.
+
+use core::fmt::Write;
+use std::path::PathBuf;
+
+use crate::driver::Failure;
+use crate::random::Random;
+
+/// A new folder with everything in it; the caller removes it.
+pub(super) fn prepare() -> Result<PathBuf, Failure> {
+    let folder = std::env::temp_dir().join(format!("bench-programs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(
+        folder.join("churn.py"),
+        include_str!("../../../programs/churn.py"),
+    )?;
+    std::fs::write(
+        folder.join("churn.js"),
+        include_str!("../../../programs/churn.js"),
+    )?;
+    std::fs::write(folder.join("input.cc"), source(12))?;
+    std::fs::write(folder.join("input.sql"), statements(100_000))?;
+    Ok(folder)
+}
+
+/// C++ with templates and containers: `count` types and the functions that use them.
+fn source(count: usize) -> String {
+    let mut text = String::new();
+    for header in [
+        "algorithm",
+        "functional",
+        "map",
+        "memory",
+        "string",
+        "unordered_map",
+        "vector",
+    ] {
+        _ = writeln!(text, "#include <{header}>");
+    }
+    text +=
+        "template <int N> struct Fold { static constexpr long value = N + Fold<N - 1>::value; };\n";
+    text += "template <> struct Fold<0> { static constexpr long value = 0; };\n";
+    for index in 0..count {
+        _ = writeln!(
+            text,
+            "struct Type{index} {{\n  std::string name; std::map<int, std::vector<long>> parts;\n  \
+             long sum(std::function<long(long)> f) const {{\n    long s = Fold<{fold}>::value;\n    \
+             for (auto const &[key, part] : parts) for (long x : part) s += f(x) * key + {index};\n    \
+             return s;\n  }}\n}};\nlong run{index}(std::unordered_map<std::string, Type{index}> &all) {{\n  \
+             std::vector<std::shared_ptr<Type{index}>> kept;\n  \
+             for (auto &[name, one] : all) if (one.sum([](long x) {{ return x ^ {index}; }}) > {index})\n    \
+             kept.push_back(std::make_shared<Type{index}>(one));\n  \
+             std::sort(kept.begin(), kept.end(), [](auto &a, auto &b) {{ return a->name < b->name; }});\n  \
+             return long(kept.size());\n}}",
+            fold = 100 + index,
+        );
+    }
+    text
+}
+
+/// SQL that fills, indexes, joins, updates and deletes; `count` rows.
+fn statements(count: usize) -> String {
+    let mut random = Random::new(7);
+    let mut text = String::from(
+        "create table person(id integer primary key, name text, town text, age int);\n\
+         create table visit(person int, place text, cost real);\nbegin;\n",
+    );
+    for id in 0..count {
+        let (town, age) = (random.below(500), random.below(90));
+        _ = writeln!(
+            text,
+            "insert into person values({id},'name {}','town {town}',{age});",
+            random.below(count)
+        );
+        let (person, place) = (random.below(count), random.below(1000));
+        _ = writeln!(
+            text,
+            "insert into visit values({person},'place {place}',{}.5);",
+            random.below(100)
+        );
+    }
+    text += "commit;\ncreate index by_town on person(town, age);\ncreate index by_person on visit(person);\n\
+        select town, count(*), avg(age), group_concat(name) from person group by town order by 2 desc;\n\
+        select p.town, v.place, sum(v.cost) from person p join visit v on v.person = p.id group by 1, 2 \
+        order by 3 desc limit 1000;\n\
+        update person set name = name || ' of ' || town where age > 40;\n\
+        delete from visit where cost < 50;\n\
+        select sum(length(name)), count(*) from person join visit on person = id;\n";
+    text
+}
