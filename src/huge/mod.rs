@@ -137,8 +137,14 @@ impl Huge {
         }
         let mapping = state.registry.remove(address)?;
         // Growth is ahead of need: what is not touched costs address space alone.
-        let ahead = if bytes > mapping.bytes() { bytes.max(grown(mapping.bytes())) } else { bytes };
-        let resized = mapping.resize(ahead).or_else(|mapping| mapping.resize(bytes));
+        let ahead = if bytes > mapping.bytes() {
+            bytes.max(grown(mapping.bytes()))
+        } else {
+            bytes
+        };
+        let resized = mapping
+            .resize(ahead)
+            .or_else(|mapping| mapping.resize(bytes));
         let (mapping, done) = match resized {
             Ok(mapping) => (mapping, true),
             Err(mapping) => (mapping, false),

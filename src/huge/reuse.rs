@@ -64,18 +64,27 @@ impl Reuse {
         let bytes = align_up(bytes, page_size())?;
         let lengths = || {
             let aligned = |mapping: &&Mapping| mapping.address().is_multiple_of(align);
-            self.places.iter().flatten().filter(aligned).map(Mapping::bytes)
+            self.places
+                .iter()
+                .flatten()
+                .filter(aligned)
+                .map(Mapping::bytes)
         };
         let length = match lengths().filter(|length| *length >= bytes).min() {
             Some(length) => length,
             // What grows may move, to an address that is aligned to a page.
             None if align > page_size() => return None,
-            None => lengths().max().filter(|length| *length >= bytes / GROWTH_SHARE)?,
+            None => lengths()
+                .max()
+                .filter(|length| *length >= bytes / GROWTH_SHARE)?,
         };
         let serves = |mapping: &Mapping| {
             mapping.bytes() == length && mapping.address().is_multiple_of(align)
         };
-        let place = self.places.iter_mut().find(|place| place.as_ref().is_some_and(serves))?;
+        let place = self
+            .places
+            .iter_mut()
+            .find(|place| place.as_ref().is_some_and(serves))?;
         let mapping = place.take()?;
         self.bytes -= length;
         self.close_gaps();

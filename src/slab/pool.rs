@@ -10,7 +10,7 @@ use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
 use super::record::{BadObject, SlabRecord};
-use super::sheaf::{Object, Sheaf};
+use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
 use crate::report::{Crime, check, fatal_in_cache};
@@ -19,6 +19,8 @@ use crate::units::{ClassId, GranuleIndex, Order};
 /// Partial slabs are kept in so many lists, the fullest first.
 const PARTIAL_LISTS: usize = 4;
 const EMPTY_LIST: usize = PARTIAL_LISTS;
+/// A flush of objects of many slabs fetches their records so far ahead.
+const LOOK_AHEAD: usize = 4;
 /// Empty slabs that a pool keeps for itself [min_partial].
 const MIN_EMPTY: u32 = 1;
 
@@ -89,25 +91,52 @@ impl Pool {
     }
 
     /// Takes objects back into their slabs; they are all of this node and class.
-    pub(crate) fn take_back(&mut self, place: Place<'_>, id: ClassId, objects: &[*mut u8]) {
+    pub(crate) fn take_back(&mut self, place: Place<'_>, id: ClassId, objects: &[Slot]) {
         let info = info(id);
-        for object in objects {
-            let offset = (*object as usize).wrapping_sub(place.arena.base());
-            let slab = SlabTables::slab_of(GranuleIndex::containing(offset), id);
-            let record = place.tables.record(slab);
+        let slab_of = |object: Slot| {
+            let offset = (object as usize).wrapping_sub(place.arena.base());
+            (
+                SlabTables::slab_of(GranuleIndex::containing(offset), id),
+                offset,
+            )
+        };
+        let ahead = objects
+            .iter()
+            .skip(LOOK_AHEAD)
+            .map(Some)
+            .chain(core::iter::repeat(None));
+        let mut open: Option<(GranuleIndex, &SlabRecord)> = None;
+        for (object, later) in objects.iter().zip(ahead) {
+            let (slab, offset) = slab_of(*object);
+            let record = match open {
+                Some((same, record)) if same == slab => record,
+                _ => {
+                    // A slab changes its list once, behind the last of a run of its objects.
+                    if let Some((slab, record)) = open {
+                        self.relist(place, slab, record, info);
+                    }
+                    if let Some(later) = later {
+                        let (slab, offset) = slab_of(*later);
+                        place
+                            .tables
+                            .prefetch(slab, info.object_at(offset - slab.offset()).0);
+                    }
+                    let record = place.tables.record(slab);
+                    open = Some((slab, record));
+                    record
+                }
+            };
             let (index, is_start) = info.object_at(offset - slab.offset());
-            match record.give(index) {
-                Ok(()) if is_start => self.relist(place, slab, record, info),
-                Ok(()) => {
-                    fatal_in_cache(Crime::InteriorPointer, *object as usize, info.size as usize)
-                }
-                Err(BadObject::Free) => {
-                    fatal_in_cache(Crime::DoubleFree, *object as usize, info.size as usize)
-                }
-                Err(BadObject::Unknown) => {
-                    fatal_in_cache(Crime::InvalidFree, *object as usize, info.size as usize)
-                }
-            }
+            let crime = match record.give(index) {
+                Ok(()) if is_start => continue,
+                Ok(()) => Crime::InteriorPointer,
+                Err(BadObject::Free) => Crime::DoubleFree,
+                Err(BadObject::Unknown) => Crime::InvalidFree,
+            };
+            fatal_in_cache(crime, *object as usize, info.size as usize);
+        }
+        if let Some((slab, record)) = open {
+            self.relist(place, slab, record, info);
         }
         self.out -= objects.len() as u64;
         self.trim(place, id, MIN_EMPTY);
@@ -250,6 +279,9 @@ fn list_for(record: &SlabRecord, info: &ClassInfo) -> u8 {
     } else if available == info.objects {
         EMPTY_LIST as u8 + 1
     } else {
-        1 + ((available * PARTIAL_LISTS as u32 - 1) / info.objects) as u8
+        let quarters = available * PARTIAL_LISTS as u32;
+        (1..=PARTIAL_LISTS as u32)
+            .map(|list| u8::from(quarters > (list - 1) * info.objects))
+            .sum()
     }
 }

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Re
 
 use super::class::{ClassInfo, MAX_OBJECTS};
 use crate::report::{check, our_fault};
-use crate::sys::ZeroInit;
+use crate::sys::{ZeroInit, prefetch};
 use crate::units::GranuleIndex;
 
 /// What a slab's record holds; one for each granule, used by the slab's first.
@@ -110,6 +110,14 @@ impl SlabRecord {
             self.hint.store(place, Relaxed);
         }
         Ok(())
+    }
+
+    /// Brings the counts and the word of an object near.
+    pub(super) fn prefetch(&self, index: u32) {
+        prefetch(core::ptr::from_ref(&self.free).cast());
+        if let Some(word) = self.bits.get(index as usize / 64) {
+            prefetch(core::ptr::from_ref(word).cast());
+        }
     }
 
     /// Forgets all objects, so that a slab whose objects all came back is carved anew.

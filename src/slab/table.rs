@@ -67,6 +67,11 @@ impl SlabTables {
         self.records.get(slab.index())
     }
 
+    /// Brings what `give` of an object touches near.
+    pub(super) fn prefetch(&self, slab: GranuleIndex, object: u32) {
+        self.record(slab).prefetch(object);
+    }
+
     /// Enters a new slab of class `id`; `false` where there is no memory for its record.
     pub(super) fn enter(&self, slab: GranuleIndex, id: ClassId) -> bool {
         let end = slab.index() + info(id).granules as usize;
