@@ -9,7 +9,7 @@
 use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
-use super::record::{BadObject, SlabRecord};
+use super::record::{BadObject, Returns, SlabRecord};
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
@@ -100,44 +100,32 @@ impl Pool {
                 offset,
             )
         };
-        let ahead = objects
-            .iter()
-            .skip(LOOK_AHEAD)
-            .map(Some)
-            .chain(core::iter::repeat(None));
-        let mut open: Option<(GranuleIndex, &SlabRecord)> = None;
-        for (object, later) in objects.iter().zip(ahead) {
+        let mut open: Option<(GranuleIndex, Returns<'_>)> = None;
+        for (turn, object) in objects.iter().enumerate() {
             let (slab, offset) = slab_of(*object);
-            let record = match open {
-                Some((same, record)) if same == slab => record,
-                _ => {
-                    // A slab changes its list once, behind the last of a run of its objects.
-                    if let Some((slab, record)) = open {
-                        self.relist(place, slab, record, info);
-                    }
-                    if let Some(later) = later {
-                        let (slab, offset) = slab_of(*later);
-                        place
-                            .tables
-                            .prefetch(slab, info.object_at(offset - slab.offset()).0);
-                    }
-                    let record = place.tables.record(slab);
-                    open = Some((slab, record));
-                    record
+            let is_same = matches!(&open, Some((same, _)) if *same == slab);
+            if !is_same {
+                self.close(place, open.take(), info);
+                if let Some(later) = objects.get(turn + LOOK_AHEAD) {
+                    let (slab, offset) = slab_of(*later);
+                    place
+                        .tables
+                        .prefetch(slab, info.object_at(offset - slab.offset()).0);
                 }
-            };
+            }
+            let (_, returns) =
+                open.get_or_insert_with(|| (slab, place.tables.record(slab).returns()));
+            // Whoever put it into a sheaf has seen that it is an object's start.
             let (index, is_start) = info.object_at(offset - slab.offset());
-            let crime = match record.give(index) {
-                Ok(()) if is_start => continue,
-                Ok(()) => Crime::InteriorPointer,
+            debug_assert!(is_start);
+            let crime = match returns.give(index) {
+                Ok(()) => continue,
                 Err(BadObject::Free) => Crime::DoubleFree,
                 Err(BadObject::Unknown) => Crime::InvalidFree,
             };
             fatal_in_cache(crime, *object as usize, info.size as usize);
         }
-        if let Some((slab, record)) = open {
-            self.relist(place, slab, record, info);
-        }
+        self.close(place, open, info);
         self.out -= objects.len() as u64;
         self.trim(place, id, MIN_EMPTY);
     }
@@ -221,6 +209,18 @@ impl Pool {
         check(listed <= self.slabs, "more slabs are listed than there are");
         let most = u64::from(self.slabs) * u64::from(info(id).objects);
         check(self.out <= most, "more objects are out than there are");
+    }
+
+    /// Ends a run of returns to one slab, which changes its list at most once.
+    fn close(
+        &mut self,
+        place: Place<'_>,
+        run: Option<(GranuleIndex, Returns<'_>)>,
+        info: &ClassInfo,
+    ) {
+        if let Some((slab, returns)) = run {
+            self.relist(place, slab, returns.finish(), info);
+        }
     }
 
     fn fullest(&self) -> Option<GranuleIndex> {

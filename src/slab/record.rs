@@ -92,24 +92,15 @@ impl SlabRecord {
         wanted - left
     }
 
-    /// Takes an object back.
+    /// Begins to take objects back.
     #[inline]
-    pub(super) fn give(&self, index: u32) -> Result<(), BadObject> {
-        if index >= u32::from(self.carved.load(Relaxed)) {
-            return Err(BadObject::Unknown);
+    pub(super) fn returns(&self) -> Returns<'_> {
+        Returns {
+            record: self,
+            carved: u32::from(self.carved.load(Relaxed)),
+            count: 0,
+            lowest: u32::MAX,
         }
-        let (word, bit) = self.bit(index);
-        let before = word.load(Relaxed);
-        if before & bit != 0 {
-            return Err(BadObject::Free);
-        }
-        word.store(before | bit, Relaxed);
-        self.free.store(self.free.load(Relaxed) + 1, Relaxed);
-        let place = (index / 64) as u8;
-        if place < self.hint.load(Relaxed) {
-            self.hint.store(place, Relaxed);
-        }
-        Ok(())
     }
 
     /// Brings the counts and the word of an object near.
@@ -195,6 +186,47 @@ impl SlabRecord {
     }
 }
 
+/// A run of objects that come back to one slab; the counts change when it ends.
+#[derive(Debug)]
+pub(super) struct Returns<'slab> {
+    record: &'slab SlabRecord,
+    carved: u32,
+    count: u16,
+    lowest: u32,
+}
+
+impl<'slab> Returns<'slab> {
+    /// Takes an object back.
+    #[inline]
+    pub(super) fn give(&mut self, index: u32) -> Result<(), BadObject> {
+        if index >= self.carved {
+            return Err(BadObject::Unknown);
+        }
+        let (word, bit) = self.record.bit(index);
+        let before = word.load(Relaxed);
+        if before & bit != 0 {
+            return Err(BadObject::Free);
+        }
+        word.store(before | bit, Relaxed);
+        self.count += 1;
+        self.lowest = self.lowest.min(index);
+        Ok(())
+    }
+
+    /// Counts what came back.
+    #[inline]
+    pub(super) fn finish(self) -> &'slab SlabRecord {
+        let record = self.record;
+        record
+            .free
+            .store(record.free.load(Relaxed) + self.count, Relaxed);
+        if self.lowest / 64 < u32::from(record.hint.load(Relaxed)) {
+            record.hint.store((self.lowest / 64) as u8, Relaxed);
+        }
+        record
+    }
+}
+
 fn link(field: &AtomicU32) -> Option<GranuleIndex> {
     field.load(Relaxed).checked_sub(1).map(GranuleIndex)
 }
@@ -217,9 +249,10 @@ mod tests {
         let mut taken = Vec::new();
         assert_eq!(record.take(info, 5, |index| taken.push(index)), 5);
         assert_eq!(taken, [0, 1, 2, 3, 4]);
-        for index in [3, 1] {
-            record.give(index).unwrap();
-        }
+        let mut returns = record.returns();
+        returns.give(3).unwrap();
+        returns.give(1).unwrap();
+        returns.finish();
         record.validate(info);
         taken.clear();
         assert_eq!(record.take(info, 20, |index| taken.push(index)), 13);
@@ -231,13 +264,15 @@ mod tests {
     #[test]
     fn what_is_not_out_does_not_come_back() {
         let (record, info) = (record(), info(class_of(16)));
-        assert_eq!(record.give(0), Err(BadObject::Unknown));
+        assert_eq!(record.returns().give(0), Err(BadObject::Unknown));
         assert_eq!(
             record.take(info, MAX_OBJECTS as u32 + 9, |_| ()),
             info.objects
         );
-        assert_eq!(record.give(700), Ok(()));
-        assert_eq!(record.give(700), Err(BadObject::Free));
+        let mut returns = record.returns();
+        assert_eq!(returns.give(700), Ok(()));
+        assert_eq!(returns.give(700), Err(BadObject::Free));
+        returns.finish();
         record.validate(info);
     }
 }
