@@ -2,8 +2,8 @@
 # Build the library for aarch64 and run the single-threaded contract programs on it in an emulator, with 4 KiB and
 # with 64 KiB pages.
 #
-#     scripts/aarch64.sh [PROGRAM.c …]    these, or every program of tests/c that says `single-threaded` in its
-#                                         first ten lines (threads hang in this emulator)
+#     scripts/aarch64.sh [PROGRAM…]    these sources, or every program of tests/c and tests/cxx that says
+#                                      `single-threaded` in its first ten lines (threads hang in this emulator)
 #
 # Takes Rust's aarch64 library from rustup if it is installed there, else a second compiler from Debian's rustc-web,
 # which it calls by its full name, so that the usual one stays in charge.
@@ -55,6 +55,7 @@ install_tools() {
         packages+=(rustc-web libstd-rust-web-dev:arm64)
     fi
     have aarch64-linux-gnu-gcc || packages+=(gcc-aarch64-linux-gnu)
+    have aarch64-linux-gnu-g++ || packages+=(g++-aarch64-linux-gnu)
     [ -e $SYSROOT/include/stdlib.h ] || packages+=(libc6-dev-arm64-cross)
     have qemu-aarch64-static || packages+=(qemu-user-static)
     [ ${#packages[@]} -gt 0 ] || return 0
@@ -65,6 +66,7 @@ install_tools() {
 install_tools
 find_compiler || unavailable "no Rust library for $TRIPLE: rustup target add $TRIPLE"
 have aarch64-linux-gnu-gcc || unavailable 'no aarch64-linux-gnu-gcc (Debian package gcc-aarch64-linux-gnu)'
+have aarch64-linux-gnu-g++ || unavailable 'no aarch64-linux-gnu-g++ (Debian package g++-aarch64-linux-gnu)'
 [ -e $SYSROOT/include/stdlib.h ] || unavailable "no C library in $SYSROOT (Debian package libc6-dev-arm64-cross)"
 have qemu-aarch64-static || unavailable 'no qemu-aarch64-static (Debian package qemu-user-static)'
 "$compiler" --version
@@ -75,7 +77,7 @@ directory=$TARGET/aarch64
 library=$directory/$TRIPLE/release/libslubmalloc.so
 programs=("$@")
 if [ ${#programs[@]} -eq 0 ]; then
-    for source in "$ROOT"/tests/c/*.c; do
+    for source in "$ROOT"/tests/c/*.c "$ROOT"/tests/cxx/*.cpp; do
         # Not `grep -q`: it would stop reading early, which pipefail calls a failure.
         if head -n 10 "$source" | grep single-threaded >/dev/null; then programs+=("$source"); fi
     done
@@ -121,11 +123,15 @@ if [ "$FAILED" -eq 0 ]; then
     check 'thread-local storage is static' has_static_tls
     mkdir -p "$directory/programs"
     if [ ${#programs[@]} -eq 0 ]; then
-        fail 'no program in tests/c says single-threaded in its first ten lines'
+        fail 'no program in tests/c or tests/cxx says single-threaded in its first ten lines'
     fi
     for source in ${programs[@]+"${programs[@]}"}; do
-        name=$(basename "$source" .c)
-        if ! aarch64-linux-gnu-gcc -std=gnu11 -O1 -g -fno-builtin -I "$ROOT/tests/c" -I "$ROOT/cdylib/include" "$source" \
+        name=$(basename "$source")
+        case $name in
+        *.cpp) compile=(aarch64-linux-gnu-g++ -std=gnu++17) ;;
+        *) compile=(aarch64-linux-gnu-gcc -std=gnu11) ;;
+        esac
+        if ! "${compile[@]}" -O1 -g -fno-builtin -I "$ROOT/tests/c" -I "$ROOT/cdylib/include" "$source" \
             -o "$directory/programs/$name" -lpthread -ldl; then
             fail "$name compiles"
             continue

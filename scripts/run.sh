@@ -19,7 +19,9 @@ build_library
 if [ $# -eq 0 ]; then
     cd "$ROOT"
     export CARGO_TARGET_DIR=$TARGET
-    exec cargo run --quiet --release -p slubmalloc-bench --bin throughput -- --library "$LIBRARY"
+    # The comparison starts its sibling `work`, so all programs are needed.
+    cargo build --quiet --release -p slubmalloc-bench --bins
+    exec "$TARGET/release/throughput" --library "$LIBRARY"
 fi
 
 case $LIBRARY in *[\ :]*)

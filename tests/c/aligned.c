@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* Aligned entries: every power of two up to 64 MiB with many sizes, and the refusals. */
 #include "check.h"
 

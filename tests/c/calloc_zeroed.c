@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* calloc's memory is zero, above all where it was used before. */
 #include "check.h"
 

@@ -70,7 +70,7 @@ static inline int aligned_to(const void *p, size_t align) { return ((uintptr_t)p
 
 /* The number behind `key` in a /proc file, in the file's own unit. */
 static inline size_t proc_number(const char *path, const char *key) {
-    static __thread char text[8192];
+    char text[8192];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     CHECK(fd >= 0);
     ssize_t length = read(fd, text, sizeof text - 1);

@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /*
  * Strict overcommit charges whatever is accountable, touched or not. Prints this process's charge in
  * KiB: the sum of the mappings that the kernel flags "ac"; and works, in all size regimes.

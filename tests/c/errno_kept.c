@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* free leaves errno alone, whatever it has to do: programs free between a failure and its report. */
 #include "check.h"
 

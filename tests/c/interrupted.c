@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* A storm of timer signals, whose handlers do not allocate, changes nothing. */
 #include "check.h"
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* mallinfo2 tells the truth about this heap, not about another one that nobody uses. */
 #include "check.h"
 

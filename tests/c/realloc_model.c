@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* realloc keeps the contents across every change of regime, and under a random life. */
 #include "check.h"
 

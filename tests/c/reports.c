@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* malloc_info writes XML to the stream it is given, malloc_stats text to stderr. */
 #include "check.h"
 

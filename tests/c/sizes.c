@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* A sweep over sizes: each block 16-byte aligned, filled, verified, freed in random order. */
 #include "check.h"
 

@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* A bit of everything, for tests that look at what the library says. With "secure": must run under AT_SECURE. */
 #include "check.h"
 #include <sys/auxv.h>

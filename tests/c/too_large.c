@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* Requests that cannot be: NULL and ENOMEM from each entry, and the old block stays whole. */
 #include "check.h"
 

@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* malloc_usable_size: no less than asked, constant for a block's life, every byte the caller's. */
 #include "check.h"
 

@@ -1,3 +1,4 @@
+/* single-threaded: also run on aarch64 under emulation. */
 /* Sizes of zero and null pointers: glibc's answers, which sort, mandoc and others depend on. */
 #include "check.h"
 

@@ -1,3 +1,4 @@
+// single-threaded: also run on aarch64 under emulation.
 // Every replaceable operator new and delete is ours: called by name, aligned as promised, null where nothrow.
 #include "../c/check.h"
 #include <initializer_list>
