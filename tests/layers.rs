@@ -13,6 +13,7 @@ const UNSAFE_FILES: &[&str] = &[
     "arena/summary.rs",
     "cache/bin.rs",
     "cache/mod.rs",
+    "cache/model.rs",
     "cache/slow.rs",
     "global/life.rs",
     "global/mod.rs",

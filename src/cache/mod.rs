@@ -169,4 +169,6 @@ fn own(number: &AtomicUsize) -> usize {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

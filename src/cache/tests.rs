@@ -11,13 +11,13 @@ use crate::numa::{NodeSet, Topology};
 use crate::units::{NodeId, Zeroed};
 
 /// A machine, and the caches of its threads.
-struct World {
-    heap: &'static Heap,
+pub(super) struct World {
+    pub(super) heap: &'static Heap,
     registry: Registry,
 }
 
 impl World {
-    fn new(nodes: u64, arena_bytes: usize) -> Self {
+    pub(super) fn new(nodes: u64, arena_bytes: usize) -> Self {
         let topology = Topology::uniform(NodeSet::from_bits(nodes));
         let heap = Heap::new(
             topology,
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    fn thread(&self, node: u8) -> &'static ThreadCache {
+    pub(super) fn thread(&self, node: u8) -> &'static ThreadCache {
         let home = self.heap.home_of(NodeId(node));
         self.registry
             .birth(Ties {
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// Objects that are out of their slabs, less those that wait in caches and barns.
-    fn in_use(&self) -> usize {
+    pub(super) fn in_use(&self) -> usize {
         let mut sum = 0;
         for node in self.heap.nodes() {
             for id in class::all() {
@@ -59,7 +59,7 @@ impl World {
         sum
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let mut caches = Vec::new();
         self.registry.for_each(|cache| caches.push(cache));
         caches
@@ -69,11 +69,11 @@ impl World {
     }
 }
 
-fn alloc(cache: &ThreadCache, bytes: usize) -> Option<Object> {
+pub(super) fn alloc(cache: &ThreadCache, bytes: usize) -> Option<Object> {
     cache.alloc_slow(cache.ties().unwrap(), bytes, Zeroed::No)
 }
 
-fn free(cache: &ThreadCache, block: Object) {
+pub(super) fn free(cache: &ThreadCache, block: Object) {
     if !cache.push(block.as_ptr()) {
         cache.free_slow(cache.ties().unwrap(), block);
     }
@@ -198,5 +198,27 @@ fn a_forked_child_adopts_what_the_other_threads_held() {
     free(survivor, object);
     assert_eq!(world.in_use(), 0);
     assert!(core::ptr::eq(world.thread(0), orphan));
+    world.end();
+}
+
+#[test]
+fn sixty_four_pages_are_enough_for_a_small_world() {
+    let world = World::new(1, 64 * 4096);
+    let here = world.thread(0);
+    let objects: Vec<Object> = core::iter::from_fn(|| alloc(here, 16)).collect();
+    assert_eq!(objects.len(), 4 * 3840);
+    assert!(alloc(here, 2000).is_none());
+    objects.into_iter().for_each(|object| free(here, object));
+    assert!(alloc(here, 2000).is_some());
+    world.end();
+}
+
+#[test]
+fn a_thread_on_a_node_without_memory_lives_on_its_neighbours() {
+    let world = World::new(0b100, SMALL_ARENA);
+    let here = world.thread(7);
+    let object = alloc(here, 100).unwrap();
+    assert!(world.heap.home_of(NodeId(2)).owns(object.as_ptr() as usize));
+    free(here, object);
     world.end();
 }

@@ -21,7 +21,7 @@ const PARTIAL_LISTS: usize = 4;
 const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// A flush of objects of many slabs fetches their records so far ahead.
 const LOOK_AHEAD: usize = 4;
-/// Empty slabs that a pool keeps for itself [min_partial].
+/// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
 const MIN_EMPTY: u32 = 1;
 
 /// Where a pool's slabs lie.

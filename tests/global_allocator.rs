@@ -1,0 +1,68 @@
+//! A Rust program on slubmalloc: collections, strings, over-aligned types and threads.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
+
+#[global_allocator]
+static ALLOCATOR: slubmalloc::Slubmalloc = slubmalloc::Slubmalloc;
+
+#[repr(align(4096))]
+struct Page([u8; 4096]);
+
+#[test]
+fn collections_are_what_they_should_be() {
+    let mut map = BTreeMap::new();
+    for number in 0..50_000_u64 {
+        map.insert(
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            number.to_string(),
+        );
+    }
+    map.retain(|_, text| !text.ends_with('7'));
+    assert_eq!(map.len(), 45_000);
+    assert!(map.iter().all(|(key, text)| {
+        text.parse::<u64>()
+            .is_ok_and(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) == *key)
+    }));
+    slubmalloc::validate();
+}
+
+#[test]
+fn what_one_thread_makes_another_drops() {
+    let (send, receive) = mpsc::channel::<Vec<u8>>();
+    let makers: Vec<_> = (0..4)
+        .map(|maker: u8| {
+            let send = send.clone();
+            thread::spawn(move || {
+                for size in 0..5_000 {
+                    send.send(vec![maker; size]).expect("somebody listens");
+                }
+            })
+        })
+        .collect();
+    drop(send);
+    let sum: usize = receive.into_iter().map(|bytes| bytes.len()).sum();
+    assert_eq!(sum, 4 * 5_000 * 4_999 / 2);
+    makers
+        .into_iter()
+        .for_each(|maker| maker.join().expect("a maker ends well"));
+    slubmalloc::validate();
+}
+
+#[test]
+fn alignment_and_zeroes_are_kept_when_a_vector_grows() {
+    let mut pages = Vec::new();
+    for mark in 0..200_u8 {
+        pages.push(Page([mark; 4096]));
+    }
+    assert_eq!(pages.as_ptr().addr() % 4096, 0);
+    assert!(
+        pages
+            .iter()
+            .zip(0..)
+            .all(|(page, mark)| page.0 == [mark; 4096])
+    );
+    assert!(vec![0_u8; 3 << 20].iter().all(|byte| *byte == 0));
+    assert!(slubmalloc::stats().in_use >= 200 * 4096);
+}
