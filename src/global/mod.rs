@@ -33,7 +33,7 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
     if size > class::FINE_LIMIT {
         return None;
     }
-    here().pop(class::class_of(size))
+    here().pop_fine(size)
 }
 
 /// What [`malloc`] does where [`malloc_fast`] gives up.

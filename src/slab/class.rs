@@ -14,7 +14,10 @@ pub(crate) const CLASSES: usize = 64;
 pub(crate) const MAX_SMALL: usize = 32 << 10;
 /// Up to here a size finds its class in 16-byte steps, beyond in 128-byte steps.
 pub(crate) const FINE_LIMIT: usize = 1 << 10;
-const FINE_STEP: usize = 16;
+/// See [`FINE_LIMIT`].
+pub(crate) const FINE_STEP: usize = 16;
+/// Number of fine steps, with that for size 0.
+pub(crate) const FINE_ENTRIES: usize = FINE_LIMIT / FINE_STEP + 1;
 const COARSE_STEP: usize = 128;
 
 /// A slab holds at least so many objects …
@@ -132,7 +135,7 @@ const fn build() -> [ClassInfo; CLASSES + 1] {
 }
 
 /// Class by size in 16-byte steps.
-pub(crate) static FINE: [u8; FINE_LIMIT / FINE_STEP + 1] = lookup(FINE_STEP);
+pub(crate) const FINE: [u8; FINE_ENTRIES] = lookup(FINE_STEP);
 /// Class by size in 128-byte steps; sizes up to [`FINE_LIMIT`] are not looked up here.
 static COARSE: [u8; MAX_SMALL / COARSE_STEP + 1] = lookup(COARSE_STEP);
 
