@@ -42,6 +42,7 @@ impl Node {
         let mut bytes = align_up(bytes, PART_ALIGN)?;
         loop {
             if let Some(region) = Self::reserve(bytes) {
+                region.name(cstr::cstr!("slubmalloc"));
                 if bind {
                     let _ = region.prefer_node(id.0);
                 }

@@ -129,6 +129,14 @@ pub(super) unsafe fn reserve_again(start: NonNull<u8>, bytes: usize) -> bool {
     unsafe { call(libc::SYS_mmap, arguments) }.is_ok()
 }
 
+/// Names a range for `/proc/PID/maps`, where the kernel (5.17, with its option) knows how.
+pub(super) fn name(start: NonNull<u8>, bytes: usize, name: &CStr) {
+    let (option, kind) = (libc::PR_SET_VMA as usize, libc::PR_SET_VMA_ANON_NAME as usize);
+    let arguments = [option, kind, start.as_ptr() as usize, bytes, name.as_ptr() as usize, 0];
+    // SAFETY: the kernel reads the name and changes no memory.
+    let _ = unsafe { call(libc::SYS_prctl, arguments) };
+}
+
 /// Asks for the range's pages from `node` first, from elsewhere if it is short.
 pub(super) fn prefer_node(start: NonNull<u8>, bytes: usize, node: u8) -> bool {
     const MPOL_PREFERRED: usize = 1;

@@ -5,6 +5,7 @@
 //! What is committed is never unmapped, so what is built on it may live for ever. Regions are
 //! moved, not copied, and `split` cuts them: no two ever overlap.
 
+use core::ffi::CStr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -56,6 +57,11 @@ impl Region {
         Self::reserve(bytes.next_multiple_of(page_size()), 0, page_size())
             .map(Self::give_back)
             .is_some()
+    }
+
+    /// Names the region for `/proc/PID/maps`.
+    pub(crate) fn name(&self, name: &CStr) {
+        linux::name(self.base, self.bytes(), name);
     }
 
     /// The address of the first byte.
