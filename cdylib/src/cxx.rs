@@ -4,6 +4,8 @@
 #[cfg_attr(target_arch = "x86_64", path = "cxx/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "cxx/aarch64.rs")]
 mod unwinding;
+#[path = "cxx/tables.rs"]
+mod tables;
 #[path = "cxx/throw.rs"]
 mod throw;
 

@@ -131,8 +131,18 @@ pub(super) unsafe fn reserve_again(start: NonNull<u8>, bytes: usize) -> bool {
 
 /// Names a range for `/proc/PID/maps`, where the kernel (5.17, with its option) knows how.
 pub(super) fn name(start: NonNull<u8>, bytes: usize, name: &CStr) {
-    let (option, kind) = (libc::PR_SET_VMA as usize, libc::PR_SET_VMA_ANON_NAME as usize);
-    let arguments = [option, kind, start.as_ptr() as usize, bytes, name.as_ptr() as usize, 0];
+    let (option, kind) = (
+        libc::PR_SET_VMA as usize,
+        libc::PR_SET_VMA_ANON_NAME as usize,
+    );
+    let arguments = [
+        option,
+        kind,
+        start.as_ptr() as usize,
+        bytes,
+        name.as_ptr() as usize,
+        0,
+    ];
     // SAFETY: the kernel reads the name and changes no memory.
     let _ = unsafe { call(libc::SYS_prctl, arguments) };
 }

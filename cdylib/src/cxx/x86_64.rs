@@ -1,5 +1,6 @@
 //! The frames that exceptions pass, on x86-64: in assembly, so that no Rust frame is unwound.
 
+use super::tables::tables;
 use super::throw::{current_handler, handler_to_catch, prepare_bad_alloc};
 use super::try_new;
 
@@ -118,35 +119,7 @@ core::arch::global_asm!(
     ".cfi_endproc",
     ".size __slubmalloc_new_nothrow, .-__slubmalloc_new_nothrow",
     ".popsection",
-    ".pushsection .data.slubmalloc,\"aw\",@progbits",
-    ".balign 8",
-    ".globl __slubmalloc_catch",
-    ".hidden __slubmalloc_catch",
-    "__slubmalloc_catch:",
-    ".quad 0, 0, 0",
-    ".popsection",
-    // One call that may throw, and a handler for every type: the LSDA of `catch (...)`.
-    ".pushsection .gcc_except_table,\"a\",@progbits",
-    ".balign 4",
-    ".Lslub_nothrow_table:",
-    ".byte 0xff",
-    ".byte 0x9b",
-    ".uleb128 .Lslub_types - .Lslub_types_from",
-    ".Lslub_types_from:",
-    ".byte 0x01",
-    ".uleb128 .Lslub_calls_end - .Lslub_calls",
-    ".Lslub_calls:",
-    ".uleb128 .Lslub_nothrow_try - __slubmalloc_new_nothrow",
-    ".uleb128 .Lslub_nothrow_tried - .Lslub_nothrow_try",
-    ".uleb128 .Lslub_nothrow_caught - __slubmalloc_new_nothrow",
-    ".uleb128 1",
-    ".Lslub_calls_end:",
-    ".byte 1",
-    ".byte 0",
-    ".balign 4",
-    ".long 0",
-    ".Lslub_types:",
-    ".popsection",
+    tables!(),
     try_new = sym try_new,
     current_handler = sym current_handler,
     handler_to_catch = sym handler_to_catch,

@@ -13,9 +13,28 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{define_slot, read, thread_id, write};
+pub(crate) use aarch64::{read, thread_id, write};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{define_slot, read, thread_id, write};
+pub(crate) use x86_64::{read, thread_id, write};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");
+
+/// Defines the slot; `$initial` is the static that a new thread's slot points to.
+macro_rules! define_slot {
+    ($initial:path) => {
+        core::arch::global_asm!(
+            ".pushsection .tdata,\"awT\",%progbits",
+            ".balign 8",
+            ".globl __slubmalloc_slot",
+            ".hidden __slubmalloc_slot",
+            ".type __slubmalloc_slot, %object",
+            ".size __slubmalloc_slot, 8",
+            "__slubmalloc_slot:",
+            ".quad {initial}",
+            ".popsection",
+            initial = sym $initial,
+        );
+    };
+}
+pub(crate) use define_slot;

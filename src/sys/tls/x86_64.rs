@@ -2,25 +2,6 @@
 
 use core::arch::asm;
 
-/// Defines the slot; `$initial` is the static that a new thread's slot points to.
-macro_rules! define_slot {
-    ($initial:path) => {
-        core::arch::global_asm!(
-            ".pushsection .tdata,\"awT\",@progbits",
-            ".balign 8",
-            ".globl __slubmalloc_slot",
-            ".hidden __slubmalloc_slot",
-            ".type __slubmalloc_slot, @object",
-            ".size __slubmalloc_slot, 8",
-            "__slubmalloc_slot:",
-            ".quad {initial}",
-            ".popsection",
-            initial = sym $initial,
-        );
-    };
-}
-pub(crate) use define_slot;
-
 /// The calling thread's pointer.
 #[inline(always)]
 pub(crate) fn read() -> *const u8 {
