@@ -8,7 +8,7 @@
 
 use crate::heap::Settings;
 use crate::report::Line;
-use crate::units::BLOCK_SIZE;
+use crate::units::GRANULE_SIZE;
 
 /// What can be chosen.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ impl Config {
         let wanted = ram.saturating_mul(2).clamp(LEAST_DEFAULT_ARENA, MAX_ARENA);
         let arena_bytes = match limit {
             None => wanted.next_power_of_two().min(MAX_ARENA),
-            Some(left) => wanted.min(left / LIMIT_SHARE) / BLOCK_SIZE * BLOCK_SIZE,
+            Some(left) => wanted.min(left / LIMIT_SHARE) / GRANULE_SIZE * GRANULE_SIZE,
         };
         let heap = Settings {
             arena_bytes,

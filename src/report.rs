@@ -30,38 +30,40 @@ impl Crime {
 /// Names the crime and the address in one line and aborts.
 #[cold]
 pub(crate) fn fatal(crime: Crime, address: usize) -> ! {
-    let mut line = Line::<128>::new();
+    let mut line = Line::new();
     line.text("slubmalloc: ")
         .text(crime.name())
         .text(" of ")
-        .hex(address)
-        .text("\n");
-    line.print();
-    sys::abort()
+        .hex(address);
+    end(line.text("\n"))
 }
 
 /// As [`fatal`], with the slab cache that the address belongs to.
 #[cold]
 pub(crate) fn fatal_in_cache(crime: Crime, address: usize, object_size: usize) -> ! {
-    let mut line = Line::<128>::new();
+    let mut line = Line::new();
     line.text("slubmalloc: ")
         .text(crime.name())
         .text(" of ")
         .hex(address);
-    line.text(" in kmalloc-").number(object_size).text("\n");
+    line.text(" in kmalloc-").number(object_size);
+    end(line.text("\n"))
+}
+
+/// Prints the line and aborts. A handler for SIGABRT may allocate; locks that this thread holds must
+/// not stop it.
+fn end(line: &Line<128>) -> ! {
     line.print();
+    sys::announce_end();
     sys::abort()
 }
 
 /// Ends the process because a table of ours contradicts itself.
 #[cold]
 pub(crate) fn our_fault(what: &str) -> ! {
-    let mut line = Line::<128>::new();
-    line.text("slubmalloc: internal error: ")
-        .text(what)
-        .text("\n");
-    line.print();
-    sys::abort()
+    let mut line = Line::new();
+    line.text("slubmalloc: internal error: ").text(what);
+    end(line.text("\n"))
 }
 
 /// Ends the process unless a table of ours agrees with itself.

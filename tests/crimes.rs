@@ -121,11 +121,7 @@ fn freeing_a_large_object_twice() {
 #[test]
 fn freeing_a_huge_object_twice() {
     // Once unmapped, nothing need remember that this address ever was a block.
-    dies_of(
-        &["double free", "invalid free"],
-        "double_free_big",
-        &["16777216"],
-    );
+    dies_of(DOUBLE_FREE, "double_free_big", &["16777216"]);
 }
 
 #[test]
@@ -143,6 +139,18 @@ fn freeing_a_small_object_twice_in_a_thread_that_ends() {
 #[test]
 fn freeing_a_small_object_in_two_threads() {
     dies_of(DOUBLE_FREE, "double_free_across_threads", &["64"]);
+}
+
+#[test]
+fn freeing_a_small_object_in_two_threads_while_its_slab_changes_hands() {
+    dies_of(DOUBLE_FREE, "double_free_reused", &[]);
+}
+
+#[test]
+fn a_handler_that_allocates_is_not_kept_waiting() {
+    for place in ["1", "0"] {
+        dies_of(DOUBLE_FREE, "handled", &[place]);
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/hooks.rs",
     "sys/linux.rs",
     "sys/mapping.rs",
+    "sys/memory.rs",
     "sys/prefetch.rs",
     "sys/probe.rs",
     "sys/region.rs",
@@ -36,6 +37,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/table.rs",
     "sys/tls/aarch64.rs",
     "sys/tls/x86_64.rs",
+    "sys/weak.rs",
 ];
 
 /// The only floor that calls libc.

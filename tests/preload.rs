@@ -59,6 +59,16 @@ fn mallopt_answers_and_trim_gives_back() {
 }
 
 #[test]
+fn a_refused_request_leaves_the_heap_warm() {
+    keeps_promise("c/refused.c", &[]);
+}
+
+#[test]
+fn numbers_taken_beside_a_busy_thread_are_possible() {
+    keeps_promise("c/watched.c", &[]);
+}
+
+#[test]
 fn mallinfo_tells_the_truth() {
     keeps_promise("c/mallinfo.c", &[]);
 }

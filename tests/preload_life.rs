@@ -43,6 +43,16 @@ fn fork_among_busy_threads_never_deadlocks() {
 }
 
 #[test]
+fn fork_among_threads_that_hold_streams_never_deadlocks() {
+    keeps_promise_within(LONG, "c/fork_and_streams.c", &[]);
+}
+
+#[test]
+fn a_starved_program_fails_softly() {
+    keeps_promise("c/starved.c", &[]);
+}
+
+#[test]
 fn children_of_every_kind_have_a_heap() {
     keeps_promise("c/fork_and_spawn.c", &[]);
 }

@@ -115,6 +115,7 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     });
     put(Line::new().text("</sizes>\n"));
     totals(&stats, &mut put);
+    system(&stats, &mut put);
     put(Line::new().text("</heap>\n"));
     totals(&stats, &mut put);
     put(total(

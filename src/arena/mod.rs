@@ -206,9 +206,9 @@ impl Arena {
         if kept >= self.bytes() {
             return false;
         }
-        self.data.cut(kept);
+        let cut = self.data.cut(kept);
         self.map.cut(kept / PAGE_SIZE);
-        true
+        cut
     }
 
     /// Gives the memory behind all free pages back to the kernel; the number of pages.

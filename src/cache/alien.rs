@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::heap::Node;
+use crate::report::{Crime, fatal};
 use crate::slab::{Object, Sheaf, sheaf_bytes};
 use crate::units::{ClassId, GranuleIndex};
 
@@ -28,10 +29,11 @@ pub(crate) fn send_home(buffer: &mut Sheaf, home: &'static Node) {
     let count = buffer.count();
     for (place, object) in sorted.iter_mut().zip(buffer.objects()) {
         let offset = (*object as usize).wrapping_sub(home.arena().base());
-        *place = (
-            home.tables().class_at(GranuleIndex::containing(offset)),
-            *object,
-        );
+        let id = home.tables().class_at(GranuleIndex::containing(offset));
+        if id == ClassId::NONE {
+            fatal(Crime::DoubleFree, *object as usize);
+        }
+        *place = (id, *object);
     }
     buffer.clear();
     let sorted = sorted.get_mut(..count).unwrap_or_default();

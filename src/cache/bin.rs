@@ -112,8 +112,11 @@ impl Bin {
 
     /// Number of objects in the main sheaf.
     pub(crate) fn main_count(&self) -> usize {
-        let top = self.top.load(Relaxed) as u32;
-        top.wrapping_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
+        let top = self.top.load(Relaxed);
+        if top.is_null() {
+            return 0;
+        }
+        (top as u32).wrapping_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
     }
 
     /// Whether there is a main sheaf.

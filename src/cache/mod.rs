@@ -169,9 +169,10 @@ impl ThreadCache {
         }
     }
 
-    /// Number of objects of a class that wait here.
+    /// Number of objects of a class that wait here; another thread sees a moment of it, which is
+    /// never more than there is room for.
     pub(crate) fn stock(&self, id: ClassId) -> usize {
-        self.bin(id).count()
+        self.bin(id).count().min(2 * sizing::capacity(id))
     }
 
     /// Number of objects that wait to go home to other nodes.

@@ -19,12 +19,10 @@ impl ThreadCache {
     #[inline(never)]
     pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
         if bytes > class::MAX_SMALL {
-            return self.or_drained(|| ties.heap.take_large(ties.home, bytes, 1, zeroed));
+            return self.alloc_large(ties, bytes, 1, zeroed);
         }
         let id = class::class_of(bytes);
-        let object = self
-            .pop(id)
-            .or_else(|| self.or_drained(|| self.refill(ties, id)))?;
+        let object = self.pop(id).or_else(|| self.refill_or_drain(ties, id))?;
         if zeroed == Zeroed::Yes {
             // SAFETY: the object was taken above and has at least `bytes`.
             unsafe { sys::clear(object, bytes) };
@@ -37,22 +35,35 @@ impl ThreadCache {
     #[inline(never)]
     pub(crate) fn alloc_aligned(&self, ties: Ties, bytes: usize, align: usize) -> Option<Object> {
         match class::aligned_class_of(bytes, align) {
-            Some(id) => self
-                .pop(id)
-                .or_else(|| self.or_drained(|| self.refill(ties, id))),
-            None => self.or_drained(|| {
-                ties.heap
-                    .take_large(ties.home, bytes.max(LEAST_LARGE), align, Zeroed::No)
-            }),
+            Some(id) => self.pop(id).or_else(|| self.refill_or_drain(ties, id)),
+            None => self.alloc_large(ties, bytes.max(LEAST_LARGE), align, Zeroed::No),
         }
     }
 
-    /// Tries again with what waits in this cache given up, where there is no memory.
-    fn or_drained(&self, take: impl Fn() -> Option<Object>) -> Option<Object> {
-        take().or_else(|| {
+    fn alloc_large(
+        &self,
+        ties: Ties,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<Object> {
+        let heap = ties.heap;
+        heap.take_large(ties.home, bytes, align, zeroed)
+            .or_else(|| {
+                if !heap.pressure_helps(bytes) {
+                    return None;
+                }
+                self.drain();
+                heap.take_under_pressure(ties.home, bytes, align, zeroed)
+            })
+    }
+
+    /// Fills the main sheaf, if need be with what waits in this cache and in the barns given up.
+    fn refill_or_drain(&self, ties: Ties, id: ClassId) -> Option<Object> {
+        self.refill(ties, id).or_else(|| {
             self.drain();
-            self.heap.get()?.trim();
-            take()
+            ties.heap.trim();
+            self.refill(ties, id)
         })
     }
 
@@ -67,12 +78,12 @@ impl ThreadCache {
                 class,
                 is_start: true,
             } if core::ptr::eq(node, ties.home) => {
-                let _busy = self.busy.lock();
-                self.look_home();
                 if self.bin(class).is_on_top(block) {
                     let size = class::info(class).size as usize;
                     fatal_in_cache(Crime::DoubleFree, address, size);
                 }
+                let _busy = self.busy.lock();
+                self.look_home();
                 if !self.bin(class).push(block.as_ptr()) {
                     self.make_room(ties, class);
                     if !self.bin(class).push(block.as_ptr()) {

@@ -14,7 +14,7 @@ use crate::numa::{Fact, Topology};
 use crate::report::Line;
 use crate::sync::Once;
 use crate::sys::{self, tls};
-use crate::units::NodeId;
+use crate::units::{NodeId, Zeroed};
 
 /// What a thread's slot points to before its first allocation.
 static UNBORN: ThreadCache = ThreadCache::vacant();
@@ -59,8 +59,15 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
         home: heap.home_of(current_node(heap)),
     };
     let cache = CACHES.birth(ties)?;
-    // Published before the hooks are: libc allocates while it takes them.
+    // Published before the hooks are: libc allocates while it takes them, and glibc aborts if it
+    // cannot. So what it will ask for must be at hand.
     tls::write(core::ptr::from_ref(cache).cast());
+    let Some(reserve) = cache.alloc_slow(ties, sys::HOOK_BYTES, Zeroed::No) else {
+        tls::write((&raw const UNBORN).cast());
+        CACHES.exit(cache);
+        return None;
+    };
+    cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();
     FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
@@ -91,6 +98,7 @@ extern "C" fn thread_exits(_cache: *mut c_void) {
 }
 
 extern "C" fn before_fork() {
+    sys::hold_streams();
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
         process.heap.hold_for_fork();
@@ -98,15 +106,21 @@ extern "C" fn before_fork() {
 }
 
 extern "C" fn after_fork() {
+    end_fork();
+    sys::release_streams();
+}
+
+extern "C" fn after_fork_in_child() {
+    end_fork();
+    sys::reset_streams();
+    CACHES.adopt_orphans(here());
+}
+
+fn end_fork() {
     if let Some(process) = PROCESS.get() {
         process.heap.end_fork();
     }
     CACHES.end_fork();
-}
-
-extern "C" fn after_fork_in_child() {
-    after_fork();
-    CACHES.adopt_orphans(here());
 }
 
 /// The process's heap, made now if there is none.

@@ -66,8 +66,11 @@ fn free_slow(block: *mut u8) {
     let Some(block) = NonNull::new(block) else {
         return;
     };
-    let cache = alive();
-    match (cache, process()) {
+    if sys::is_ending() {
+        // What it does not hold a lock for is not worth looking at any more.
+        return;
+    }
+    match (alive(), process()) {
         (Some((cache, ties)), _) => cache.free_slow(ties, block),
         (None, Some(process)) => process.heap.give(block),
         (None, None) => misplaced(Home::Outside, block.as_ptr() as usize),
@@ -97,6 +100,9 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
     debug_assert!(align.is_power_of_two());
     if align <= MIN_ALIGN {
         return malloc(size);
+    }
+    if sys::is_ending() {
+        return raw(process().and_then(|process| process.heap.take_mapping(size, align)));
     }
     raw(match alive() {
         Some((cache, ties)) => cache.alloc_aligned(ties, size, align),
@@ -135,6 +141,9 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
                 unsafe { sys::copy(old, new, old_bytes.min(size)) };
                 // SAFETY: the caller gives the old block up.
                 unsafe { free(block) };
+            } else if size <= old_bytes {
+                // A smaller block would be better, but the old one serves.
+                return block;
             }
             new
         }
@@ -216,6 +225,9 @@ fn raw(block: Option<Object>) -> *mut u8 {
 
 #[cold]
 fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
+    if sys::is_ending() {
+        return process()?.heap.take_mapping(size, MIN_ALIGN);
+    }
     match alive() {
         Some((cache, ties)) => cache.alloc_slow(ties, size, zeroed),
         None => allocate_bare(size, MIN_ALIGN, zeroed),
@@ -228,7 +240,10 @@ fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
     let heap = &process()?.heap;
     let home = heap.home_of(current_node(heap));
     let Some(id) = class::aligned_class_of(size, align) else {
-        return heap.take_large(home, size.max(class::MAX_SMALL + 1), align, zeroed);
+        let size = size.max(class::MAX_SMALL + 1);
+        return heap
+            .take_large(home, size, align, zeroed)
+            .or_else(|| heap.take_under_pressure(home, size, align, zeroed));
     };
     let object = heap.take_object(home, id)?;
     if zeroed == Zeroed::Yes {

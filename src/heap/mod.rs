@@ -148,39 +148,75 @@ impl Heap {
                 return taken;
             }
         }
+        self.take_mapping_near(home, bytes, align, zeroed)
+    }
+
+    /// A block that is a mapping of its own, whatever its size.
+    pub(crate) fn take_mapping(&self, bytes: usize, align: usize) -> Option<NonNull<u8>> {
+        self.huge.take(Request {
+            bytes: bytes.max(1),
+            align,
+            zeroed: Zeroed::No,
+            node: None,
+        })
+    }
+
+    fn take_mapping_near(
+        &self,
+        home: &Node,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<NonNull<u8>> {
         let node = self.bind.then_some(home.id());
-        let request = Request {
+        self.huge.take(Request {
             bytes: bytes.max(1),
             align,
             zeroed,
             node,
-        };
-        self.huge
-            .take(request)
-            .or_else(|| self.take_under_pressure(request))
+        })
     }
 
-    /// A mapping for a process that has met a limit: on address space, on data or on commitment.
-    /// What the arenas hold without need goes back, until there is room.
+    /// A large or huge block for a process that has met a limit: on address space, on data or on
+    /// commitment. What the heap holds without need goes back, until there is room.
     #[cold]
-    fn take_under_pressure(&self, request: Request) -> Option<NonNull<u8>> {
+    pub(crate) fn take_under_pressure(
+        &self,
+        home: &'static Node,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<NonNull<u8>> {
+        let take = || self.take_large(home, bytes, align, zeroed);
         self.trim();
         self.nodes().for_each(|node| node.arena().retreat());
-        if let Some(start) = self.huge.take(request) {
+        if let Some(start) = take() {
             return Some(start);
         }
         // Address space that is given back may be lost to the arenas. It helps only where that is
-        // what is short: if even a reservation is refused, and for no absurd size.
-        let unused = self.nodes().map(|node| node.arena().unused_bytes()).sum();
-        if request.bytes > unused || sys::Region::can_reserve(request.bytes) {
+        // what is short.
+        if sys::Region::can_reserve(bytes) {
             return None;
         }
         while self.nodes().filter(|node| node.cut()).count() > 0 {
-            if let Some(start) = self.huge.take(request) {
+            if let Some(start) = take() {
                 return Some(start);
             }
         }
         None
+    }
+
+    /// Whether giving up what the heap holds could make room for `bytes`; if not, a program that
+    /// asks for the impossible shall keep its warm memory.
+    #[cold]
+    pub(crate) fn pressure_helps(&self, bytes: usize) -> bool {
+        let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;
+        let held = self.nodes().map(committed).sum::<usize>() + self.huge.counts().kept_bytes;
+        let unused = self
+            .nodes()
+            .map(|node| node.arena().unused_bytes())
+            .sum::<usize>();
+        bytes <= held || bytes <= held + unused && !sys::Region::can_reserve(bytes)
     }
 
     /// Takes back a block that no thread cache took; ends the process if it is none.
@@ -305,6 +341,7 @@ fn crime_of(why: NotASpan) -> Crime {
 fn crime_of_huge(why: NotHuge) -> Crime {
     match why {
         NotHuge::Inside => Crime::InteriorPointer,
+        NotHuge::Freed => Crime::DoubleFree,
         NotHuge::Unknown => Crime::InvalidFree,
     }
 }

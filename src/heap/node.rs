@@ -14,14 +14,15 @@ use crate::sys::Region;
 use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
 
 /// The smallest reservation that is tried.
-const MIN_ARENA_BYTES: usize = 64 << 20;
+const MIN_ARENA_BYTES: usize = 1 << 20;
 /// Arenas begin at multiples of this, unless they are much smaller.
 const ARENA_ALIGN: usize = 1 << 30;
 /// Own tables may take this share of the arena's bytes.
 const METADATA_SHARE: usize = 256;
-const MIN_METADATA: usize = 1 << 20;
+const MIN_METADATA: usize = 256 << 10;
 /// Room for the node itself.
 const HOME_BYTES: usize = 64 << 10;
+const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
 /// The coarsest OS page, to which every part is aligned.
 const PART_ALIGN: usize = 64 << 10;
 
@@ -36,12 +37,17 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Reserves `bytes` for node `id`, or half of that, down to 64 MiB; `None` if even that, or
+    /// Reserves `bytes` for node `id`, or half of that, down to 1 MiB; `None` if even that, or
     /// the first commit, is refused. With `bind`, pages come from that node first.
     pub(crate) fn create(id: NodeId, bytes: usize, bind: bool) -> Option<&'static Self> {
         let mut bytes = align_up(bytes, PART_ALIGN)?;
         loop {
-            if let Some(region) = Self::reserve(bytes) {
+            if let Some(mut region) = Self::reserve(bytes) {
+                // What building needs is committed first, while the reservation can go back whole.
+                if !region.commit(0, HOME_BYTES + Pools::BYTES) {
+                    region.give_back();
+                    return None;
+                }
                 region.name(cstr::cstr!("slubmalloc"));
                 if bind {
                     let _ = region.prefer_node(id.0);
@@ -67,7 +73,7 @@ impl Node {
     const fn lead_bytes(bytes: usize) -> usize {
         let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
         // The gap keeps a stray write below the arena away from the tables.
-        Self::metadata_bytes(bytes) + Pools::BYTES + tables + PART_ALIGN
+        HOME_BYTES + Pools::BYTES + Self::metadata_bytes(bytes) + tables + PART_ALIGN
     }
 
     fn reserve(bytes: usize) -> Option<Region> {
@@ -79,12 +85,12 @@ impl Node {
     }
 
     fn build(id: NodeId, region: Region, bytes: usize) -> Option<&'static Self> {
-        let (metadata, region) = region.split(Self::metadata_bytes(bytes));
+        let (home, region) = region.split(HOME_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
+        let (metadata, region) = region.split(Self::metadata_bytes(bytes));
         let (tables, region) = region.split(SlabTables::bytes_for(bytes));
         let (map, region) = region.split(Arena::map_bytes_for(bytes));
         let (_gap, data) = region.split(PART_ALIGN);
-        let (home, metadata) = metadata.split(HOME_BYTES);
         let node = Self {
             id,
             pools: Pools::new(pools)?,

@@ -29,7 +29,12 @@ pub(crate) struct Huge {
 struct State {
     registry: Registry,
     reuse: Reuse,
+    /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
+    freed: [usize; FREED],
 }
+
+/// Freed addresses that are remembered.
+const FREED: usize = 16;
 
 /// What a huge block wants to be.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +65,8 @@ pub(crate) struct HugeCounts {
 pub(crate) enum NotHuge {
     /// The address lies inside a block.
     Inside,
+    /// A block at this address was freed lately.
+    Freed,
     /// The address has nothing to do with huge blocks.
     Unknown,
 }
@@ -71,6 +78,7 @@ impl Huge {
         Self {
             state: Lock::new(State {
                 registry,
+                freed: [0; FREED],
                 reuse: Reuse::new(reuse_bytes),
             }),
         }
@@ -111,10 +119,16 @@ impl Huge {
         let mut state = self.state.lock();
         match state.registry.remove(address) {
             Some(mapping) => {
+                state.freed.rotate_right(1);
+                state
+                    .freed
+                    .iter_mut()
+                    .take(1)
+                    .for_each(|newest| *newest = address);
                 state.reuse.keep(mapping);
                 Ok(())
             }
-            None => Err(misses(&state.registry, address)),
+            None => Err(state.misses(address)),
         }
     }
 
@@ -124,7 +138,7 @@ impl Huge {
         state
             .registry
             .bytes_at(address)
-            .ok_or_else(|| misses(&state.registry, address))
+            .ok_or_else(|| state.misses(address))
     }
 
     /// Makes `block` `bytes` long or a little longer, possibly elsewhere; nothing is copied.
@@ -195,11 +209,15 @@ fn grown(bytes: usize) -> usize {
     bytes.saturating_add(bytes / GROWTH_SHARE)
 }
 
-fn misses(registry: &Registry, address: usize) -> NotHuge {
-    if registry.is_inside(address) {
-        NotHuge::Inside
-    } else {
-        NotHuge::Unknown
+impl State {
+    fn misses(&self, address: usize) -> NotHuge {
+        if self.registry.is_inside(address) {
+            NotHuge::Inside
+        } else if self.freed.contains(&address) {
+            NotHuge::Freed
+        } else {
+            NotHuge::Unknown
+        }
     }
 }
 
@@ -226,7 +244,7 @@ mod tests {
         assert_eq!(huge.bytes_at(address + 4096), Err(NotHuge::Inside));
         assert_eq!(huge.bytes_at(address + 5 * MIB), Err(NotHuge::Unknown));
         assert_eq!(huge.give(address), Ok(()));
-        assert_eq!(huge.give(address), Err(NotHuge::Unknown));
+        assert_eq!(huge.give(address), Err(NotHuge::Freed));
         assert_eq!(huge.counts().blocks, 0);
     }
 

@@ -101,5 +101,6 @@ mod tests {
         assert_eq!(topology.home_of(NodeId(1)), NodeId(0));
         assert_eq!(topology.home_of(NodeId(2)), NodeId(2));
         assert_eq!(topology.home_of(NodeId(63)), NodeId(0));
+        assert!(topology.homes().contains(topology.home_of(NodeId(66))));
     }
 }

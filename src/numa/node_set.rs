@@ -55,7 +55,7 @@ impl NodeSet {
 
     /// Whether the node is in the set.
     pub(crate) const fn contains(self, node: NodeId) -> bool {
-        self.0 & 1 << node.index() != 0
+        (node.0 as usize) < MAX_NODES && self.0 & 1 << node.index() != 0
     }
 
     /// Number of nodes.

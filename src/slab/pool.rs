@@ -106,6 +106,10 @@ impl Pool {
             let is_same = matches!(&open, Some((same, _)) if *same == slab);
             if !is_same {
                 self.close(place, open.take(), info);
+                if place.tables.class_at(slab) != id {
+                    // All its objects came back, this one among them, and the slab went away.
+                    fatal_in_cache(Crime::DoubleFree, *object as usize, info.size as usize);
+                }
                 if let Some(later) = objects.get(turn + LOOK_AHEAD) {
                     let (slab, offset) = slab_of(*later);
                     place
@@ -117,9 +121,9 @@ impl Pool {
                 open.get_or_insert_with(|| (slab, place.tables.record(slab).returns()));
             // Whoever put it into a sheaf has seen that it is an object's start.
             let (index, is_start) = info.object_at(offset - slab.offset());
-            debug_assert!(is_start);
             let crime = match returns.give(index) {
-                Ok(()) => continue,
+                Ok(()) if is_start => continue,
+                Ok(()) => Crime::InteriorPointer,
                 Err(BadObject::Free) => Crime::DoubleFree,
                 Err(BadObject::Unknown) => Crime::InvalidFree,
             };

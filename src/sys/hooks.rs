@@ -21,38 +21,12 @@ pub(crate) fn on_thread_exit(hook: ExitHook, argument: *mut c_void) -> bool {
     }
 }
 
-/// `__cxa_thread_atexit_impl`, which not every libc has: a weak reference that only assembly can make.
-#[cfg(target_arch = "x86_64")]
-fn thread_atexit() -> Option<Register> {
-    let address: usize;
-    // SAFETY: reads one word of the global offset table: the function's address, or zero.
-    unsafe {
-        core::arch::asm!(
-            ".weak __cxa_thread_atexit_impl",
-            "mov {0}, qword ptr [rip + __cxa_thread_atexit_impl@GOTPCREL]",
-            out(reg) address,
-            options(nostack, preserves_flags, pure, readonly),
-        );
-    }
-    // SAFETY: a null pointer is `None`, anything else is the function.
-    unsafe { core::mem::transmute::<usize, Option<Register>>(address) }
-}
+/// What libc allocates at most to remember a hook; glibc aborts where it cannot.
+pub(crate) const HOOK_BYTES: usize = 32;
 
-/// `__cxa_thread_atexit_impl`, which not every libc has: a weak reference that only assembly can make.
-#[cfg(target_arch = "aarch64")]
 fn thread_atexit() -> Option<Register> {
-    let address: usize;
-    // SAFETY: reads one word of the global offset table: the function's address, or zero.
-    unsafe {
-        core::arch::asm!(
-            ".weak __cxa_thread_atexit_impl",
-            "adrp {0}, :got:__cxa_thread_atexit_impl",
-            "ldr {0}, [{0}, :got_lo12:__cxa_thread_atexit_impl]",
-            out(reg) address,
-            options(nostack, preserves_flags, pure, readonly),
-        );
-    }
-    // SAFETY: a null pointer is `None`, anything else is the function.
+    let address = weak!("__cxa_thread_atexit_impl");
+    // SAFETY: 0 is `None`, anything else is the function.
     unsafe { core::mem::transmute::<usize, Option<Register>>(address) }
 }
 
@@ -89,4 +63,28 @@ pub(crate) fn on_fork(
 ) -> bool {
     // SAFETY: pthread_atfork(3) stores three functions without arguments.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) == 0 }
+}
+
+/// Takes glibc's lock on its list of streams. Its `fork` does so behind all handlers, while a thread
+/// that holds the list may wait for a stream whose owner waits for our locks; so it goes first.
+pub(crate) fn hold_streams() {
+    call(weak!("_IO_list_lock"));
+}
+
+/// Frees the lock on the list of streams in the parent.
+pub(crate) fn release_streams() {
+    call(weak!("_IO_list_unlock"));
+}
+
+/// Makes the lock on the list of streams free in the child.
+pub(crate) fn reset_streams() {
+    call(weak!("_IO_list_resetlock"));
+}
+
+fn call(address: usize) {
+    // SAFETY: 0 is `None`, anything else one of the functions above, which take and give nothing.
+    let function = unsafe { core::mem::transmute::<usize, Option<extern "C" fn()>>(address) };
+    if let Some(function) = function {
+        function();
+    }
 }

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 use super::table::ZeroInit;
-use super::{linux, page_size};
+use super::{memory, page_size};
 use crate::units::align_up;
 
 /// Sole ownership of a mapping.
@@ -27,7 +27,7 @@ impl Mapping {
     pub(crate) fn new(bytes: usize, align: usize) -> Option<Self> {
         let bytes = align_up(bytes, page_size())?;
         let slack = if align > page_size() { align } else { 0 };
-        let start = linux::map(bytes.checked_add(slack)?)?;
+        let start = memory::map(bytes.checked_add(slack)?)?;
         let mapping = Self {
             start,
             bytes: bytes + slack,
@@ -69,7 +69,7 @@ impl Mapping {
             return Ok(mapping);
         }
         // SAFETY: the mapping is owned, and its old address is forgotten.
-        match unsafe { linux::remap(self.start, self.bytes, bytes) } {
+        match unsafe { memory::remap(self.start, self.bytes, bytes) } {
             Some(start) => Ok(Self { start, bytes }),
             None => Err(self),
         }
@@ -77,14 +77,14 @@ impl Mapping {
 
     /// Asks for the mapping's pages from `node` first.
     pub(crate) fn prefer_node(&self, node: u8) -> bool {
-        linux::prefer_node(self.start, self.bytes, node)
+        memory::prefer_node(self.start, self.bytes, node)
     }
 
     /// Gives the memory back.
     pub(crate) fn unmap(self) {
         if self.bytes > 0 {
             // SAFETY: the mapping is owned, and whoever used it is done.
-            let _ = unsafe { linux::unmap(self.start, self.bytes) };
+            let _ = unsafe { memory::unmap(self.start, self.bytes) };
         }
     }
 

@@ -5,9 +5,13 @@
 //! Nothing here touches `errno` or allocates, and a refusal of the kernel is a plain `None` or
 //! `false`.
 
+#[macro_use]
+mod weak;
+mod ending;
 mod hooks;
 mod linux;
 mod mapping;
+mod memory;
 mod prefetch;
 mod probe;
 mod region;
@@ -15,12 +19,16 @@ mod syscall;
 mod table;
 pub(crate) mod tls;
 
-pub(crate) use hooks::{on_fork, on_thread_exit};
+pub(crate) use ending::{announce_end, is_ending};
+pub(crate) use hooks::{
+    HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
+};
 pub(crate) use linux::{
-    abort, clear, copy, current_node, environment, futex_wait, futex_wake, is_main_thread,
+    abort, current_node, environment, futex_wait, futex_wake, is_main_thread,
     process_has_memory_policy, read_file, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
+pub(crate) use memory::{clear, copy};
 pub(crate) use prefetch::prefetch;
 pub(crate) use probe::is_privileged;
 pub use probe::page_size;

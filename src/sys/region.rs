@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::{linux, page_size};
+use super::{memory, page_size};
 use crate::units::align_up;
 
 /// Sole ownership of a range of reserved addresses.
@@ -21,6 +21,8 @@ pub(crate) struct Region {
     bytes: AtomicUsize,
     /// What it had at first, the most that it can have.
     most: usize,
+    /// The node to ask for pages first.
+    node: Option<u8>,
 }
 
 /// A tail is taken again in multiples of this.
@@ -35,7 +37,7 @@ impl Region {
     /// Reserves `bytes` such that the address at `lead` is a multiple of `align`, a power of two.
     pub(crate) fn reserve(bytes: usize, lead: usize, align: usize) -> Option<Self> {
         let asked = bytes.checked_add(align)?;
-        let start = linux::reserve(asked)?;
+        let start = memory::reserve(asked)?;
         let address = start.as_ptr() as usize;
         let skipped = align_up(address + lead, align)? - lead - address;
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
@@ -44,6 +46,7 @@ impl Region {
             base: start,
             bytes: asked.into(),
             most: asked,
+            node: None,
         }
         .split(skipped);
         let (region, tail) = rest.split(bytes);
@@ -54,14 +57,17 @@ impl Region {
 
     /// Whether address space for `bytes` is to be had at this moment.
     pub(crate) fn can_reserve(bytes: usize) -> bool {
-        Self::reserve(bytes.next_multiple_of(page_size()), 0, page_size())
+        let Some(bytes) = align_up(bytes, page_size()) else {
+            return false;
+        };
+        Self::reserve(bytes, 0, page_size())
             .map(Self::give_back)
             .is_some()
     }
 
     /// Names the region for `/proc/PID/maps`.
     pub(crate) fn name(&self, name: &CStr) {
-        linux::name(self.base, self.bytes(), name);
+        memory::name(self.base, self.bytes(), name);
     }
 
     /// The address of the first byte.
@@ -90,12 +96,14 @@ impl Region {
             base: self.at(at),
             bytes: left.into(),
             most: left,
+            node: self.node,
         };
         (
             Self {
                 base: self.base,
                 bytes: at.into(),
                 most: at,
+                node: self.node,
             },
             rest,
         )
@@ -108,7 +116,7 @@ impl Region {
             return false;
         }
         // SAFETY: the range lies in this region.
-        unsafe { linux::allow(self.at(start), end - start) }
+        unsafe { memory::allow(self.at(start), end - start) }
     }
 
     /// Takes a tail that was given back again, if nobody else has it by now.
@@ -120,10 +128,11 @@ impl Region {
         }
         // SAFETY: an address computed inside what was this region once.
         let start = unsafe { self.base.add(bytes) };
-        let taken = linux::reserve_at(start, end - bytes);
+        let taken = memory::reserve_at(start, end - bytes);
         if taken {
             // ORDERING: relaxed, see `bytes`.
             self.bytes.store(end, Relaxed);
+            self.prefer_again(bytes, end);
         }
         taken
     }
@@ -137,12 +146,20 @@ impl Region {
     pub(crate) fn purge(&self, start: usize, end: usize) -> bool {
         debug_assert!(end <= self.bytes() && start.is_multiple_of(page_size()));
         // SAFETY: the range lies in this region, and only free pages are purged.
-        unsafe { linux::release_to_system(self.at(start), end - start) }
+        unsafe { memory::release_to_system(self.at(start), end - start) }
     }
 
     /// Asks for the region's pages from `node` first.
-    pub(crate) fn prefer_node(&self, node: u8) -> bool {
-        linux::prefer_node(self.base, self.bytes(), node)
+    pub(crate) fn prefer_node(&mut self, node: u8) -> bool {
+        self.node = Some(node);
+        memory::prefer_node(self.base, self.bytes(), node)
+    }
+
+    /// Asks again for a part that is a new mapping.
+    fn prefer_again(&self, start: usize, end: usize) {
+        if let Some(node) = self.node {
+            let _ = memory::prefer_node(self.at(start), end - start, node);
+        }
     }
 
     /// Makes `start..end` a reservation without memory again, which is charged to nothing but
@@ -150,22 +167,29 @@ impl Region {
     pub(crate) fn decommit(&self, start: usize, end: usize) -> bool {
         debug_assert!(end <= self.bytes() && start.is_multiple_of(page_size()));
         // SAFETY: the range lies in this region, and nobody uses it.
-        unsafe { linux::reserve_again(self.at(start), end - start) }
+        let done = unsafe { memory::reserve_again(self.at(start), end - start) };
+        if done {
+            self.prefer_again(start, end);
+        }
+        done
     }
 
     /// Gives the addresses from `bytes` on back, of which nothing is committed; the caller holds
-    /// the lock under which the region's owner commits.
-    pub(crate) fn cut(&self, bytes: usize) {
+    /// the lock under which the region's owner commits. Whether that was possible.
+    pub(crate) fn cut(&self, bytes: usize) -> bool {
         let unused = self.bytes().saturating_sub(bytes);
         // SAFETY: nothing is committed there, so nobody uses it.
-        if unused > 0 && unsafe { linux::unmap(self.at(bytes), unused) } {
+        let done = unused > 0 && unsafe { memory::unmap(self.at(bytes), unused) };
+        if done {
             // ORDERING: relaxed, see `bytes`.
             self.bytes.store(bytes, Relaxed);
         }
+        done
     }
 
-    fn give_back(self) {
-        self.cut(0);
+    /// Gives the whole region back, of which nothing is used.
+    pub(crate) fn give_back(self) {
+        let _ = self.cut(0);
     }
 }
 
@@ -202,7 +226,7 @@ mod tests {
         assert!(region.commit(1 << 16, 1 << 17));
         assert_eq!(region.bytes(), 4 << 20);
         let stranger = region.at(4 << 20);
-        assert!(linux::reserve_at(stranger, 1 << 16));
+        assert!(memory::reserve_at(stranger, 1 << 16));
         assert!(!region.commit(4 << 20, 5 << 20));
         assert!(!region.commit(0, 64 << 20));
     }

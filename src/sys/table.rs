@@ -98,7 +98,7 @@ impl<T: ZeroInit> Table<T> {
     pub(crate) fn cut(&self, entries: usize) {
         let bytes = Self::bytes_for(entries).max(self.committed_bytes().next_multiple_of(1 << 16));
         if bytes < self.region.bytes() {
-            self.region.cut(bytes);
+            let _ = self.region.cut(bytes);
         }
     }
 

@@ -6,7 +6,7 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use slubmalloc_core::Line;
+use slubmalloc_core::{Line, weak};
 
 /// The arguments of `__cxa_throw`, and itself, in the order the assembly loads them.
 #[derive(Debug)]
@@ -16,36 +16,6 @@ pub(super) struct Throw {
     type_info: *const c_void,
     destructor: *const c_void,
     throw: *const c_void,
-}
-
-/// The address of a function or object that may be missing, or 0: a weak reference, which only
-/// assembly can make.
-macro_rules! weak {
-    ($name:literal) => {{
-        let address: usize;
-        // SAFETY: reads one word of the global offset table.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            core::arch::asm!(
-                concat!(".weak ", $name),
-                concat!("mov {0}, qword ptr [rip + ", $name, "@GOTPCREL]"),
-                out(reg) address,
-                options(nostack, preserves_flags, pure, readonly),
-            );
-        }
-        // SAFETY: as above.
-        #[cfg(target_arch = "aarch64")]
-        unsafe {
-            core::arch::asm!(
-                concat!(".weak ", $name),
-                concat!("adrp {0}, :got:", $name),
-                concat!("ldr {0}, [{0}, :got_lo12:", $name, "]"),
-                out(reg) address,
-                options(nostack, preserves_flags, pure, readonly),
-            );
-        }
-        address
-    }};
 }
 
 /// A symbol of the C++ runtime: linked, or of a runtime that was loaded later without being made

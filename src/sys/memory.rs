@@ -1,0 +1,184 @@
+//! The kernel's memory services by name, each one system call.
+
+use core::ffi::CStr;
+use core::ptr::NonNull;
+
+use super::syscall::call;
+
+const NO_FILE: usize = usize::MAX;
+
+/// Reserves `bytes` of address space without access; nothing is charged but address space.
+pub(super) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    mmap(bytes, libc::PROT_NONE, flags)
+}
+
+/// Maps `bytes` of zeroed memory.
+pub(super) fn map(bytes: usize) -> Option<NonNull<u8>> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    mmap(bytes, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
+}
+
+/// Reserves exactly these addresses; `false` if any of them is in use.
+pub(super) fn reserve_at(start: NonNull<u8>, bytes: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let flags = (flags | libc::MAP_FIXED_NOREPLACE) as usize;
+    let access = libc::PROT_NONE as usize;
+    let wanted = start.as_ptr() as usize;
+    // SAFETY: with MAP_FIXED_NOREPLACE nothing is replaced.
+    let got = unsafe { call(libc::SYS_mmap, [wanted, bytes, access, flags, NO_FILE, 0]) }.value();
+    match got {
+        Some(address) if address == wanted => true,
+        Some(address) => {
+            // A kernel before 4.17 takes the address for a wish.
+            // SAFETY: the mapping was made above.
+            let _ = unsafe { call(libc::SYS_munmap, [address, bytes, 0, 0, 0, 0]) };
+            false
+        }
+        None => false,
+    }
+}
+
+fn mmap(bytes: usize, access: i32, flags: i32) -> Option<NonNull<u8>> {
+    let arguments = [0, bytes, access as usize, flags as usize, NO_FILE, 0];
+    // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces nothing.
+    let address = unsafe { call(libc::SYS_mmap, arguments) }.value()?;
+    NonNull::new(core::ptr::with_exposed_provenance_mut(address))
+}
+
+/// Unmaps `bytes` at `start`.
+///
+/// # Safety
+///
+/// The range is a mapping of ours that nobody uses any more.
+pub(super) unsafe fn unmap(start: NonNull<u8>, bytes: usize) -> bool {
+    let arguments = [start.as_ptr() as usize, bytes, 0, 0, 0, 0];
+    // SAFETY: the caller gives the range up.
+    unsafe { call(libc::SYS_munmap, arguments) }.is_ok()
+}
+
+/// Makes a mapping longer, moving its page tables where there is no room; `None` leaves it as it was.
+///
+/// # Safety
+///
+/// The range is a mapping of ours, and its old address is not used after a move.
+pub(super) unsafe fn remap(
+    start: NonNull<u8>,
+    old_bytes: usize,
+    new_bytes: usize,
+) -> Option<NonNull<u8>> {
+    let flags = libc::MREMAP_MAYMOVE as usize;
+    let arguments = [start.as_ptr() as usize, old_bytes, new_bytes, flags, 0, 0];
+    // SAFETY: the caller owns the mapping.
+    let address = unsafe { call(libc::SYS_mremap, arguments) }.value()?;
+    NonNull::new(core::ptr::with_exposed_provenance_mut(address))
+}
+
+/// Makes reserved pages readable and writable.
+///
+/// # Safety
+///
+/// The range lies in a reservation of ours.
+pub(super) unsafe fn allow(start: NonNull<u8>, bytes: usize) -> bool {
+    let access = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    // SAFETY: access is only added, to memory that nobody uses yet.
+    unsafe {
+        call(
+            libc::SYS_mprotect,
+            [start.as_ptr() as usize, bytes, access, 0, 0, 0],
+        )
+    }
+    .is_ok()
+}
+
+/// Gives the memory behind a range back to the kernel at once; it reads as zero afterwards.
+///
+/// # Safety
+///
+/// Nobody needs the range's content any more.
+pub(super) unsafe fn release_to_system(start: NonNull<u8>, bytes: usize) -> bool {
+    let advice = libc::MADV_DONTNEED as usize;
+    // SAFETY: the caller gives the content up.
+    unsafe {
+        call(
+            libc::SYS_madvise,
+            [start.as_ptr() as usize, bytes, advice, 0, 0, 0],
+        )
+    }
+    .is_ok()
+}
+
+/// Replaces a range by a reservation without access, whose memory is charged to nobody.
+///
+/// # Safety
+///
+/// The range lies in a reservation of ours, and nobody uses it any more.
+pub(super) unsafe fn reserve_again(start: NonNull<u8>, bytes: usize) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    let access = libc::PROT_NONE as usize;
+    let arguments = [
+        start.as_ptr() as usize,
+        bytes,
+        access,
+        flags as usize,
+        NO_FILE,
+        0,
+    ];
+    // SAFETY: the caller gives the range up.
+    unsafe { call(libc::SYS_mmap, arguments) }.is_ok()
+}
+
+/// Names a range for `/proc/PID/maps`, where the kernel (5.17, with its option) knows how.
+pub(super) fn name(start: NonNull<u8>, bytes: usize, name: &CStr) {
+    let (option, kind) = (
+        libc::PR_SET_VMA as usize,
+        libc::PR_SET_VMA_ANON_NAME as usize,
+    );
+    let arguments = [
+        option,
+        kind,
+        start.as_ptr() as usize,
+        bytes,
+        name.as_ptr() as usize,
+        0,
+    ];
+    // SAFETY: the kernel reads the name and changes no memory.
+    let _ = unsafe { call(libc::SYS_prctl, arguments) };
+}
+
+/// Asks for the range's pages from `node` first, from elsewhere if it is short.
+pub(super) fn prefer_node(start: NonNull<u8>, bytes: usize, node: u8) -> bool {
+    const MPOL_PREFERRED: usize = 1;
+    let mask: u64 = 1 << (node % 64);
+    // The kernel wants one bit more than the mask has.
+    let arguments = [
+        start.as_ptr() as usize,
+        bytes,
+        MPOL_PREFERRED,
+        (&raw const mask) as usize,
+        65,
+        0,
+    ];
+    // SAFETY: a policy changes where pages come from, never what they hold; `mask` outlives the call.
+    unsafe { call(libc::SYS_mbind, arguments) }.is_ok()
+}
+
+/// Writes zeroes over `bytes` at `start`.
+///
+/// # Safety
+///
+/// The range is the caller's to write.
+pub(crate) unsafe fn clear(start: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { start.write_bytes(0, bytes) };
+}
+
+/// Copies `bytes` from `from` to `to`, which do not overlap.
+///
+/// # Safety
+///
+/// Both ranges are the caller's.
+pub(crate) unsafe fn copy(from: NonNull<u8>, to: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { to.copy_from_nonoverlapping(from, bytes) };
+}

@@ -1,0 +1,33 @@
+//! Weak references: functions and objects that the C library or the C++ runtime may not have. Only
+//! assembly can make them on stable Rust.
+
+/// The address of a symbol, 0 where there is none.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! weak {
+    ($name:literal) => {{
+        let address: usize;
+        // SAFETY: reads one word of the global offset table.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            ::core::arch::asm!(
+                concat!(".weak ", $name),
+                concat!("mov {0}, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                out(reg) address,
+                options(nostack, preserves_flags, pure, readonly),
+            );
+        }
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            ::core::arch::asm!(
+                concat!(".weak ", $name),
+                concat!("adrp {0}, :got:", $name),
+                concat!("ldr {0}, [{0}, :got_lo12:", $name, "]"),
+                out(reg) address,
+                options(nostack, preserves_flags, pure, readonly),
+            );
+        }
+        address
+    }};
+}
