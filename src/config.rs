@@ -42,7 +42,7 @@ const KEYS: [Key; 5] = [
         name: "arena",
         values: "SIZE",
         default: "twice the RAM, at least 64g",
-        does: "address space to reserve for each node, 64m to 4t",
+        does: "address space to reserve, divided among the nodes, 64m to 4t",
         set: |config, value| {
             let bytes = size(value).filter(|bytes| (MIN_ARENA..=MAX_ARENA).contains(bytes))?;
             config.heap.arena_bytes = bytes;
