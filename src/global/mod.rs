@@ -101,6 +101,11 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
     if align <= MIN_ALIGN {
         return malloc(size);
     }
+    if let Some(id) = class::aligned_class_of(size, align)
+        && let Some(object) = here().pop(id)
+    {
+        return object.as_ptr();
+    }
     if sys::is_ending() {
         return raw(process().and_then(|process| process.heap.take_mapping(size, align)));
     }

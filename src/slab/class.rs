@@ -6,7 +6,7 @@
 //! caches.
 #![forbid(unsafe_code)]
 
-use crate::units::{ClassId, GRANULE_PAGES, GRANULE_SIZE, MIN_ALIGN};
+use crate::units::{ClassId, GRANULE_PAGES, GRANULE_SIZE, MIN_ALIGN, align_up};
 
 /// Number of size classes.
 pub(crate) const CLASSES: usize = 64;
@@ -165,15 +165,14 @@ pub(crate) fn class_of(size: usize) -> ClassId {
     ClassId(entry.copied().unwrap_or_default())
 }
 
-/// The smallest class whose objects hold `size` bytes and are multiples of `align`.
+/// The smallest class whose objects hold `size` bytes and are multiples of `align`, a power of two.
+///
+/// Between two powers of two all classes are multiples of one step. A multiple of `align` is a
+/// class itself if `align` is no smaller than the step, else the next class is a multiple of both.
+#[inline]
 pub(crate) fn aligned_class_of(size: usize, align: usize) -> Option<ClassId> {
-    if size > MAX_SMALL || align > MAX_SMALL {
-        return None;
-    }
-    let first = class_of(size.max(align)).0;
-    (first..=CLASSES as u8)
-        .map(ClassId)
-        .find(|id| info(*id).size as usize & (align - 1) == 0)
+    let rounded = align_up(size.max(1), align)?;
+    (rounded <= MAX_SMALL).then(|| class_of(rounded))
 }
 
 /// What there is to know about a class; ids that do not exist have size 0.

@@ -121,9 +121,9 @@ impl Pool {
                 open.get_or_insert_with(|| (slab, place.tables.record(slab).returns()));
             // Whoever put it into a sheaf has seen that it is an object's start.
             let (index, is_start) = info.object_at(offset - slab.offset());
+            debug_assert!(is_start);
             let crime = match returns.give(index) {
-                Ok(()) if is_start => continue,
-                Ok(()) => Crime::InteriorPointer,
+                Ok(()) => continue,
                 Err(BadObject::Free) => Crime::DoubleFree,
                 Err(BadObject::Unknown) => Crime::InvalidFree,
             };
