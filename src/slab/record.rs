@@ -99,7 +99,9 @@ impl SlabRecord {
             record: self,
             carved: u32::from(self.carved.load(Relaxed)),
             count: 0,
-            lowest: u32::MAX,
+            lowest: NO_WORD,
+            word: NO_WORD,
+            bits: 0,
         }
     }
 
@@ -186,13 +188,19 @@ impl SlabRecord {
     }
 }
 
-/// A run of objects that come back to one slab; the counts change when it ends.
+/// A run of objects that come back to one slab; the record changes a word at a time, and the counts
+/// when the run ends.
 #[derive(Debug)]
 pub(super) struct Returns<'slab> {
     record: &'slab SlabRecord,
     carved: u32,
     count: u16,
+    /// The lowest word that got a bit.
     lowest: u32,
+    /// The word that is open, and its bits; kept here, since each bit would else wait for the store of
+    /// the one before.
+    word: u32,
+    bits: u64,
 }
 
 impl<'slab> Returns<'slab> {
@@ -202,30 +210,48 @@ impl<'slab> Returns<'slab> {
         if index >= self.carved {
             return Err(BadObject::Unknown);
         }
-        let (word, bit) = self.record.bit(index);
-        let before = word.load(Relaxed);
-        if before & bit != 0 {
+        if index / 64 != self.word {
+            self.turn_to(index / 64);
+        }
+        let bit = 1 << (index % 64);
+        if self.bits & bit != 0 {
             return Err(BadObject::Free);
         }
-        word.store(before | bit, Relaxed);
+        self.bits |= bit;
         self.count += 1;
-        self.lowest = self.lowest.min(index);
         Ok(())
     }
 
     /// Counts what came back.
     #[inline]
-    pub(super) fn finish(self) -> &'slab SlabRecord {
+    pub(super) fn finish(mut self) -> &'slab SlabRecord {
+        self.turn_to(NO_WORD);
         let record = self.record;
         record
             .free
             .store(record.free.load(Relaxed) + self.count, Relaxed);
-        if self.lowest / 64 < u32::from(record.hint.load(Relaxed)) {
-            record.hint.store((self.lowest / 64) as u8, Relaxed);
+        if self.lowest < u32::from(record.hint.load(Relaxed)) {
+            record.hint.store(self.lowest as u8, Relaxed);
         }
         record
     }
+
+    /// Stores the open word and opens another.
+    #[inline]
+    fn turn_to(&mut self, word: u32) {
+        if let Some(open) = self.record.bits.get(self.word as usize) {
+            open.store(self.bits, Relaxed);
+        }
+        self.word = word;
+        if let Some(next) = self.record.bits.get(word as usize) {
+            self.bits = next.load(Relaxed);
+            self.lowest = self.lowest.min(word);
+        }
+    }
 }
+
+/// The number of no word.
+const NO_WORD: u32 = u32::MAX;
 
 fn link(field: &AtomicU32) -> Option<GranuleIndex> {
     field.load(Relaxed).checked_sub(1).map(GranuleIndex)
