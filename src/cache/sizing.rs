@@ -9,7 +9,7 @@ use crate::units::ClassId;
 const CAPACITIES: [(u32, usize); 4] = [(512, 62), (2 << 10, 30), (8 << 10, 14), (32 << 10, 6)];
 /// The first refill of a bin brings so many objects; each further one twice as many. A thread
 /// that allocates little parks little.
-const FIRST_REFILL: usize = 4;
+const FIRST_REFILL: usize = 1;
 /// A barn keeps full sheaves up to these bytes …
 const BARN_BYTES: usize = 512 << 10;
 /// … but at least and at most so many.
@@ -59,7 +59,7 @@ mod tests {
     fn refills_double_up_to_the_capacity() {
         let id = class_of(64);
         let mut last = 0;
-        for expected in [4, 8, 16, 32, 62, 62] {
+        for expected in [1, 2, 4, 8, 16, 32, 62, 62] {
             last = refill(id, last);
             assert_eq!(last, expected);
         }
