@@ -48,6 +48,11 @@ fn fork_among_threads_that_hold_streams_never_deadlocks() {
 }
 
 #[test]
+fn blocks_of_every_size_survive_threads_that_pass_them_on() {
+    keeps_promise("c/torture.c", &["8"]);
+}
+
+#[test]
 fn a_starved_program_fails_softly() {
     keeps_promise("c/starved.c", &[]);
 }
