@@ -86,7 +86,7 @@ impl Bin {
             return false;
         }
         // The object that was freed last is the one most often freed twice. An empty sheaf has its
-        // count here, which is no object; the two instructions cost 1 % of a pair (see README).
+        // count here, which is no object. What this costs stands in `src/README.md`.
         // SAFETY: not full, so there is a main sheaf, and `top` lies in it or in its header.
         if unsafe { top.read() } == object {
             return false;
