@@ -196,10 +196,8 @@ impl ThreadCache {
             Some(table) => table,
             None => {
                 let fresh = [const { SheafCell::empty() }; MAX_NODES];
-                {
-                    let placed = ties.home.metadata().place(fresh)?;
-                    self.aliens.get_or_init(|| placed)
-                }
+                let placed = ties.home.metadata().place(fresh)?;
+                self.aliens.get_or_init(|| placed)
             }
         };
         table.get(node.index())

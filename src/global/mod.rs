@@ -107,7 +107,7 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
         return object.as_ptr();
     }
     if sys::is_ending() {
-        return raw(process().and_then(|process| process.heap.take_mapping(size, align)));
+        return raw(allocate_ending(size, align, Zeroed::No));
     }
     raw(match alive() {
         Some((cache, ties)) => cache.alloc_aligned(ties, size, align),
@@ -231,12 +231,20 @@ fn raw(block: Option<Object>) -> *mut u8 {
 #[cold]
 fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
     if sys::is_ending() {
-        return process()?.heap.take_mapping(size, MIN_ALIGN);
+        return allocate_ending(size, MIN_ALIGN, zeroed);
     }
     match alive() {
         Some((cache, ties)) => cache.alloc_slow(ties, size, zeroed),
         None => allocate_bare(size, MIN_ALIGN, zeroed),
     }
+}
+
+/// Allocates for the thread that is ending the process: without any lock that it may hold.
+#[cold]
+fn allocate_ending(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+    let heap = &process()?.heap;
+    let home = heap.home_of(current_node(heap));
+    heap.take_mapping(home, size, align, zeroed)
 }
 
 /// Allocates for a thread that has no cache: it is ending, or there was no memory for one.

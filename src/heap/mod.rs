@@ -148,32 +148,22 @@ impl Heap {
                 return taken;
             }
         }
-        self.take_mapping_near(home, bytes, align, zeroed)
+        self.take_mapping(home, bytes, align, zeroed)
     }
 
     /// A block that is a mapping of its own, whatever its size.
-    pub(crate) fn take_mapping(&self, bytes: usize, align: usize) -> Option<NonNull<u8>> {
-        self.huge.take(Request {
-            bytes: bytes.max(1),
-            align,
-            zeroed: Zeroed::No,
-            node: None,
-        })
-    }
-
-    fn take_mapping_near(
+    pub(crate) fn take_mapping(
         &self,
         home: &Node,
         bytes: usize,
         align: usize,
         zeroed: Zeroed,
     ) -> Option<NonNull<u8>> {
-        let node = self.bind.then_some(home.id());
         self.huge.take(Request {
             bytes: bytes.max(1),
             align,
             zeroed,
-            node,
+            node: self.bind.then_some(home.id()),
         })
     }
 
