@@ -61,7 +61,7 @@ impl Bin {
         }
         // SAFETY: not empty, so `top` is a filled slot of the main sheaf.
         let object = unsafe { top.read() };
-        // SAFETY: below a filled slot lies another, or the header's count.
+        // SAFETY: below a filled slot lies another, or the header.
         let below = unsafe { top.sub(1) };
         self.top.store(below, Relaxed);
         // Without this the caller's first write to its next object misses the cache.
@@ -86,7 +86,7 @@ impl Bin {
             return false;
         }
         // The object that was freed last is the one most often freed twice. An empty sheaf has its
-        // count here, which is no object. What this costs stands in `src/README.md`.
+        // own address here, which is no object. What this costs stands in `src/README.md`.
         // SAFETY: not full, so there is a main sheaf, and `top` lies in it or in its header.
         if unsafe { top.read() } == object {
             return false;
@@ -124,16 +124,29 @@ impl Bin {
         !self.top.load(Relaxed).is_null()
     }
 
+    /// Number of objects that the main sheaf has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        let bytes = self
+            .limit
+            .load(Relaxed)
+            .wrapping_sub(self.bottom.load(Relaxed));
+        bytes as usize / size_of::<Slot>()
+    }
+
     /// Makes `sheaf` the main sheaf of a bin that has none.
     pub(crate) fn open(&self, sheaf: Sheaf, capacity: usize) {
         debug_assert!(!self.has_main() && sheaf.count() <= capacity);
-        let bottom = sheaf.bottom();
+        let (bottom, count) = (sheaf.bottom(), sheaf.count());
+        // `pop` brings what stands below its object near; below the last one this word stands, and
+        // only what is an address costs nothing there.
+        // SAFETY: the word holds the count, which a main sheaf keeps in `top`.
+        unsafe { bottom.write(bottom.as_ptr().cast()) };
         let low = bottom.as_ptr() as u32;
         self.bottom.store(low, Relaxed);
         self.limit
             .store(low + (capacity * size_of::<Slot>()) as u32, Relaxed);
         // SAFETY: a sheaf has its count of slots above the bottom.
-        let top = unsafe { bottom.add(sheaf.count()) };
+        let top = unsafe { bottom.add(count) };
         self.top.store(top.as_ptr(), Relaxed);
     }
 

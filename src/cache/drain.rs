@@ -3,6 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::first::{is_small, retire};
 use super::{ThreadCache, Ties, alien, sizing};
 use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
@@ -16,11 +17,14 @@ impl ThreadCache {
         let _busy = self.busy.lock();
         for id in class::all() {
             let bin = self.bin(id);
-            let sheaves = [bin.close(), bin.spare.take()];
-            if sheaves.iter().all(Option::is_none) {
+            if is_small(bin, id) {
+                if let Some(mut small) = bin.close() {
+                    ties.heap.flush(ties.home, id, &mut small);
+                    retire(ties, small);
+                }
                 continue;
             }
-            for sheaf in sheaves.into_iter().flatten() {
+            for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
                 put_away(ties, id, sheaf);
             }
         }

@@ -8,6 +8,7 @@
 mod alien;
 mod bin;
 mod drain;
+mod first;
 mod registry;
 mod sizing;
 mod slow;

@@ -4,12 +4,23 @@
 use crate::slab::{class, sheaf_bytes};
 use crate::units::ClassId;
 
-/// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 512 bytes, and
-/// what it holds is at most 192 KiB.
-const CAPACITIES: [(u32, usize); 4] = [(512, 62), (2 << 10, 30), (8 << 10, 14), (32 << 10, 6)];
+/// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 2,048 bytes, and
+/// what it holds is about 32 KiB, up to 192 KiB for the largest.
+const CAPACITIES: [(u32, usize); 6] = [
+    (128, 254),
+    (256, 126),
+    (512, 62),
+    (2 << 10, 30),
+    (8 << 10, 14),
+    (32 << 10, 6),
+];
 /// The first refill of a bin brings so many objects; each further one twice as many. A thread
 /// that allocates little parks little.
 const FIRST_REFILL: usize = 1;
+/// The first sheaf of a bin has room for so many.
+pub(crate) const FIRST_CAPACITY: usize = 6;
+/// Bytes of a bin's first sheaf.
+pub(crate) const FIRST_BYTES: usize = sheaf_bytes(FIRST_CAPACITY);
 /// A barn keeps full sheaves up to these bytes …
 const BARN_BYTES: usize = 512 << 10;
 /// … but at least and at most so many.
@@ -59,7 +70,7 @@ mod tests {
     fn refills_double_up_to_the_capacity() {
         let id = class_of(64);
         let mut last = 0;
-        for expected in [1, 2, 4, 8, 16, 32, 62, 62] {
+        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 254, 254] {
             last = refill(id, last);
             assert_eq!(last, expected);
         }

@@ -3,6 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::first::{is_small, retire};
 use super::{ThreadCache, Ties, alien, sizing};
 use crate::heap::{Home, Node, misplaced};
 use crate::report::{Crime, fatal_in_cache};
@@ -84,11 +85,11 @@ impl ThreadCache {
                 }
                 let _busy = self.busy.lock();
                 self.look_home();
-                if !self.bin(class).push(block.as_ptr()) {
-                    self.make_room(ties, class);
-                    if !self.bin(class).push(block.as_ptr()) {
-                        ties.heap.give(block);
-                    }
+                let bin = self.bin(class);
+                let is_in = bin.push(block.as_ptr())
+                    || self.make_room(ties, class) && bin.push(block.as_ptr());
+                if !is_in {
+                    ties.heap.give(block);
                 }
             }
             Home::Slab {
@@ -103,75 +104,96 @@ impl ThreadCache {
 
     /// Fills the main sheaf of a class and takes an object from it.
     fn refill(&self, ties: Ties, id: ClassId) -> Option<Object> {
-        let busy = self.busy.lock();
+        let _busy = self.busy.lock();
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
         if bin.spare.count() > 0 {
             bin.swap(capacity);
             return bin.pop();
         }
-        let mut pool = ties.home.pool(id).lock();
-        if let Some(full) = pool.barn.take_full() {
-            if let Some(empty) = bin.close() {
-                pool.barn.put_empty(empty);
-            }
-            bin.open(full, capacity);
-            return bin.pop();
-        }
-        let sheaf = bin.close().or_else(|| pool.barn.take_empty());
-        let Some(mut sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
-            drop(pool);
-            return ties.heap.take_object(ties.home, id);
-        };
         let wanted = sizing::refill(id, self.last_refill(id));
-        let mut got = pool.fill(ties.home.place(), id, &mut sheaf, wanted);
-        drop(pool);
+        let ready = if wanted > sizing::FIRST_CAPACITY || bin.has_main() && !is_small(bin, id) {
+            if self.take_full(ties, id) {
+                return bin.pop();
+            }
+            bin.has_main() && !is_small(bin, id) || self.enlarge(ties, id)
+        } else {
+            bin.has_main() || self.open_first(ties, id)
+        };
+        if !ready {
+            return ties.heap.take_object(ties.home, id);
+        }
+        let (room, mut sheaf) = (bin.capacity(), bin.close()?);
+        let wanted = wanted.min(room);
+        let pool = ties.home.pool(id);
+        let mut got = pool.lock().fill(ties.home.place(), id, &mut sheaf, wanted);
         if got == 0 {
             got = fill_from_afar(ties, id, &mut sheaf, wanted);
         }
         self.set_last_refill(id, got);
-        bin.open(sheaf, capacity);
-        let object = bin.pop();
-        drop(busy);
+        bin.open(sheaf, room);
         // The slab tables may have grown.
         self.look_home();
-        object
+        bin.pop()
     }
 
-    /// Makes room on the main sheaf of a class.
-    fn make_room(&self, ties: Ties, id: ClassId) {
+    /// Exchanges the empty main sheaf, if there is one, for a full one; `false` if the barn has none.
+    fn take_full(&self, ties: Ties, id: ClassId) -> bool {
+        let bin = self.bin(id);
+        let mut pool = ties.home.pool(id).lock();
+        let Some(full) = pool.barn.take_full() else {
+            return false;
+        };
+        let is_small = is_small(bin, id);
+        match bin.close() {
+            Some(empty) if is_small => retire(ties, empty),
+            Some(empty) => pool.barn.put_empty(empty),
+            None => {}
+        }
+        bin.open(full, sizing::capacity(id));
+        true
+    }
+
+    /// Makes room on the main sheaf of a class; `false` where there is no memory for a sheaf.
+    fn make_room(&self, ties: Ties, id: ClassId) -> bool {
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
+        if !bin.has_main() {
+            return self.open_first(ties, id);
+        }
+        if is_small(bin, id) {
+            return self.enlarge(ties, id);
+        }
         if bin.spare.is_some() && bin.spare.count() < capacity {
-            return bin.swap(capacity);
+            bin.swap(capacity);
+            return true;
         }
         let mut pool = ties.home.pool(id).lock();
-        let empty = match pool.barn.take_empty() {
-            Some(empty) => Some(empty),
-            None => new_sheaf(ties.home, sizing::bytes(id)),
-        };
+        let empty = pool.barn.take_empty();
+        let empty = empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id)));
         let Some(mut full) = bin.close() else {
-            if let Some(empty) = empty {
-                bin.open(empty, capacity);
-            }
-            return;
+            return false;
         };
         let Some(empty) = empty else {
             drop(pool);
             ties.heap.flush(ties.home, id, &mut full);
-            return bin.open(full, capacity);
+            bin.open(full, capacity);
+            return true;
         };
         if !bin.spare.is_some() {
             bin.spare.put(full);
-            return bin.open(empty, capacity);
+            bin.open(empty, capacity);
+            return true;
         }
         let Some(mut oldest) = pool.barn.put_full(full, sizing::barn(id)) else {
-            return bin.open(empty, capacity);
+            bin.open(empty, capacity);
+            return true;
         };
         pool.barn.put_empty(empty);
         drop(pool);
         ties.heap.flush(ties.home, id, &mut oldest);
         bin.open(oldest, capacity);
+        true
     }
 
     /// Puts an object of another node into the buffer that goes there.
@@ -216,9 +238,9 @@ impl ThreadCache {
     }
 }
 
-fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {
+pub(super) fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {
     let memory = home.metadata().take(bytes)?;
-    // SAFETY: the piece is as long as asked and aligned to that.
+    // SAFETY: the piece is as long as asked, aligned, and not across a multiple of 4 GiB.
     Some(unsafe { Sheaf::new_in(memory) })
 }
 

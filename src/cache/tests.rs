@@ -222,3 +222,29 @@ fn a_thread_on_a_node_without_memory_lives_on_its_neighbours() {
     free(here, object);
     world.end();
 }
+
+#[test]
+fn the_first_sheaf_is_small_and_grows() {
+    let world = World::new(1, 64 << 20);
+    let cache = world.thread(0);
+    let id = class::class_of(64);
+    let mut blocks: Vec<_> = (0..3).map(|_| alloc(cache, 64).unwrap()).collect();
+    assert_eq!(cache.bin(id).capacity(), sizing::FIRST_CAPACITY);
+    blocks.extend((0..9).map(|_| alloc(cache, 64).unwrap()));
+    assert_eq!(cache.bin(id).capacity(), sizing::capacity(id));
+    // A thread that frees alone begins small as well.
+    let other = world.thread(0);
+    let left = blocks.split_off(sizing::FIRST_CAPACITY);
+    blocks.into_iter().for_each(|block| free(other, block));
+    assert_eq!(other.bin(id).capacity(), sizing::FIRST_CAPACITY);
+    left.into_iter().for_each(|block| free(other, block));
+    assert_eq!(other.bin(id).capacity(), sizing::capacity(id));
+    assert_eq!(world.in_use(), 0);
+    world.end();
+    assert!(
+        world
+            .heap
+            .nodes()
+            .all(|node| node.first_sheaves().lock().pop().is_some())
+    );
+}

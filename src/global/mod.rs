@@ -27,11 +27,13 @@ pub fn malloc(size: usize) -> *mut u8 {
     }
 }
 
-/// The fast path of [`malloc`]: at most 1 KiB, and the thread has an object of that class at hand.
+/// The fast paths of [`malloc`]: the thread has an object of that class at hand.
 #[inline(always)]
 pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
     if size > class::FINE_LIMIT {
-        return None;
+        // Off the straight way of the sizes that are asked for most.
+        core::hint::cold_path();
+        return here().pop(class::coarse_class_of(size));
     }
     here().pop_fine(size)
 }
@@ -39,11 +41,6 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 /// What [`malloc`] does where [`malloc_fast`] gives up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
-    if size <= class::MAX_SMALL
-        && let Some(object) = here().pop(class::class_of(size))
-    {
-        return object.as_ptr();
-    }
     raw(allocate(size, Zeroed::No))
 }
 

@@ -14,7 +14,9 @@ use crate::units::align_up;
 /// Committed at once.
 const STEP: usize = 64 << 10;
 /// Pieces are aligned to their size, up to this.
-const MAX_ALIGN: usize = 512;
+const MAX_ALIGN: usize = 128;
+/// No piece lies across a multiple of this: bins compare the lower halves of addresses alone.
+const LINE: usize = 1 << 32;
 
 /// Memory that grows from the front of a region.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Metadata {
     pub(crate) fn take(&self, bytes: usize) -> Option<NonNull<u8>> {
         let mut state = self.state.lock();
         let start = align_up(state.used, bytes.next_power_of_two().min(MAX_ALIGN))?;
+        let start = on_one_side(self.region.address(), start, bytes)?;
         let end = start.checked_add(bytes)?;
         if end > state.committed {
             let committed = align_up(end, STEP.max(page_size()))?;
@@ -83,6 +86,16 @@ impl Metadata {
     }
 }
 
+/// The first offset from `start` on where `bytes` bytes do not lie across a [`LINE`].
+fn on_one_side(base: usize, start: usize, bytes: usize) -> Option<usize> {
+    let first = base.checked_add(start)?;
+    let last = first.checked_add(bytes.saturating_sub(1))?;
+    if first / LINE == last / LINE {
+        return Some(start);
+    }
+    Some(align_up(first, LINE)? - base)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,9 +105,18 @@ mod tests {
         let metadata = Metadata::new(Region::reserve(1 << 20, 0, 1 << 16).unwrap());
         let small = metadata.take(64).unwrap().as_ptr() as usize;
         let sheaf = metadata.take(512).unwrap().as_ptr() as usize;
-        assert_eq!((small % 64, sheaf % 512, sheaf - small), (0, 0, 512));
+        assert_eq!((small % 64, sheaf % 128, sheaf - small), (0, 0, 128));
         assert_eq!(metadata.place(7_u64), Some(&7));
         assert_eq!(metadata.committed_bytes(), 64 << 10);
+    }
+
+    #[test]
+    fn no_piece_lies_across_four_gibibytes() {
+        let base = (3 << 32) - 4096;
+        assert_eq!(on_one_side(base, 0, 4096), Some(0));
+        assert_eq!(on_one_side(base, 2048, 2048), Some(2048));
+        assert_eq!(on_one_side(base, 2112, 2048), Some(4096));
+        assert_eq!(on_one_side(usize::MAX - 64, 0, 512), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use super::metadata::Metadata;
 use crate::arena::Arena;
-use crate::slab::{Place, Pools, SlabTables, class};
+use crate::slab::{Place, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::Region;
 use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
@@ -32,6 +32,8 @@ pub(crate) struct Node {
     id: NodeId,
     pools: Pools,
     tables: SlabTables,
+    /// Empty small sheaves, for the first of any bin.
+    first_sheaves: CachePadded<Lock<SheafStack>>,
     arena: CachePadded<Arena>,
     metadata: CachePadded<Metadata>,
 }
@@ -95,6 +97,7 @@ impl Node {
             id,
             pools: Pools::new(pools)?,
             tables: SlabTables::new(tables, bytes),
+            first_sheaves: CachePadded::new(Lock::new(SheafStack::default())),
             arena: CachePadded::new(Arena::new(data, map)),
             metadata: CachePadded::new(Metadata::new(metadata)),
         };
@@ -136,6 +139,11 @@ impl Node {
         self.pools.get(id)
     }
 
+    /// Empty small sheaves.
+    pub(crate) fn first_sheaves(&self) -> &Lock<SheafStack> {
+        &self.first_sheaves
+    }
+
     /// Whether `address` lies in the node's reservation.
     #[inline]
     pub(crate) fn owns(&self, address: usize) -> bool {
@@ -146,6 +154,7 @@ impl Node {
     pub(crate) fn hold_for_fork(&self) {
         class::all().for_each(|id| self.pool(id).hold_for_fork());
         self.tables.growth().hold_for_fork();
+        self.first_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
         self.metadata.hold_for_fork();
     }
@@ -154,6 +163,7 @@ impl Node {
     pub(crate) fn end_fork(&self) {
         self.metadata.end_fork();
         self.arena.end_fork();
+        self.first_sheaves.end_fork();
         self.tables.growth().end_fork();
         class::all().for_each(|id| self.pool(id).end_fork());
     }

@@ -149,16 +149,32 @@ impl Huge {
         if (bytes..=grown(bytes)).contains(&old_bytes) {
             return Some(block);
         }
-        let mapping = state.registry.remove(address)?;
+        let mut mapping = state.registry.remove(address)?;
         // Growth is ahead of need: what is not touched costs address space alone.
-        let ahead = if bytes > mapping.bytes() {
-            bytes.max(grown(mapping.bytes()))
+        let ahead = if bytes > old_bytes {
+            bytes.max(grown(old_bytes))
         } else {
             bytes
         };
-        let resized = mapping
-            .resize(ahead)
-            .or_else(|mapping| mapping.resize(bytes));
+        // What is kept right behind the block has its pages already.
+        if ahead > old_bytes
+            && let Some(next) = state.reuse.take_at(address + old_bytes, ahead - old_bytes)
+        {
+            mapping = match mapping.join(next) {
+                Ok(joined) => joined,
+                Err((mapping, next)) => {
+                    state.reuse.keep(next);
+                    mapping
+                }
+            };
+        }
+        let resized = if (bytes..=ahead).contains(&mapping.bytes()) {
+            Ok(mapping)
+        } else {
+            mapping
+                .resize(ahead)
+                .or_else(|mapping| mapping.resize(bytes))
+        };
         let (mapping, done) = match resized {
             Ok(mapping) => (mapping, true),
             Err(mapping) => (mapping, false),
@@ -276,6 +292,21 @@ mod tests {
         let shrunk = huge.resize(moved, 6 * MIB).unwrap();
         assert_eq!(huge.counts().bytes, 6 * MIB);
         huge.give(shrunk.as_ptr() as usize).unwrap();
+    }
+
+    #[test]
+    fn a_growing_block_takes_what_is_kept_behind_it() {
+        let huge = Huge::new(64 * MIB);
+        let whole = huge.take(request(40)).unwrap();
+        huge.give(whole.as_ptr() as usize).unwrap();
+        let start = huge.take(request(8)).unwrap();
+        assert_eq!(start, whole);
+        assert_eq!(huge.counts().kept_bytes, 32 * MIB);
+        assert_eq!(huge.resize(start, 32 * MIB), Some(start));
+        assert_eq!(huge.counts().kept_bytes, 8 * MIB);
+        huge.give(start.as_ptr() as usize).unwrap();
+        assert_eq!(huge.counts().kept_bytes, 40 * MIB);
+        huge.trim();
     }
 
     #[test]

@@ -40,20 +40,52 @@ impl Reuse {
         self.bytes
     }
 
-    /// Keeps a mapping; what has to make room, and what is too large, goes back to the kernel.
+    /// Keeps a mapping, as one with its neighbours; what is too much goes back to the kernel, the
+    /// oldest first.
     pub(super) fn keep(&mut self, mapping: Mapping) {
-        if mapping.bytes() > self.limit_bytes {
-            return mapping.unmap();
-        }
-        while self.bytes + mapping.bytes() > self.limit_bytes
-            || self.places.iter().all(Option::is_some)
-        {
-            self.drop_oldest();
-        }
         self.bytes += mapping.bytes();
-        if let Some(place) = self.places.iter_mut().find(|place| place.is_none()) {
-            *place = Some(mapping);
+        let mut newest = mapping;
+        for place in &mut self.places {
+            newest = match place.take() {
+                Some(kept) => match newest.join(kept) {
+                    Ok(joined) => joined,
+                    Err((newest, kept)) => {
+                        *place = Some(kept);
+                        newest
+                    }
+                },
+                None => newest,
+            };
         }
+        self.close_gaps();
+        if self.places.iter().all(Option::is_some) {
+            self.drop_oldest(usize::MAX);
+        }
+        if let Some(place) = self.places.iter_mut().find(|place| place.is_none()) {
+            *place = Some(newest);
+        }
+        while self.bytes > self.limit_bytes {
+            self.drop_oldest(self.bytes - self.limit_bytes);
+        }
+    }
+
+    /// The kept mapping that begins at `address`, or as much of it as `bytes`.
+    pub(super) fn take_at(&mut self, address: usize, bytes: usize) -> Option<Mapping> {
+        let bytes = align_up(bytes, page_size())?;
+        let begins = |kept: &Mapping| kept.address() == address;
+        let place = self
+            .places
+            .iter_mut()
+            .find(|place| place.as_ref().is_some_and(begins))?;
+        let mut mapping = place.take()?;
+        if mapping.bytes() > bytes {
+            let (first, rest) = mapping.split(bytes);
+            *place = Some(rest);
+            mapping = first;
+        }
+        self.bytes -= mapping.bytes();
+        self.close_gaps();
+        Some(mapping)
     }
 
     /// A mapping of at least `bytes` at a multiple of `align`; its content is arbitrary.
@@ -115,20 +147,31 @@ impl Reuse {
         bytes
     }
 
-    fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.places.first_mut().and_then(Option::take) {
+    /// Gives the oldest mapping back to the kernel, but no more of it than `bytes`.
+    fn drop_oldest(&mut self, bytes: usize) {
+        if let Some(place) = self.places.first_mut()
+            && let Some(mut oldest) = place.take()
+        {
+            if oldest.bytes() > bytes {
+                let kept_bytes = oldest.bytes() - bytes;
+                let (kept, rest) = oldest.split(kept_bytes);
+                *place = Some(kept);
+                oldest = rest;
+            }
             self.bytes -= oldest.bytes();
             oldest.unmap();
         }
         self.close_gaps();
     }
 
+    /// Moves the gaps behind what is kept.
     fn close_gaps(&mut self) {
-        if let Some(gap) = self.places.iter().position(Option::is_none) {
-            self.places
-                .get_mut(gap..)
-                .unwrap_or_default()
-                .rotate_left(1);
+        let mut filled = 0;
+        for place in 0..PLACES {
+            if self.places.get(place).is_some_and(Option::is_some) {
+                self.places.swap(filled, place);
+                filled += 1;
+            }
         }
     }
 }
@@ -143,7 +186,7 @@ mod tests {
     fn the_best_fit_is_reused_and_the_rest_is_kept() {
         let mut reuse = Reuse::new(64 * MIB);
         for mebibytes in [20, 6, 9] {
-            reuse.keep(Mapping::new(mebibytes * MIB, 1).unwrap());
+            reuse.keep(apart(mebibytes));
         }
         let mapping = reuse.take(5 * MIB, 1).unwrap();
         assert_eq!(mapping.bytes(), 5 * MIB);
@@ -171,16 +214,46 @@ mod tests {
     fn the_limit_holds_and_the_oldest_leave() {
         let mut reuse = Reuse::new(30 * MIB);
         for mebibytes in [10, 11, 12, 40] {
-            reuse.keep(Mapping::new(mebibytes * MIB, 1).unwrap());
+            reuse.keep(apart(mebibytes));
         }
-        assert_eq!(reuse.bytes(), 23 * MIB);
+        assert_eq!(reuse.bytes(), 30 * MIB);
         for _ in 0..20 {
-            reuse.keep(Mapping::new(MIB, 1).unwrap());
+            reuse.keep(apart(1));
         }
-        assert_eq!(reuse.bytes(), 8 * MIB);
+        assert_eq!(reuse.places.iter().flatten().count(), PLACES);
+        assert!(reuse.bytes() <= 30 * MIB);
         reuse.clear();
         let mut off = Reuse::new(0);
         off.keep(Mapping::new(MIB, 1).unwrap());
         assert_eq!(off.bytes(), 0);
+    }
+
+    #[test]
+    fn neighbours_are_one() {
+        let mut reuse = Reuse::new(64 * MIB);
+        let (first, rest) = Mapping::new(24 * MIB, 1).unwrap().split(8 * MIB);
+        let (second, third) = rest.split(8 * MIB);
+        let (start, middle) = (first.address(), second.address());
+        reuse.keep(first);
+        reuse.keep(third);
+        assert_eq!(reuse.places.iter().flatten().count(), 2);
+        assert!(reuse.take_at(middle, MIB).is_none());
+        reuse.keep(second);
+        assert_eq!(reuse.places.iter().flatten().count(), 1);
+        let part = reuse.take_at(start, 20 * MIB).unwrap();
+        assert_eq!((part.bytes(), reuse.bytes()), (20 * MIB, 4 * MIB));
+        let rest = reuse.take_at(start + 20 * MIB, 20 * MIB).unwrap();
+        assert_eq!((rest.bytes(), reuse.bytes()), (4 * MIB, 0));
+        part.unmap();
+        rest.unmap();
+    }
+
+    /// A mapping with a hole behind it.
+    fn apart(mebibytes: usize) -> Mapping {
+        let (mapping, hole) = Mapping::new((mebibytes + 1) * MIB, 1)
+            .unwrap()
+            .split(mebibytes * MIB);
+        hole.unmap();
+        mapping
     }
 }

@@ -157,11 +157,17 @@ const fn lookup<const N: usize>(step: usize) -> [u8; N] {
 #[inline(always)]
 pub(crate) fn class_of(size: usize) -> ClassId {
     debug_assert!(size <= MAX_SMALL);
-    let entry = if size <= FINE_LIMIT {
-        FINE.get(size.div_ceil(FINE_STEP))
-    } else {
-        COARSE.get(size.div_ceil(COARSE_STEP))
-    };
+    if size > FINE_LIMIT {
+        return coarse_class_of(size);
+    }
+    let entry = FINE.get(size.div_ceil(FINE_STEP));
+    ClassId(entry.copied().unwrap_or_default())
+}
+
+/// The class that serves `size`, which is above [`FINE_LIMIT`]; none above [`MAX_SMALL`].
+#[inline(always)]
+pub(crate) fn coarse_class_of(size: usize) -> ClassId {
+    let entry = COARSE.get((size.wrapping_sub(1)) / COARSE_STEP + 1);
     ClassId(entry.copied().unwrap_or_default())
 }
 

@@ -9,7 +9,7 @@
 use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
-use super::record::{BadObject, Returns, SlabRecord};
+use super::record::{BadObject, SlabRecord};
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
@@ -75,11 +75,19 @@ impl Pool {
             let record = place.tables.record(slab);
             let count = left.min(record.available(info));
             // The lowest goes on top: a program that allocates in a row walks up through memory.
-            let mut slots = sheaf.grow(count as usize).iter_mut().rev();
-            record.take(info, count, |index| {
-                if let Some(slot) = slots.next() {
-                    let offset = base + (index * info.size) as usize;
-                    *slot = place.arena.region().at(offset).as_ptr();
+            let mut slots = sheaf.grow(count as usize);
+            record.take(info, count, |first, run| {
+                let left = slots.len().saturating_sub(run as usize);
+                let Some((rest, part)) = core::mem::take(&mut slots).split_at_mut_checked(left)
+                else {
+                    return;
+                };
+                slots = rest;
+                let offset = base + (first * info.size) as usize;
+                let mut object = place.arena.region().at(offset).as_ptr();
+                for slot in part.iter_mut().rev() {
+                    *slot = object;
+                    object = object.wrapping_add(info.size as usize);
                 }
             });
             left -= count;
@@ -93,43 +101,45 @@ impl Pool {
     /// Takes objects back into their slabs; they are all of this node and class.
     pub(crate) fn take_back(&mut self, place: Place<'_>, id: ClassId, objects: &[Slot]) {
         let info = info(id);
+        let base = place.arena.base();
         let slab_of = |object: Slot| {
-            let offset = (object as usize).wrapping_sub(place.arena.base());
-            (
-                SlabTables::slab_of(GranuleIndex::containing(offset), id),
-                offset,
-            )
+            let offset = (object as usize).wrapping_sub(base);
+            SlabTables::slab_of(GranuleIndex::containing(offset), id)
         };
-        let mut open: Option<(GranuleIndex, Returns<'_>)> = None;
-        for (turn, object) in objects.iter().enumerate() {
-            let (slab, offset) = slab_of(*object);
-            let is_same = matches!(&open, Some((same, _)) if *same == slab);
-            if !is_same {
-                self.close(place, open.take(), info);
-                if place.tables.class_at(slab) != id {
-                    // All its objects came back, this one among them, and the slab went away.
-                    fatal_in_cache(Crime::DoubleFree, *object as usize, info.size as usize);
-                }
-                if let Some(later) = objects.get(turn + LOOK_AHEAD) {
-                    let (slab, offset) = slab_of(*later);
-                    place
-                        .tables
-                        .prefetch(slab, info.object_at(offset - slab.offset()).0);
-                }
+        let mut turn = 0;
+        while let Some(first) = objects.get(turn) {
+            let slab = slab_of(*first);
+            if place.tables.class_at(slab) != id {
+                // All its objects came back, this one among them, and the slab went away.
+                fatal_in_cache(Crime::DoubleFree, *first as usize, info.size as usize);
             }
-            let (_, returns) =
-                open.get_or_insert_with(|| (slab, place.tables.record(slab).returns()));
-            // Whoever put it into a sheaf has seen that it is an object's start.
-            let (index, is_start) = info.object_at(offset - slab.offset());
-            debug_assert!(is_start);
-            let crime = match returns.give(index) {
-                Ok(()) => continue,
-                Err(BadObject::Free) => Crime::DoubleFree,
-                Err(BadObject::Unknown) => Crime::InvalidFree,
-            };
-            fatal_in_cache(crime, *object as usize, info.size as usize);
+            if let Some(later) = objects.get(turn + LOOK_AHEAD) {
+                let slab = slab_of(*later);
+                let offset = (*later as usize).wrapping_sub(base + slab.offset());
+                place.tables.prefetch(slab, info.object_at(offset).0);
+            }
+            let start = base + slab.offset();
+            let mut returns = place.tables.record(slab).returns();
+            // Objects of one slab often come in a row.
+            while let Some(object) = objects.get(turn) {
+                let offset = (*object as usize).wrapping_sub(start);
+                if offset >= info.slab_bytes() {
+                    break;
+                }
+                // Whoever put it into a sheaf has seen that it is an object's start.
+                let (index, is_start) = info.object_at(offset);
+                debug_assert!(is_start);
+                if let Err(why) = returns.give(index) {
+                    let crime = match why {
+                        BadObject::Free => Crime::DoubleFree,
+                        BadObject::Unknown => Crime::InvalidFree,
+                    };
+                    fatal_in_cache(crime, *object as usize, info.size as usize);
+                }
+                turn += 1;
+            }
+            self.relist(place, slab, returns.finish(), info);
         }
-        self.close(place, open, info);
         self.out -= objects.len() as u64;
         self.trim(place, id, MIN_EMPTY);
     }
@@ -161,7 +171,7 @@ impl Pool {
         let slab = self.fullest().or_else(|| self.add_slab(place, id))?;
         let (record, info) = (place.tables.record(slab), info(id));
         let mut object = None;
-        record.take(info, 1, |index| {
+        record.take(info, 1, |index, _| {
             object = Some(
                 place
                     .arena
@@ -213,18 +223,6 @@ impl Pool {
         check(listed <= self.slabs, "more slabs are listed than there are");
         let most = u64::from(self.slabs) * u64::from(info(id).objects);
         check(self.out <= most, "more objects are out than there are");
-    }
-
-    /// Ends a run of returns to one slab, which changes its list at most once.
-    fn close(
-        &mut self,
-        place: Place<'_>,
-        run: Option<(GranuleIndex, Returns<'_>)>,
-        info: &ClassInfo,
-    ) {
-        if let Some((slab, returns)) = run {
-            self.relist(place, slab, returns.finish(), info);
-        }
     }
 
     fn fullest(&self) -> Option<GranuleIndex> {

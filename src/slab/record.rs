@@ -62,9 +62,16 @@ impl SlabRecord {
         u32::from(self.free.load(Relaxed)) + (info.objects - carved)
     }
 
-    /// Takes up to `wanted` objects, lowest first, and passes the index of each to `give`; those
-    /// that came back before those that were never used, whose memory may not exist yet.
-    pub(super) fn take(&self, info: &ClassInfo, wanted: u32, mut give: impl FnMut(u32)) -> u32 {
+    /// Takes up to `wanted` objects, lowest first, and passes them to `give` as runs: the index of
+    /// the first and how many. Those that came back go before those that were never used, whose
+    /// memory may not exist yet.
+    #[inline]
+    pub(super) fn take(
+        &self,
+        info: &ClassInfo,
+        wanted: u32,
+        mut give: impl FnMut(u32, u32),
+    ) -> u32 {
         let mut left = wanted;
         let listed = u32::from(self.free.load(Relaxed));
         let mut remaining = listed.min(left);
@@ -77,17 +84,21 @@ impl SlabRecord {
             }
             let mut bits = word.load(Relaxed);
             while bits != 0 && remaining > 0 {
-                give(u32::from(index) * 64 + bits.trailing_zeros());
-                bits &= bits - 1;
-                remaining -= 1;
+                let first = bits.trailing_zeros();
+                let run = (bits >> first).trailing_ones().min(remaining);
+                give(u32::from(index) * 64 + first, run);
+                bits &= !(u64::MAX >> (64 - run) << first);
+                remaining -= run;
             }
             word.store(bits, Relaxed);
             self.hint.store(index, Relaxed);
         }
         let carved = u32::from(self.carved.load(Relaxed));
         let end = info.objects.min(carved + left);
-        (carved..end).for_each(&mut give);
-        self.carved.store(end as u16, Relaxed);
+        if end > carved {
+            give(carved, end - carved);
+            self.carved.store(end as u16, Relaxed);
+        }
         left -= end - carved;
         wanted - left
     }
@@ -273,7 +284,11 @@ mod tests {
     fn objects_are_carved_in_order_and_come_back_lowest_first() {
         let (record, info) = (record(), info(class_of(4096)));
         let mut taken = Vec::new();
-        assert_eq!(record.take(info, 5, |index| taken.push(index)), 5);
+        let all = |first, count| first..first + count;
+        let take = |count, taken: &mut Vec<u32>| {
+            record.take(info, count, |first, run| taken.extend(all(first, run)))
+        };
+        assert_eq!(take(5, &mut taken), 5);
         assert_eq!(taken, [0, 1, 2, 3, 4]);
         let mut returns = record.returns();
         returns.give(3).unwrap();
@@ -281,7 +296,7 @@ mod tests {
         returns.finish();
         record.validate(info);
         taken.clear();
-        assert_eq!(record.take(info, 20, |index| taken.push(index)), 13);
+        assert_eq!(take(20, &mut taken), 13);
         assert_eq!(taken, [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
         assert_eq!(record.available(info), 0);
         record.validate(info);
@@ -292,7 +307,7 @@ mod tests {
         let (record, info) = (record(), info(class_of(16)));
         assert_eq!(record.returns().give(0), Err(BadObject::Unknown));
         assert_eq!(
-            record.take(info, MAX_OBJECTS as u32 + 9, |_| ()),
+            record.take(info, MAX_OBJECTS as u32 + 9, |_, _| ()),
             info.objects
         );
         let mut returns = record.returns();

@@ -2,8 +2,8 @@
 //!
 //! # Invariant
 //!
-//! The slots below `count` hold objects that nobody else holds. A sheaf begins at a multiple of
-//! its size, so its slots never cross a 4 GiB line; bins compare the lower half of addresses alone.
+//! The slots below `count` hold objects that nobody else holds. No sheaf lies across
+//! a multiple of 4 GiB; bins compare the lower half of addresses alone.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -42,8 +42,8 @@ impl Sheaf {
     ///
     /// # Safety
     ///
-    /// `memory` is the caller's to give away, as long as the sheaf's capacity needs and aligned to
-    /// that, for ever.
+    /// `memory` is the caller's to give away for ever, as long as the sheaf's capacity needs, aligned
+    /// to a word, and not across a multiple of 4 GiB.
     pub(crate) unsafe fn new_in(memory: NonNull<u8>) -> Self {
         let header = memory.cast::<Header>();
         // SAFETY: the caller's promise.

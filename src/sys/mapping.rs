@@ -88,6 +88,18 @@ impl Mapping {
         }
     }
 
+    /// Makes one of two mappings that lie next to each other; else they stay what they are.
+    pub(crate) fn join(self, other: Self) -> Result<Self, (Self, Self)> {
+        let bytes = self.bytes + other.bytes;
+        if self.address() + self.bytes == other.address() {
+            Ok(Self { bytes, ..self })
+        } else if other.address() + other.bytes == self.address() {
+            Ok(Self { bytes, ..other })
+        } else {
+            Err((self, other))
+        }
+    }
+
     /// Cuts the mapping in two; `at` is a multiple of the OS page.
     pub(crate) fn split(self, at: usize) -> (Self, Self) {
         // SAFETY: `at` is at most the mapping's length.
