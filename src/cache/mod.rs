@@ -14,7 +14,9 @@ mod sizing;
 mod slow;
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering::Relaxed,
+};
 
 use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
@@ -23,6 +25,7 @@ pub(crate) use sizing::capacity as sheaf_capacity;
 use crate::heap::{Heap, Node};
 use crate::slab::{Object, SheafCell, class};
 use crate::sync::{Lock, StaticRef};
+use crate::sys::ZeroInit;
 use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
 use bin::Bin;
 
@@ -42,7 +45,7 @@ pub(crate) struct ThreadCache {
     arena_bytes: AtomicUsize,
     class_map: AtomicPtr<AtomicU8>,
     /// Where in this cache the bin of a size is, in 16-byte steps: one load from size to bin.
-    places: [u16; class::FINE_ENTRIES],
+    places: [AtomicU16; class::FINE_ENTRIES],
     /// Nothing in the two static caches, which have no memory behind them.
     heap: StaticRef<Heap>,
     home: StaticRef<Node>,
@@ -62,15 +65,23 @@ pub(crate) struct ThreadCache {
 const _: () = assert!(core::mem::offset_of!(ThreadCache, bins) == 0);
 
 /// The place of each size's bin.
-const PLACES: [u16; class::FINE_ENTRIES] = {
-    let mut places = [0; class::FINE_ENTRIES];
+const PLACES: [AtomicU16; class::FINE_ENTRIES] = {
+    let mut places = [const { AtomicU16::new(0) }; class::FINE_ENTRIES];
     let mut entry = 0;
     while entry < places.len() {
-        places[entry] = class::FINE[entry] as u16 * size_of::<Bin>() as u16;
+        places[entry] = AtomicU16::new(place(entry));
         entry += 1;
     }
     places
 };
+
+/// The place of the bin of the size that is `entry` fine steps.
+const fn place(entry: usize) -> u16 {
+    class::FINE[entry] as u16 * size_of::<Bin>() as u16
+}
+
+// SAFETY: made of atomics; a cache of zeroes is one without memory that knows no size's bin.
+unsafe impl ZeroInit for ThreadCache {}
 
 /// What a living cache is tied to.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +124,9 @@ impl ThreadCache {
             self.bin(id)
                 .describe(info.divisor, (info.slab_bytes() - 1) as u32);
         }
+        for (entry, known) in self.places.iter().enumerate() {
+            known.store(place(entry), Relaxed);
+        }
         self.look_home();
     }
 
@@ -129,7 +143,9 @@ impl ThreadCache {
     pub(crate) fn pop_fine(&self, bytes: usize) -> Option<Object> {
         debug_assert!(bytes <= class::FINE_LIMIT);
         // SAFETY: one entry for each 16 bytes up to the limit.
-        let place = unsafe { *self.places.get_unchecked(bytes.div_ceil(class::FINE_STEP)) };
+        let place = unsafe { self.places.get_unchecked(bytes.div_ceil(class::FINE_STEP)) };
+        // SAFETY: written before the cache has a thread. An atomic load would do as well.
+        let place = unsafe { place.as_ptr().read() };
         // SAFETY: places are offsets of bins.
         let bin = unsafe { self.bins.as_ptr().byte_add(usize::from(place)) };
         // SAFETY: as above.

@@ -39,7 +39,7 @@ impl Registry {
                 cache
             }
             None => {
-                let cache = ties.home.metadata().place(ThreadCache::vacant())?;
+                let cache = ties.home.metadata().zeroed::<ThreadCache>()?;
                 cache.next.set(lists.all.get());
                 lists.all.set(Some(cache));
                 cache

@@ -67,10 +67,12 @@ fn free_slow(block: *mut u8) {
         // What it does not hold a lock for is not worth looking at any more.
         return;
     }
-    match (alive(), process()) {
-        (Some((cache, ties)), _) => cache.free_slow(ties, block),
-        (None, Some(process)) => process.heap.give(block),
-        (None, None) => misplaced(Home::Outside, block.as_ptr() as usize),
+    if let Some((cache, ties)) = alive() {
+        return cache.free_slow(ties, block);
+    }
+    match process() {
+        Some(process) => process.heap.give(block),
+        None => misplaced(Home::Outside, block.as_ptr() as usize),
     }
 }
 

@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use crate::sync::Lock;
-use crate::sys::{Region, page_size};
+use crate::sys::{Region, ZeroInit, page_size};
 use crate::units::align_up;
 
 /// Committed at once.
@@ -67,6 +67,14 @@ impl Metadata {
         // SAFETY: a fresh piece, large and aligned enough.
         unsafe { place.write(value) };
         // SAFETY: written above; what is committed is never unmapped, and the piece never lent again.
+        Some(unsafe { place.as_ref() })
+    }
+
+    /// A `T` of zeroes, for ever; unlike [`Self::place`] it passes over no thread's stack.
+    pub(crate) fn zeroed<T: ZeroInit>(&self) -> Option<&'static T> {
+        const { assert!(align_of::<T>() <= MAX_ALIGN) };
+        let place = self.take(size_of::<T>())?.cast::<T>();
+        // SAFETY: a fresh piece of zeroes, large and aligned enough, never lent again.
         Some(unsafe { place.as_ref() })
     }
 

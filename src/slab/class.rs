@@ -21,7 +21,7 @@ pub(crate) const FINE_ENTRIES: usize = FINE_LIMIT / FINE_STEP + 1;
 const COARSE_STEP: usize = 128;
 
 /// A slab holds at least so many objects …
-const MIN_OBJECTS: usize = 8;
+const MIN_OBJECTS: usize = 2;
 /// … and wastes at most this share of itself …
 const WASTE_SHARE: usize = 16;
 /// … unless it is as large as this.

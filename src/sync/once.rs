@@ -47,7 +47,18 @@ impl<T> Once<T> {
 
     /// The value, made by `make` if it does not exist; `None` if `make` fails, which a later
     /// caller may try again. Who comes while it is being made waits.
+    #[inline]
     pub(crate) fn get_or_try_make(&self, make: impl FnOnce() -> Option<T>) -> Option<&T> {
+        match self.get() {
+            Some(value) => Some(value),
+            None => self.make(make),
+        }
+    }
+
+    /// Apart from the way that everyone takes, which shall not pay for the maker's stack.
+    #[cold]
+    #[inline(never)]
+    fn make(&self, make: impl FnOnce() -> Option<T>) -> Option<&T> {
         loop {
             if let Some(value) = self.get() {
                 return Some(value);
