@@ -65,7 +65,7 @@ pub(crate) struct ThreadCache {
 const _: () = assert!(core::mem::offset_of!(ThreadCache, bins) == 0);
 
 /// The place of each size's bin.
-const PLACES: [AtomicU16; class::FINE_ENTRIES] = {
+const fn places() -> [AtomicU16; class::FINE_ENTRIES] {
     let mut places = [const { AtomicU16::new(0) }; class::FINE_ENTRIES];
     let mut entry = 0;
     while entry < places.len() {
@@ -73,7 +73,7 @@ const PLACES: [AtomicU16; class::FINE_ENTRIES] = {
         entry += 1;
     }
     places
-};
+}
 
 /// The place of the bin of the size that is `entry` fine steps.
 const fn place(entry: usize) -> u16 {
@@ -103,7 +103,7 @@ impl ThreadCache {
             arena_base: AtomicUsize::new(0),
             arena_bytes: AtomicUsize::new(0),
             class_map: AtomicPtr::new(null_mut()),
-            places: PLACES,
+            places: places(),
             heap: StaticRef::none(),
             home: StaticRef::none(),
             busy: Lock::new(()),

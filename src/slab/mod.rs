@@ -11,6 +11,7 @@ mod list;
 mod pool;
 mod pools;
 mod record;
+mod row;
 mod sheaf;
 mod table;
 

@@ -9,11 +9,13 @@
 use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
-use super::record::{BadObject, SlabRecord};
+use super::record::{BadObject, Returns, SlabRecord};
+use super::row::Row;
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
-use crate::report::{Crime, check, fatal_in_cache};
+use crate::report::{Crime, check, fatal_in_cache, our_fault};
+use crate::sys::Region;
 use crate::units::{ClassId, GranuleIndex, Order};
 
 /// Partial slabs are kept in so many lists, the fullest first.
@@ -129,14 +131,11 @@ impl Pool {
                 // Whoever put it into a sheaf has seen that it is an object's start.
                 let (index, is_start) = info.object_at(offset);
                 debug_assert!(is_start);
-                if let Err(why) = returns.give(index) {
-                    let crime = match why {
-                        BadObject::Free => Crime::DoubleFree,
-                        BadObject::Unknown => Crime::InvalidFree,
-                    };
-                    fatal_in_cache(crime, *object as usize, info.size as usize);
+                let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
+                if returns.give(row.first, row.count).is_err() {
+                    accuse(&mut returns, row, place.arena.region(), slab, info);
                 }
-                turn += 1;
+                turn += row.count as usize;
             }
             self.relist(place, slab, returns.finish(), info);
         }
@@ -270,6 +269,27 @@ impl Pool {
             list.push(place.tables, slab, new);
         }
     }
+}
+
+/// Ends the process over the object of a row that is not out.
+#[cold]
+fn accuse(
+    returns: &mut Returns<'_>,
+    row: Row,
+    region: &Region,
+    slab: GranuleIndex,
+    info: &ClassInfo,
+) -> ! {
+    for index in row.first..row.first + row.count {
+        let crime = match returns.give(index, 1) {
+            Ok(()) => continue,
+            Err(BadObject::Free) => Crime::DoubleFree,
+            Err(BadObject::Unknown) => Crime::InvalidFree,
+        };
+        let object = region.at(slab.offset() + (index * info.size) as usize);
+        fatal_in_cache(crime, object.as_ptr() as usize, info.size as usize);
+    }
+    our_fault("a row of objects is bad, but none of them")
 }
 
 /// The number of the list that a slab belongs on: 0 for full, 1 for nearly full … 5 for empty.

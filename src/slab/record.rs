@@ -37,6 +37,9 @@ unsafe impl ZeroInit for SlabRecord {}
 
 const _: () = assert!(size_of::<SlabRecord>() == 512);
 
+/// Objects whose bits share a word.
+pub(super) const ROW: u32 = u64::BITS;
+
 /// What was wrong with an object that came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadObject {
@@ -215,21 +218,22 @@ pub(super) struct Returns<'slab> {
 }
 
 impl<'slab> Returns<'slab> {
-    /// Takes an object back.
+    /// Takes `count` objects back that lie in a row, whose bits share a word; all or none.
     #[inline]
-    pub(super) fn give(&mut self, index: u32) -> Result<(), BadObject> {
-        if index >= self.carved {
+    pub(super) fn give(&mut self, first: u32, count: u32) -> Result<(), BadObject> {
+        debug_assert!(first / ROW == (first + count - 1) / ROW);
+        if first + count > self.carved {
             return Err(BadObject::Unknown);
         }
-        if index / 64 != self.word {
-            self.turn_to(index / 64);
+        if first / ROW != self.word {
+            self.turn_to(first / ROW);
         }
-        let bit = 1 << (index % 64);
-        if self.bits & bit != 0 {
+        let bits = u64::MAX >> (ROW - count) << (first % ROW);
+        if self.bits & bits != 0 {
             return Err(BadObject::Free);
         }
-        self.bits |= bit;
-        self.count += 1;
+        self.bits |= bits;
+        self.count += count as u16;
         Ok(())
     }
 
@@ -291,8 +295,8 @@ mod tests {
         assert_eq!(take(5, &mut taken), 5);
         assert_eq!(taken, [0, 1, 2, 3, 4]);
         let mut returns = record.returns();
-        returns.give(3).unwrap();
-        returns.give(1).unwrap();
+        returns.give(3, 1).unwrap();
+        returns.give(1, 1).unwrap();
         returns.finish();
         record.validate(info);
         taken.clear();
@@ -305,14 +309,18 @@ mod tests {
     #[test]
     fn what_is_not_out_does_not_come_back() {
         let (record, info) = (record(), info(class_of(16)));
-        assert_eq!(record.returns().give(0), Err(BadObject::Unknown));
+        assert_eq!(record.returns().give(0, 1), Err(BadObject::Unknown));
         assert_eq!(
             record.take(info, MAX_OBJECTS as u32 + 9, |_, _| ()),
             info.objects
         );
         let mut returns = record.returns();
-        assert_eq!(returns.give(700), Ok(()));
-        assert_eq!(returns.give(700), Err(BadObject::Free));
+        assert_eq!(returns.give(704, 64), Ok(()));
+        assert_eq!(returns.give(705, 2), Err(BadObject::Free));
+        assert_eq!(
+            record.returns().give(info.objects, 1),
+            Err(BadObject::Unknown)
+        );
         returns.finish();
         record.validate(info);
     }
