@@ -81,7 +81,7 @@ const KEYS: [Key; 5] = [
         name: "reuse",
         values: "SIZE",
         default: "64m",
-        does: "freed mappings above 4 MiB to keep for reuse, 0 for none",
+        does: "freed mappings above 4 MiB to keep for reuse, more if as much was in use of late; 0 for none",
         set: |config, value| {
             config.heap.reuse_bytes = size(value)?;
             Some(())

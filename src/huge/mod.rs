@@ -5,14 +5,16 @@
 //! Every huge block that the program holds is in the registry, and nothing else is.
 #![forbid(unsafe_code)]
 
+mod demand;
 mod registry;
 mod reuse;
 
 use core::ptr::NonNull;
 
 use crate::sync::Lock;
-use crate::sys::Mapping;
+use crate::sys::{self, Mapping};
 use crate::units::{NodeId, Zeroed};
+use demand::Demand;
 use registry::Registry;
 use reuse::Reuse;
 
@@ -29,6 +31,7 @@ pub(crate) struct Huge {
 struct State {
     registry: Registry,
     reuse: Reuse,
+    demand: Demand,
     /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
     freed: [usize; FREED],
 }
@@ -78,6 +81,7 @@ impl Huge {
         Self {
             state: Lock::new(State {
                 registry,
+                demand: Demand::none(),
                 freed: [0; FREED],
                 reuse: Reuse::new(reuse_bytes),
             }),
@@ -125,7 +129,7 @@ impl Huge {
                     .iter_mut()
                     .take(1)
                     .for_each(|newest| *newest = address);
-                state.reuse.keep(mapping);
+                state.keep(mapping);
                 Ok(())
             }
             None => Err(state.misses(address)),
@@ -163,7 +167,7 @@ impl Huge {
             mapping = match mapping.join(next) {
                 Ok(joined) => joined,
                 Err((mapping, next)) => {
-                    state.reuse.keep(next);
+                    state.keep(next);
                     mapping
                 }
             };
@@ -226,6 +230,16 @@ fn grown(bytes: usize) -> usize {
 }
 
 impl State {
+    /// Keeps a freed mapping as far as the program has needed that much of late: what is kept and
+    /// what is in use together are then no more than it had before.
+    fn keep(&mut self, mapping: Mapping) {
+        let used = self.registry.bytes();
+        let needed = self
+            .demand
+            .note(used + mapping.bytes(), sys::milliseconds());
+        self.reuse.keep(mapping, needed - used);
+    }
+
     fn misses(&self, address: usize) -> NotHuge {
         if self.registry.is_inside(address) {
             NotHuge::Inside
@@ -306,6 +320,24 @@ mod tests {
         assert_eq!(huge.counts().kept_bytes, 8 * MIB);
         huge.give(start.as_ptr() as usize).unwrap();
         assert_eq!(huge.counts().kept_bytes, 40 * MIB);
+        huge.trim();
+    }
+
+    #[test]
+    fn what_was_needed_a_moment_ago_is_kept() {
+        let huge = Huge::new(8 * MIB);
+        let blocks = [20, 20, 20].map(|bytes| huge.take(request(bytes)).unwrap());
+        huge.give(blocks[1].as_ptr() as usize).unwrap();
+        assert_eq!(huge.counts().kept_bytes, 20 * MIB);
+        for block in [blocks[0], blocks[2]] {
+            huge.give(block.as_ptr() as usize).unwrap();
+        }
+        assert_eq!(huge.counts().kept_bytes, 60 * MIB);
+        // What was in use when nothing else was is all that is kept later.
+        huge.state.lock().demand = Demand::none();
+        let last = huge.take(request(90)).unwrap();
+        huge.give(last.as_ptr() as usize).unwrap();
+        assert_eq!(huge.counts().kept_bytes, 90 * MIB);
         huge.trim();
     }
 

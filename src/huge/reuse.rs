@@ -3,14 +3,15 @@
 //!
 //! # Invariant
 //!
-//! All of them together have at most `limit_bytes`.
+//! When one is freed, all of them together have at most `limit_bytes`, or as many bytes as are wanted
+//! then.
 #![forbid(unsafe_code)]
 
 use crate::sys::{Mapping, page_size};
 use crate::units::align_up;
 
 /// Mappings that are kept at most.
-const PLACES: usize = 8;
+const PLACES: usize = 16;
 /// A longer mapping serves a request whole if no more than this share of the request is left over;
 /// else the rest is kept apart.
 const REST_SHARE: usize = 8;
@@ -40,9 +41,21 @@ impl Reuse {
         self.bytes
     }
 
-    /// Keeps a mapping, as one with its neighbours; what is too much goes back to the kernel, the
-    /// oldest first.
-    pub(super) fn keep(&mut self, mapping: Mapping) {
+    /// Keeps a mapping, as one with its neighbours. No more is kept than `wanted` bytes, or the
+    /// limit if that is more; what is too much goes back to the kernel, the oldest first.
+    pub(super) fn keep(&mut self, mapping: Mapping, wanted: usize) {
+        self.put(mapping);
+        let limit = match self.limit_bytes {
+            0 => 0,
+            least => least.max(wanted),
+        };
+        while self.bytes > limit {
+            self.drop_oldest(self.bytes - limit);
+        }
+    }
+
+    /// Stores a mapping as the newest.
+    fn put(&mut self, mapping: Mapping) {
         self.bytes += mapping.bytes();
         let mut newest = mapping;
         for place in &mut self.places {
@@ -63,9 +76,6 @@ impl Reuse {
         }
         if let Some(place) = self.places.iter_mut().find(|place| place.is_none()) {
             *place = Some(newest);
-        }
-        while self.bytes > self.limit_bytes {
-            self.drop_oldest(self.bytes - self.limit_bytes);
         }
     }
 
@@ -124,7 +134,7 @@ impl Reuse {
             return match mapping.resize(bytes) {
                 Ok(mapping) => Some(mapping),
                 Err(mapping) => {
-                    self.keep(mapping);
+                    self.put(mapping);
                     None
                 }
             };
@@ -133,7 +143,7 @@ impl Reuse {
             return Some(mapping);
         }
         let (mapping, rest) = mapping.split(bytes);
-        self.keep(rest);
+        self.put(rest);
         Some(mapping)
     }
 
@@ -186,7 +196,7 @@ mod tests {
     fn the_best_fit_is_reused_and_the_rest_is_kept() {
         let mut reuse = Reuse::new(64 * MIB);
         for mebibytes in [20, 6, 9] {
-            reuse.keep(apart(mebibytes));
+            reuse.keep(apart(mebibytes), 0);
         }
         let mapping = reuse.take(5 * MIB, 1).unwrap();
         assert_eq!(mapping.bytes(), 5 * MIB);
@@ -202,7 +212,7 @@ mod tests {
     fn a_shorter_mapping_grows_and_keeps_its_pages() {
         let mut reuse = Reuse::new(64 * MIB);
         let mapping = Mapping::new(8 * MIB, 1).unwrap();
-        reuse.keep(mapping);
+        reuse.keep(mapping, 0);
         assert!(reuse.take(40 * MIB, 1).is_none());
         assert!(reuse.take(9 * MIB, 2 * MIB).is_none());
         let grown = reuse.take(30 * MIB, 1).unwrap();
@@ -214,17 +224,17 @@ mod tests {
     fn the_limit_holds_and_the_oldest_leave() {
         let mut reuse = Reuse::new(30 * MIB);
         for mebibytes in [10, 11, 12, 40] {
-            reuse.keep(apart(mebibytes));
+            reuse.keep(apart(mebibytes), 0);
         }
         assert_eq!(reuse.bytes(), 30 * MIB);
         for _ in 0..20 {
-            reuse.keep(apart(1));
+            reuse.keep(apart(1), 0);
         }
         assert_eq!(reuse.places.iter().flatten().count(), PLACES);
         assert!(reuse.bytes() <= 30 * MIB);
         reuse.clear();
         let mut off = Reuse::new(0);
-        off.keep(Mapping::new(MIB, 1).unwrap());
+        off.keep(Mapping::new(MIB, 1).unwrap(), 0);
         assert_eq!(off.bytes(), 0);
     }
 
@@ -234,11 +244,11 @@ mod tests {
         let (first, rest) = Mapping::new(24 * MIB, 1).unwrap().split(8 * MIB);
         let (second, third) = rest.split(8 * MIB);
         let (start, middle) = (first.address(), second.address());
-        reuse.keep(first);
-        reuse.keep(third);
+        reuse.keep(first, 0);
+        reuse.keep(third, 0);
         assert_eq!(reuse.places.iter().flatten().count(), 2);
         assert!(reuse.take_at(middle, MIB).is_none());
-        reuse.keep(second);
+        reuse.keep(second, 0);
         assert_eq!(reuse.places.iter().flatten().count(), 1);
         let part = reuse.take_at(start, 20 * MIB).unwrap();
         assert_eq!((part.bytes(), reuse.bytes()), (20 * MIB, 4 * MIB));

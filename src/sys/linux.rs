@@ -183,3 +183,15 @@ pub(crate) fn environment<'text>(name: &[u8], buffer: &'text mut [u8]) -> Option
 fn value_of<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line [u8]> {
     line.strip_prefix(name)?.strip_prefix(b"=")
 }
+
+/// Milliseconds since some moment in the past. The clock is a coarse one, which the C library reads
+/// without a system call.
+pub(crate) fn milliseconds() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the structure is the call's to write.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
+}

@@ -24,7 +24,7 @@ pub(crate) use hooks::{
     HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
 };
 pub(crate) use linux::{
-    abort, current_node, environment, futex_wait, futex_wake, is_main_thread,
+    abort, current_node, environment, futex_wait, futex_wake, is_main_thread, milliseconds,
     process_has_memory_policy, read_file, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
