@@ -14,9 +14,10 @@ const CAPACITIES: [(u32, usize); 6] = [
     (8 << 10, 14),
     (32 << 10, 6),
 ];
-/// The first refill of a bin brings so many objects; each further one twice as many. A thread
-/// that allocates little parks little.
-const FIRST_REFILL: usize = 1;
+/// The first refill of a bin brings so many bytes, or one object; each further one twice as many
+/// objects. A thread that allocates little parks little, but no two threads write to one cache line
+/// because of that.
+const FIRST_REFILL: usize = 64;
 /// The first sheaf of a bin has room for so many.
 pub(crate) const FIRST_CAPACITY: usize = 6;
 /// Bytes of a bin's first sheaf.
@@ -44,7 +45,8 @@ pub(crate) fn bytes(id: ClassId) -> usize {
 
 /// How many objects the refill after one of `last` brings.
 pub(crate) fn refill(id: ClassId, last: usize) -> usize {
-    (last * 2).clamp(FIRST_REFILL, capacity(id))
+    let first = (FIRST_REFILL / class::info(id).size.max(1) as usize).max(1);
+    (last * 2).clamp(first, capacity(id))
 }
 
 /// How many full sheaves a barn of this class keeps.
@@ -74,6 +76,10 @@ mod tests {
             last = refill(id, last);
             assert_eq!(last, expected);
         }
+        assert_eq!(
+            [16, 32, 48].map(|size| refill(class_of(size), 0)),
+            [4, 2, 1]
+        );
         assert_eq!(refill(class_of(32 << 10), 4), 6);
         assert_eq!((barn(class_of(16)), barn(class_of(32 << 10))), (16, 2));
     }
