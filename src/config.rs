@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 use crate::heap::Settings;
+use crate::numa::Choice;
 use crate::report::Line;
+use crate::sys;
 use crate::units::GRANULE_SIZE;
 
 /// What can be chosen.
@@ -65,15 +67,11 @@ const KEYS: [Key; 5] = [
     },
     Key {
         name: "numa",
-        values: "local|off",
+        values: "local|interleave|weighted|bind=N,N|prefer=N|off",
         default: "local",
-        does: "take memory from the thread's node, or ignore nodes",
+        does: "nodes to take memory from",
         set: |config, value| {
-            config.heap.bind = match value {
-                b"local" => true,
-                b"off" => false,
-                _ => return None,
-            };
+            config.heap.choice = Choice::parse(value)?;
             Some(())
         },
     },
@@ -114,7 +112,8 @@ impl Config {
         let heap = Settings {
             arena_bytes,
             reuse_bytes: DEFAULT_REUSE,
-            bind: true,
+            choice: Choice::Local,
+            current_node: sys::current_node,
         };
         Self {
             heap,
@@ -125,7 +124,7 @@ impl Config {
     /// Applies `text`, pairs `key:value` separated by commas; `complain` gets a line for each that
     /// is not understood.
     pub(crate) fn apply(&mut self, text: &[u8], mut complain: impl FnMut(&[u8])) {
-        for pair in text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        for pair in pairs(text) {
             if pair.is_empty() {
                 continue;
             }
@@ -149,6 +148,28 @@ impl Config {
             complain(line.as_bytes());
         }
     }
+}
+
+/// The parts between commas. A part that begins with a digit belongs to the one before, since that
+/// one has a list and no key begins so.
+fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let is_end = |(place, byte): (usize, &u8)| {
+            *byte == b',' && !rest.get(place + 1).is_some_and(u8::is_ascii_digit)
+        };
+        let end = rest
+            .iter()
+            .enumerate()
+            .position(is_end)
+            .unwrap_or(rest.len());
+        let pair = rest.get(..end).unwrap_or_default();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(pair.trim_ascii())
+    })
 }
 
 /// As much of a text as a line has room for.
@@ -228,8 +249,19 @@ mod tests {
         let (config, lines) = parse("arena:1g, reuse:0,,stats:exit,numa:off");
         assert_eq!(config.heap.arena_bytes, 1 << 30);
         assert_eq!(config.heap.reuse_bytes, 0);
-        assert!(config.stats_at_exit && !config.heap.bind);
+        assert!(config.stats_at_exit);
+        assert_eq!(config.heap.choice, Choice::Off);
         assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn a_list_of_nodes_has_commas_of_its_own() {
+        let (config, lines) = parse("numa:bind=0,2-3,stats:exit");
+        let nodes = crate::numa::NodeSet::from_bits(0b1101);
+        assert_eq!(config.heap.choice, Choice::Bind(nodes));
+        assert!(config.stats_at_exit && lines.is_empty());
+        let (config, lines) = parse("numa:bind=,stats:exit,numa:prefer=1,2");
+        assert_eq!((config.heap.choice, lines.len()), (Choice::Local, 2));
     }
 
     #[test]

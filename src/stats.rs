@@ -3,10 +3,10 @@
 
 use crate::arena::ArenaCounts;
 use crate::cache::Registry;
-use crate::heap::{Heap, Node};
+use crate::heap::{Heap, Node, TRAFFIC_NAMES};
 use crate::report::Line;
 use crate::slab::class;
-use crate::units::{ClassId, ORDERS, PAGE_SIZE};
+use crate::units::{ClassId, NodeId, ORDERS, PAGE_SIZE};
 
 /// Longest line of a report.
 const LINE: usize = 160;
@@ -186,7 +186,64 @@ impl View<'_> {
             let counts = node.arena().counts();
             line(&|it| buddyinfo(it, node, &counts));
         }
+        let homes = self.heap.topology().homes();
+        if homes.len() > 1 {
+            for block in 0..homes.len().div_ceil(NODES_IN_LINE) {
+                numastat(self.heap, block * NODES_IN_LINE, &mut line);
+            }
+        }
     }
+
+    /// What each node of the machine gave, in pages; nothing where there is but one.
+    pub(crate) fn traffic(&self) -> impl Iterator<Item = (NodeId, [u64; TRAFFIC_NAMES.len()])> {
+        let homes = self.heap.topology().homes();
+        let wanted = homes.iter().filter(move |_| homes.len() > 1);
+        wanted.map(|node| (node, self.heap.traffic().of(node)))
+    }
+}
+
+/// Columns of a line that is not too long.
+const NODES_IN_LINE: usize = 8;
+
+/// The columns of numastat(8) for some of the nodes, from the one at `first` on, in pages.
+fn numastat(heap: &Heap, first: usize, line: &mut impl FnMut(&dyn Fn(&mut Line<LINE>))) {
+    let nodes = || {
+        let homes = heap.topology().homes().iter();
+        homes.skip(first).take(NODES_IN_LINE)
+    };
+    line(&|it| {
+        it.text("pages").column(16);
+        for (place, node) in (1..).zip(nodes()) {
+            let digits = if node.0 < 10 { 1 } else { 2 };
+            it.column(16 + 12 * place - "node".len() - digits);
+            it.text("node").number(usize::from(node.0));
+        }
+    });
+    for (place, name) in TRAFFIC_NAMES.iter().enumerate() {
+        line(&|it| {
+            it.text(name).column(16);
+            for node in nodes() {
+                let counts = heap.traffic().of(node);
+                let count = counts.get(place).copied().unwrap_or_default();
+                it.padded(count as usize, 12);
+            }
+        });
+    }
+    line(&|it| {
+        it.text("pages_used").column(16);
+        for node in nodes() {
+            it.padded(used_pages(heap, node), 12);
+        }
+    });
+}
+
+/// Pages of a node's arena that are in use, in slabs or as large blocks.
+fn used_pages(heap: &Heap, node: NodeId) -> usize {
+    let arenas = heap.nodes().filter(|it| it.id() == node);
+    arenas
+        .map(|it| it.arena().counts())
+        .map(|counts| (counts.committed_pages - counts.free_pages) as usize)
+        .sum()
 }
 
 /// A line in the format of `/proc/buddyinfo`: free blocks of orders 0 to 10.

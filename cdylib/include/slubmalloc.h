@@ -63,6 +63,22 @@ void free_sized(void *ptr, size_t size) SLUBMALLOC_NOTHROW;
  */
 void free_aligned_sized(void *ptr, size_t alignment, size_t size) SLUBMALLOC_NOTHROW;
 
+/*
+ * slubmalloc_alloc_onnode(size, node): like malloc(size), from memory of NUMA node `node`, or of the
+ * nearest to it that has any. To be freed with free().
+ *
+ * Null with errno EINVAL if threads of this process take no memory from such a node: the machine has
+ * none with that number, a cpuset or numactl forbids it, or SLUBMALLOC_CONF leaves it out. Null with
+ * ENOMEM if there is no memory.
+ */
+void *slubmalloc_alloc_onnode(size_t size, int node) SLUBMALLOC_NOTHROW;
+
+/*
+ * slubmalloc_node_of(ptr): the number of the NUMA node that the memory at `ptr` is on; -1 if it is no
+ * memory of this heap. Where only the kernel knows, a page that was not touched yet is touched.
+ */
+int slubmalloc_node_of(const void *ptr) SLUBMALLOC_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,13 +4,30 @@ use core::ffi::{c_int, c_void};
 
 use slubmalloc_core::{Line, Stats};
 
-use crate::errno::refuse;
+use crate::errno::{or_enomem, refuse};
 
 /// malloc_trim(3): gives free memory back to the kernel; 1 if there was any. `_pad` bytes, glibc's
 /// reserve at the heap's top, have no meaning here.
 #[unsafe(no_mangle)]
 extern "C" fn malloc_trim(_pad: usize) -> c_int {
     c_int::from(slubmalloc_core::trim())
+}
+
+/// `slubmalloc.h`: a block on a node that the program names. `EINVAL` for a node that threads take no
+/// memory from.
+#[unsafe(no_mangle)]
+extern "C" fn slubmalloc_alloc_onnode(size: usize, node: c_int) -> *mut u8 {
+    let node = u8::try_from(node).ok();
+    match node.and_then(|node| slubmalloc_core::alloc_onnode(size, node)) {
+        Some(block) => or_enomem(block),
+        None => refuse(libc::EINVAL),
+    }
+}
+
+/// `slubmalloc.h`: the node that an address is on, -1 for none of ours.
+#[unsafe(no_mangle)]
+extern "C" fn slubmalloc_node_of(address: *const c_void) -> c_int {
+    slubmalloc_core::node_of(address.cast()).map_or(-1, c_int::from)
 }
 
 /// mallopt(3). Answers as glibc does; the parameters tune what this heap does not have.
@@ -118,6 +135,17 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     system(&stats, &mut put);
     put(Line::new().text("</heap>\n"));
     totals(&stats, &mut put);
+    slubmalloc_core::traffic(|node, pages| {
+        let mut line = Line::new();
+        line.text("<node nr=\"")
+            .number(usize::from(node))
+            .text("\"");
+        for (name, count) in slubmalloc_core::TRAFFIC_NAMES.iter().zip(pages) {
+            line.text(" ").text(name).text("=\"");
+            line.number(*count as usize).text("\"");
+        }
+        put(line.text("/>\n"));
+    });
     put(total(
         &mut Line::new(),
         "mmap",

@@ -1,55 +1,184 @@
-//! Alien buffers: a thread's freed objects of other nodes, on their way home.
+//! Aliens: a thread's freed objects of other nodes, on their way home, in sheaves that the home's
+//! barn takes whole.
 //!
 //! # Invariant
 //!
-//! A buffer holds objects of one node alone, of any class, which nobody else holds.
+//! A sheaf holds objects of one node and class, which nobody else holds. Its count is written last,
+//! so that a fork finds it whole.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
+
+use super::slow::new_sheaf;
+use super::{BINS, ThreadCache, Ties, class_of_granule, sizing};
 use crate::heap::Node;
-use crate::report::{Crime, fatal};
-use crate::slab::{Object, Sheaf, sheaf_bytes};
-use crate::units::{ClassId, GranuleIndex};
+use crate::report::{Crime, fatal_in_cache};
+use crate::slab::{Object, Sheaf, SheafCell, Slot, class};
+use crate::sync::StaticRef;
+use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
 
-use super::sizing::ALIEN_CAPACITY;
-
-/// Bytes of a buffer.
-pub(crate) const ALIEN_BYTES: usize = sheaf_bytes(ALIEN_CAPACITY);
-
-/// Puts an object into the buffer of its node; a full buffer goes home first.
-pub(crate) fn put(buffer: &mut Sheaf, home: &'static Node, object: Object) {
-    if buffer.count() == ALIEN_CAPACITY {
-        send_home(buffer, home);
-    }
-    buffer.push(object);
+/// What a thread must know about another node to free its objects, and those objects.
+#[derive(Debug)]
+pub(super) struct Alien {
+    base: AtomicUsize,
+    bytes: AtomicUsize,
+    class_map: AtomicPtr<AtomicU8>,
+    /// By class; nothing until the first object comes.
+    sheaves: StaticRef<Sheaves>,
 }
 
-/// Gives all objects back to their slabs, one class at a time.
-pub(crate) fn send_home(buffer: &mut Sheaf, home: &'static Node) {
-    let mut sorted = [(ClassId::NONE, core::ptr::null_mut()); ALIEN_CAPACITY];
-    let count = buffer.count();
-    for (place, object) in sorted.iter_mut().zip(buffer.objects()) {
-        let offset = (*object as usize).wrapping_sub(home.arena().base());
-        let id = home.tables().class_at(GranuleIndex::containing(offset));
-        if id == ClassId::NONE {
-            fatal(Crime::DoubleFree, *object as usize);
-        }
-        *place = (id, *object);
-    }
-    buffer.clear();
-    let sorted = sorted.get_mut(..count).unwrap_or_default();
-    sorted.sort_unstable_by_key(|(id, _)| id.0);
-    for group in sorted.chunk_by(|one, other| one.0 == other.0) {
-        let Some((id, _)) = group.first() else {
-            continue;
+/// The sheaves for one node, by class.
+#[derive(Debug)]
+pub(super) struct Sheaves([SheafCell; BINS]);
+
+/// A thread's aliens by node, in a table of their own that one-node machines lack.
+#[derive(Debug)]
+pub(super) struct Aliens {
+    nodes: [Alien; MAX_NODES],
+    /// The one that was freed to last.
+    latest: StaticRef<Alien>,
+}
+
+// ORDERING: relaxed, see the module above.
+
+impl ThreadCache {
+    /// Puts a small object of another node into the buffer that goes there; `false` for any other
+    /// address, for a node that is not known yet, and if the buffer is full.
+    #[inline]
+    pub(crate) fn push_alien(&self, block: Slot) -> bool {
+        let Some(aliens) = self.aliens.get() else {
+            return false;
         };
-        let mut objects = [core::ptr::null_mut(); ALIEN_CAPACITY];
-        objects
-            .iter_mut()
-            .zip(group)
-            .for_each(|(place, (_, object))| *place = *object);
-        let objects = objects.get(..group.len()).unwrap_or_default();
-        home.pool(*id).lock().take_back(home.place(), *id, objects);
+        let owns = |alien: &Alien| {
+            (block as usize).wrapping_sub(alien.base.load(Relaxed)) < alien.bytes.load(Relaxed)
+        };
+        let alien = match aliens.latest.get() {
+            Some(latest) if owns(latest) => latest,
+            _ => {
+                let Some(alien) = aliens.nodes.iter().find(|alien| owns(alien)) else {
+                    return false;
+                };
+                aliens.latest.set(Some(alien));
+                alien
+            }
+        };
+        let offset = block as usize - alien.base.load(Relaxed);
+        let id = class_of_granule(alien.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
+        if !self.bin(id).is_start(block as usize) {
+            return false;
+        }
+        let sheaf = alien.sheaves.get().and_then(|all| all.0.get(id.index()));
+        sheaf.is_some_and(|sheaf| sheaf.try_push(block, sizing::capacity(id)))
+    }
+
+    /// Puts an object of `node` into the sheaf that goes there, which is made or exchanged first.
+    #[cold]
+    pub(super) fn send_home(&self, ties: Ties, node: &'static Node, id: ClassId, object: Object) {
+        let _busy = self.busy.lock();
+        let Some(cell) = self.alien_sheaf(ties, node, id) else {
+            return ties.heap.give(object);
+        };
+        let sheaf = match cell.take() {
+            Some(sheaf) if sheaf.objects().last() == Some(&object.as_ptr()) => {
+                let size = class::info(id).size as usize;
+                fatal_in_cache(Crime::DoubleFree, object.as_ptr() as usize, size)
+            }
+            Some(sheaf) if sheaf.count() == sizing::capacity(id) => deliver(sheaf, node, id),
+            other => other,
+        };
+        let Some(mut sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
+            return ties.heap.give(object);
+        };
+        sheaf.push(object);
+        cell.put(sheaf);
+    }
+
+    /// Sends home what waits to go there.
+    pub(super) fn drain_aliens(&self, ties: Ties) {
+        let Some(aliens) = self.aliens.get() else {
+            return;
+        };
+        for node in ties.heap.nodes() {
+            let alien = aliens.nodes.get(node.id().index());
+            let Some(sheaves) = alien.and_then(|alien| alien.sheaves.get()) else {
+                continue;
+            };
+            for id in class::all() {
+                let Some(sheaf) = sheaves.0.get(id.index()).and_then(SheafCell::take) else {
+                    continue;
+                };
+                let rest = if sheaf.count() == sizing::capacity(id) {
+                    deliver(sheaf, node, id)
+                } else {
+                    Some(sheaf)
+                };
+                let mut pool = node.pool(id).lock();
+                if let Some(mut sheaf) = rest {
+                    pool.take_back(node.place(), id, sheaf.objects());
+                    sheaf.clear();
+                    pool.barn.put_empty(sheaf);
+                }
+            }
+        }
+    }
+
+    /// Forgets that `node` was another one than this thread's home.
+    pub(super) fn settle(&self, node: &Node) {
+        if let Some(aliens) = self.aliens.get()
+            && let Some(alien) = aliens.nodes.get(node.id().index())
+        {
+            alien.bytes.store(0, Relaxed);
+        }
+    }
+
+    /// Number of objects that wait to go home to other nodes.
+    #[cfg(test)]
+    pub(super) fn alien_stock(&self) -> usize {
+        let aliens = self.aliens.get().into_iter();
+        let sheaves = aliens
+            .flat_map(|aliens| &aliens.nodes)
+            .filter_map(|alien| alien.sheaves.get());
+        sheaves.flat_map(|all| &all.0).map(SheafCell::count).sum()
+    }
+
+    /// The place of the sheaf for objects of class `id` of `node`; what this thread knows of the node
+    /// is up to date then.
+    fn alien_sheaf(
+        &self,
+        ties: Ties,
+        node: &'static Node,
+        id: ClassId,
+    ) -> Option<&'static SheafCell> {
+        let aliens = match self.aliens.get() {
+            Some(aliens) => aliens,
+            None => {
+                let fresh = ties.home.metadata().zeroed::<Aliens>()?;
+                self.aliens.get_or_init(|| fresh)
+            }
+        };
+        let alien = aliens.nodes.get(node.id().index())?;
+        if alien.sheaves.get().is_none() {
+            alien.sheaves.set(Some(ties.home.metadata().zeroed()?));
+        }
+        alien.base.store(node.arena().base(), Relaxed);
+        let class_map = node.tables().class_map().cast_mut();
+        alien.class_map.store(class_map, Relaxed);
+        alien.bytes.store(node.tables().covered_bytes(), Relaxed);
+        alien.sheaves.get()?.0.get(id.index())
     }
 }
 
-const _: () = assert!(ALIEN_BYTES == 512);
+/// Gives a full sheaf to its home's barn; an empty one for it, if there is one.
+fn deliver(full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
+    let mut pool = home.pool(id).lock();
+    let empty = pool.barn.take_empty();
+    let Some(mut oldest) = pool.barn.put_full(full, sizing::barn(id)) else {
+        return empty;
+    };
+    if let Some(empty) = empty {
+        pool.barn.put_empty(empty);
+    }
+    pool.take_back(home.place(), id, oldest.objects());
+    oldest.clear();
+    Some(oldest)
+}

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::{is_small, retire};
-use super::{ThreadCache, Ties, alien, sizing};
+use super::{ThreadCache, Ties, sizing};
 use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
 
@@ -31,20 +31,6 @@ impl ThreadCache {
         // ORDERING: relaxed, see the module.
         self.refills.iter().for_each(|last| last.store(0, Relaxed));
         self.drain_aliens(ties);
-    }
-
-    fn drain_aliens(&self, ties: Ties) {
-        let Some(table) = self.aliens.get() else {
-            return;
-        };
-        for node in ties.heap.nodes() {
-            if let Some(place) = table.get(node.id().index())
-                && let Some(mut buffer) = place.take()
-            {
-                alien::send_home(&mut buffer, node);
-                place.put(buffer);
-            }
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod alien;
 mod bin;
 mod drain;
 mod first;
+mod follow;
 mod registry;
 mod sizing;
 mod slow;
@@ -23,13 +24,12 @@ pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
 
 use crate::heap::{Heap, Node};
-use crate::slab::{Object, SheafCell, class};
+use crate::slab::{Object, class};
 use crate::sync::{Lock, StaticRef};
 use crate::sys::ZeroInit;
-use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
+use crate::units::{ClassId, GRANULE_SHIFT};
+use alien::{Aliens, Sheaves};
 use bin::Bin;
-
-type AlienTable = [SheafCell; MAX_NODES];
 
 const BINS: usize = class::CLASSES + 1;
 
@@ -56,8 +56,11 @@ pub(crate) struct ThreadCache {
     /// The next cache of the registry, and of its list of unowned ones.
     next: StaticRef<Self>,
     next_free: StaticRef<Self>,
-    /// The alien buffers by node, in a table of their own that one-node machines lack.
-    aliens: OnceRef<'static, AlienTable>,
+    /// What goes home to other nodes.
+    aliens: OnceRef<'static, Aliens>,
+    /// Slow paths since the thread was looked for, and how often it was found elsewhere since.
+    steps: AtomicU32,
+    strays: AtomicU32,
     /// How many objects the last refill of a class brought.
     refills: [AtomicU8; BINS],
 }
@@ -82,6 +85,10 @@ const fn place(entry: usize) -> u16 {
 
 // SAFETY: made of atomics; a cache of zeroes is one without memory that knows no size's bin.
 unsafe impl ZeroInit for ThreadCache {}
+// SAFETY: made of atomics; a node of zeroes has no memory.
+unsafe impl ZeroInit for Aliens {}
+// SAFETY: made of atomics; zero is no sheaf.
+unsafe impl ZeroInit for Sheaves {}
 
 /// What a living cache is tied to.
 #[derive(Clone, Copy, Debug)]
@@ -111,12 +118,15 @@ impl ThreadCache {
             next: StaticRef::none(),
             next_free: StaticRef::none(),
             aliens: OnceRef::new(),
+            steps: AtomicU32::new(0),
+            strays: AtomicU32::new(0),
             refills: [const { AtomicU8::new(0) }; BINS],
         }
     }
 
     /// Ties a cache without objects to a heap and a node.
     fn move_in(&self, ties: Ties) {
+        self.settle(ties.home);
         self.heap.set(Some(ties.heap));
         self.home.set(Some(ties.home));
         for id in class::all() {
@@ -166,11 +176,7 @@ impl ThreadCache {
         if offset >= own(&self.arena_bytes) {
             return false;
         }
-        // SAFETY: the class map covers the arena's bytes.
-        let entry = unsafe { self.class_map.load(Relaxed).add(offset >> GRANULE_SHIFT) };
-        // SAFETY: as above; the table lives for ever, and the entry of an object does not change
-        // while somebody holds it. An atomic load would do, with an instruction more.
-        let id = ClassId(unsafe { entry.cast::<u8>().read() });
+        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
         let bin = self.bin(id);
         bin.is_start(block as usize) && bin.push(block)
     }
@@ -192,20 +198,22 @@ impl ThreadCache {
         self.bin(id).count().min(2 * sizing::capacity(id))
     }
 
-    /// Number of objects that wait to go home to other nodes.
-    #[cfg(test)]
-    fn alien_stock(&self) -> usize {
-        self.aliens
-            .get()
-            .map_or(0, |table| table.iter().map(SheafCell::count).sum())
-    }
-
     #[inline(always)]
     fn bin(&self, id: ClassId) -> &Bin {
         debug_assert!(id.index() < BINS);
         // SAFETY: classes come from the class tables and the class map, which hold no others.
         unsafe { self.bins.get_unchecked(id.index()) }
     }
+}
+
+/// The class of a granule that `class_map` covers.
+#[inline(always)]
+fn class_of_granule(class_map: *mut AtomicU8, granule: usize) -> ClassId {
+    // SAFETY: every caller has seen that the map covers the address.
+    let entry = unsafe { class_map.add(granule) };
+    // SAFETY: as above; the table lives for ever, and the entry of an object does not change
+    // while somebody holds it. An atomic load would do, with an instruction more.
+    ClassId(unsafe { entry.cast::<u8>().read() })
 }
 
 /// Reads a number that the calling thread alone writes.
@@ -218,5 +226,7 @@ fn own(number: &AtomicUsize) -> usize {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod node_tests;
 #[cfg(test)]
 mod tests;

@@ -26,17 +26,25 @@ pub(crate) const FIRST_BYTES: usize = sheaf_bytes(FIRST_CAPACITY);
 const BARN_BYTES: usize = 512 << 10;
 /// … but at least and at most so many.
 const BARN_SHEAVES: (usize, usize) = (2, 16);
-/// Pointers in an alien buffer.
-pub(crate) const ALIEN_CAPACITY: usize = 62;
-
 /// How many objects a sheaf of this class holds.
+#[inline]
 pub(crate) fn capacity(id: ClassId) -> usize {
-    let size = class::info(id).size;
-    CAPACITIES
-        .iter()
-        .find(|(most, _)| size <= *most)
-        .map_or(0, |(_, capacity)| *capacity)
+    CAPACITY.get(id.index()).copied().map_or(0, usize::from)
 }
+
+/// Capacities by class.
+static CAPACITY: [u8; class::CLASSES + 1] = {
+    let mut table = [0; class::CLASSES + 1];
+    let (mut id, mut step) = (1, 0);
+    while id <= class::CLASSES {
+        while CAPACITIES[step].0 < class::size_of_class(id) {
+            step += 1;
+        }
+        table[id] = CAPACITIES[step].1 as u8;
+        id += 1;
+    }
+    table
+};
 
 /// Bytes of a sheaf of this class.
 pub(crate) fn bytes(id: ClassId) -> usize {

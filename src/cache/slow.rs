@@ -4,12 +4,12 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::{is_small, retire};
-use super::{ThreadCache, Ties, alien, sizing};
+use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node, misplaced};
 use crate::report::{Crime, fatal_in_cache};
-use crate::slab::{Object, Sheaf, SheafCell, class};
+use crate::slab::{Object, Sheaf, class};
 use crate::sys;
-use crate::units::{ClassId, MAX_NODES, NodeId, Zeroed};
+use crate::units::{ClassId, Zeroed};
 
 /// A block whose alignment no class has gets one of at least this size.
 const LEAST_LARGE: usize = class::MAX_SMALL + 1;
@@ -19,6 +19,7 @@ impl ThreadCache {
     #[cold]
     #[inline(never)]
     pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
+        let ties = self.follow(ties);
         if bytes > class::MAX_SMALL {
             return self.alloc_large(ties, bytes, 1, zeroed);
         }
@@ -94,9 +95,9 @@ impl ThreadCache {
             }
             Home::Slab {
                 node,
+                class,
                 is_start: true,
-                ..
-            } => self.send_home(ties, node, block),
+            } => self.send_home(ties, node, class, block),
             Home::Page { is_start: true, .. } | Home::Outside => ties.heap.give(block),
             home => misplaced(home, address),
         }
@@ -127,6 +128,7 @@ impl ThreadCache {
         let wanted = wanted.min(room);
         let pool = ties.home.pool(id);
         let mut got = pool.lock().fill(ties.home.place(), id, &mut sheaf, wanted);
+        ties.heap.note_slabs(ties.home, ties.home, id);
         if got == 0 {
             got = fill_from_afar(ties, id, &mut sheaf, wanted);
         }
@@ -196,35 +198,6 @@ impl ThreadCache {
         true
     }
 
-    /// Puts an object of another node into the buffer that goes there.
-    fn send_home(&self, ties: Ties, node: &'static Node, object: Object) {
-        let _busy = self.busy.lock();
-        let Some(place) = self.alien_place(ties, node.id()) else {
-            return ties.heap.give(object);
-        };
-        let buffer = place
-            .take()
-            .or_else(|| new_sheaf(ties.home, alien::ALIEN_BYTES));
-        let Some(mut buffer) = buffer else {
-            return ties.heap.give(object);
-        };
-        alien::put(&mut buffer, node, object);
-        place.put(buffer);
-    }
-
-    /// Where the alien buffer of `node` is kept.
-    fn alien_place(&self, ties: Ties, node: NodeId) -> Option<&'static SheafCell> {
-        let table = match self.aliens.get() {
-            Some(table) => table,
-            None => {
-                let fresh = [const { SheafCell::empty() }; MAX_NODES];
-                let placed = ties.home.metadata().place(fresh)?;
-                self.aliens.get_or_init(|| placed)
-            }
-        };
-        table.get(node.index())
-    }
-
     fn last_refill(&self, id: ClassId) -> usize {
         self.refills
             .get(id.index())
@@ -250,6 +223,7 @@ fn fill_from_afar(ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> 
     let mut nodes = ties.heap.nearest_first(ties.home);
     let fill = |node: &'static Node| {
         let got = node.pool(id).lock().fill(node.place(), id, sheaf, wanted);
+        ties.heap.note_slabs(node, ties.home, id);
         (got > 0).then_some(got)
     };
     nodes.find_map(fill).unwrap_or(0)

@@ -18,15 +18,16 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(nodes: u64, arena_bytes: usize) -> Self {
+        let settings = Settings {
+            arena_bytes,
+            ..Settings::TEST
+        };
+        Self::with(nodes, settings)
+    }
+
+    pub(super) fn with(nodes: u64, settings: Settings) -> Self {
         let topology = Topology::uniform(NodeSet::from_bits(nodes));
-        let heap = Heap::new(
-            topology,
-            Settings {
-                arena_bytes,
-                ..Settings::TEST
-            },
-        )
-        .unwrap();
+        let heap = Heap::new(topology, settings).unwrap();
         Self {
             heap: Box::leak(Box::new(heap)),
             registry: Registry::new(),
@@ -74,7 +75,7 @@ pub(super) fn alloc(cache: &ThreadCache, bytes: usize) -> Option<Object> {
 }
 
 pub(super) fn free(cache: &ThreadCache, block: Object) {
-    if !cache.push(block.as_ptr()) {
+    if !cache.push(block.as_ptr()) && !cache.push_alien(block.as_ptr()) {
         cache.free_slow(cache.ties().unwrap(), block);
     }
 }

@@ -10,7 +10,7 @@ use core::ffi::c_void;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
-use crate::numa::{Fact, Topology};
+use crate::numa::{Choice, Fact, Topology};
 use crate::report::Line;
 use crate::sync::Once;
 use crate::sys::{self, tls};
@@ -83,7 +83,7 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
 /// The node that the calling thread runs on; one is as good as another where there is only one.
 pub(super) fn current_node(heap: &Heap) -> NodeId {
     if heap.is_numa() {
-        NodeId(sys::current_node().unwrap_or(0))
+        heap.current_node().unwrap_or(NodeId(0))
     } else {
         NodeId(0)
     }
@@ -137,37 +137,62 @@ fn make_process() -> Option<Process> {
             config.apply(text, sys::write_stderr);
         }
     }
-    let topology = if config.heap.bind {
-        detect()
-    } else {
-        Topology::single()
+    let choice = &mut config.heap.choice;
+    let mut topology = match choice {
+        Choice::Off => Topology::single(),
+        _ => Topology::detect(read_fact),
     };
-    config.heap.bind &= topology.homes().len() > 1 && !sys::process_has_memory_policy();
+    if !choice.fits(&topology) {
+        let mut line = Line::<160>::new();
+        line.text("slubmalloc: SLUBMALLOC_CONF: numa names a node without memory for this process; using the default, local\n");
+        line.print();
+        *choice = Choice::Local;
+    }
+    if *choice == Choice::Weighted {
+        topology.detect_weights(read_fact);
+    }
+    // Whoever started this process with a policy of their own knows better.
+    if topology.homes().len() > 1 && sys::process_has_memory_policy() {
+        *choice = Choice::Off;
+    }
     // Reservations of all nodes share the address space.
-    config.heap.arena_bytes /= topology.homes().len().next_power_of_two();
+    let arenas = choice.homes(&topology).len() + usize::from(choice.spreads(&topology));
+    config.heap.arena_bytes /= arenas.next_power_of_two();
     Some(Process {
         heap: Heap::new(topology, config.heap)?,
         config,
     })
 }
 
-fn detect() -> Topology {
-    Topology::detect(|fact, buffer| {
-        let text = match fact {
-            Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
-            Fact::HasMemory => {
-                sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
-            }
-            Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
-            Fact::Distance(node) => {
-                let mut path = Line::<64>::new();
-                path.text("/sys/devices/system/node/node")
-                    .number(usize::from(node.0));
-                path.text("/distance\0");
-                let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
-                sys::read_file(path, buffer)
-            }
-        };
-        text.map(<[u8]>::len)
-    })
+fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {
+    let text = match fact {
+        Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
+        Fact::HasMemory => {
+            sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
+        }
+        Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
+        Fact::Distance(node) => {
+            read_of_node("/sys/devices/system/node/node", node, "/distance\0", buffer)
+        }
+        Fact::Weight(node) => read_of_node(
+            "/sys/kernel/mm/mempolicy/weighted_interleave/node",
+            node,
+            "\0",
+            buffer,
+        ),
+    };
+    text.map(<[u8]>::len)
+}
+
+/// Reads the file whose path is `before`, the node's number and `behind`, which ends with a zero.
+fn read_of_node<'buffer>(
+    before: &str,
+    node: NodeId,
+    behind: &str,
+    buffer: &'buffer mut [u8],
+) -> Option<&'buffer [u8]> {
+    let mut path = Line::<80>::new();
+    path.text(before).number(usize::from(node.0)).text(behind);
+    let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
+    sys::read_file(path, buffer)
 }

@@ -14,7 +14,7 @@ use crate::report::{Crime, fatal};
 use crate::slab::{Object, class};
 use crate::stats::{Stats, View};
 use crate::sys;
-use crate::units::{MIN_ALIGN, Zeroed};
+use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 use life::{CACHES, PROCESS, alive, current_node, here, process};
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
@@ -60,6 +60,9 @@ pub unsafe fn free(block: *mut u8) {
 
 #[inline(never)]
 fn free_slow(block: *mut u8) {
+    if here().push_alien(block) {
+        return;
+    }
     let Some(block) = NonNull::new(block) else {
         return;
     };
@@ -112,6 +115,24 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
         Some((cache, ties)) => cache.alloc_aligned(ties, size, align),
         None => allocate_bare(size, align, Zeroed::No),
     })
+}
+
+/// Allocates at least `size` bytes on `node`, or as near to it as there is memory; null if there is
+/// none. `None` if threads take no memory from such a node: the machine has none with that number,
+/// it is forbidden, or the configuration leaves it out.
+pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
+    let Some(process) = process() else {
+        return Some(core::ptr::null_mut());
+    };
+    let node = process.heap.node(NodeId(node))?;
+    Some(raw(process.heap.take_on(node, size)))
+}
+
+/// The number of the node that the memory at `address` is on; `None` for what is no memory of this
+/// heap. Memory that was not touched yet may be touched for the answer.
+pub fn node_of(address: *const u8) -> Option<u8> {
+    let process = PROCESS.get()?;
+    process.heap.node_of(address as usize).map(|node| node.0)
 }
 
 /// Changes the size of `block` to `size`, moving it if need be; null leaves it as it was, except
@@ -179,6 +200,15 @@ pub fn stats() -> Stats {
 pub fn class_stats(mut look: impl FnMut(crate::stats::ClassStats)) {
     if let Some(view) = view() {
         view.classes().for_each(&mut look);
+    }
+}
+
+/// How much memory each node gave, on a machine with several: the node's number, and pages in the
+/// order of [`crate::TRAFFIC_NAMES`].
+pub fn traffic(mut look: impl FnMut(u8, &[u64])) {
+    if let Some(view) = view() {
+        view.traffic()
+            .for_each(|(node, pages)| look(node.0, &pages));
     }
 }
 

@@ -5,25 +5,30 @@
 //! A block lives in exactly one place: a slab, a span of a node's arena, or a mapping in the
 //! registry; its address alone tells which.
 
+mod account;
 mod fork;
+mod large;
 mod locate;
 mod metadata;
 mod node;
+mod onnode;
 mod resize;
+mod traffic;
 
 use core::ptr::NonNull;
 
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
 pub(crate) use resize::Resized;
+pub use traffic::NAMES as TRAFFIC_NAMES;
+pub(crate) use traffic::{Source, Traffic};
 
-use crate::arena::{NotASpan, Use};
-use crate::huge::{Huge, HugeCounts, NotHuge, Request};
-use crate::numa::Topology;
+use crate::arena::NotASpan;
+use crate::huge::{Huge, HugeCounts, NotHuge};
+use crate::numa::{Choice, NodeSet, Topology};
 use crate::report::{Crime, fatal, fatal_in_cache};
 use crate::slab::{Object, Sheaf, class};
-use crate::sys;
-use crate::units::{BLOCK_SIZE, ClassId, MAX_NODES, NodeId, Order, PAGE_SIZE, Zeroed, pages_for};
+use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
 
 /// How a heap is made.
 #[derive(Clone, Copy, Debug)]
@@ -32,17 +37,20 @@ pub(crate) struct Settings {
     pub arena_bytes: usize,
     /// Bytes of freed huge mappings to keep for reuse at most.
     pub reuse_bytes: usize,
-    /// Whether memory is bound to its node.
-    pub bind: bool,
+    /// Where memory comes from on a machine with several nodes.
+    pub choice: Choice,
+    /// Tells the node that runs the caller, where anybody knows.
+    pub current_node: fn() -> Option<u8>,
 }
 
 impl Settings {
-    /// A small heap for tests, bound to nothing.
+    /// A small heap for tests, on nodes that need not exist.
     #[cfg(test)]
     pub(crate) const TEST: Self = Self {
         arena_bytes: 64 << 20,
         reuse_bytes: 0,
-        bind: false,
+        choice: Choice::Local,
+        current_node: || None,
     };
 }
 
@@ -50,42 +58,69 @@ impl Settings {
 #[derive(Debug)]
 pub(crate) struct Heap {
     topology: Topology,
-    /// The nodes that have memory, one behind the other.
-    nodes: [Option<&'static Node>; MAX_NODES],
+    /// The nodes that threads take memory from.
+    homes: NodeSet,
+    /// Those nodes, one behind the other, and behind them the arena for what is spread by page.
+    nodes: [Option<&'static Node>; MAX_NODES + 1],
     huge: Huge,
-    bind: bool,
+    settings: Settings,
+    traffic: Traffic,
 }
 
 impl Heap {
     /// A heap on the nodes of `topology`; `None` where not even one node's memory can be reserved.
     pub(crate) fn new(topology: Topology, settings: Settings) -> Option<Self> {
-        let homes = topology.homes();
-        let bind = settings.bind && homes.len() > 1;
-        let mut nodes = [None; MAX_NODES];
-        for (place, id) in nodes.iter_mut().zip(homes.iter()) {
-            *place = Some(Node::create(id, settings.arena_bytes, bind)?);
+        let choice = settings.choice;
+        let homes = choice.homes(&topology);
+        let spread = choice.spreads(&topology).then(|| homes.iter().next());
+        let mut nodes = [None; MAX_NODES + 1];
+        let mut places = nodes.iter_mut();
+        for (id, place) in homes.iter().zip(places.by_ref()) {
+            let policy = choice.arena(&topology, id);
+            *place = Some(Node::create(id, settings.arena_bytes, policy)?);
+        }
+        if let (Some(id), Some(place)) = (spread.flatten(), places.next()) {
+            let policy = choice.block(&topology, id);
+            *place = Some(Node::create(id, settings.arena_bytes, policy)?);
         }
         Some(Self {
             topology,
+            homes,
             nodes,
             huge: Huge::new(settings.reuse_bytes),
-            bind,
+            settings,
+            traffic: Traffic::new(),
         })
     }
 
-    /// The nodes that have memory.
+    /// All arenas with what belongs to them.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &'static Node> {
         self.nodes.iter().copied().map_while(|node| node)
     }
 
-    /// Whether there is more than one node.
+    /// Whether threads of several nodes have different homes.
     pub(crate) fn is_numa(&self) -> bool {
-        self.topology.homes().len() > 1
+        self.homes.len() > 1
+    }
+
+    /// The machine.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// How much memory came from which node.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// The node that runs the caller; as good as any where nobody knows.
+    pub(crate) fn current_node(&self) -> Option<NodeId> {
+        (self.settings.current_node)().map(NodeId)
     }
 
     /// The node that serves a thread on `node`.
     pub(crate) fn home_of(&self, node: NodeId) -> &'static Node {
-        let home = self.topology.home_of(node);
+        let home = self.topology.home_of(node, self.homes);
         match self.nodes().find(|node| node.id() == home) {
             Some(node) => node,
             None => crate::report::our_fault("a node without memory is a home"),
@@ -95,13 +130,17 @@ impl Heap {
     /// The nodes to try for a thread of `home`, the nearest first.
     pub(crate) fn nearest_first(&self, home: &Node) -> impl Iterator<Item = &'static Node> + '_ {
         self.topology
-            .nearest_first(home.id())
+            .nearest_first(home.id(), self.homes)
             .map(|id| self.home_of(id))
     }
 
     /// One small object past all sheaves, for who has none.
     pub(crate) fn take_object(&self, home: &'static Node, id: ClassId) -> Option<Object> {
-        let take = |node: &'static Node| node.pool(id).lock().take_one(node.place(), id);
+        let take = |node: &'static Node| {
+            let object = node.pool(id).lock().take_one(node.place(), id);
+            self.note_slabs(node, home, id);
+            object
+        };
         take(home).or_else(|| self.nearest_first(home).find_map(take))
     }
 
@@ -124,89 +163,6 @@ impl Heap {
             .lock()
             .take_back(home.place(), id, sheaf.objects());
         sheaf.clear();
-    }
-
-    /// A block above 32 KiB, or with an alignment that no class has.
-    #[cold]
-    pub(crate) fn take_large(
-        &self,
-        home: &'static Node,
-        bytes: usize,
-        align: usize,
-        zeroed: Zeroed,
-    ) -> Option<NonNull<u8>> {
-        if bytes > isize::MAX as usize {
-            return None;
-        }
-        if bytes <= BLOCK_SIZE && align <= BLOCK_SIZE {
-            let pages = pages_for(bytes.max(1)) as u32;
-            let order = Order::holding(pages_for(align.max(1)) as u32);
-            let take = |node: &'static Node| take_span(node, pages, order, zeroed);
-            let taken = take(home).or_else(|| self.nearest_first(home).find_map(take));
-            // A full arena is no reason to refuse: a mapping serves any size.
-            if taken.is_some() {
-                return taken;
-            }
-        }
-        self.take_mapping(home, bytes, align, zeroed)
-    }
-
-    /// A block that is a mapping of its own, whatever its size.
-    pub(crate) fn take_mapping(
-        &self,
-        home: &Node,
-        bytes: usize,
-        align: usize,
-        zeroed: Zeroed,
-    ) -> Option<NonNull<u8>> {
-        self.huge.take(Request {
-            bytes: bytes.max(1),
-            align,
-            zeroed,
-            node: self.bind.then_some(home.id()),
-        })
-    }
-
-    /// A large or huge block for a process that has met a limit: on address space, on data or on
-    /// commitment. What the heap holds without need goes back, until there is room.
-    #[cold]
-    pub(crate) fn take_under_pressure(
-        &self,
-        home: &'static Node,
-        bytes: usize,
-        align: usize,
-        zeroed: Zeroed,
-    ) -> Option<NonNull<u8>> {
-        let take = || self.take_large(home, bytes, align, zeroed);
-        self.trim();
-        self.nodes().for_each(|node| node.arena().retreat());
-        if let Some(start) = take() {
-            return Some(start);
-        }
-        // Address space that is given back may be lost to the arenas. It helps only where that is
-        // what is short.
-        if sys::Region::can_reserve(bytes) {
-            return None;
-        }
-        while self.nodes().filter(|node| node.cut()).count() > 0 {
-            if let Some(start) = take() {
-                return Some(start);
-            }
-        }
-        None
-    }
-
-    /// Whether giving up what the heap holds could make room for `bytes`; if not, a program that
-    /// asks for the impossible shall keep its warm memory.
-    #[cold]
-    pub(crate) fn pressure_helps(&self, bytes: usize) -> bool {
-        let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;
-        let held = self.nodes().map(committed).sum::<usize>() + self.huge.counts().kept_bytes;
-        let unused = self
-            .nodes()
-            .map(|node| node.arena().unused_bytes())
-            .sum::<usize>();
-        bytes <= held || bytes <= held + unused && !sys::Region::can_reserve(bytes)
     }
 
     /// Takes back a block that no thread cache took; ends the process if it is none.
@@ -290,16 +246,6 @@ impl Heap {
     pub(crate) fn validate(&self) {
         self.nodes().for_each(Node::validate);
     }
-}
-
-fn take_span(node: &'static Node, pages: u32, align: Order, zeroed: Zeroed) -> Option<NonNull<u8>> {
-    let span = node.arena().take(pages, align, Use::Large)?;
-    let start = node.arena().region().at(span.first.offset());
-    if zeroed == Zeroed::Yes && !span.zero {
-        // SAFETY: the span was taken above and is as long as that.
-        unsafe { sys::clear(start, pages as usize * PAGE_SIZE) };
-    }
-    Some(start)
 }
 
 /// Ends the process over an address that is not the start of a block.

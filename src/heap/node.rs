@@ -10,7 +10,7 @@ use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::slab::{Place, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
-use crate::sys::Region;
+use crate::sys::{Policy, Region};
 use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
 
 /// The smallest reservation that is tried.
@@ -30,6 +30,8 @@ const PART_ALIGN: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Node {
     id: NodeId,
+    /// Where its memory comes from.
+    policy: Option<Policy>,
     pools: Pools,
     tables: SlabTables,
     /// Empty small sheaves, for the first of any bin.
@@ -40,8 +42,12 @@ pub(crate) struct Node {
 
 impl Node {
     /// Reserves `bytes` for node `id`, or half of that, down to 1 MiB; `None` if even that, or
-    /// the first commit, is refused. With `bind`, pages come from that node first.
-    pub(crate) fn create(id: NodeId, bytes: usize, bind: bool) -> Option<&'static Self> {
+    /// the first commit, is refused. Pages come from where `policy` says.
+    pub(crate) fn create(
+        id: NodeId,
+        bytes: usize,
+        policy: Option<Policy>,
+    ) -> Option<&'static Self> {
         let mut bytes = align_up(bytes, PART_ALIGN)?;
         loop {
             if let Some(mut region) = Self::reserve(bytes) {
@@ -51,10 +57,10 @@ impl Node {
                     return None;
                 }
                 region.name(cstr::cstr!("slubmalloc"));
-                if bind {
-                    let _ = region.prefer_node(id.0);
+                if let Some(policy) = policy.filter(|policy| !is_striped(*policy)) {
+                    let _ = region.place(policy);
                 }
-                return Self::build(id, region, bytes);
+                return Self::build(id, region, bytes, policy);
             }
             if bytes / 2 < MIN_ARENA_BYTES {
                 return None;
@@ -86,15 +92,24 @@ impl Node {
         Region::reserve(lead + bytes, lead, align)
     }
 
-    fn build(id: NodeId, region: Region, bytes: usize) -> Option<&'static Self> {
+    fn build(
+        id: NodeId,
+        region: Region,
+        bytes: usize,
+        policy: Option<Policy>,
+    ) -> Option<&'static Self> {
         let (home, region) = region.split(HOME_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
         let (metadata, region) = region.split(Self::metadata_bytes(bytes));
         let (tables, region) = region.split(SlabTables::bytes_for(bytes));
         let (map, region) = region.split(Arena::map_bytes_for(bytes));
-        let (_gap, data) = region.split(PART_ALIGN);
+        let (_gap, mut data) = region.split(PART_ALIGN);
+        if let Some(policy) = policy.filter(|policy| is_striped(*policy)) {
+            data.place_what_is_committed(policy);
+        }
         let node = Self {
             id,
+            policy,
             pools: Pools::new(pools)?,
             tables: SlabTables::new(tables, bytes),
             first_sheaves: CachePadded::new(Lock::new(SheafStack::default())),
@@ -107,6 +122,21 @@ impl Node {
     /// The node's number.
     pub(crate) fn id(&self) -> NodeId {
         self.id
+    }
+
+    /// Where its memory comes from.
+    pub(crate) fn policy(&self) -> Option<Policy> {
+        self.policy
+    }
+
+    /// Whether all its memory is on this node, as far as that had any.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.policy, Some(Policy::Prefer(_) | Policy::Bind { .. }))
+    }
+
+    /// Whether its memory is spread over nodes by page.
+    pub(crate) fn is_spread(&self) -> bool {
+        matches!(self.policy, Some(Policy::Interleave { .. }))
     }
 
     /// The node's pages.
@@ -190,4 +220,8 @@ impl Node {
         }
         self.arena.validate();
     }
+}
+
+fn is_striped(policy: Policy) -> bool {
+    matches!(policy, Policy::Striped(_))
 }

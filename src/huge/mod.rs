@@ -12,8 +12,8 @@ mod reuse;
 use core::ptr::NonNull;
 
 use crate::sync::Lock;
-use crate::sys::{self, Mapping};
-use crate::units::{NodeId, Zeroed};
+use crate::sys::{self, Mapping, Policy};
+use crate::units::Zeroed;
 use demand::Demand;
 use registry::Registry;
 use reuse::Reuse;
@@ -48,8 +48,10 @@ pub(crate) struct Request {
     pub(crate) align: usize,
     /// Whether it must hold zeroes.
     pub(crate) zeroed: Zeroed,
-    /// The node to ask for memory, where there are several.
-    pub(crate) node: Option<NodeId>,
+    /// Where its pages come from, where there are several nodes.
+    pub(crate) policy: Option<Policy>,
+    /// What pages of this kind are marked with: freed ones serve only requests for the same.
+    pub(crate) mark: u8,
 }
 
 /// Numbers about huge blocks.
@@ -97,7 +99,7 @@ impl Huge {
         let kept = match request.zeroed {
             // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
             Zeroed::Yes => None,
-            Zeroed::No => state.reuse.take(request.bytes, request.align),
+            Zeroed::No => state.reuse.take(request.bytes, request.align, request.mark),
         };
         let mapping = match kept {
             Some(mapping) => mapping,
@@ -134,6 +136,12 @@ impl Huge {
             }
             None => Err(state.misses(address)),
         }
+    }
+
+    /// Whether `address` lies in a block.
+    pub(crate) fn has(&self, address: usize) -> bool {
+        let state = self.state.lock();
+        state.registry.bytes_at(address).is_some() || state.registry.is_inside(address)
     }
 
     /// The length of the block at `address`.
@@ -216,9 +224,10 @@ impl Huge {
     fn map(&self, request: Request) -> Option<Mapping> {
         let map = || Mapping::new(request.bytes, request.align);
         // Short of address space, what is kept for reuse goes first.
-        let mapping = map().or_else(|| if self.trim() > 0 { map() } else { None })?;
-        if let Some(node) = request.node {
-            let _ = mapping.prefer_node(node.0);
+        let mut mapping = map().or_else(|| if self.trim() > 0 { map() } else { None })?;
+        mapping.set_mark(request.mark);
+        if let Some(policy) = request.policy {
+            let _ = mapping.place(policy);
         }
         Some(mapping)
     }
@@ -252,111 +261,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: usize = 1 << 20;
-
-    fn request(mebibytes: usize) -> Request {
-        Request {
-            bytes: mebibytes * MIB,
-            align: 16,
-            zeroed: Zeroed::No,
-            node: None,
-        }
-    }
-
-    #[test]
-    fn a_block_is_known_by_its_start_alone() {
-        let huge = Huge::new(0);
-        let address = huge.take(request(5)).unwrap().as_ptr() as usize;
-        assert_eq!(huge.bytes_at(address), Ok(5 * MIB));
-        assert_eq!(huge.bytes_at(address + 4096), Err(NotHuge::Inside));
-        assert_eq!(huge.bytes_at(address + 5 * MIB), Err(NotHuge::Unknown));
-        assert_eq!(huge.give(address), Ok(()));
-        assert_eq!(huge.give(address), Err(NotHuge::Freed));
-        assert_eq!(huge.counts().blocks, 0);
-    }
-
-    #[test]
-    fn a_freed_block_is_used_again_unless_zeroes_are_wanted() {
-        let huge = Huge::new(32 * MIB);
-        let first = huge.take(request(8)).unwrap();
-        huge.give(first.as_ptr() as usize).unwrap();
-        assert_eq!(huge.counts().kept_bytes, 8 * MIB);
-        let zeroed = huge
-            .take(Request {
-                zeroed: Zeroed::Yes,
-                ..request(8)
-            })
-            .unwrap();
-        assert_ne!(zeroed, first);
-        assert_eq!(huge.take(request(8)), Some(first));
-        huge.give(first.as_ptr() as usize).unwrap();
-        assert_eq!(huge.trim(), 8 * MIB);
-    }
-
-    #[test]
-    fn a_block_grows_and_shrinks_without_losing_its_place_in_the_registry() {
-        let huge = Huge::new(0);
-        let start = huge.take(request(5)).unwrap();
-        let moved = huge.resize(start, 500 * MIB).unwrap();
-        assert_eq!(huge.bytes_at(moved.as_ptr() as usize), Ok(500 * MIB));
-        assert_eq!(huge.resize(moved, usize::MAX / 2), None);
-        let shrunk = huge.resize(moved, 6 * MIB).unwrap();
-        assert_eq!(huge.counts().bytes, 6 * MIB);
-        huge.give(shrunk.as_ptr() as usize).unwrap();
-    }
-
-    #[test]
-    fn a_growing_block_takes_what_is_kept_behind_it() {
-        let huge = Huge::new(64 * MIB);
-        let whole = huge.take(request(40)).unwrap();
-        huge.give(whole.as_ptr() as usize).unwrap();
-        let start = huge.take(request(8)).unwrap();
-        assert_eq!(start, whole);
-        assert_eq!(huge.counts().kept_bytes, 32 * MIB);
-        assert_eq!(huge.resize(start, 32 * MIB), Some(start));
-        assert_eq!(huge.counts().kept_bytes, 8 * MIB);
-        huge.give(start.as_ptr() as usize).unwrap();
-        assert_eq!(huge.counts().kept_bytes, 40 * MIB);
-        huge.trim();
-    }
-
-    #[test]
-    fn what_was_needed_a_moment_ago_is_kept() {
-        let huge = Huge::new(8 * MIB);
-        let blocks = [20, 20, 20].map(|bytes| huge.take(request(bytes)).unwrap());
-        huge.give(blocks[1].as_ptr() as usize).unwrap();
-        assert_eq!(huge.counts().kept_bytes, 20 * MIB);
-        for block in [blocks[0], blocks[2]] {
-            huge.give(block.as_ptr() as usize).unwrap();
-        }
-        assert_eq!(huge.counts().kept_bytes, 60 * MIB);
-        // What was in use when nothing else was is all that is kept later.
-        huge.state.lock().demand = Demand::none();
-        let last = huge.take(request(90)).unwrap();
-        huge.give(last.as_ptr() as usize).unwrap();
-        assert_eq!(huge.counts().kept_bytes, 90 * MIB);
-        huge.trim();
-    }
-
-    #[test]
-    fn the_impossible_is_refused() {
-        let huge = Huge::new(0);
-        assert_eq!(
-            huge.take(Request {
-                bytes: usize::MAX / 2,
-                ..request(1)
-            }),
-            None
-        );
-        assert_eq!(
-            huge.take(Request {
-                align: 1 << 62,
-                ..request(8)
-            }),
-            None
-        );
-    }
-}
+mod tests;

@@ -98,14 +98,16 @@ impl Reuse {
         Some(mapping)
     }
 
-    /// A mapping of at least `bytes` at a multiple of `align`; its content is arbitrary.
+    /// A mapping of at least `bytes` at a multiple of `align` with this mark; its content is arbitrary.
     ///
     /// The shortest that is long enough is best; else the longest, which keeps its pages and gets
     /// the missing ones from the kernel.
-    pub(super) fn take(&mut self, bytes: usize, align: usize) -> Option<Mapping> {
+    pub(super) fn take(&mut self, bytes: usize, align: usize, mark: u8) -> Option<Mapping> {
         let bytes = align_up(bytes, page_size())?;
         let lengths = || {
-            let aligned = |mapping: &&Mapping| mapping.address().is_multiple_of(align);
+            let aligned = |mapping: &&Mapping| {
+                mapping.address().is_multiple_of(align) && mapping.mark() == mark
+            };
             self.places
                 .iter()
                 .flatten()
@@ -121,7 +123,9 @@ impl Reuse {
                 .filter(|length| *length >= bytes / GROWTH_SHARE)?,
         };
         let serves = |mapping: &Mapping| {
-            mapping.bytes() == length && mapping.address().is_multiple_of(align)
+            mapping.bytes() == length
+                && mapping.address().is_multiple_of(align)
+                && mapping.mark() == mark
         };
         let place = self
             .places
@@ -198,11 +202,11 @@ mod tests {
         for mebibytes in [20, 6, 9] {
             reuse.keep(apart(mebibytes), 0);
         }
-        let mapping = reuse.take(5 * MIB, 1).unwrap();
+        let mapping = reuse.take(5 * MIB, 1, 0).unwrap();
         assert_eq!(mapping.bytes(), 5 * MIB);
         assert_eq!(reuse.bytes(), 30 * MIB);
         mapping.unmap();
-        let whole = reuse.take(19 * MIB, 1).unwrap();
+        let whole = reuse.take(19 * MIB, 1, 0).unwrap();
         assert_eq!(whole.bytes(), 20 * MIB);
         whole.unmap();
         assert_eq!(reuse.clear(), 10 * MIB);
@@ -213,9 +217,9 @@ mod tests {
         let mut reuse = Reuse::new(64 * MIB);
         let mapping = Mapping::new(8 * MIB, 1).unwrap();
         reuse.keep(mapping, 0);
-        assert!(reuse.take(40 * MIB, 1).is_none());
-        assert!(reuse.take(9 * MIB, 2 * MIB).is_none());
-        let grown = reuse.take(30 * MIB, 1).unwrap();
+        assert!(reuse.take(40 * MIB, 1, 0).is_none());
+        assert!(reuse.take(9 * MIB, 2 * MIB, 0).is_none());
+        let grown = reuse.take(30 * MIB, 1, 0).unwrap();
         assert_eq!((grown.bytes(), reuse.bytes()), (30 * MIB, 0));
         grown.unmap();
     }

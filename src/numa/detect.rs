@@ -18,6 +18,8 @@ pub(crate) enum Fact {
     Status,
     /// `/sys/devices/system/node/nodeN/distance`: one number for each online node.
     Distance(NodeId),
+    /// `/sys/kernel/mm/mempolicy/weighted_interleave/nodeN`: one number.
+    Weight(NodeId),
 }
 
 /// Room for the longest text, which is `/proc/self/status`.
@@ -65,7 +67,31 @@ impl Topology {
         topology
     }
 
-    fn set_distance(&mut self, from: NodeId, to: NodeId, distance: u8) {
+    /// Asks `read` for the weight of each home; without a text it stays 1.
+    ///
+    /// See the kernel's `Documentation/ABI/testing/sysfs-kernel-mm-mempolicy-weighted-interleave`.
+    pub(crate) fn detect_weights(
+        &mut self,
+        mut read: impl FnMut(Fact, &mut [u8]) -> Option<usize>,
+    ) {
+        for node in self.homes().iter() {
+            let mut text = [0; 16];
+            let length = read(Fact::Weight(node), &mut text);
+            let weight = length.and_then(|_| number(line(&text)));
+            self.set_weight(
+                node,
+                weight.and_then(|it| u8::try_from(it).ok()).unwrap_or(1),
+            );
+        }
+    }
+
+    pub(super) fn set_weight(&mut self, node: NodeId, weight: u8) {
+        if let Some(entry) = self.weight.get_mut(node.index()) {
+            *entry = weight;
+        }
+    }
+
+    pub(super) fn set_distance(&mut self, from: NodeId, to: NodeId, distance: u8) {
         let row = self.distance.get_mut(from.index());
         if let Some(entry) = row.and_then(|row| row.get_mut(to.index())) {
             *entry = distance;
@@ -104,7 +130,7 @@ mod tests {
 
     fn nodes(topology: &Topology, from: u8) -> Vec<u8> {
         topology
-            .nearest_first(NodeId(from))
+            .nearest_first(NodeId(from), topology.homes())
             .map(|node| node.0)
             .collect()
     }
@@ -133,6 +159,24 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_one_unless_the_kernel_has_others() {
+        let mut topology = Topology::uniform(NodeSet::from_bits(0b111));
+        topology.detect_weights(|fact, buffer| {
+            let text: &[u8] = match fact {
+                Fact::Weight(NodeId(0)) => b"5\n",
+                Fact::Weight(NodeId(1)) => b"999\n",
+                _ => return None,
+            };
+            buffer.get_mut(..text.len())?.copy_from_slice(text);
+            Some(text.len())
+        });
+        assert_eq!(
+            [0, 1, 2].map(|node| topology.weight(NodeId(node))),
+            [5, 1, 1]
+        );
+    }
+
+    #[test]
     fn memory_less_and_forbidden_nodes_are_no_homes() {
         let topology = machine(&[
             (Fact::Online, "0-3\n"),
@@ -143,6 +187,6 @@ mod tests {
             ),
         ]);
         assert_eq!(topology.homes().bits(), 0b110);
-        assert_eq!(topology.home_of(NodeId(3)), NodeId(1));
+        assert_eq!(topology.home_of(NodeId(3), topology.homes()), NodeId(1));
     }
 }

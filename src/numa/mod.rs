@@ -5,9 +5,11 @@
 //! There is at least one node. Node numbers may have gaps; a place in `homes` never has.
 #![forbid(unsafe_code)]
 
+mod choice;
 mod detect;
 mod node_set;
 
+pub(crate) use choice::Choice;
 pub(crate) use detect::Fact;
 pub(crate) use node_set::NodeSet;
 
@@ -24,6 +26,8 @@ pub(crate) struct Topology {
     /// Nodes that have memory and are allowed.
     homes: NodeSet,
     distance: [[u8; MAX_NODES]; MAX_NODES],
+    /// The share of each node where memory is spread by weight.
+    weight: [u8; MAX_NODES],
 }
 
 impl Topology {
@@ -40,12 +44,21 @@ impl Topology {
             distance[node][node] = LOCAL_DISTANCE;
             node += 1;
         }
-        Self { homes, distance }
+        Self {
+            homes,
+            distance,
+            weight: [1; MAX_NODES],
+        }
     }
 
     /// Nodes to place memory on.
     pub(crate) const fn homes(&self) -> NodeSet {
         self.homes
+    }
+
+    /// The share of `node` where memory is spread by weight, at least 1.
+    pub(crate) fn weight(&self, node: NodeId) -> u8 {
+        self.weight.get(node.index()).copied().unwrap_or(1).max(1)
     }
 
     /// The distance that memory of `to` has for a CPU of `from`; 10 is local.
@@ -56,9 +69,13 @@ impl Topology {
             .unwrap_or(REMOTE_DISTANCE)
     }
 
-    /// All nodes with memory, the nearest to `from` first, then by number.
-    pub(crate) fn nearest_first(&self, from: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let mut left = self.homes;
+    /// The nodes `among`, the nearest to `from` first, then by number.
+    pub(crate) fn nearest_first(
+        &self,
+        from: NodeId,
+        among: NodeSet,
+    ) -> impl Iterator<Item = NodeId> + '_ {
+        let mut left = among;
         core::iter::from_fn(move || {
             let nearest = left.iter().min_by_key(|node| self.distance(from, *node))?;
             left.remove(nearest);
@@ -66,15 +83,17 @@ impl Topology {
         })
     }
 
-    /// The node that serves a thread on `node`: itself, or the nearest that has memory.
-    pub(crate) fn home_of(&self, node: NodeId) -> NodeId {
-        if self.homes.contains(node) {
+    /// The node `among` these that serves a thread on `node`: itself, or the nearest.
+    pub(crate) fn home_of(&self, node: NodeId, among: NodeSet) -> NodeId {
+        if among.contains(node) {
             return node;
         }
-        self.nearest_first(node).next().unwrap_or(NodeId(0))
+        self.nearest_first(node, among).next().unwrap_or(NodeId(0))
     }
 }
 
+#[cfg(test)]
+mod machines;
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -88,7 +107,7 @@ mod tests {
         topology.distance[2][2] = 10;
         topology.distance[2][3] = 15;
         let order: Vec<u8> = topology
-            .nearest_first(NodeId(2))
+            .nearest_first(NodeId(2), topology.homes())
             .map(|node| node.0)
             .collect();
         assert_eq!(order, [2, 3, 0, 1]);
@@ -97,10 +116,9 @@ mod tests {
     #[test]
     fn a_node_without_memory_is_served_by_its_neighbour() {
         let topology = Topology::uniform(NodeSet::from_bits(0b101));
-        assert_eq!(topology.home_of(NodeId(0)), NodeId(0));
-        assert_eq!(topology.home_of(NodeId(1)), NodeId(0));
-        assert_eq!(topology.home_of(NodeId(2)), NodeId(2));
-        assert_eq!(topology.home_of(NodeId(63)), NodeId(0));
-        assert!(topology.homes().contains(topology.home_of(NodeId(66))));
+        let home = |node| topology.home_of(NodeId(node), topology.homes());
+        let homes = [0, 1, 2, 63].map(home);
+        assert_eq!(homes, [0, 0, 2, 0].map(NodeId));
+        assert!(topology.homes().contains(home(66)));
     }
 }

@@ -20,7 +20,6 @@ impl NodeSet {
     }
 
     /// One bit for each node.
-    #[cfg(test)]
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }

@@ -187,6 +187,11 @@ pub(crate) fn info(id: ClassId) -> &'static ClassInfo {
     INFO.get(id.index()).unwrap_or(&INFO[0])
 }
 
+/// The size of class number `id`, at compile time.
+pub(crate) const fn size_of_class(id: usize) -> u32 {
+    INFO_CHECK[id].size
+}
+
 /// All classes by size.
 pub(crate) fn all() -> impl Iterator<Item = ClassId> {
     (1..=CLASSES as u8).map(ClassId)

@@ -26,6 +26,9 @@ const LOOK_AHEAD: usize = 4;
 /// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
 const MIN_EMPTY: u32 = 1;
 
+/// A refill adds at most so many slabs.
+const ADDED: usize = 4;
+
 /// Where a pool's slabs lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'node> {
@@ -40,6 +43,8 @@ pub(crate) struct Place<'node> {
 pub(crate) struct Pool {
     lists: [SlabList; PARTIAL_LISTS + 1],
     slabs: u32,
+    /// The slabs that were added since somebody asked, of which the first few count.
+    added: [Option<GranuleIndex>; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
     out: u64,
     /// Full and empty sheaves.
@@ -183,6 +188,11 @@ impl Pool {
         object
     }
 
+    /// The slabs that were added since this was asked last.
+    pub(crate) fn take_added(&mut self) -> [Option<GranuleIndex>; ADDED] {
+        core::mem::take(&mut self.added)
+    }
+
     /// The pool's numbers.
     pub(crate) fn counts(&self) -> PoolCounts {
         PoolCounts {
@@ -237,6 +247,9 @@ impl Pool {
             return None;
         }
         self.slabs += 1;
+        if let Some(place) = self.added.iter_mut().find(|place| place.is_none()) {
+            *place = Some(slab);
+        }
         if let Some(list) = self.lists.get_mut(EMPTY_LIST) {
             list.push(place.tables, slab, EMPTY_LIST as u8 + 1);
         }

@@ -183,6 +183,29 @@ impl SheafCell {
         self.0.store(sheaf.bottom().as_ptr(), Relaxed);
     }
 
+    /// Adds an object to the sheaf in the cell; `false` if there is none, if it has `capacity`
+    /// objects, or if the last of them is this one.
+    #[inline]
+    pub(crate) fn try_push(&self, object: Slot, capacity: usize) -> bool {
+        let Some(bottom) = NonNull::new(self.0.load(Relaxed)) else {
+            return false;
+        };
+        let count = self.count();
+        // SAFETY: a slot of the sheaf, or the count.
+        let top = unsafe { bottom.add(count) };
+        // SAFETY: as above.
+        if count >= capacity || unsafe { top.read() } == object {
+            return false;
+        }
+        // SAFETY: below the capacity there is a slot above.
+        let above = unsafe { top.add(1) };
+        // SAFETY: that slot is unused.
+        unsafe { above.write(object) };
+        // SAFETY: a sheaf's bottom is its count; written last, so the sheaf is whole at any moment.
+        unsafe { bottom.cast::<usize>().write(count + 1) };
+        true
+    }
+
     /// Takes the sheaf out.
     pub(crate) fn take(&self) -> Option<Sheaf> {
         let count = self.count();

@@ -5,25 +5,6 @@ use core::sync::atomic::AtomicU32;
 
 use super::syscall::call;
 
-/// Whether somebody set a memory policy for this process, as `numactl` does.
-pub(crate) fn process_has_memory_policy() -> bool {
-    const MPOL_DEFAULT: i32 = 0;
-    let mut mode: i32 = 0;
-    let arguments = [(&raw mut mode) as usize, 0, 0, 0, 0, 0];
-    // SAFETY: the kernel writes one int to `mode`.
-    let answer = unsafe { call(libc::SYS_get_mempolicy, arguments) };
-    answer.is_ok() && mode != MPOL_DEFAULT
-}
-
-/// The node of the CPU that runs the caller.
-pub(crate) fn current_node() -> Option<u8> {
-    let mut node: u32 = 0;
-    // SAFETY: the kernel writes one unsigned int to `node`.
-    let answer = unsafe { call(libc::SYS_getcpu, [0, (&raw mut node) as usize, 0, 0, 0, 0]) };
-    answer.value()?;
-    u8::try_from(node).ok()
-}
-
 /// Reads the beginning of a file into `buffer`; gives the part that was read.
 pub(crate) fn read_file<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'buffer [u8]> {
     let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;

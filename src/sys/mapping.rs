@@ -5,8 +5,9 @@
 //! A mapping is owned by one value, or by one cell; what owns it may unmap it.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
+use super::policy::{self, Policy};
 use super::table::ZeroInit;
 use super::{memory, page_size};
 use crate::units::align_up;
@@ -17,6 +18,8 @@ use crate::units::align_up;
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
+    /// A mark of the owner's, which parts and neighbours that become one share.
+    mark: u8,
 }
 
 // SAFETY: a mapping is an address range.
@@ -31,6 +34,7 @@ impl Mapping {
         let mapping = Self {
             start,
             bytes: bytes + slack,
+            mark: 0,
         };
         if slack == 0 {
             return Some(mapping);
@@ -70,14 +74,28 @@ impl Mapping {
         }
         // SAFETY: the mapping is owned, and its old address is forgotten.
         match unsafe { memory::remap(self.start, self.bytes, bytes) } {
-            Some(start) => Ok(Self { start, bytes }),
+            Some(start) => Ok(Self {
+                start,
+                bytes,
+                ..self
+            }),
             None => Err(self),
         }
     }
 
-    /// Asks for the mapping's pages from `node` first.
-    pub(crate) fn prefer_node(&self, node: u8) -> bool {
-        memory::prefer_node(self.start, self.bytes, node)
+    /// The owner's mark, 0 at first.
+    pub(crate) fn mark(&self) -> u8 {
+        self.mark
+    }
+
+    /// Marks the mapping.
+    pub(crate) fn set_mark(&mut self, mark: u8) {
+        self.mark = mark;
+    }
+
+    /// Has the mapping's pages come from where `policy` says.
+    pub(crate) fn place(&self, policy: Policy) -> bool {
+        policy::apply(policy, self.address(), self.start, self.bytes)
     }
 
     /// Gives the memory back.
@@ -91,7 +109,9 @@ impl Mapping {
     /// Makes one of two mappings that lie next to each other; else they stay what they are.
     pub(crate) fn join(self, other: Self) -> Result<Self, (Self, Self)> {
         let bytes = self.bytes + other.bytes;
-        if self.address() + self.bytes == other.address() {
+        if self.mark != other.mark {
+            Err((self, other))
+        } else if self.address() + self.bytes == other.address() {
             Ok(Self { bytes, ..self })
         } else if other.address() + other.bytes == self.address() {
             Ok(Self { bytes, ..other })
@@ -105,13 +125,11 @@ impl Mapping {
         // SAFETY: `at` is at most the mapping's length.
         let middle = unsafe { self.start.add(at) };
         (
-            Self {
-                start: self.start,
-                bytes: at,
-            },
+            Self { bytes: at, ..self },
             Self {
                 start: middle,
                 bytes: self.bytes - at,
+                mark: self.mark,
             },
         )
     }
@@ -122,6 +140,7 @@ impl Mapping {
 pub(crate) struct MappingCell {
     start: AtomicPtr<u8>,
     bytes: AtomicUsize,
+    mark: AtomicU8,
 }
 
 // SAFETY: made of atomics; null is no mapping.
@@ -144,6 +163,7 @@ impl MappingCell {
     pub(crate) fn put(&self, mapping: Mapping) {
         debug_assert!(self.address() == 0);
         self.bytes.store(mapping.bytes, Relaxed);
+        self.mark.store(mapping.mark, Relaxed);
         self.start.store(mapping.start.as_ptr(), Relaxed);
     }
 
@@ -154,6 +174,7 @@ impl MappingCell {
         Some(Mapping {
             start,
             bytes: self.bytes.load(Relaxed),
+            mark: self.mark.load(Relaxed),
         })
     }
 }

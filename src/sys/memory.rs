@@ -146,23 +146,6 @@ pub(super) fn name(start: NonNull<u8>, bytes: usize, name: &CStr) {
     let _ = unsafe { call(libc::SYS_prctl, arguments) };
 }
 
-/// Asks for the range's pages from `node` first, from elsewhere if it is short.
-pub(super) fn prefer_node(start: NonNull<u8>, bytes: usize, node: u8) -> bool {
-    const MPOL_PREFERRED: usize = 1;
-    let mask: u64 = 1 << (node % 64);
-    // The kernel wants one bit more than the mask has.
-    let arguments = [
-        start.as_ptr() as usize,
-        bytes,
-        MPOL_PREFERRED,
-        (&raw const mask) as usize,
-        65,
-        0,
-    ];
-    // SAFETY: a policy changes where pages come from, never what they hold; `mask` outlives the call.
-    unsafe { call(libc::SYS_mbind, arguments) }.is_ok()
-}
-
 /// Writes zeroes over `bytes` at `start`.
 ///
 /// # Safety

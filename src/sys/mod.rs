@@ -12,9 +12,11 @@ mod hooks;
 mod linux;
 mod mapping;
 mod memory;
+mod policy;
 mod prefetch;
 mod probe;
 mod region;
+mod rseq;
 mod syscall;
 mod table;
 pub(crate) mod tls;
@@ -24,11 +26,14 @@ pub(crate) use hooks::{
     HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
 };
 pub(crate) use linux::{
-    abort, current_node, environment, futex_wait, futex_wake, is_main_thread, milliseconds,
-    process_has_memory_policy, read_file, total_ram_bytes, virtual_memory_left, write_stderr,
+    abort, environment, futex_wait, futex_wake, is_main_thread, milliseconds, read_file,
+    total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{clear, copy};
+pub(crate) use policy::{
+    CYCLE, Policy, Stripes, current_node, node_of_page, process_has_memory_policy,
+};
 pub(crate) use prefetch::prefetch;
 pub(crate) use probe::is_privileged;
 pub use probe::page_size;

@@ -9,6 +9,7 @@ use core::ffi::CStr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::policy::{self, Policy};
 use super::{memory, page_size};
 use crate::units::align_up;
 
@@ -21,8 +22,11 @@ pub(crate) struct Region {
     bytes: AtomicUsize,
     /// What it had at first, the most that it can have.
     most: usize,
-    /// The node to ask for pages first.
-    node: Option<u8>,
+    /// Where pages come from, if anybody cares.
+    policy: Option<Policy>,
+    /// Whether the policy is applied to what is committed, not to the whole reservation: each
+    /// change of nodes is one of the mappings of which a process has a limited number.
+    lazily: bool,
 }
 
 /// A tail is taken again in multiples of this.
@@ -46,7 +50,8 @@ impl Region {
             base: start,
             bytes: asked.into(),
             most: asked,
-            node: None,
+            policy: None,
+            lazily: false,
         }
         .split(skipped);
         let (region, tail) = rest.split(bytes);
@@ -96,14 +101,16 @@ impl Region {
             base: self.at(at),
             bytes: left.into(),
             most: left,
-            node: self.node,
+            policy: self.policy,
+            lazily: self.lazily,
         };
         (
             Self {
                 base: self.base,
                 bytes: at.into(),
                 most: at,
-                node: self.node,
+                policy: self.policy,
+                lazily: self.lazily,
             },
             rest,
         )
@@ -116,7 +123,11 @@ impl Region {
             return false;
         }
         // SAFETY: the range lies in this region.
-        unsafe { memory::allow(self.at(start), end - start) }
+        let done = unsafe { memory::allow(self.at(start), end - start) };
+        if done && self.lazily {
+            self.place_again(start, end);
+        }
+        done
     }
 
     /// Takes a tail that was given back again, if nobody else has it by now.
@@ -132,7 +143,7 @@ impl Region {
         if taken {
             // ORDERING: relaxed, see `bytes`.
             self.bytes.store(end, Relaxed);
-            self.prefer_again(bytes, end);
+            self.place_reservation(bytes, end);
         }
         taken
     }
@@ -149,16 +160,29 @@ impl Region {
         unsafe { memory::release_to_system(self.at(start), end - start) }
     }
 
-    /// Asks for the region's pages from `node` first.
-    pub(crate) fn prefer_node(&mut self, node: u8) -> bool {
-        self.node = Some(node);
-        memory::prefer_node(self.base, self.bytes(), node)
+    /// Has the region's pages come from where `policy` says, from now on.
+    pub(crate) fn place(&mut self, policy: Policy) -> bool {
+        self.policy = Some(policy);
+        policy::apply(policy, self.address(), self.base, self.bytes())
     }
 
-    /// Asks again for a part that is a new mapping.
-    fn prefer_again(&self, start: usize, end: usize) {
-        if let Some(node) = self.node {
-            let _ = memory::prefer_node(self.at(start), end - start, node);
+    /// Has pages that are committed from now on come from where `policy` says.
+    pub(crate) fn place_what_is_committed(&mut self, policy: Policy) {
+        self.policy = Some(policy);
+        self.lazily = true;
+    }
+
+    /// Applies the policy again to a part that is a new mapping.
+    fn place_again(&self, start: usize, end: usize) {
+        if let Some(policy) = self.policy {
+            let _ = policy::apply(policy, self.address(), self.at(start), end - start);
+        }
+    }
+
+    /// Applies the policy to a new reservation, unless that is for the commitment to do.
+    fn place_reservation(&self, start: usize, end: usize) {
+        if !self.lazily {
+            self.place_again(start, end);
         }
     }
 
@@ -169,7 +193,7 @@ impl Region {
         // SAFETY: the range lies in this region, and nobody uses it.
         let done = unsafe { memory::reserve_again(self.at(start), end - start) };
         if done {
-            self.prefer_again(start, end);
+            self.place_reservation(start, end);
         }
         done
     }

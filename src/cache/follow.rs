@@ -1,0 +1,50 @@
+//! A thread that moves to another node takes its memory from there, if it stays.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::{ThreadCache, Ties};
+
+/// Slow paths between two looks at where the thread runs.
+const STEPS: u32 = 8;
+/// Looks in a row that must find it on nodes with another home: a thread that was only pushed aside
+/// for a moment keeps what it has.
+const STRAYS: u32 = 2;
+
+// ORDERING: relaxed, see the module above.
+
+impl ThreadCache {
+    /// What the cache is tied to from now on. Objects of the old home are sent there when they are
+    /// freed.
+    #[inline]
+    pub(super) fn follow(&self, ties: Ties) -> Ties {
+        if !ties.heap.is_numa() {
+            return ties;
+        }
+        let steps = self.steps.load(Relaxed) + 1;
+        self.steps.store(steps % STEPS, Relaxed);
+        if steps < STEPS {
+            return ties;
+        }
+        self.look(ties).unwrap_or(ties)
+    }
+
+    #[cold]
+    fn look(&self, ties: Ties) -> Option<Ties> {
+        let home = ties.heap.home_of(ties.heap.current_node()?);
+        if core::ptr::eq(home, ties.home) {
+            self.strays.store(0, Relaxed);
+            return None;
+        }
+        let strays = self.strays.load(Relaxed) + 1;
+        self.strays.store(strays % STRAYS, Relaxed);
+        if strays < STRAYS {
+            return None;
+        }
+        self.drain();
+        let ties = Ties { home, ..ties };
+        let _busy = self.busy.lock();
+        self.move_in(ties);
+        Some(ties)
+    }
+}

@@ -1,0 +1,114 @@
+//! Blocks above the largest class: spans of an arena, or mappings of their own; and what can be given
+//! up for them.
+
+use core::ptr::NonNull;
+
+use super::{Heap, Node};
+use crate::arena::Use;
+use crate::huge::Request;
+use crate::sys;
+use crate::units::{BLOCK_SIZE, Order, PAGE_SIZE, Zeroed, pages_for};
+
+impl Heap {
+    /// A block above 32 KiB, or with an alignment that no class has.
+    #[cold]
+    pub(crate) fn take_large(
+        &self,
+        home: &'static Node,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<NonNull<u8>> {
+        if bytes > isize::MAX as usize {
+            return None;
+        }
+        if bytes <= BLOCK_SIZE && align <= BLOCK_SIZE {
+            let pages = pages_for(bytes.max(1)) as u32;
+            let order = Order::holding(pages_for(align.max(1)) as u32);
+            let take = |node: &'static Node| {
+                let start = take_span(node, pages, order, zeroed)?;
+                self.note(node, home, u64::from(pages), start);
+                Some(start)
+            };
+            let home = self.arena_for_large(home);
+            let taken = take(home).or_else(|| self.nearest_first(home).find_map(take));
+            // A full arena is no reason to refuse: a mapping serves any size.
+            if taken.is_some() {
+                return taken;
+            }
+        }
+        self.take_mapping(home, bytes, align, zeroed)
+    }
+
+    /// A block that is a mapping of its own, whatever its size.
+    pub(crate) fn take_mapping(
+        &self,
+        home: &Node,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<NonNull<u8>> {
+        let policy = self.settings.choice.block(&self.topology, home.id());
+        let block = self.huge.take(Request {
+            bytes: bytes.max(1),
+            align,
+            zeroed,
+            policy,
+            mark: policy.map_or(0, |_| home.id().0),
+        })?;
+        self.note_block(home, pages_for(bytes.max(1)) as u64);
+        Some(block)
+    }
+
+    /// A large or huge block for a process that has met a limit: on address space, on data or on
+    /// commitment. What the heap holds without need goes back, until there is room.
+    #[cold]
+    pub(crate) fn take_under_pressure(
+        &self,
+        home: &'static Node,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<NonNull<u8>> {
+        let take = || self.take_large(home, bytes, align, zeroed);
+        self.trim();
+        self.nodes().for_each(|node| node.arena().retreat());
+        if let Some(start) = take() {
+            return Some(start);
+        }
+        // Address space that is given back may be lost to the arenas. It helps only where that is
+        // what is short.
+        if sys::Region::can_reserve(bytes) {
+            return None;
+        }
+        while self.nodes().filter(|node| node.cut()).count() > 0 {
+            if let Some(start) = take() {
+                return Some(start);
+            }
+        }
+        None
+    }
+
+    /// Whether giving up what the heap holds could make room for `bytes`; if not, a program that
+    /// asks for the impossible shall keep its warm memory.
+    #[cold]
+    pub(crate) fn pressure_helps(&self, bytes: usize) -> bool {
+        let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;
+        let held = self.nodes().map(committed).sum::<usize>() + self.huge.counts().kept_bytes;
+        let unused = self
+            .nodes()
+            .map(|node| node.arena().unused_bytes())
+            .sum::<usize>();
+        bytes <= held || bytes <= held + unused && !sys::Region::can_reserve(bytes)
+    }
+}
+
+fn take_span(node: &'static Node, pages: u32, align: Order, zeroed: Zeroed) -> Option<NonNull<u8>> {
+    let span = node.arena().take(pages, align, Use::Large)?;
+    let start = node.arena().region().at(span.first.offset());
+    if zeroed == Zeroed::Yes && !span.zero {
+        // SAFETY: the span was taken above and is as long as that.
+        unsafe { sys::clear(start, pages as usize * PAGE_SIZE) };
+    }
+    Some(start)
+}

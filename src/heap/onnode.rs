@@ -1,0 +1,41 @@
+//! Memory on a node that the program names, and which node an address is on.
+#![forbid(unsafe_code)]
+
+use core::ptr::NonNull;
+
+use super::{Heap, Home, Node};
+use crate::slab::class;
+use crate::sys;
+use crate::units::{NodeId, Zeroed};
+
+impl Heap {
+    /// The node with this number, if threads take memory from it.
+    pub(crate) fn node(&self, id: NodeId) -> Option<&'static Node> {
+        self.nodes()
+            .find(|node| node.id() == id && !node.is_spread())
+    }
+
+    /// A block of at least `bytes` from `node`; from elsewhere if it is short.
+    pub(crate) fn take_on(&self, node: &'static Node, bytes: usize) -> Option<NonNull<u8>> {
+        if bytes <= class::MAX_SMALL {
+            return self.take_object(node, class::class_of(bytes));
+        }
+        self.take_large(node, bytes, 1, Zeroed::No)
+    }
+
+    /// The node that the memory at `address` is on; `None` for an address that is not the heap's.
+    pub(crate) fn node_of(&self, address: usize) -> Option<NodeId> {
+        match self.locate(address) {
+            Home::Slab { node, .. } | Home::Page { node, .. } if node.is_whole() => Some(node.id()),
+            Home::Slab { .. } | Home::Page { .. } => self.ask(address),
+            Home::Outside if self.huge.has(address) => self.ask(address),
+            Home::Outside => None,
+        }
+    }
+
+    /// The kernel's answer; a kernel that knows no nodes has one.
+    fn ask(&self, address: usize) -> Option<NodeId> {
+        let answer = sys::node_of_page(address).map(NodeId);
+        answer.or_else(|| self.homes.iter().next())
+    }
+}
