@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 /// Everything the library exports. A new C symbol is added here and in cdylib/src/exports.rs.
 const EXPORTS: &[&str] = &[
     // C and POSIX.
+    // slubmalloc.h.
+    "slubmalloc_alloc_onnode",
+    "slubmalloc_node_of",
     "malloc",
     "free",
     "calloc",
@@ -69,6 +72,7 @@ const IMPORTS: &[&str] = &[
     "__errno_location",
     "__register_atfork",
     "abort",
+    "clock_gettime",
     "environ",
     "fwrite",
     "getauxval",
