@@ -212,7 +212,7 @@ fn numastat(heap: &Heap, first: usize, line: &mut impl FnMut(&dyn Fn(&mut Line<L
         homes.skip(first).take(NODES_IN_LINE)
     };
     line(&|it| {
-        it.text("pages").column(16);
+        it.column(16);
         for (place, node) in (1..).zip(nodes()) {
             let digits = if node.0 < 10 { 1 } else { 2 };
             it.column(16 + 12 * place - "node".len() - digits);

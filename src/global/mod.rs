@@ -214,6 +214,8 @@ pub fn traffic(mut look: impl FnMut(u8, &[u64])) {
 
 /// The statistics as text, a line at a time.
 pub fn print_stats(put: impl FnMut(&[u8])) {
+    // Who asks before the first allocation gets zeroes, not silence.
+    let _ = process();
     if let Some(view) = view() {
         view.print(put);
     }

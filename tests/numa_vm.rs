@@ -1,0 +1,64 @@
+//! Memory is where it belongs, on real nodes: `scripts/numa-vm.sh` boots machines with several and asks their kernel.
+//!
+//! # Invariant
+//!
+//! A machine passes only if it said so itself behind its last check; the script sees to that.
+#![cfg(not(any(miri, loom)))]
+
+mod support;
+
+use core::time::Duration;
+use std::process::Command;
+use support::{Heap, library, root, run, skipped, target};
+
+/// Above the script's own limit for a machine, and with time to download what it boots.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// The script's way to say that tools are missing and could not be installed.
+const NO_TOOLS: i32 = 77;
+
+/// As much of the end of a log as one wants to read.
+const TAIL_LINES: usize = 60;
+
+#[test]
+fn four_nodes_keep_their_memory_apart() {
+    passes("four");
+}
+
+#[test]
+fn nodes_without_processors_or_without_memory_are_served() {
+    passes("cpuless");
+}
+
+#[test]
+fn node_numbers_may_have_gaps() {
+    passes("sparse");
+}
+
+fn passes(machine: &str) {
+    // Three scripts at once wait for one build.
+    library();
+    let finished = run(
+        Heap::Libc,
+        Command::new("bash")
+            .arg(root().join("scripts/numa-vm.sh"))
+            .args(["--only", machine])
+            .env("CARGO_TARGET_DIR", target()),
+        PATIENCE,
+    );
+    if finished.status.code() == Some(NO_TOOLS) {
+        return skipped(finished.stderr.trim());
+    }
+    assert!(
+        finished.status.success(),
+        "{}\n{}\n{}",
+        finished.status,
+        tail(&finished.stdout),
+        tail(&finished.stderr)
+    );
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
