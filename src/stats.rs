@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::arena::ArenaCounts;
-use crate::cache::Registry;
+use crate::cache::{Registry, sheaf_capacity};
 use crate::heap::{Heap, Node, TRAFFIC_NAMES};
 use crate::report::Line;
 use crate::slab::class;
@@ -88,9 +88,9 @@ impl View<'_> {
         };
         let mut out = 0;
         for node in self.heap.nodes() {
-            let counts = node.pool(id).lock().counts();
+            let counts = node.pool(id).lock().counts(sheaf_capacity(id));
             stats.slabs += counts.slabs;
-            stats.cached += counts.full_sheaves * crate::cache::sheaf_capacity(id);
+            stats.cached += counts.in_barn;
             out += counts.out;
         }
         stats.total = stats.slabs * info.objects as usize;

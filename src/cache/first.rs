@@ -15,7 +15,12 @@ use crate::units::ClassId;
 impl ThreadCache {
     /// Opens an empty small sheaf in a bin without sheaves; `false` where there is no memory.
     pub(super) fn open_first(&self, ties: Ties, id: ClassId) -> bool {
-        let sheaf = ties.home.first_sheaves().lock().pop();
+        // Where a small sheaf is as large as any, the barn has them.
+        let sheaf = if sizing::capacity(id) > sizing::FIRST_CAPACITY {
+            ties.home.first_sheaves().lock().pop()
+        } else {
+            ties.home.pool(id).lock().barn.take_empty()
+        };
         let Some(sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::FIRST_BYTES)) else {
             return false;
         };

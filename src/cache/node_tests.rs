@@ -136,14 +136,18 @@ fn no_handoff_makes_memory_drift() {
     all.for_each(|cache| cache.drain());
     world.heap.nodes().for_each(|node| {
         class::all().for_each(|id| {
-            let counts = node.pool(id).lock().counts();
-            let waiting = counts.full_sheaves * sizing::capacity(id);
+            let counts = node.pool(id).lock().counts(sizing::capacity(id));
             let expected = if id == class::class_of(64) {
                 kept[node.id().index()].len()
             } else {
                 0
             };
-            assert_eq!(counts.out - waiting, expected, "{id:?} of {:?}", node.id());
+            assert_eq!(
+                counts.out - counts.in_barn,
+                expected,
+                "{id:?} of {:?}",
+                node.id()
+            );
         });
     });
     for (objects, from) in kept.into_iter().zip(threads) {

@@ -126,8 +126,7 @@ impl ThreadCache {
         }
         let (room, mut sheaf) = (bin.capacity(), bin.close()?);
         let wanted = wanted.min(room);
-        let pool = ties.home.pool(id);
-        let mut got = pool.lock().fill(ties.home.place(), id, &mut sheaf, wanted);
+        let mut got = self.fetch(ties, id, &mut sheaf, wanted);
         ties.heap.note_slabs(ties.home, ties.home, id);
         if got == 0 {
             got = fill_from_afar(ties, id, &mut sheaf, wanted);
@@ -137,6 +136,18 @@ impl ThreadCache {
         // The slab tables may have grown.
         self.look_home();
         bin.pop()
+    }
+
+    /// Moves up to `wanted` objects into a sheaf, from the barn if they are few, else from the slabs.
+    fn fetch(&self, ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
+        let mut pool = ties.home.pool(id).lock();
+        if wanted <= sizing::FIRST_CAPACITY {
+            let few = pool.barn.take_few(sheaf, wanted);
+            if few > 0 {
+                return few;
+            }
+        }
+        pool.fill(ties.home.place(), id, sheaf, wanted)
     }
 
     /// Exchanges the empty main sheaf, if there is one, for a full one; `false` if the barn has none.

@@ -49,8 +49,8 @@ impl World {
         let mut sum = 0;
         for node in self.heap.nodes() {
             for id in class::all() {
-                let counts = node.pool(id).lock().counts();
-                sum += counts.out - counts.full_sheaves * sizing::capacity(id);
+                let counts = node.pool(id).lock().counts(sizing::capacity(id));
+                sum += counts.out - counts.in_barn;
             }
         }
         self.registry.for_each(|cache| {
@@ -248,4 +248,28 @@ fn the_first_sheaf_is_small_and_grows() {
             .nodes()
             .all(|node| node.first_sheaves().lock().pop().is_some())
     );
+}
+
+#[test]
+fn threads_that_come_and_go_take_no_more_sheaves() {
+    let world = World::new(1, 64 << 20);
+    let life = || {
+        let thread = world.thread(0);
+        for size in [16, 100, 1_000, 5_000, 9_000, 30_000] {
+            let blocks: Vec<_> = (0..40).map(|_| alloc(thread, size).unwrap()).collect();
+            blocks.into_iter().for_each(|block| free(thread, block));
+        }
+        world.registry.exit(thread);
+    };
+    let taken = || {
+        let nodes = world.heap.nodes();
+        nodes
+            .map(|node| node.metadata().used_bytes())
+            .sum::<usize>()
+    };
+    (0..20).for_each(|_| life());
+    let early = taken();
+    (0..200).for_each(|_| life());
+    assert_eq!(taken(), early);
+    world.end();
 }

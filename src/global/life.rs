@@ -142,6 +142,12 @@ fn make_process() -> Option<Process> {
         Choice::Off => Topology::single(),
         _ => Topology::detect(read_fact),
     };
+    // The text that says the same may be longer than one wants to read here.
+    if topology.homes().len() > 1
+        && let Some(allowed) = sys::allowed_nodes()
+    {
+        topology.restrict(allowed);
+    }
     if !choice.fits(&topology) {
         let mut line = Line::<160>::new();
         line.text("slubmalloc: SLUBMALLOC_CONF: numa names a node without memory for this process; using the default, local\n");

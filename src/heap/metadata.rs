@@ -78,6 +78,12 @@ impl Metadata {
         Some(unsafe { place.as_ref() })
     }
 
+    /// Bytes that are lent.
+    #[cfg(test)]
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.state.lock().used
+    }
+
     /// Bytes that are committed.
     pub(crate) fn committed_bytes(&self) -> usize {
         self.state.lock().committed

@@ -228,7 +228,9 @@ impl Heap {
 
     fn empty_barn(&self, node: &Node, id: ClassId) {
         loop {
-            let full = node.pool(id).lock().barn.take_full();
+            let mut pool = node.pool(id).lock();
+            let full = pool.barn.take_full().or_else(|| pool.barn.take_open());
+            drop(pool);
             let Some(mut sheaf) = full else {
                 return;
             };

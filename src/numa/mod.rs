@@ -56,6 +56,14 @@ impl Topology {
         self.homes
     }
 
+    /// Leaves out the homes that are not among `allowed`, one bit for each node, unless none is left.
+    pub(crate) fn restrict(&mut self, allowed: u64) {
+        let left = self.homes.intersection(NodeSet::from_bits(allowed));
+        if !left.is_empty() {
+            self.homes = left;
+        }
+    }
+
     /// The share of `node` where memory is spread by weight, at least 1.
     pub(crate) fn weight(&self, node: NodeId) -> u8 {
         self.weight.get(node.index()).copied().unwrap_or(1).max(1)
@@ -111,6 +119,15 @@ mod tests {
             .map(|node| node.0)
             .collect();
         assert_eq!(order, [2, 3, 0, 1]);
+    }
+
+    #[test]
+    fn forbidden_nodes_are_no_homes_unless_all_are() {
+        let mut topology = Topology::uniform(NodeSet::from_bits(0b1101));
+        topology.restrict(0b0110);
+        assert_eq!(topology.homes().bits(), 0b0100);
+        topology.restrict(0b1000);
+        assert_eq!(topology.homes().bits(), 0b0100);
     }
 
     #[test]

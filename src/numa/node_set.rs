@@ -14,7 +14,6 @@ impl NodeSet {
     }
 
     /// The set of the nodes whose bits are set.
-    #[cfg(test)]
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }

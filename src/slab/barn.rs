@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! Sheaves of `full` hold as many objects as the class's sheaves can; sheaves of `empty` none.
+//! Sheaves of `full` hold as many objects as the class's sheaves can; sheaves of `empty` none; the
+//! open one any number.
 //!
 //! The newest full sheaf leaves first, since its objects are likely in the cache; the oldest makes
 //! room, so that nothing waits here for ever.
@@ -20,6 +21,8 @@ pub(crate) struct Barn {
     full: [Option<Sheaf>; PLACES],
     count: usize,
     empty: SheafStack,
+    /// The one that objects are taken from a few at a time.
+    open: Option<Sheaf>,
 }
 
 impl Barn {
@@ -28,6 +31,25 @@ impl Barn {
         let newest = self.count.checked_sub(1)?;
         self.count = newest;
         self.full.get_mut(newest)?.take()
+    }
+
+    /// Moves up to `wanted` objects into `sheaf`, for a thread that needs few; how many it were.
+    pub(crate) fn take_few(&mut self, sheaf: &mut Sheaf, wanted: usize) -> usize {
+        let Some(mut open) = self.open.take().or_else(|| self.take_full()) else {
+            return 0;
+        };
+        let taken = open.pour(sheaf, wanted);
+        if open.count() == 0 {
+            self.put_empty(open);
+        } else {
+            self.open = Some(open);
+        }
+        taken
+    }
+
+    /// Takes the open sheaf, whatever is in it.
+    pub(crate) fn take_open(&mut self) -> Option<Sheaf> {
+        self.open.take()
     }
 
     /// Takes an empty sheaf.
@@ -55,9 +77,9 @@ impl Barn {
         self.empty.push(sheaf);
     }
 
-    /// Number of full sheaves.
-    pub(crate) fn full(&self) -> usize {
-        self.count
+    /// Number of objects in sheaves of which a full one has `capacity`.
+    pub(crate) fn stock(&self, capacity: usize) -> usize {
+        self.count * capacity + self.open.as_ref().map_or(0, Sheaf::count)
     }
 
     fn take_oldest(&mut self) -> Option<Sheaf> {

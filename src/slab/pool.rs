@@ -58,8 +58,8 @@ pub(crate) struct PoolCounts {
     pub(crate) slabs: usize,
     /// Objects that are out of the slabs.
     pub(crate) out: usize,
-    /// Full sheaves in the barn.
-    pub(crate) full_sheaves: usize,
+    /// Objects in the barn, whose full sheaves have as many as the caller says.
+    pub(crate) in_barn: usize,
 }
 
 impl Pool {
@@ -194,11 +194,11 @@ impl Pool {
     }
 
     /// The pool's numbers.
-    pub(crate) fn counts(&self) -> PoolCounts {
+    pub(crate) fn counts(&self, capacity: usize) -> PoolCounts {
         PoolCounts {
             slabs: self.slabs as usize,
             out: self.out as usize,
-            full_sheaves: self.barn.full(),
+            in_barn: self.barn.stock(capacity),
         }
     }
 

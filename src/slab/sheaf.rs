@@ -103,6 +103,20 @@ impl Sheaf {
         unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) }
     }
 
+    /// Moves up to `wanted` objects from the top into `other`, which has room; how many it were. Their
+    /// order stays.
+    pub(crate) fn pour(&mut self, other: &mut Self, wanted: usize) -> usize {
+        let count = self.count();
+        let taken = wanted.min(count);
+        let moved = self.objects().get(count - taken..).unwrap_or_default();
+        let places = other.grow(taken).iter_mut();
+        places
+            .zip(moved)
+            .for_each(|(place, object)| *place = *object);
+        self.header_mut().count = count - taken;
+        taken
+    }
+
     /// Takes the topmost object.
     #[cfg(test)]
     pub(crate) fn pop(&mut self) -> Option<Object> {
@@ -273,6 +287,17 @@ mod tests {
         assert_eq!(sheaf.pop(), Some(object(32)));
         sheaf.clear();
         assert_eq!(sheaf.pop(), None);
+    }
+
+    #[test]
+    fn what_is_poured_keeps_its_order() {
+        let (mut from, mut to) = (sheaf(), sheaf());
+        (1..=5).for_each(|address| from.push(object(address * 16)));
+        assert_eq!(from.pour(&mut to, 2), 2);
+        assert_eq!(to.pop(), Some(object(80)));
+        assert_eq!(to.pop(), Some(object(64)));
+        assert_eq!(from.pour(&mut to, 9), 3);
+        assert_eq!((from.count(), to.pop()), (0, Some(object(48))));
     }
 
     #[test]

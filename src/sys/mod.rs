@@ -32,7 +32,7 @@ pub(crate) use linux::{
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{clear, copy};
 pub(crate) use policy::{
-    CYCLE, Policy, Stripes, current_node, node_of_page, process_has_memory_policy,
+    CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
 };
 pub(crate) use prefetch::prefetch;
 pub(crate) use probe::is_privileged;

@@ -16,6 +16,7 @@ const MPOL_LOCAL: i32 = 4;
 const MPOL_WEIGHTED_INTERLEAVE: usize = 6;
 const MPOL_F_NODE: usize = 1;
 const MPOL_F_ADDR: usize = 2;
+const MPOL_F_MEMS_ALLOWED: usize = 4;
 
 /// `set_mempolicy_home_node`, Linux 5.17; the number is the same on all architectures.
 const SYS_SET_MEMPOLICY_HOME_NODE: libc::c_long = 450;
@@ -140,6 +141,25 @@ pub(crate) fn process_has_memory_policy() -> bool {
     // SAFETY: the kernel writes one int to `mode`.
     let answer = unsafe { call(libc::SYS_get_mempolicy, arguments) };
     answer.is_ok() && !matches!(mode, MPOL_DEFAULT | MPOL_LOCAL)
+}
+
+/// The nodes that this process may have memory of, one bit for each below 64; `None` where the kernel
+/// does not tell.
+pub(crate) fn allowed_nodes() -> Option<u64> {
+    // The kernel refuses a mask that is shorter than its own, which has up to 1,024 bits.
+    let mut mask = [0_u64; 16];
+    let bits = mask.len() * 64;
+    let arguments = [
+        0,
+        mask.as_mut_ptr() as usize,
+        bits,
+        0,
+        MPOL_F_MEMS_ALLOWED,
+        0,
+    ];
+    // SAFETY: the kernel writes at most `bits` bits to `mask`.
+    unsafe { call(libc::SYS_get_mempolicy, arguments) }.value()?;
+    mask.first().copied().filter(|mask| *mask != 0)
 }
 
 /// The node that holds the page at `address`, which is touched if it was not yet; `None` where the

@@ -15,6 +15,7 @@ run interleave numactl --interleave=all /numa/where policies/interleave even all
 run interleave numactl --interleave=all /numa/where policies/interleave-small rough all
 in_cpuset 1,3 /numa/where policies/cpuset only 1,3
 in_cpuset 1,3 /numa/where policies/cpuset-home home
+in_cpuset 1,3 env SLUBMALLOC_CONF=numa:interleave /numa/where policies/cpuset-interleave even 1,3
 
 conf numa:local /numa/where conf/local home
 conf numa:interleave /numa/where conf/interleave even all

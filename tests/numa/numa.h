@@ -51,13 +51,11 @@ static inline set_t nodes_with_cpus(void) { return node_file("has_cpu"); }
 
 /* The nodes that have memory and that this process may use. */
 static inline set_t nodes_with_memory(void) {
-    char text[8192];
-    CHECK(read_text("/proc/self/status", text, sizeof text));
-    const char *at = strstr(text, "Mems_allowed_list:");
-    CHECK(at != NULL);
-    at += strlen("Mems_allowed_list:");
-    while (*at == '\t' || *at == ' ') at++;
-    return node_file("has_memory") & parse_list(at);
+    const unsigned long allowed_nodes = 4;
+    /* The kernel writes as many nodes as it could have, 1,024 at most. */
+    set_t allowed[1024 / 64] = {0};
+    CHECK(syscall(SYS_get_mempolicy, NULL, allowed, 1024, NULL, allowed_nodes) == 0);
+    return node_file("has_memory") & allowed[0];
 }
 
 /* One number for each online node, in order. */
