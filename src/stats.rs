@@ -185,6 +185,7 @@ impl View<'_> {
         for node in self.heap.nodes() {
             let counts = node.arena().counts();
             line(&|it| buddyinfo(it, node, &counts));
+            line(&|it| unusable_index(it, node, &counts));
         }
         let homes = self.heap.topology().homes();
         if homes.len() > 1 {
@@ -257,6 +258,48 @@ fn buddyinfo(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
     }
 }
 
+/// A line in the format of the kernel's `extfrag/unusable_index`: for each order the share of the free
+/// pages that cannot serve a request of that order, because they lie in smaller blocks.
+fn unusable_index(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
+    line.text("Node ")
+        .number(usize::from(node.id().0))
+        .text(", zone   Normal ");
+    for order in 0..ORDERS {
+        let thousandths = unusable_thousandths(counts, order);
+        line.number(thousandths / 1000).text(".");
+        for digit in [thousandths / 100, thousandths / 10, thousandths] {
+            line.number(digit % 10);
+        }
+        line.text(" ");
+    }
+}
+
+fn unusable_thousandths(counts: &ArenaCounts, order: usize) -> usize {
+    let blocks = (0..).zip(counts.free_blocks).skip(order);
+    let usable: u64 = blocks
+        .map(|(order, count): (u32, u32)| u64::from(count) << order)
+        .sum();
+    let unusable = counts.free_pages.saturating_sub(usable) * 1000;
+    unusable.checked_div(counts.free_pages).unwrap_or(0) as usize
+}
+
 fn table_bytes(node: &Node, counts: &ArenaCounts) -> usize {
     node.metadata().committed_bytes() + node.tables().committed_bytes() + counts.map_bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_in_blocks_that_are_too_small_cannot_serve() {
+        let mut counts = ArenaCounts::default();
+        assert_eq!(unusable_thousandths(&counts, 3), 0);
+        (counts.free_blocks[0], counts.free_blocks[2]) = (4, 3);
+        counts.free_pages = 16;
+        assert_eq!(unusable_thousandths(&counts, 0), 0);
+        assert_eq!(unusable_thousandths(&counts, 1), 250);
+        assert_eq!(unusable_thousandths(&counts, 2), 250);
+        assert_eq!(unusable_thousandths(&counts, 10), 1000);
+    }
 }
