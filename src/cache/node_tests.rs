@@ -100,7 +100,7 @@ fn a_thread_on_a_node_without_memory_stays_where_it_is() {
 #[test]
 fn no_handoff_makes_memory_drift() {
     let full = std::env::var_os("SLUBTEST_FULL").is_some();
-    let rounds = if full { 50_000_000 } else { 500_000 };
+    let rounds = if full { 100_000_000 } else { 500_000 };
     let world = world(0b11, Choice::Local);
     let threads = [world.thread(0), world.thread(1)];
     let neighbours = [world.thread(0), world.thread(1)];
