@@ -131,7 +131,7 @@ impl Config {
             let mut parts = pair.splitn(2, |byte| *byte == b':');
             let name = parts.next().unwrap_or_default();
             let value = parts.next().unwrap_or_default();
-            let mut line = Line::<160>::new();
+            let mut line = Line::<256>::new();
             line.text("slubmalloc: SLUBMALLOC_CONF: ");
             match KEYS.iter().find(|key| key.name.as_bytes() == name) {
                 None => line.text("unknown key \"").raw(shown(name)).text("\""),

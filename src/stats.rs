@@ -230,6 +230,10 @@ fn numastat(heap: &Heap, first: usize, line: &mut impl FnMut(&dyn Fn(&mut Line<L
             }
         });
     }
+    if heap.nodes().any(Node::is_spread) {
+        // Which of an arena's pages in use are on which node the kernel alone knows.
+        return;
+    }
     line(&|it| {
         it.text("pages_used").column(16);
         for node in nodes() {

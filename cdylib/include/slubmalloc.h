@@ -75,7 +75,8 @@ void *slubmalloc_alloc_onnode(size_t size, int node) SLUBMALLOC_NOTHROW;
 
 /*
  * slubmalloc_node_of(ptr): the number of the NUMA node that the memory at `ptr` is on; -1 if it is no
- * memory of this heap. Where only the kernel knows, a page that was not touched yet is touched.
+ * memory of this heap. Of a huge or interleaved block only the kernel knows, page by page, and only of
+ * pages that were written to: what was not is on no node yet, and the answer means nothing.
  */
 int slubmalloc_node_of(const void *ptr) SLUBMALLOC_NOTHROW;
 

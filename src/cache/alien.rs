@@ -83,7 +83,9 @@ impl ThreadCache {
                 let size = class::info(id).size as usize;
                 fatal_in_cache(Crime::DoubleFree, object.as_ptr() as usize, size)
             }
-            Some(sheaf) if sheaf.count() == sizing::capacity(id) => deliver(sheaf, node, id),
+            Some(sheaf) if sheaf.count() == sizing::capacity(id) => deliver(ties, sheaf, node, id),
+            // Sheaves that went there empty come back, so that none is made for each thread.
+            None => node.pool(id).lock().barn.take_empty(),
             other => other,
         };
         let Some(mut sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
@@ -108,7 +110,7 @@ impl ThreadCache {
                     continue;
                 };
                 let rest = if sheaf.count() == sizing::capacity(id) {
-                    deliver(sheaf, node, id)
+                    deliver(ties, sheaf, node, id)
                 } else {
                     Some(sheaf)
                 };
@@ -169,7 +171,7 @@ impl ThreadCache {
 }
 
 /// Gives a full sheaf to its home's barn; an empty one for it, if there is one.
-fn deliver(full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
+fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
     let mut pool = home.pool(id).lock();
     let empty = pool.barn.take_empty();
     let Some(mut oldest) = pool.barn.put_full(full, sizing::barn(id)) else {
@@ -178,7 +180,8 @@ fn deliver(full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
     if let Some(empty) = empty {
         pool.barn.put_empty(empty);
     }
-    pool.take_back(home.place(), id, oldest.objects());
-    oldest.clear();
+    drop(pool);
+    // Strangers may be in it, from a time when that node was out of memory.
+    ties.heap.flush(home, id, &mut oldest);
     Some(oldest)
 }

@@ -127,6 +127,8 @@ impl ThreadCache {
     /// Ties a cache without objects to a heap and a node.
     fn move_in(&self, ties: Ties) {
         self.settle(ties.home);
+        self.steps.store(0, Relaxed);
+        self.strays.store(0, Relaxed);
         self.heap.set(Some(ties.heap));
         self.home.set(Some(ties.home));
         for id in class::all() {

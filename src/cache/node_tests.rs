@@ -226,3 +226,33 @@ fn a_bound_heap_has_no_other_homes() {
     free(cache, object);
     world.end();
 }
+
+#[test]
+fn strangers_in_a_barn_are_no_crime() {
+    let world = World::with(
+        0b11,
+        Settings {
+            arena_bytes: 4 << 20,
+            ..Settings::TEST
+        },
+    );
+    let (poor, rich) = (world.thread(0), world.thread(1));
+    // The first node is out of memory, so a refill brings its thread the other's objects, of which most
+    // wait in the sheaf. What it frees on top of them makes it full, and its end sends it to its barn.
+    let mut near = Vec::new();
+    let first_far = loop {
+        let object = alloc(poor, 1_024).unwrap();
+        if home_of(&world, object) == 1 {
+            break object;
+        }
+        near.push(object);
+    };
+    let rest = near.split_off(200);
+    near.into_iter().for_each(|object| free(poor, object));
+    free(poor, first_far);
+    world.registry.exit(poor);
+    // Then the other thread sends so many there that it has to leave.
+    rest.into_iter().for_each(|object| free(rich, object));
+    assert_eq!(world.in_use(), 0);
+    world.end();
+}

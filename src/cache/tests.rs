@@ -13,7 +13,7 @@ use crate::units::{NodeId, Zeroed};
 /// A machine, and the caches of its threads.
 pub(super) struct World {
     pub(super) heap: &'static Heap,
-    registry: Registry,
+    pub(super) registry: Registry,
 }
 
 impl World {
@@ -252,10 +252,13 @@ fn the_first_sheaf_is_small_and_grows() {
 
 #[test]
 fn threads_that_come_and_go_take_no_more_sheaves() {
-    let world = World::new(1, 64 << 20);
+    let world = World::new(0b11, 64 << 20);
+    let stranger = world.thread(1);
     let life = || {
         let thread = world.thread(0);
         for size in [16, 100, 1_000, 5_000, 9_000, 30_000] {
+            // One of another node, which goes home.
+            free(thread, alloc(stranger, size).unwrap());
             let blocks: Vec<_> = (0..40).map(|_| alloc(thread, size).unwrap()).collect();
             blocks.into_iter().for_each(|block| free(thread, block));
         }

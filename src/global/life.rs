@@ -67,6 +67,7 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
         CACHES.exit(cache);
         return None;
     };
+    let ties = cache.ties()?;
     cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();

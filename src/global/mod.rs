@@ -129,7 +129,8 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
 }
 
 /// The number of the node that the memory at `address` is on; `None` for what is no memory of this
-/// heap. Memory that was not touched yet may be touched for the answer.
+/// heap. Of huge and interleaved blocks only pages that were written to have a node; for others the
+/// answer means nothing.
 pub fn node_of(address: *const u8) -> Option<u8> {
     let process = PROCESS.get()?;
     process.heap.node_of(address as usize).map(|node| node.0)

@@ -4,6 +4,7 @@
 use core::ptr::NonNull;
 
 use super::{Heap, Node, Source};
+use crate::numa::Choice;
 use crate::sys::Policy;
 use crate::units::{ClassId, NodeId, PAGE_SIZE};
 
@@ -60,6 +61,16 @@ impl Heap {
     fn count_spread(&self, wanted: &Node, pages: u64, first: usize) {
         let nodes = self.topology.homes();
         let count = nodes.len() as u64;
+        if self.settings.choice == Choice::Weighted {
+            let weight = |node| u64::from(self.topology.weight(node));
+            let sum: u64 = nodes.iter().map(weight).sum();
+            // What does not divide evenly is counted for nobody.
+            for node in nodes.iter() {
+                let share = pages * weight(node) / sum.max(1);
+                self.count(node, Source::Turn, wanted, share);
+            }
+            return;
+        }
         for (place, node) in (0..).zip(nodes.iter()) {
             let turn = (place + count - first as u64 % count) % count;
             let share = pages / count + u64::from(turn < pages % count);

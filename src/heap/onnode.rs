@@ -4,15 +4,17 @@
 use core::ptr::NonNull;
 
 use super::{Heap, Home, Node};
+use crate::numa::Choice;
 use crate::slab::class;
 use crate::sys;
 use crate::units::{NodeId, Zeroed};
 
 impl Heap {
-    /// The node with this number, if threads take memory from it.
+    /// The node with this number, if threads take memory from it and from no other at once.
     pub(crate) fn node(&self, id: NodeId) -> Option<&'static Node> {
+        let is_whole = |node: &Node| node.is_whole() || self.topology.homes().len() == 1;
         self.nodes()
-            .find(|node| node.id() == id && !node.is_spread())
+            .find(|node| node.id() == id && is_whole(node) && self.settings.choice != Choice::Off)
     }
 
     /// A block of at least `bytes` from `node`; from elsewhere if it is short.
@@ -33,9 +35,11 @@ impl Heap {
         }
     }
 
-    /// The kernel's answer; a kernel that knows no nodes has one.
+    /// The kernel's answer, which a machine with one node does not need.
     fn ask(&self, address: usize) -> Option<NodeId> {
-        let answer = sys::node_of_page(address).map(NodeId);
-        answer.or_else(|| self.homes.iter().next())
+        if self.topology.homes().len() == 1 {
+            return self.homes.iter().next();
+        }
+        sys::node_of_page(address).map(NodeId)
     }
 }

@@ -18,6 +18,8 @@ use demand::Demand;
 use registry::Registry;
 use reuse::Reuse;
 
+/// Above the limit on what is kept, at most so many times what is in use.
+const KEPT_FOR_USED: usize = 4;
 /// A block that grows, grows by this share of itself at least.
 const GROWTH_SHARE: usize = 8;
 
@@ -104,6 +106,7 @@ impl Huge {
         let mapping = match kept {
             Some(mapping) => mapping,
             None => {
+                state.make_way(request.bytes);
                 drop(state);
                 let mapping = self.map(request)?;
                 state = self.state.lock();
@@ -186,6 +189,12 @@ impl Huge {
             mapping
                 .resize(ahead)
                 .or_else(|mapping| mapping.resize(bytes))
+                // The kernel moves no mapping that is several to it; without its neighbour it may be one.
+                .or_else(|mapping| {
+                    let (mapping, rest) = mapping.split(old_bytes);
+                    state.keep(rest);
+                    mapping.resize(bytes)
+                })
         };
         let (mapping, done) = match resized {
             Ok(mapping) => (mapping, true),
@@ -239,14 +248,25 @@ fn grown(bytes: usize) -> usize {
 }
 
 impl State {
+    /// Gives back what is kept, so far that fresh memory of `bytes` does not make the process larger than
+    /// it was of late, or than the limit allows.
+    fn make_way(&mut self, bytes: usize) {
+        let used = self.registry.bytes();
+        let needed = self.demand.note(used, sys::milliseconds());
+        self.reuse
+            .shrink(needed.saturating_sub(used.saturating_add(bytes)));
+    }
+
     /// Keeps a freed mapping as far as the program has needed that much of late: what is kept and
-    /// what is in use together are then no more than it had before.
+    /// what is in use together are then no more than it had before. Beside little in use little is
+    /// kept, since a program that has freed everything may never come back.
     fn keep(&mut self, mapping: Mapping) {
         let used = self.registry.bytes();
         let needed = self
             .demand
             .note(used + mapping.bytes(), sys::milliseconds());
-        self.reuse.keep(mapping, needed - used);
+        let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
+        self.reuse.keep(mapping, wanted);
     }
 
     fn misses(&self, address: usize) -> NotHuge {

@@ -45,6 +45,11 @@ impl Reuse {
     /// limit if that is more; what is too much goes back to the kernel, the oldest first.
     pub(super) fn keep(&mut self, mapping: Mapping, wanted: usize) {
         self.put(mapping);
+        self.shrink(wanted);
+    }
+
+    /// Gives back what is above `wanted` bytes, or the limit if that is more, the oldest first.
+    pub(super) fn shrink(&mut self, wanted: usize) {
         let limit = match self.limit_bytes {
             0 => 0,
             least => least.max(wanted),
@@ -138,7 +143,8 @@ impl Reuse {
             return match mapping.resize(bytes) {
                 Ok(mapping) => Some(mapping),
                 Err(mapping) => {
-                    self.put(mapping);
+                    // It would fail again.
+                    mapping.unmap();
                     None
                 }
             };
@@ -163,6 +169,7 @@ impl Reuse {
 
     /// Gives the oldest mapping back to the kernel, but no more of it than `bytes`.
     fn drop_oldest(&mut self, bytes: usize) {
+        let bytes = align_up(bytes, page_size()).unwrap_or(bytes);
         if let Some(place) = self.places.first_mut()
             && let Some(mut oldest) = place.take()
         {
@@ -240,6 +247,17 @@ mod tests {
         let mut off = Reuse::new(0);
         off.keep(Mapping::new(MIB, 1).unwrap(), 0);
         assert_eq!(off.bytes(), 0);
+    }
+
+    #[test]
+    fn an_odd_limit_is_kept_in_whole_pages() {
+        let mut reuse = Reuse::new(10 * MIB + 100);
+        reuse.keep(apart(8), 0);
+        reuse.keep(apart(8), 0);
+        assert!(reuse.bytes() <= 10 * MIB && reuse.bytes().is_multiple_of(page_size()));
+        let kept: usize = reuse.places.iter().flatten().map(Mapping::bytes).sum();
+        assert_eq!(kept, reuse.bytes());
+        reuse.clear();
     }
 
     #[test]

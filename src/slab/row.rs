@@ -30,7 +30,7 @@ impl Row {
             };
         }
         if step > 0 {
-            let most = (ROW - 1 - index % ROW).min(info.objects - 1 - index);
+            let most = (ROW - 1 - index % ROW).min((info.objects - 1).saturating_sub(index));
             return Self {
                 first: index,
                 count: 1 + neighbours(objects, step, most),

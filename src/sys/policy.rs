@@ -24,6 +24,9 @@ const SYS_SET_MEMPOLICY_HOME_NODE: libc::c_long = 450;
 const MASK_BITS: usize = 65;
 /// Stripes are as long as this, a multiple of every slab's length, so that a slab lies on one node.
 const STRIPE: usize = 1 << 20;
+/// A stripe is a mapping for the kernel, of which a process may have 65,530 (`vm.max_map_count`). Behind
+/// so many of ours memory is interleaved by page.
+const MOST_STRIPES: usize = 16 << 10;
 /// Stripes after which their order repeats.
 pub(crate) const CYCLE: usize = 64;
 
@@ -76,6 +79,11 @@ impl Stripes {
         self.node(offset / STRIPE)
     }
 
+    fn mask(&self) -> u64 {
+        let nodes = self.nodes.iter().take(self.count);
+        nodes.fold(0, |mask, node| mask | 1 << (node % 64))
+    }
+
     fn node(&self, stripe: usize) -> Option<u8> {
         self.nodes.get(stripe.checked_rem(self.count)?).copied()
     }
@@ -109,6 +117,11 @@ fn apply_stripes(stripes: &Stripes, origin: usize, start: NonNull<u8>, bytes: us
     let mut from = address;
     while from < end {
         let stripe = (from - origin) / STRIPE;
+        if stripe >= MOST_STRIPES {
+            // SAFETY: `from` lies in the range.
+            let rest = unsafe { start.add(from - address) };
+            return done & bind(rest, end - from, MPOL_INTERLEAVE, stripes.mask());
+        }
         let next = (origin + (stripe + 1) * STRIPE).min(end);
         let Some(node) = stripes.node(stripe) else {
             return false;
@@ -196,6 +209,7 @@ mod tests {
         let stripes = Stripes::new([3, 0, 3].into_iter());
         let nodes = [0, 1, 2, 3, 64].map(|stripe| stripes.node(stripe));
         assert_eq!(nodes, [3, 0, 3, 3, 0].map(Some));
+        assert_eq!(stripes.mask(), 0b1001);
         assert_eq!(Stripes::new([].into_iter()).node(0), None);
         assert_eq!(Stripes::new((0..255).cycle()).count, CYCLE);
     }

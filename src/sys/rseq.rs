@@ -43,8 +43,15 @@ fn find() -> Option<usize> {
     if offset == 0 || size == 0 {
         return None;
     }
+    // SAFETY: gives the address of the calling thread's variable.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: that address.
+    let kept = unsafe { errno.read() };
     // SAFETY: getauxval(3) reads memory that the kernel filled before the first instruction.
     let filled = unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) } as usize;
+    // It says there what an older kernel does not have; `free` must not.
+    // SAFETY: as above.
+    unsafe { errno.write(kept) };
     // SAFETY: an unsigned int of glibc's; 0 means that no area is registered.
     let registered = unsafe { core::ptr::with_exposed_provenance::<u32>(size).read() };
     if registered == 0 || filled < NODE_END {
