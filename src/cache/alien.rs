@@ -1,5 +1,5 @@
-//! Aliens: a thread's freed objects of other nodes, on their way home, in sheaves that the home's
-//! barn takes whole.
+//! Alien buffers: a thread's freed objects of other nodes, on their way home, in sheaves that the
+//! home's barn takes whole.
 //!
 //! # Invariant
 //!

@@ -113,11 +113,12 @@ impl ThreadCache {
             return bin.pop();
         }
         let wanted = sizing::refill(id, self.last_refill(id));
-        let ready = if wanted > sizing::FIRST_CAPACITY || bin.has_main() && !is_small(bin, id) {
+        let is_full_size = bin.has_main() && !is_small(bin, id);
+        let ready = if wanted > sizing::FIRST_CAPACITY || is_full_size {
             if self.take_full(ties, id) {
                 return bin.pop();
             }
-            bin.has_main() && !is_small(bin, id) || self.enlarge(ties, id)
+            is_full_size || self.enlarge(ties, id)
         } else {
             bin.has_main() || self.open_first(ties, id)
         };

@@ -85,6 +85,6 @@ impl Heap {
 
     /// Whether the machine has several nodes that anybody cares about.
     fn is_counted(&self) -> bool {
-        self.topology.homes().len() > 1 && self.nodes().any(|node| node.policy().is_some())
+        self.topology.homes().len() > 1 && self.settings.choice != Choice::Off
     }
 }

@@ -189,8 +189,12 @@ impl Huge {
             mapping
                 .resize(ahead)
                 .or_else(|mapping| mapping.resize(bytes))
-                // The kernel moves no mapping that is several to it; without its neighbour it may be one.
                 .or_else(|mapping| {
+                    if mapping.bytes() == old_bytes {
+                        return Err(mapping);
+                    }
+                    // The kernel moves no mapping that is several to it; without its neighbour it may
+                    // be one.
                     let (mapping, rest) = mapping.split(old_bytes);
                     state.keep(rest);
                     mapping.resize(bytes)
