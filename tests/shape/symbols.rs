@@ -1,7 +1,7 @@
 //! The symbols that the library gives and takes.
 
 /// Everything the library exports. A new C symbol is added here and in cdylib/src/exports.rs.
-pub const EXPORTS: &[&str] = &[
+pub(crate) const EXPORTS: &[&str] = &[
     // slubmalloc.h.
     "slubmalloc_alloc_onnode",
     "slubmalloc_node_of",
@@ -60,7 +60,7 @@ pub const EXPORTS: &[&str] = &[
 ];
 
 /// What the library may take from libc: nothing that could call malloc on a path inside malloc.
-pub const IMPORTS: &[&str] = &[
+pub(crate) const IMPORTS: &[&str] = &[
     "__errno_location",
     "__register_atfork",
     "abort",
