@@ -2,13 +2,17 @@
 //!
 //! # Invariant
 //!
-//! `top` points to the last filled slot of the main sheaf; its lower half equals `bottom` when
-//! the sheaf is empty and `limit` when it is full. All zero is a bin without sheaves: empty and
-//! full at once, so both fast paths leave it alone. Only the cache's thread changes a bin, or who
-//! holds the cache's lock while that thread cannot run.
+//! `top` points to the last filled slot of the main sheaf. Its lower half is at most `bottom` when the
+//! sheaf has nothing to take, and at least `limit` when it is full. A bin without sheaves is empty and
+//! full at once, so both fast paths leave it alone. Only the cache's thread changes a bin, with one
+//! exception: who holds the cache's lock may raise `bottom` (`claim`, and see `idle.rs`).
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicPtr, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+    compiler_fence,
+};
 
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
 use crate::sys::prefetch;
@@ -30,6 +34,9 @@ pub(crate) struct Bin {
 
 const _: () = assert!(size_of::<Bin>() == 32);
 
+/// The bottom of a bin without a main sheaf: nothing lies above it.
+const NOTHING: u32 = u32::MAX;
+
 // ORDERING: relaxed throughout this file. A bin belongs to one thread; others read it for
 // statistics, where a torn moment does not matter.
 
@@ -38,7 +45,7 @@ impl Bin {
     pub(crate) const fn none() -> Self {
         Self {
             top: AtomicPtr::new(core::ptr::null_mut()),
-            bottom: AtomicU32::new(0),
+            bottom: AtomicU32::new(NOTHING),
             limit: AtomicU32::new(0),
             divisor: AtomicU32::new(0),
             mask: AtomicU32::new(0),
@@ -46,8 +53,9 @@ impl Bin {
         }
     }
 
-    /// Tells what `is_start` must know about the class.
+    /// Tells what `is_start` must know about the class; the bin has no sheaves.
     pub(crate) fn describe(&self, divisor: u32, mask: u32) {
+        self.bottom.store(NOTHING, Relaxed);
         self.divisor.store(divisor, Relaxed);
         self.mask.store(mask, Relaxed);
     }
@@ -56,16 +64,19 @@ impl Bin {
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Object> {
         let top = self.top.load(Relaxed);
-        if top as u32 == own(&self.bottom) {
+        let below = top.wrapping_sub(1);
+        // First the slot is taken, then it is seen whether it was there to take: who raises `bottom`
+        // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
+        self.top.store(below, Relaxed);
+        compiler_fence(SeqCst);
+        if top as u32 <= self.bottom.load(Relaxed) {
+            self.top.store(top, Relaxed);
             return None;
         }
-        // SAFETY: not empty, so `top` is a filled slot of the main sheaf.
+        // SAFETY: above the bottom, so `top` is a filled slot of the main sheaf.
         let object = unsafe { top.read() };
-        // SAFETY: below a filled slot lies another, or the header.
-        let below = unsafe { top.sub(1) };
-        self.top.store(below, Relaxed);
         // Without this the caller's first write to its next object misses the cache.
-        // SAFETY: as above; what is read there need not be an object.
+        // SAFETY: below a filled slot lies another, or the header; what is read need not be an object.
         prefetch(unsafe { below.read() });
         // SAFETY: slots hold objects, which are never null.
         Some(unsafe { NonNull::new_unchecked(object) })
@@ -82,7 +93,7 @@ impl Bin {
     #[inline(always)]
     pub(crate) fn push(&self, object: Slot) -> bool {
         let top = self.top.load(Relaxed);
-        if top as u32 == own(&self.limit) {
+        if top as u32 >= own(&self.limit) {
             return false;
         }
         // The object that was freed last is the one most often freed twice. An empty sheaf has its
@@ -110,27 +121,72 @@ impl Bin {
         self.main_count() + self.spare.count()
     }
 
-    /// Number of objects in the main sheaf.
+    /// Number of objects in the main sheaf that nobody claims.
     pub(crate) fn main_count(&self) -> usize {
-        let top = self.top.load(Relaxed);
-        if top.is_null() {
-            return 0;
-        }
-        (top as u32).wrapping_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
+        let top = self.top.load(Relaxed) as u32;
+        // For a moment `top` is below the bottom of an empty sheaf.
+        top.saturating_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
     }
 
     /// Whether there is a main sheaf.
     pub(crate) fn has_main(&self) -> bool {
-        !self.top.load(Relaxed).is_null()
+        self.limit.load(Relaxed) != 0
     }
 
-    /// Number of objects that the main sheaf has room for.
+    /// Number of objects that the main sheaf, of which nothing is claimed, has room for.
     pub(crate) fn capacity(&self) -> usize {
         let bytes = self
             .limit
             .load(Relaxed)
-            .wrapping_sub(self.bottom.load(Relaxed));
+            .saturating_sub(self.bottom.load(Relaxed));
         bytes as usize / size_of::<Slot>()
+    }
+
+    /// Something that changes whenever the cache's thread uses the main sheaf, nearly always.
+    pub(crate) fn pulse(&self) -> usize {
+        self.top.load(Relaxed) as usize
+    }
+
+    /// Claims all objects of the main sheaf for whoever holds the cache's lock; how many there may be.
+    /// Until the claim is settled the cache's thread takes none of them.
+    pub(crate) fn claim(&self) -> usize {
+        let count = self.main_count();
+        if count > 0 {
+            let bottom = self.bottom.load(Relaxed) + (count * size_of::<Slot>()) as u32;
+            self.bottom.store(bottom, Relaxed);
+        }
+        count
+    }
+
+    /// The `count` objects that were claimed, so long ago that the cache's thread knows of it, if it left
+    /// them alone. For who holds the cache's lock.
+    pub(crate) fn claimed(&self, count: usize) -> Option<&[Slot]> {
+        let top = self.top.load(Relaxed);
+        let above = (top as u32).checked_sub(self.bottom.load(Relaxed))?;
+        // The lowest claimed slot is `count - 1` below the bottom, which the claim raised to a filled one.
+        let first = top
+            .wrapping_byte_sub(above as usize)
+            .wrapping_sub(count - 1);
+        // SAFETY: the slots below the bottom are filled, and the thread takes none of them any more.
+        Some(unsafe { core::slice::from_raw_parts(first, count) })
+    }
+
+    /// Lets `count` objects that were claimed be taken again.
+    pub(crate) fn unclaim(&self, count: usize) {
+        let bottom = self.bottom.load(Relaxed) - (count * size_of::<Slot>()) as u32;
+        self.bottom.store(bottom, Relaxed);
+    }
+
+    /// Closes the gap of `gone` slots below the bottom, whose objects went elsewhere. For the cache's
+    /// thread alone.
+    pub(crate) fn close_gap(&self, gone: usize) {
+        let count = self.main_count();
+        let from = self.bottom_place();
+        let to = from.wrapping_sub(gone);
+        // SAFETY: both ranges are slots of the main sheaf.
+        unsafe { core::ptr::copy(from.wrapping_add(1), to.wrapping_add(1), count) };
+        self.bottom.store(to as u32, Relaxed);
+        self.top.store(to.wrapping_add(count), Relaxed);
     }
 
     /// Makes `sheaf` the main sheaf of a bin that has none.
@@ -142,25 +198,34 @@ impl Bin {
         // SAFETY: the word holds the count, which a main sheaf keeps in `top`.
         unsafe { bottom.write(bottom.as_ptr().cast()) };
         let low = bottom.as_ptr() as u32;
-        self.bottom.store(low, Relaxed);
-        self.limit
-            .store(low + (capacity * size_of::<Slot>()) as u32, Relaxed);
         // SAFETY: a sheaf has its count of slots above the bottom.
         let top = unsafe { bottom.add(count) };
         self.top.store(top.as_ptr(), Relaxed);
+        self.limit
+            .store(low + (capacity * size_of::<Slot>()) as u32, Relaxed);
+        self.bottom.store(low, Relaxed);
     }
 
     /// Takes the main sheaf out.
     pub(crate) fn close(&self) -> Option<Sheaf> {
+        if !self.has_main() {
+            return None;
+        }
         let count = self.main_count();
-        let top = NonNull::new(self.top.load(Relaxed))?;
-        self.top.store(core::ptr::null_mut(), Relaxed);
-        self.bottom.store(0, Relaxed);
+        let bottom = NonNull::new(self.bottom_place())?;
         self.limit.store(0, Relaxed);
-        // SAFETY: the bottom lies `count` slots below the top.
-        let bottom = unsafe { top.sub(count) };
+        self.bottom.store(NOTHING, Relaxed);
+        self.top.store(core::ptr::null_mut(), Relaxed);
         // SAFETY: the sheaf was forgotten in `open`; its slots are filled up to `top`.
         Some(unsafe { Sheaf::from_bottom(bottom, count) })
+    }
+
+    /// Where the bottom of the main sheaf is. A thread that did not survive a fork may have left `top`
+    /// below it.
+    fn bottom_place(&self) -> *mut Slot {
+        let top = self.top.load(Relaxed);
+        let above = (top as u32).wrapping_sub(self.bottom.load(Relaxed)).cast_signed();
+        top.wrapping_byte_offset(-(above as isize))
     }
 
     /// Opens the spare sheaf and makes the main one the spare.

@@ -15,6 +15,7 @@ impl ThreadCache {
             return;
         };
         let _busy = self.busy.lock();
+        self.recover_all();
         for id in class::all() {
             let bin = self.bin(id);
             if is_small(bin, id) {
@@ -34,7 +35,7 @@ impl ThreadCache {
     }
 }
 
-fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
+pub(super) fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
     if sheaf.count() == sizing::capacity(id) {
         let oldest = ties
             .home

@@ -10,16 +10,18 @@ mod bin;
 mod drain;
 mod first;
 mod follow;
+mod idle;
 mod registry;
 mod sizing;
 mod slow;
 
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering::Relaxed,
+    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 
 use once_cell::race::OnceRef;
+pub(crate) use idle::{Haste, SETTLE_MS};
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
 
@@ -62,8 +64,18 @@ pub(crate) struct ThreadCache {
     steps: AtomicU32,
     strays: AtomicU32,
     /// How many objects the last refill of a class brought.
-    refills: [AtomicU8; BINS],
+    refills: Counts,
+    /// Objects at the bottom of each main sheaf that are claimed, and slots there whose objects went.
+    claims: Counts,
+    gaps: Counts,
+    /// When they were claimed, in milliseconds; 0 if nothing is.
+    claimed_at: AtomicU64,
+    /// What the bins looked like at the last visit.
+    last_pulse: AtomicUsize,
 }
+
+/// A small number for each bin.
+type Counts = [AtomicU8; BINS];
 
 const _: () = assert!(core::mem::offset_of!(ThreadCache, bins) == 0);
 
@@ -121,6 +133,10 @@ impl ThreadCache {
             steps: AtomicU32::new(0),
             strays: AtomicU32::new(0),
             refills: [const { AtomicU8::new(0) }; BINS],
+            claims: [const { AtomicU8::new(0) }; BINS],
+            gaps: [const { AtomicU8::new(0) }; BINS],
+            claimed_at: AtomicU64::new(0),
+            last_pulse: AtomicUsize::new(0),
         }
     }
 
@@ -197,7 +213,19 @@ impl ThreadCache {
     /// Number of objects of a class that wait here; another thread sees a moment of it, which is
     /// never more than there is room for.
     pub(crate) fn stock(&self, id: ClassId) -> usize {
-        self.bin(id).count().min(2 * sizing::capacity(id))
+        (self.bin(id).count() + self.claims_of(id)).min(2 * sizing::capacity(id))
+    }
+
+    fn get(&self, counts: &Counts, id: ClassId) -> usize {
+        counts
+            .get(id.index())
+            .map_or(0, |count| usize::from(count.load(Relaxed)))
+    }
+
+    fn set(&self, counts: &Counts, id: ClassId, value: usize) {
+        if let Some(count) = counts.get(id.index()) {
+            count.store(value as u8, Relaxed);
+        }
     }
 
     #[inline(always)]

@@ -1,8 +1,6 @@
 //! What a thread cache does when a fast path gives up: exchange sheaves with the barn, refill
 //! from the slabs, flush to them, send strangers home.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use super::first::{is_small, retire};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node, misplaced};
@@ -80,11 +78,12 @@ impl ThreadCache {
                 class,
                 is_start: true,
             } if core::ptr::eq(node, ties.home) => {
+                let _busy = self.busy.lock();
+                self.recover(class);
                 if self.bin(class).is_on_top(block) {
                     let size = class::info(class).size as usize;
                     fatal_in_cache(Crime::DoubleFree, address, size);
                 }
-                let _busy = self.busy.lock();
                 self.look_home();
                 let bin = self.bin(class);
                 let is_in = bin.push(block.as_ptr())
@@ -108,11 +107,15 @@ impl ThreadCache {
         let _busy = self.busy.lock();
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
+        self.recover(id);
+        if bin.main_count() > 0 {
+            return bin.pop();
+        }
         if bin.spare.count() > 0 {
             bin.swap(capacity);
             return bin.pop();
         }
-        let wanted = sizing::refill(id, self.last_refill(id));
+        let wanted = sizing::refill(id, self.get(&self.refills, id));
         let is_full_size = bin.has_main() && !is_small(bin, id);
         let ready = if wanted > sizing::FIRST_CAPACITY || is_full_size {
             if self.take_full(ties, id) {
@@ -132,7 +135,7 @@ impl ThreadCache {
         if got == 0 {
             got = fill_from_afar(ties, id, &mut sheaf, wanted);
         }
-        self.set_last_refill(id, got);
+        self.set(&self.refills, id, got);
         bin.open(sheaf, room);
         // The slab tables may have grown.
         self.look_home();
@@ -208,18 +211,6 @@ impl ThreadCache {
         ties.heap.flush(ties.home, id, &mut oldest);
         bin.open(oldest, capacity);
         true
-    }
-
-    fn last_refill(&self, id: ClassId) -> usize {
-        self.refills
-            .get(id.index())
-            .map_or(0, |last| usize::from(last.load(Relaxed)))
-    }
-
-    fn set_last_refill(&self, id: ClassId, count: usize) {
-        if let Some(last) = self.refills.get(id.index()) {
-            last.store(count as u8, Relaxed);
-        }
     }
 }
 

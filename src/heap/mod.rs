@@ -27,7 +27,7 @@ use crate::arena::NotASpan;
 use crate::huge::{Huge, HugeCounts, NotHuge};
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::report::{Crime, fatal, fatal_in_cache};
-use crate::slab::{Object, Sheaf, class};
+use crate::slab::{Object, Sheaf, Slot, class};
 use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
 
 /// How a heap is made.
@@ -146,23 +146,24 @@ impl Heap {
 
     /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
     pub(crate) fn flush(&self, home: &Node, id: ClassId, sheaf: &mut Sheaf) {
-        if self.is_numa() {
-            // After a refill from afar there may be strangers among them.
-            sheaf.retain(|object| {
-                let address = object as usize;
-                let stranger = self
-                    .nodes()
-                    .find(|node| !home.owns(address) && node.owns(address));
-                if let Some(node) = stranger {
-                    node.pool(id).lock().take_back(node.place(), id, &[object]);
-                }
-                stranger.is_none()
-            });
-        }
-        home.pool(id)
-            .lock()
-            .take_back(home.place(), id, sheaf.objects());
+        self.take_back(home, id, sheaf.objects());
         sheaf.clear();
+    }
+
+    /// Takes objects that were in a cache of `home` back into their slabs.
+    pub(crate) fn take_back(&self, home: &Node, id: ClassId, objects: &[Slot]) {
+        if !self.is_numa() {
+            return home.pool(id).lock().take_back(home.place(), id, objects);
+        }
+        // After a refill from afar there may be strangers among them.
+        for part in objects.chunk_by(|one, next| {
+            home.owns(*one as usize) && home.owns(*next as usize)
+        }) {
+            let address = part.first().map_or(0, |object| *object as usize);
+            let node = self.nodes().find(|node| node.owns(address));
+            let node = node.unwrap_or(home);
+            node.pool(id).lock().take_back(node.place(), id, part);
+        }
     }
 
     /// Takes back a block that no thread cache took; ends the process if it is none.

@@ -1,0 +1,152 @@
+//! Taking back what waits in the caches of threads that do nothing, while they may wake at any moment.
+//!
+//! # Invariant
+//!
+//! An object leaves a main sheaf through its thread, or through a claim that the thread has left
+//! alone; never both.
+//!
+//! # How
+//!
+//! The spare sheaf is touched under the cache's lock alone, so whoever holds that may take it. The
+//! main sheaf belongs to its thread, whose fast path has no lock. It is taken in two steps. First
+//! its bottom is raised to its top: `claim`. The thread's `pop` lowers `top` and looks at the bottom
+//! then, in this order; so it either sees the claim, gives up and comes to the slow path, where it
+//! waits for the lock and undoes the claim, or has lowered `top` before, which shows. Some time
+//! later, if `top` is still not below the raised bottom, what lies under that is taken. This is the
+//! protocol of Cilk's work-stealing queues (Frigo, Leiserson, Randall, 1998) without the barrier
+//! between the thread's store and its load. That barrier is replaced by the time between claim and
+//! settlement: processors hold a store back for less than microseconds, and an interrupt or a change
+//! of threads ends it (Morrison and Afek, "Temporally Bounding TSO for Fence-Free Asymmetric
+//! Synchronization", 2015). `membarrier` would do the same at once, but programs in a sandbox would
+//! not survive it. Wherever the thread is stopped, for however long, it has lowered `top` or will
+//! look at the bottom again. `tests/models` checks all orders.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::drain::put_away;
+use super::{ThreadCache, Ties};
+use crate::slab::class;
+use crate::sys;
+use crate::units::ClassId;
+
+/// Time that must pass between claim and settlement, in milliseconds. Timer interrupts come several
+/// times within it.
+pub(crate) const SETTLE_MS: u64 = 20;
+
+/// What is known of a thread that may be doing nothing; changed under the cache's lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// Only what did not change since the last visit is claimed.
+    IfIdle,
+    /// All is claimed.
+    Now,
+}
+
+// ORDERING: relaxed, see the module above; what orders the accesses to a main sheaf stands there.
+
+impl ThreadCache {
+    /// Takes what was claimed `SETTLE_MS` ago or more, and the spare sheaves, and claims the main ones,
+    /// if the thread did nothing since the last visit; the bytes that were taken.
+    pub(crate) fn visit(&self, haste: Haste) -> usize {
+        let Some(ties) = self.ties() else {
+            return 0;
+        };
+        let _busy = self.busy.lock();
+        let claimed_at = self.claimed_at.load(Relaxed);
+        let mut taken = 0;
+        if claimed_at != 0 {
+            if sys::milliseconds() < claimed_at + SETTLE_MS {
+                return 0;
+            }
+            taken += self.collect(ties);
+        }
+        let pulse = self.pulse();
+        let is_idle = self.last_pulse.swap(pulse, Relaxed) == pulse;
+        if is_idle || haste == Haste::Now {
+            taken += self.take_spares(ties);
+            let claim = |id| {
+                let count = self.bin(id).claim();
+                self.set(&self.claims, id, count);
+                count
+            };
+            if class::all().map(claim).sum::<usize>() > 0 {
+                // Behind the claims, however long they took.
+                self.claimed_at.store(sys::milliseconds().max(1), Relaxed);
+            }
+        }
+        taken
+    }
+
+    /// Whether objects are claimed that can be taken later.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.claimed_at.load(Relaxed) != 0
+    }
+
+    /// Undoes the claim on a bin's main sheaf and closes the gap that an earlier one left. Every slow
+    /// path of the cache's thread begins with it, under the lock.
+    #[inline]
+    pub(super) fn recover(&self, id: ClassId) {
+        let claimed = self.get(&self.claims, id);
+        if claimed > 0 {
+            self.bin(id).unclaim(claimed);
+            self.set(&self.claims, id, 0);
+        }
+        let gone = self.get(&self.gaps, id);
+        if gone > 0 {
+            self.bin(id).close_gap(gone);
+            self.set(&self.gaps, id, 0);
+        }
+    }
+
+    /// Undoes all claims and closes all gaps; the thread does not run, or is the caller.
+    pub(super) fn recover_all(&self) {
+        class::all().for_each(|id| self.recover(id));
+        self.claimed_at.store(0, Relaxed);
+    }
+
+    /// Objects of a class that are claimed.
+    pub(super) fn claims_of(&self, id: ClassId) -> usize {
+        self.get(&self.claims, id)
+    }
+
+    /// Takes what is claimed and was left alone; bytes.
+    fn collect(&self, ties: Ties) -> usize {
+        self.claimed_at.store(0, Relaxed);
+        let mut bytes = 0;
+        for id in class::all() {
+            let count = self.get(&self.claims, id);
+            if count == 0 {
+                continue;
+            }
+            self.set(&self.claims, id, 0);
+            match self.bin(id).claimed(count) {
+                Some(objects) => {
+                    ties.heap.take_back(ties.home, id, objects);
+                    self.set(&self.gaps, id, self.get(&self.gaps, id) + count);
+                    self.set(&self.refills, id, 0);
+                    bytes += count * class::info(id).size as usize;
+                }
+                // The thread woke in between.
+                None => self.bin(id).unclaim(count),
+            }
+        }
+        bytes
+    }
+
+    fn take_spares(&self, ties: Ties) -> usize {
+        let mut bytes = 0;
+        for id in class::all() {
+            if let Some(spare) = self.bin(id).spare.take() {
+                bytes += spare.count() * class::info(id).size as usize;
+                put_away(ties, id, spare);
+            }
+        }
+        bytes
+    }
+
+    fn pulse(&self) -> usize {
+        let pulses = class::all().map(|id| self.bin(id).pulse());
+        pulses.fold(0, |sum: usize, pulse| sum.rotate_left(5) ^ pulse)
+    }
+}
