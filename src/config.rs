@@ -19,6 +19,21 @@ pub(crate) struct Config {
     pub(crate) heap: Settings,
     /// Print statistics when the program ends.
     pub(crate) stats_at_exit: bool,
+    /// Milliseconds in which unused memory goes back; `None` for never.
+    pub(crate) purge_ms: Option<u64>,
+    /// Whether there is a thread for that.
+    pub(crate) purge_thread: PurgeThread,
+}
+
+/// When there is a thread that gives unused memory back while the program sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PurgeThread {
+    /// When the program has several threads and much is unused.
+    Auto,
+    /// As soon as the program allocates.
+    On,
+    /// Never.
+    Off,
 }
 
 /// The smallest reservation that may be asked for; a smaller one would not hold a program.
@@ -29,6 +44,8 @@ const LEAST_DEFAULT_ARENA: usize = 64 << 30;
 /// Of a limit on address space, arenas take this share and leave the rest to mappings.
 const LIMIT_SHARE: usize = 2;
 const DEFAULT_REUSE: usize = 64 << 20;
+const DEFAULT_PURGE_MS: u64 = 1_000;
+const MAX_PURGE_MS: usize = 3_600_000;
 
 /// A key, what it takes, and what it does.
 struct Key {
@@ -39,7 +56,7 @@ struct Key {
     set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-const KEYS: [Key; 5] = [
+const KEYS: [Key; 7] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -72,6 +89,34 @@ const KEYS: [Key; 5] = [
         does: "nodes to take memory from",
         set: |config, value| {
             config.heap.choice = Choice::parse(value)?;
+            Some(())
+        },
+    },
+    Key {
+        name: "purge_ms",
+        values: "N|never",
+        default: "1000",
+        does: "milliseconds after which unused memory has mostly gone back to the system, up to 3600000; 0 for at once",
+        set: |config, value| {
+            config.purge_ms = match value {
+                b"never" => None,
+                _ => Some(size(value).filter(|ms| *ms <= MAX_PURGE_MS)? as u64),
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "purge_thread",
+        values: "auto|on|off",
+        default: "auto",
+        does: "a thread that gives memory back while the program sleeps; auto: with several threads and 32 MiB unused",
+        set: |config, value| {
+            config.purge_thread = match value {
+                b"auto" => PurgeThread::Auto,
+                b"on" => PurgeThread::On,
+                b"off" => PurgeThread::Off,
+                _ => return None,
+            };
             Some(())
         },
     },
@@ -118,6 +163,8 @@ impl Config {
         Self {
             heap,
             stats_at_exit: false,
+            purge_ms: Some(DEFAULT_PURGE_MS),
+            purge_thread: PurgeThread::Auto,
         }
     }
 
@@ -179,7 +226,7 @@ fn shown(text: &[u8]) -> &[u8] {
 
 fn print_help() {
     for key in &KEYS {
-        let mut line = Line::<160>::new();
+        let mut line = Line::<200>::new();
         line.text("slubmalloc: ")
             .text(key.name)
             .text(":")

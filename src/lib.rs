@@ -7,6 +7,7 @@ mod units;
 mod sys;
 mod sync;
 mod report;
+mod decay;
 mod numa;
 mod arena;
 mod slab;

@@ -79,19 +79,22 @@ impl Buddy {
         true
     }
 
-    /// Takes the free pages from `start` to `end` out for good; their memory is gone.
-    pub(super) fn forget(&mut self, map: &PageMap, start: PageIndex, end: PageIndex) {
-        let mut page = start;
+    /// Takes the free pages from `start` to `end` out for good; their memory is gone. How many of them
+    /// were dirty.
+    pub(super) fn forget(&mut self, map: &PageMap, start: PageIndex, end: PageIndex) -> usize {
+        let (mut page, mut dirty) = (start, 0);
         while page < end {
             let Some((block, order)) = map.free_block_of(page) else {
-                return;
+                break;
             };
             self.unlist(map, block, order);
             self.give_run(map, block, page.0 - block.0);
             let block_end = block.plus(order.pages());
+            dirty += map.dirty_pages(page, block_end.0 - page.0) as usize;
             map.set_dirty(page, block_end.0 - page.0, false);
             page = block_end;
         }
+        dirty
     }
 
     /// Number of free blocks of each order, the columns of `/proc/buddyinfo`.

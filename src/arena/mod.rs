@@ -14,11 +14,13 @@ mod summary;
 
 pub(crate) use record::{Head, Use};
 
+use crate::decay::LowWater;
 use crate::report::{check, our_fault};
 use crate::sync::Lock;
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, GRANULE_PAGES, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use page_map::PageMap;
 
 /// Sole ownership of a run of pages.
@@ -50,12 +52,18 @@ pub(crate) struct Arena {
     data: Region,
     map: PageMap,
     state: Lock<State>,
+    /// Free dirty pages, changed under the lock.
+    dirty: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct State {
     buddy: Buddy,
     frontier: u32,
+    /// The fewest free dirty pages of late.
+    low: LowWater,
+    /// Clean pages that may still be lent, until somebody looks at the limit again.
+    allowance: usize,
 }
 
 /// An arena's numbers.
@@ -89,7 +97,10 @@ impl Arena {
             state: Lock::new(State {
                 buddy: Buddy::default(),
                 frontier: 0,
+                low: LowWater::default(),
+                allowance: usize::MAX,
             }),
+            dirty: AtomicUsize::new(0),
         }
     }
 
@@ -113,6 +124,9 @@ impl Arena {
     pub(crate) fn take(&self, pages: u32, align: Order, used_for: Use) -> Option<Span> {
         let order = Order::holding(pages).max(align);
         let mut state = self.state.lock();
+        if pages as usize > state.allowance {
+            return None;
+        }
         let first = match state.buddy.take(&self.map, order) {
             Some(first) => first,
             None => {
@@ -123,16 +137,40 @@ impl Arena {
         state
             .buddy
             .give_run(&self.map, first.plus(pages), order.pages() - pages);
-        let zero = !self.map.any_dirty(first, pages);
-        self.map.set_dirty(first, pages, true);
+        let zero = self.soil(&mut state, first, pages) == 0;
         self.map.set_head(first, Some(Head { pages, used_for }));
         Some(Span { first, pages, zero })
+    }
+
+    /// Marks pages that leave the buddy system as dirty; how many were.
+    fn soil(&self, state: &mut State, first: PageIndex, pages: u32) -> usize {
+        let dirty = self.map.dirty_pages(first, pages) as usize;
+        self.map.set_dirty(first, pages, true);
+        state.low.note(self.add_dirty(-dirty.cast_signed()));
+        // Without a limit there is more of it than anybody can use.
+        state.allowance = state.allowance.saturating_sub(pages as usize - dirty);
+        dirty
+    }
+
+    /// Adds to the number of free dirty pages, under the lock; what it is then.
+    fn add_dirty(&self, change: isize) -> usize {
+        let dirty = self.dirty_pages().saturating_add_signed(change);
+        // ORDERING: relaxed; the lock orders who changes it.
+        self.dirty.store(dirty, Relaxed);
+        dirty
+    }
+
+    /// Free pages that still have memory behind them.
+    pub(crate) fn dirty_pages(&self) -> usize {
+        // ORDERING: relaxed, a number for who decides whether to purge.
+        self.dirty.load(Relaxed)
     }
 
     /// Gives a span back.
     pub(crate) fn give(&self, span: Span) {
         let mut state = self.state.lock();
         self.map.set_head(span.first, None);
+        self.add_dirty(span.pages as isize);
         state.buddy.give_run(&self.map, span.first, span.pages);
     }
 
@@ -141,6 +179,7 @@ impl Arena {
         let mut state = self.state.lock();
         let head = self.large_head(&state, page)?;
         self.map.set_head(page, None);
+        self.add_dirty(head.pages as isize);
         state.buddy.give_run(&self.map, page, head.pages);
         Ok(head.pages)
     }
@@ -163,8 +202,9 @@ impl Arena {
             if !in_block || !state.buddy.take_run(&self.map, old_end, pages - head.pages) {
                 return false;
             }
-            self.map.set_dirty(old_end, pages - head.pages, true);
+            self.soil(&mut state, old_end, pages - head.pages);
         } else {
+            self.add_dirty((head.pages - pages) as isize);
             state.buddy.give_run(&self.map, new_end, head.pages - pages);
         }
         self.map.set_head(page, Some(Head { pages, ..head }));
@@ -186,7 +226,8 @@ impl Arena {
         }
         start = PageIndex(start.0.next_multiple_of(GRANULE_PAGES)).min(end);
         if start < end && self.data.decommit(start.offset(), end.offset()) {
-            state.buddy.forget(&self.map, start, end);
+            let gone = state.buddy.forget(&self.map, start, end);
+            state.low.note(self.add_dirty(-gone.cast_signed()));
             state.frontier = start.0;
         }
     }
@@ -211,33 +252,14 @@ impl Arena {
         cut
     }
 
-    /// Gives the memory behind all free pages back to the kernel; the number of pages.
-    pub(crate) fn purge(&self) -> u64 {
-        let mut purged = 0;
-        let mut block = PageIndex(0);
-        loop {
-            // One pageblock at a time, so that nobody waits for the whole arena.
-            let state = self.state.lock();
-            if block.0 >= state.frontier {
-                return purged;
-            }
-            purged += purge::purge_block(&self.data, &self.map, block);
-            block = block.plus(BLOCK_PAGES);
-        }
-    }
 
     /// The arena's numbers.
     pub(crate) fn counts(&self) -> ArenaCounts {
         let state = self.state.lock();
-        let blocks = (0..state.frontier)
-            .step_by(BLOCK_PAGES as usize)
-            .map(PageIndex);
         ArenaCounts {
             free_blocks: state.buddy.free_blocks(),
             free_pages: state.buddy.free_pages(),
-            dirty_pages: blocks
-                .map(|block| purge::dirty_free_pages(&self.map, block))
-                .sum(),
+            dirty_pages: self.dirty_pages() as u64,
             committed_pages: u64::from(state.frontier),
             map_bytes: self.map.committed_bytes(),
         }
@@ -258,10 +280,13 @@ impl Arena {
         let state = self.state.lock();
         state.buddy.validate(&self.map, state.frontier);
         let mut page = PageIndex(0);
-        let mut used = 0;
+        let (mut used, mut dirty) = (0, 0);
         while page.0 < state.frontier {
             match (self.map.free_block_of(page), self.map.head(page)) {
-                (Some((_, order)), None) => page = page.plus(order.pages()),
+                (Some((_, order)), None) => {
+                    dirty += self.map.dirty_pages(page, order.pages()) as usize;
+                    page = page.plus(order.pages());
+                }
                 (None, Some(head)) => {
                     used += u64::from(head.pages);
                     page = page.plus(head.pages);
@@ -273,6 +298,7 @@ impl Arena {
             used + state.buddy.free_pages() == u64::from(state.frontier),
             "pages are lost",
         );
+        check(dirty == self.dirty_pages(), "dirty pages are miscounted");
     }
 
     fn large_head(&self, state: &State, page: PageIndex) -> Result<Head, NotASpan> {

@@ -96,9 +96,9 @@ impl PageMap {
         self.record(first).set_dirty(first.in_block(), pages, dirty);
     }
 
-    /// Whether any of `pages`, of one pageblock, may hold something else than zeroes.
-    pub(super) fn any_dirty(&self, first: PageIndex, pages: u32) -> bool {
-        self.record(first).any_dirty(first.in_block(), pages)
+    /// How many of `pages`, of one pageblock, may hold something else than zeroes.
+    pub(super) fn dirty_pages(&self, first: PageIndex, pages: u32) -> u32 {
+        self.record(first).dirty_pages(first.in_block(), pages)
     }
 
     /// Bytes of memory in use.

@@ -1,57 +1,111 @@
-//! Giving the memory behind a pageblock's free pages back to the kernel.
+//! Giving the memory behind free pages back to the kernel: whole 2 MiB first, so that no huge page is
+//! broken for little, and what lies in smaller pieces as far as it is much.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::page_map::PageMap;
 use super::record::DIRTY_WORDS;
-use crate::sys::{Region, page_size};
-use crate::units::{BLOCK_PAGES, PAGE_SIZE, PageIndex};
+use super::{Arena, State};
+use crate::decay::Elapsed;
+use crate::sys::page_size;
+use crate::units::{BLOCK_PAGES, Order, PAGE_SIZE, PageIndex};
 
 /// One bit for each page of a pageblock.
 type Pages = [u64; DIRTY_WORDS];
 
-/// Purges the free dirty pages of the pageblock that begins at `block`; how many it were.
-pub(super) fn purge_block(data: &Region, map: &PageMap, block: PageIndex) -> u64 {
-    let pages = free_and_dirty(map, block);
-    // A page of the operating system may be several of ours; only whole ones go.
-    let unit = (page_size() / PAGE_SIZE) as u32;
-    let mut purged = 0;
-    let mut page = 0;
-    while let Some(first) = next(&pages, page, true) {
-        let end = next(&pages, first, false).unwrap_or(BLOCK_PAGES);
-        page = end;
-        let (first, end) = (first.next_multiple_of(unit), end / unit * unit);
-        if first >= end {
-            continue;
+/// The order of a huge page on machines with pages of 4 KiB.
+const HUGE_PAGE: Order = Order::new(9);
+const SINGLE: Order = Order::new(0);
+/// In a step at least so many pages go, so that the end is reached: 1 MiB.
+const LEAST: usize = 256;
+/// Dirty pages in pieces below 2 MiB stay as long as they are no more than this share of what is used,
+/// or 256 KiB.
+const WASTE_SHARE: usize = 64;
+const WASTE: usize = 64;
+
+impl Arena {
+    /// Gives memory back that was not needed for some time; the number of pages.
+    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+        let (surplus, waste) = {
+            let mut state = self.state.lock();
+            let dirty = self.dirty_pages();
+            let used = state.frontier as usize - state.buddy.free_pages() as usize;
+            let waste = (used / WASTE_SHARE).max(WASTE);
+            (state.low.surplus(dirty, elapsed, LEAST), waste)
+        };
+        if surplus == 0 {
+            return 0;
         }
-        if data.purge(block.plus(first).offset(), block.plus(end).offset()) {
-            map.set_dirty(block.plus(first), end - first, false);
-            purged += u64::from(end - first);
-        }
+        let purged = self.purge_blocks(HUGE_PAGE, surplus);
+        let waste = if elapsed.is_long() { 0 } else { waste };
+        let rest = surplus - purged.min(surplus);
+        purged + self.purge_blocks(SINGLE, rest.min(self.dirty_pages().saturating_sub(waste)))
     }
-    purged
+
+    /// Gives the memory behind all free pages back; the number of pages.
+    pub(crate) fn purge(&self) -> usize {
+        self.purge_blocks(SINGLE, usize::MAX)
+    }
+
+    /// Gives back about `wanted` pages of free blocks of at least `order`, from the highest on: the lowest
+    /// are used first.
+    fn purge_blocks(&self, order: Order, wanted: usize) -> usize {
+        let mut purged = 0;
+        let mut end = self.state.lock().frontier.next_multiple_of(BLOCK_PAGES);
+        while purged < wanted && end > 0 {
+            end -= BLOCK_PAGES;
+            // One pageblock at a time, so that nobody waits for the whole arena.
+            let mut state = self.state.lock();
+            if end < state.frontier {
+                purged += self.purge_block(&mut state, PageIndex(end), order);
+            }
+        }
+        purged
+    }
+
+    fn purge_block(&self, state: &mut State, block: PageIndex, order: Order) -> usize {
+        let pages = free_and_dirty(&self.map, block, order);
+        // A page of the operating system may be several of ours; only whole ones go.
+        let unit = (page_size() / PAGE_SIZE) as u32;
+        let mut purged = 0;
+        let mut page = 0;
+        while let Some(first) = next(&pages, page, true) {
+            let end = next(&pages, first, false).unwrap_or(BLOCK_PAGES);
+            page = end;
+            let (first, end) = (first.next_multiple_of(unit), end / unit * unit);
+            if first >= end {
+                continue;
+            }
+            let (start, count) = (block.plus(first), end - first);
+            if self.data.purge(start.offset(), block.plus(end).offset()) {
+                self.map.set_dirty(start, count, false);
+                purged += count as usize;
+            }
+        }
+        if purged > 0 {
+            state.low.note(self.add_dirty(-purged.cast_signed()));
+        }
+        purged
+    }
 }
 
-/// Number of free pages of the pageblock that still have memory behind them.
-pub(super) fn dirty_free_pages(map: &PageMap, block: PageIndex) -> u64 {
-    free_and_dirty(map, block)
-        .iter()
-        .map(|word| u64::from(word.count_ones()))
-        .sum()
-}
-
-fn free_and_dirty(map: &PageMap, block: PageIndex) -> Pages {
+/// The dirty pages in free blocks of at least `order`.
+fn free_and_dirty(map: &PageMap, block: PageIndex, least: Order) -> Pages {
     let mut pages = Pages::default();
     let mut page = block;
     while page.0 < block.0 + BLOCK_PAGES {
-        match map.free_block_of(page) {
+        page = match map.free_block_of(page) {
             Some((_, order)) => {
-                fill(&mut pages, page.in_block(), order.pages());
-                page = page.plus(order.pages());
+                if order >= least {
+                    fill(&mut pages, page.in_block(), order.pages());
+                }
+                page.plus(order.pages())
             }
-            None => page = page.plus(map.head(page).map_or(1, |head| head.pages)),
-        }
+            None => page.plus(map.head(page).map_or(1, |head| head.pages)),
+        };
+        // Blocks of that order begin at its multiples.
+        page.0 = page.0.next_multiple_of(least.pages());
     }
     for (word, dirty) in pages.iter_mut().zip(map.record(block).dirty()) {
         // ORDERING: relaxed, under the arena's lock.

@@ -117,10 +117,11 @@ impl BlockRecord {
         }
     }
 
-    /// Whether any of `pages` from `first` on may hold something else than zeroes.
-    pub(super) fn any_dirty(&self, first: u32, pages: u32) -> bool {
+    /// How many of `pages` from `first` on may hold something else than zeroes.
+    pub(super) fn dirty_pages(&self, first: u32, pages: u32) -> u32 {
         self.dirty_words(first, pages)
-            .any(|(word, mask)| word.load(Relaxed) & mask != 0)
+            .map(|(word, mask)| (word.load(Relaxed) & mask).count_ones())
+            .sum()
     }
 
     /// The dirty map.
@@ -204,12 +205,13 @@ mod tests {
     fn dirt_is_kept_by_the_page() {
         let record = record();
         record.set_dirty(60, 70, true);
-        assert!(!record.any_dirty(0, 60));
-        assert!(record.any_dirty(59, 2));
-        assert!(record.any_dirty(129, 1));
-        assert!(!record.any_dirty(130, 894));
+        assert_eq!(record.dirty_pages(0, 60), 0);
+        assert_eq!(record.dirty_pages(59, 2), 1);
+        assert_eq!(record.dirty_pages(129, 1), 1);
+        assert_eq!(record.dirty_pages(130, 894), 0);
+        assert_eq!(record.dirty_pages(0, 1024), 70);
         record.set_dirty(0, 1024, false);
-        assert!(!record.any_dirty(0, 1024));
+        assert_eq!(record.dirty_pages(0, 1024), 0);
     }
 
     #[test]

@@ -34,9 +34,11 @@ use crate::units::ClassId;
 /// times within it.
 pub(crate) const SETTLE_MS: u64 = 20;
 
-/// What is known of a thread that may be doing nothing; changed under the cache's lock.
+/// Whose objects are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Haste {
+    /// Nothing is claimed.
+    Never,
     /// Only what did not change since the last visit is claimed.
     IfIdle,
     /// All is claimed.
@@ -63,19 +65,31 @@ impl ThreadCache {
         }
         let pulse = self.pulse();
         let is_idle = self.last_pulse.swap(pulse, Relaxed) == pulse;
-        if is_idle || haste == Haste::Now {
+        if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
             taken += self.take_spares(ties);
-            let claim = |id| {
-                let count = self.bin(id).claim();
-                self.set(&self.claims, id, count);
-                count
-            };
-            if class::all().map(claim).sum::<usize>() > 0 {
-                // Behind the claims, however long they took.
-                self.claimed_at.store(sys::milliseconds().max(1), Relaxed);
-            }
+            self.claim_all();
         }
         taken
+    }
+
+    /// Claims all that is in the main sheaves, under the lock. What was claimed before counts as claimed
+    /// now.
+    ///
+    /// A thread that frees nearly all it has does so itself: its next `malloc` then takes the slow path,
+    /// where a round of purging begins if it comes much later.
+    pub(super) fn claim_all(&self) {
+        let mut any = false;
+        for id in class::all() {
+            let count = self.bin(id).claim();
+            if count > 0 {
+                self.set(&self.claims, id, self.get(&self.claims, id) + count);
+                any = true;
+            }
+        }
+        if any {
+            // Behind the claims, however long they took.
+            self.claimed_at.store(sys::milliseconds().max(1), Relaxed);
+        }
     }
 
     /// Whether objects are claimed that can be taken later.

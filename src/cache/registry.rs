@@ -6,14 +6,18 @@
 //! of free ones too. Caches are never given back: their number is that of the most threads at once.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::{ThreadCache, Ties};
 use crate::sync::{Guard, Lock, StaticRef};
 
 /// All thread caches.
 #[derive(Debug)]
-pub(crate) struct Registry(Lock<Lists>);
+pub(crate) struct Registry {
+    lists: Lock<Lists>,
+    /// Caches that a thread owns.
+    owned: AtomicUsize,
+}
 
 #[derive(Debug)]
 struct Lists {
@@ -24,15 +28,24 @@ struct Lists {
 impl Registry {
     /// No caches.
     pub(crate) const fn new() -> Self {
-        Self(Lock::new(Lists {
-            all: StaticRef::none(),
-            free: StaticRef::none(),
-        }))
+        Self {
+            lists: Lock::new(Lists {
+                all: StaticRef::none(),
+                free: StaticRef::none(),
+            }),
+            owned: AtomicUsize::new(0),
+        }
+    }
+
+    /// Number of caches that a thread owns.
+    pub(crate) fn count(&self) -> usize {
+        // ORDERING: relaxed, a number for who decides about threads.
+        self.owned.load(Relaxed)
     }
 
     /// A cache for a new thread; `None` where there is no memory for one.
     pub(crate) fn birth(&self, ties: Ties) -> Option<&'static ThreadCache> {
-        let lists = self.0.lock();
+        let lists = self.lists.lock();
         let cache = match lists.free.get() {
             Some(cache) => {
                 lists.free.set(cache.next_free.get());
@@ -48,31 +61,33 @@ impl Registry {
         cache.move_in(ties);
         // ORDERING: relaxed, under the lists' lock.
         cache.owned.store(1, Relaxed);
+        // ORDERING: relaxed, as above.
+        self.owned.fetch_add(1, Relaxed);
         Some(cache)
     }
 
     /// Takes a cache back whose thread ends; what waits in it goes to the barns and slabs.
     pub(crate) fn exit(&self, cache: &'static ThreadCache) {
         cache.drain();
-        let lists = self.0.lock();
-        Self::retire(&lists, cache);
+        let lists = self.lists.lock();
+        self.retire(&lists, cache);
     }
 
     /// In a forked child: takes the caches of all threads back that stayed in the parent.
     pub(crate) fn adopt_orphans(&self, survivor: &ThreadCache) {
-        let lists = self.0.lock();
+        let lists = self.lists.lock();
         for cache in each(&lists) {
             // ORDERING: relaxed, the child has one thread.
             if cache.owned.load(Relaxed) != 0 && !core::ptr::eq(cache, survivor) {
                 cache.drain();
-                Self::retire(&lists, cache);
+                self.retire(&lists, cache);
             }
         }
     }
 
     /// Calls `look` with every cache that a thread owns.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&'static ThreadCache)) {
-        let lists = self.0.lock();
+        let lists = self.lists.lock();
         // ORDERING: relaxed, under the lists' lock.
         each(&lists)
             .filter(|cache| cache.owned.load(Relaxed) != 0)
@@ -81,19 +96,21 @@ impl Registry {
 
     /// Takes the registry's and every cache's lock, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
-        self.0.hold_for_fork();
-        each(&self.0.lock()).for_each(|cache| cache.busy.hold_for_fork());
+        self.lists.hold_for_fork();
+        each(&self.lists.lock()).for_each(|cache| cache.busy.hold_for_fork());
     }
 
     /// Frees all these locks after a fork, in parent or child.
     pub(crate) fn end_fork(&self) {
-        each(&self.0.lock()).for_each(|cache| cache.busy.end_fork());
-        self.0.end_fork();
+        each(&self.lists.lock()).for_each(|cache| cache.busy.end_fork());
+        self.lists.end_fork();
     }
 
-    fn retire(lists: &Guard<'_, Lists>, cache: &'static ThreadCache) {
+    fn retire(&self, lists: &Guard<'_, Lists>, cache: &'static ThreadCache) {
         // ORDERING: relaxed, under the lists' lock.
         cache.owned.store(0, Relaxed);
+        // ORDERING: relaxed, as above.
+        self.owned.fetch_sub(1, Relaxed);
         cache.next_free.set(lists.free.get());
         lists.free.set(Some(cache));
     }

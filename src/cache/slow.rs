@@ -207,9 +207,13 @@ impl ThreadCache {
             return true;
         };
         pool.barn.put_empty(empty);
+        let is_ebbing = pool.is_ebbing(id, capacity);
         drop(pool);
         ties.heap.flush(ties.home, id, &mut oldest);
         bin.open(oldest, capacity);
+        if is_ebbing {
+            self.claim_all();
+        }
         true
     }
 }

@@ -7,6 +7,7 @@
 
 use core::ffi::c_void;
 
+use super::purge::Purge;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
@@ -31,6 +32,7 @@ tls::define_slot!(UNBORN);
 pub(super) struct Process {
     pub(super) heap: Heap,
     pub(super) config: Config,
+    pub(super) purge: Purge,
 }
 
 /// The calling thread's cache.
@@ -90,10 +92,15 @@ pub(super) fn current_node(heap: &Heap) -> NodeId {
     }
 }
 
+/// Lets the calling thread do without a cache for good.
+pub(super) fn leave_caches() {
+    tls::write((&raw const DEAD).cast());
+}
+
 extern "C" fn thread_exits(_cache: *mut c_void) {
     let cache = here();
     if cache.ties().is_some() {
-        tls::write((&raw const DEAD).cast());
+        leave_caches();
         CACHES.exit(cache);
     }
 }
@@ -114,6 +121,9 @@ extern "C" fn after_fork() {
 extern "C" fn after_fork_in_child() {
     end_fork();
     sys::reset_streams();
+    if let Some(process) = PROCESS.get() {
+        process.purge.begin_child();
+    }
     CACHES.adopt_orphans(here());
 }
 
@@ -167,6 +177,7 @@ fn make_process() -> Option<Process> {
     config.heap.arena_bytes /= arenas.next_power_of_two();
     Some(Process {
         heap: Heap::new(topology, config.heap)?,
+        purge: Purge::new(config.purge_ms, config.purge_thread),
         config,
     })
 }

@@ -6,9 +6,12 @@
 //! thread's exit hook, in the child of a fork.
 
 mod life;
+mod purge;
 
+use core::cell::Cell;
 use core::ptr::NonNull;
 
+use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized, misplaced};
 use crate::report::{Crime, fatal};
 use crate::slab::{Object, class};
@@ -16,6 +19,7 @@ use crate::stats::{Stats, View};
 use crate::sys;
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 use life::{CACHES, PROCESS, alive, current_node, here, process};
+use purge::collect_caches;
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
 /// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
@@ -71,7 +75,8 @@ fn free_slow(block: *mut u8) {
         return;
     }
     if let Some((cache, ties)) = alive() {
-        return cache.free_slow(ties, block);
+        cache.free_slow(ties, block);
+        return tick(cache);
     }
     match process() {
         Some(process) => process.heap.give(block),
@@ -189,7 +194,12 @@ pub fn trim() -> bool {
     if let Some((cache, _)) = alive() {
         cache.drain();
     }
-    PROCESS.get().is_some_and(|process| process.heap.trim())
+    let Some(process) = PROCESS.get() else {
+        return false;
+    };
+    let any = Cell::new(false);
+    collect_caches(|| any.set(process.heap.trim() || any.get()));
+    any.get()
 }
 
 /// What the heap holds.
@@ -266,8 +276,19 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
         return allocate_ending(size, MIN_ALIGN, zeroed);
     }
     match alive() {
-        Some((cache, ties)) => cache.alloc_slow(ties, size, zeroed),
+        Some((cache, ties)) => {
+            tick(cache);
+            cache.alloc_slow(ties, size, zeroed)
+        }
         None => allocate_bare(size, MIN_ALIGN, zeroed),
+    }
+}
+
+/// Gives memory back that was not needed for some time, if that is due.
+#[inline]
+fn tick(cache: &ThreadCache) {
+    if let Some(process) = PROCESS.get() {
+        process.purge.tick(process, cache);
     }
 }
 

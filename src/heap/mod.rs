@@ -12,6 +12,7 @@ mod locate;
 mod metadata;
 mod node;
 mod onnode;
+mod purge;
 mod resize;
 mod traffic;
 

@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 use super::metadata::Metadata;
+use super::purge::Sweep;
 use crate::arena::Arena;
+use crate::decay::Elapsed;
 use crate::slab::{Place, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
@@ -37,6 +39,7 @@ pub(crate) struct Node {
     /// Empty small sheaves, for the first of any bin.
     first_sheaves: CachePadded<Lock<SheafStack>>,
     arena: CachePadded<Arena>,
+    swept: Sweep,
     metadata: CachePadded<Metadata>,
 }
 
@@ -114,6 +117,7 @@ impl Node {
             tables: SlabTables::new(tables, bytes),
             first_sheaves: CachePadded::new(Lock::new(SheafStack::default())),
             arena: CachePadded::new(Arena::new(data, map)),
+            swept: Sweep::default(),
             metadata: CachePadded::new(Metadata::new(metadata)),
         };
         Metadata::new(home).place(node)
@@ -147,6 +151,11 @@ impl Node {
     /// The node's class map and slab table.
     pub(crate) fn tables(&self) -> &SlabTables {
         &self.tables
+    }
+
+    /// How far the slabs were looked at for pages to give back.
+    pub(super) fn swept(&self) -> &Sweep {
+        &self.swept
     }
 
     /// Memory for tables.
@@ -203,7 +212,8 @@ impl Node {
         for id in class::all() {
             self.pool(id).lock().trim(self.place(), id, 0);
         }
-        self.arena.purge() > 0
+        let outside = self.arena.purge();
+        self.sweep(Elapsed::FOR_EVER) + outside > 0
     }
 
     /// Gives half of the address space that nothing was put into yet back; whether there was any.

@@ -11,6 +11,7 @@ mod reuse;
 
 use core::ptr::NonNull;
 
+use crate::decay::{Elapsed, LowWater};
 use crate::sync::Lock;
 use crate::sys::{self, Mapping, Policy};
 use crate::units::Zeroed;
@@ -20,6 +21,8 @@ use reuse::Reuse;
 
 /// Above the limit on what is kept, at most so many times what is in use.
 const KEPT_FOR_USED: usize = 4;
+/// In a step at least so much of what is kept without need goes.
+const LEAST_DECAY: usize = 4 << 20;
 /// A block that grows, grows by this share of itself at least.
 const GROWTH_SHARE: usize = 8;
 
@@ -34,6 +37,8 @@ struct State {
     registry: Registry,
     reuse: Reuse,
     demand: Demand,
+    /// The fewest bytes kept of late.
+    low: LowWater,
     /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
     freed: [usize; FREED],
 }
@@ -86,6 +91,7 @@ impl Huge {
             state: Lock::new(State {
                 registry,
                 demand: Demand::none(),
+                low: LowWater::none(),
                 freed: [0; FREED],
                 reuse: Reuse::new(reuse_bytes),
             }),
@@ -103,6 +109,7 @@ impl Huge {
             Zeroed::Yes => None,
             Zeroed::No => state.reuse.take(request.bytes, request.align, request.mark),
         };
+        state.note_kept();
         let mapping = match kept {
             Some(mapping) => mapping,
             None => {
@@ -175,6 +182,7 @@ impl Huge {
         if ahead > old_bytes
             && let Some(next) = state.reuse.take_at(address + old_bytes, ahead - old_bytes)
         {
+            state.note_kept();
             mapping = match mapping.join(next) {
                 Ok(joined) => joined,
                 Err((mapping, next)) => {
@@ -212,6 +220,15 @@ impl Huge {
     /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
     pub(crate) fn trim(&self) -> usize {
         self.state.lock().reuse.clear()
+    }
+
+    /// Gives back what is kept and was not needed for some time; how many bytes it were.
+    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+        let mut state = self.state.lock();
+        let kept = state.reuse.bytes();
+        let surplus = state.low.surplus(kept, elapsed, LEAST_DECAY);
+        state.reuse.shed(surplus);
+        kept - state.reuse.bytes()
     }
 
     /// Numbers.
@@ -271,6 +288,11 @@ impl State {
             .note(used + mapping.bytes(), sys::milliseconds());
         let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
         self.reuse.keep(mapping, wanted);
+    }
+
+    fn note_kept(&mut self) {
+        let kept = self.reuse.bytes();
+        self.low.note(kept);
     }
 
     fn misses(&self, address: usize) -> NotHuge {

@@ -54,8 +54,14 @@ impl Reuse {
             0 => 0,
             least => least.max(wanted),
         };
-        while self.bytes > limit {
-            self.drop_oldest(self.bytes - limit);
+        self.shed(self.bytes.saturating_sub(limit));
+    }
+
+    /// Gives `bytes` back, the oldest first.
+    pub(super) fn shed(&mut self, bytes: usize) {
+        let end = self.bytes.saturating_sub(bytes);
+        while self.bytes > end {
+            self.drop_oldest(self.bytes - end);
         }
     }
 

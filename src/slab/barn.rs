@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use super::sheaf::{Sheaf, SheafStack};
+use crate::decay::{Elapsed, LowWater};
 
 /// Full sheaves that a barn has places for.
 pub(crate) const PLACES: usize = 16;
@@ -23,6 +24,10 @@ pub(crate) struct Barn {
     empty: SheafStack,
     /// The one that objects are taken from a few at a time.
     open: Option<Sheaf>,
+    /// Whether it was of late.
+    is_open_used: bool,
+    /// The fewest full sheaves of late.
+    low: LowWater,
 }
 
 impl Barn {
@@ -30,6 +35,7 @@ impl Barn {
     pub(crate) fn take_full(&mut self) -> Option<Sheaf> {
         let newest = self.count.checked_sub(1)?;
         self.count = newest;
+        self.low.note(newest);
         self.full.get_mut(newest)?.take()
     }
 
@@ -39,6 +45,7 @@ impl Barn {
             return 0;
         };
         let taken = open.pour(sheaf, wanted);
+        self.is_open_used = true;
         if open.count() == 0 {
             self.put_empty(open);
         } else {
@@ -75,6 +82,18 @@ impl Barn {
     pub(crate) fn put_empty(&mut self, sheaf: Sheaf) {
         debug_assert!(sheaf.count() == 0);
         self.empty.push(sheaf);
+    }
+
+    /// How many sheaves were not needed for some time; `take_idle` gives them.
+    pub(crate) fn surplus(&mut self, elapsed: Elapsed) -> usize {
+        let is_open_used = core::mem::take(&mut self.is_open_used) && elapsed.quiet == 0;
+        let is_open_idle = self.open.is_some() && !is_open_used;
+        self.low.surplus(self.count, elapsed, 1) + usize::from(is_open_idle)
+    }
+
+    /// Takes a sheaf that was not needed for some time: the open one, or the oldest.
+    pub(crate) fn take_idle(&mut self) -> Option<Sheaf> {
+        if self.is_open_used { None } else { self.open.take() }.or_else(|| self.take_oldest())
     }
 
     /// Number of objects in sheaves of which a full one has `capacity`.

@@ -10,6 +10,7 @@ pub(crate) mod class;
 mod list;
 mod pool;
 mod pools;
+mod purge;
 mod record;
 mod row;
 mod sheaf;
@@ -17,5 +18,6 @@ mod table;
 
 pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;
+pub(crate) use purge::Purged;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;

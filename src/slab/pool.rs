@@ -14,17 +14,21 @@ use super::row::Row;
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
+use crate::decay::{Elapsed, LowWater};
 use crate::report::{Crime, check, fatal_in_cache, our_fault};
 use crate::sys::Region;
 use crate::units::{ClassId, GranuleIndex, Order};
 
 /// Partial slabs are kept in so many lists, the fullest first.
-const PARTIAL_LISTS: usize = 4;
+pub(super) const PARTIAL_LISTS: usize = 4;
 const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// A flush of objects of many slabs fetches their records so far ahead.
 const LOOK_AHEAD: usize = 4;
 /// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
 const MIN_EMPTY: u32 = 1;
+
+/// When the program holds no more than this share of a pool's objects, it has freed nearly all.
+const EBB_SHARE: usize = 8;
 
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
@@ -47,6 +51,8 @@ pub(crate) struct Pool {
     added: [Option<GranuleIndex>; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
     out: u64,
+    /// The fewest empty slabs of late.
+    spare: LowWater,
     /// Full and empty sheaves.
     pub(crate) barn: Barn,
 }
@@ -170,6 +176,22 @@ impl Pool {
         }
     }
 
+    /// Whether the program holds few of the objects that there are: an eighth, if `capacity` are in each
+    /// sheaf of the barn. What is in threads' caches counts as held.
+    pub(crate) fn is_ebbing(&self, id: ClassId, capacity: usize) -> bool {
+        let held = (self.out as usize).saturating_sub(self.barn.stock(capacity));
+        held * EBB_SHARE < self.slabs as usize * info(id).objects as usize
+    }
+
+    /// Gives empty slabs back that were not needed for some time.
+    pub(crate) fn decay(&mut self, place: Place<'_>, id: ClassId, elapsed: Elapsed) {
+        let count = self.lists.get(EMPTY_LIST).map_or(0, SlabList::count);
+        let surplus = self.spare.surplus(count as usize, elapsed, 1);
+        if surplus > 0 {
+            self.trim(place, id, count - surplus as u32);
+        }
+    }
+
     /// One object, past all sheaves.
     pub(crate) fn take_one(&mut self, place: Place<'_>, id: ClassId) -> Option<Object> {
         let slab = self.fullest().or_else(|| self.add_slab(place, id))?;
@@ -274,6 +296,9 @@ impl Pool {
             .and_then(|old| self.lists.get_mut(old))
         {
             list.remove(place.tables, slab);
+            if usize::from(old) == EMPTY_LIST + 1 {
+                self.spare.note(list.count() as usize);
+            }
         }
         if let Some(list) = usize::from(new)
             .checked_sub(1)

@@ -25,10 +25,13 @@ pub(crate) struct SlabRecord {
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
     list: AtomicU8,
+    /// How long the slab has been left alone; see `purge.rs`.
+    pub(super) rest: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
     next: AtomicU32,
     previous: AtomicU32,
-    _unused: [u32; 4],
+    /// Pages of the operating system whose memory was given back and of which nothing was taken since.
+    pub(super) gone: [AtomicU64; 2],
     bits: [AtomicU64; MAX_OBJECTS / 64],
 }
 
@@ -36,6 +39,9 @@ pub(crate) struct SlabRecord {
 unsafe impl ZeroInit for SlabRecord {}
 
 const _: () = assert!(size_of::<SlabRecord>() == 512);
+
+/// The state of rest of a slab that is gone.
+const WAS_USED: u8 = u8::MAX;
 
 /// Objects whose bits share a word.
 pub(super) const ROW: u32 = u64::BITS;
@@ -57,6 +63,8 @@ impl SlabRecord {
         self.free.store(0, Relaxed);
         self.carved.store(0, Relaxed);
         self.hint.store(0, Relaxed);
+        self.rest.store(0, Relaxed);
+        self.gone.iter().for_each(|word| word.store(0, Relaxed));
     }
 
     /// Objects that can be taken.
@@ -75,6 +83,13 @@ impl SlabRecord {
         wanted: u32,
         mut give: impl FnMut(u32, u32),
     ) -> u32 {
+        let has_gaps = self.touch();
+        let mut give = |first, count| {
+            if has_gaps {
+                self.fill_gaps(info, first, count);
+            }
+            give(first, count);
+        };
         let mut left = wanted;
         let listed = u32::from(self.free.load(Relaxed));
         let mut remaining = listed.min(left);
@@ -131,6 +146,12 @@ impl SlabRecord {
     pub(super) fn clear(&self) {
         self.bits.iter().for_each(|word| word.store(0, Relaxed));
         self.reset();
+        self.rest.store(WAS_USED, Relaxed);
+    }
+
+    /// Whether this was a slab's record and is none any more.
+    pub(super) fn was_used(&self) -> bool {
+        self.rest.load(Relaxed) == WAS_USED
     }
 
     /// The list that the slab is on.
@@ -193,6 +214,22 @@ impl SlabRecord {
         }
     }
 
+    /// Whether the objects from `first` to `last` are all in the slab.
+    pub(super) fn are_free(&self, first: u32, last: u32) -> bool {
+        let carved = u32::from(self.carved.load(Relaxed));
+        let last = last.min(carved.saturating_sub(1));
+        if first > last || carved == 0 {
+            return true;
+        }
+        (first / ROW..=last / ROW).all(|index| {
+            let from = first.max(index * ROW) - index * ROW;
+            let to = last.min(index * ROW + ROW - 1) - index * ROW;
+            let mask = u64::MAX >> (ROW - 1 - (to - from)) << from;
+            let word = self.bits.get(index as usize);
+            word.is_some_and(|word| word.load(Relaxed) & mask == mask)
+        })
+    }
+
     #[inline]
     fn bit(&self, index: u32) -> (&AtomicU64, u64) {
         match self.bits.get(index as usize / 64) {
@@ -242,6 +279,7 @@ impl<'slab> Returns<'slab> {
     pub(super) fn finish(mut self) -> &'slab SlabRecord {
         self.turn_to(NO_WORD);
         let record = self.record;
+        record.rest.store(0, Relaxed);
         record
             .free
             .store(record.free.load(Relaxed) + self.count, Relaxed);

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use super::class::info;
 use super::record::SlabRecord;
 use crate::sync::Lock;
-use crate::sys::{Region, Table};
+use crate::sys::{Region, Table, page_size};
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 
 /// Granules that the tables grow by at least: 4 MiB of arena.
@@ -56,6 +56,14 @@ impl SlabTables {
         ClassId(self.classes.get(granule.index()).load(Relaxed))
     }
 
+    /// The first granule at or behind `granule`, but before `end`, that is part of a slab.
+    pub(crate) fn next_in_slab(&self, granule: usize, end: usize) -> Option<GranuleIndex> {
+        let end = end.min(self.classes.ready());
+        (granule..end)
+            .map(|index| GranuleIndex(index as u32))
+            .find(|granule| self.class_at(*granule) != ClassId::NONE)
+    }
+
     /// The first granule of the slab of class `id` that `granule` belongs to.
     pub(crate) fn slab_of(granule: GranuleIndex, id: ClassId) -> GranuleIndex {
         GranuleIndex(granule.0 & !info(id).granules.wrapping_sub(1))
@@ -75,12 +83,33 @@ impl SlabTables {
     /// Enters a new slab of class `id`; `false` where there is no memory for its record.
     pub(super) fn enter(&self, slab: GranuleIndex, id: ClassId) -> bool {
         let end = slab.index() + info(id).granules as usize;
+        // Held until the record is in use: see `forget_records`.
+        let _growing = self.growth.lock();
         if !self.grow(end) {
             return false;
         }
         self.record(slab).reset();
         self.mark(slab, id, id);
         true
+    }
+
+    /// Gives the memory of records back, from `start` to `end`, that were used and are not any more; how
+    /// many bytes.
+    pub(crate) fn forget_records(&self, start: usize, end: usize) -> usize {
+        let count = Table::<SlabRecord>::entries_in_page();
+        let end = end.min(self.records.ready());
+        let mut pages = 0;
+        for first in (start.next_multiple_of(count)..end).step_by(count) {
+            let all = || (first..first + count).map(|index| GranuleIndex(index as u32));
+            if first + count > end || !all().any(|slab| self.record(slab).was_used()) {
+                continue;
+            }
+            let _growing = self.growth.lock();
+            if all().all(|granule| self.class_at(granule) == ClassId::NONE) {
+                pages += usize::from(self.records.forget_page(first));
+            }
+        }
+        pages * page_size()
     }
 
     /// Removes a slab of class `id` whose objects have all come back.
@@ -121,12 +150,12 @@ impl SlabTables {
         }
     }
 
+    /// Grows the tables; the caller holds the lock for that.
     fn grow(&self, end: usize) -> bool {
         let ready = self.records.ready().min(self.classes.ready());
         if end <= ready {
             return true;
         }
-        let _growing = self.growth.lock();
         let ahead = (end + STEP_GRANULES.max(end / 8)).min(self.granules);
         let grow = |end| self.classes.grow(end) && self.records.grow(end);
         grow(ahead) || grow(end)

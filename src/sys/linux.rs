@@ -95,11 +95,9 @@ pub(crate) fn virtual_memory_left() -> Option<usize> {
 
 /// Whether the caller is the process's first thread.
 pub(crate) fn is_main_thread() -> bool {
-    // SAFETY: both calls only read numbers.
-    let process = unsafe { call(libc::SYS_getpid, [0; 6]) };
-    // SAFETY: as above.
+    // SAFETY: only reads a number.
     let thread = unsafe { call(libc::SYS_gettid, [0; 6]) };
-    process.value() == thread.value()
+    thread.value() == Some(process_id())
 }
 
 /// Sleeps while `word` holds `expected`; may wake without reason.
@@ -115,6 +113,36 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
     ];
     // SAFETY: the kernel only reads the word.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
+}
+
+/// Sleeps while `word` holds `expected`, but no longer than this; may wake without reason.
+pub(crate) fn futex_wait_for(word: &AtomicU32, expected: u32, milliseconds: u64) {
+    let time = libc::timespec {
+        tv_sec: (milliseconds / 1_000).cast_signed(),
+        tv_nsec: (milliseconds % 1_000).cast_signed() * 1_000_000,
+    };
+    let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
+    let arguments = [
+        word.as_ptr() as usize,
+        operation,
+        expected as usize,
+        (&raw const time) as usize,
+        0,
+        0,
+    ];
+    // SAFETY: the kernel only reads the word and the time.
+    let _ = unsafe { call(libc::SYS_futex, arguments) };
+}
+
+/// Sleeps for a time.
+pub(crate) fn sleep(milliseconds: u64) {
+    futex_wait_for(&AtomicU32::new(0), 0, milliseconds);
+}
+
+/// The number of the process.
+pub(crate) fn process_id() -> usize {
+    // SAFETY: only reads a number.
+    unsafe { call(libc::SYS_getpid, [0; 6]) }.value().unwrap_or(0)
 }
 
 /// Wakes at most `waiters` sleepers of `word`.

@@ -19,6 +19,7 @@ mod region;
 mod rseq;
 mod syscall;
 mod table;
+mod thread;
 pub(crate) mod tls;
 
 pub(crate) use ending::{announce_end, is_ending};
@@ -26,8 +27,8 @@ pub(crate) use hooks::{
     HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
 };
 pub(crate) use linux::{
-    abort, environment, futex_wait, futex_wake, is_main_thread, milliseconds, read_file,
-    total_ram_bytes, virtual_memory_left, write_stderr,
+    abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread, milliseconds,
+    process_id, read_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{clear, copy};
@@ -39,4 +40,5 @@ pub(crate) use probe::is_privileged;
 pub use probe::page_size;
 pub(crate) use region::Region;
 pub(crate) use table::{Table, ZeroInit};
+pub(crate) use thread::{name_thread, start_thread};
 pub(crate) use tls::thread_id;

@@ -102,6 +102,20 @@ impl<T: ZeroInit> Table<T> {
         }
     }
 
+    /// How many entries lie in a page of the operating system.
+    pub(crate) fn entries_in_page() -> usize {
+        (page_size() / size_of::<T>()).max(1)
+    }
+
+    /// Gives the memory of the page behind that begins with the entry at `first` back; its entries are
+    /// zero then, which is what they were at first. Whether that was possible.
+    pub(crate) fn forget_page(&self, first: usize) -> bool {
+        let start = first * size_of::<T>();
+        let end = start + page_size();
+        let is_whole = start.is_multiple_of(page_size()) && end <= self.committed_bytes();
+        is_whole && self.region.purge(start, end)
+    }
+
     /// Gives the memory of a table that is not needed any more back to the kernel.
     pub(crate) fn purge(self) {
         let committed = self.committed_bytes();

@@ -1,0 +1,138 @@
+//! What lies unused, and how much of it goes: arithmetic alone.
+//!
+//! # Invariant
+//!
+//! What was needed within the last step of time never goes.
+#![forbid(unsafe_code)]
+
+/// Steps of time in which what is unused has mostly gone: `purge_ms` has so many.
+pub(crate) const STEPS: u32 = 8;
+
+/// The time that a round of purging accounts for, in steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elapsed {
+    /// Since the last round.
+    pub(crate) steps: u32,
+    /// Since anybody took or gave anything, 0 if somebody did within the last step.
+    pub(crate) quiet: u32,
+}
+
+impl Elapsed {
+    /// Everything that is unused goes.
+    pub(crate) const FOR_EVER: Self = Self {
+        steps: u32::MAX,
+        quiet: u32::MAX,
+    };
+
+    /// Whether nothing has happened for so long that nobody's objects count as needed.
+    pub(crate) fn is_long(self) -> bool {
+        self.quiet >= STEPS
+    }
+
+    /// Whether even the rest is not worth keeping.
+    fn is_longest(self) -> bool {
+        self.quiet >= STEPS + STEPS / 2
+    }
+}
+
+/// The lowest level of a stock since the last round: so much of it nobody needed. All zero is a stock
+/// that was empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LowWater(usize);
+
+impl LowWater {
+    /// The level of an empty stock.
+    pub(crate) const fn none() -> Self {
+        Self(0)
+    }
+
+    /// Takes note that the stock has sunk to `level`.
+    #[inline]
+    pub(crate) fn note(&mut self, level: usize) {
+        self.0 = self.0.min(level);
+    }
+
+    /// How much of a stock that is at `level` goes now: of what was unused three quarters stay for each
+    /// step, but at least `least` goes.
+    pub(crate) fn surplus(&mut self, level: usize, elapsed: Elapsed, least: usize) -> usize {
+        let (unused, steps) = match elapsed.quiet {
+            0 => (self.0.min(level), elapsed.steps),
+            quiet => (level, quiet),
+        };
+        let kept = match elapsed.is_longest() {
+            true => 0,
+            false => kept(unused, steps, least),
+        };
+        let surplus = unused - kept;
+        // What is not done by the next round shows again then.
+        self.0 = level;
+        surplus
+    }
+}
+
+fn kept(unused: usize, steps: u32, least: usize) -> usize {
+    let mut kept = unused;
+    for _ in 0..steps {
+        if kept == 0 {
+            break;
+        }
+        kept = kept.saturating_sub((kept / 4).max(least));
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(steps: u32) -> Elapsed {
+        Elapsed { steps, quiet: 0 }
+    }
+
+    #[test]
+    fn what_is_used_in_turns_stays() {
+        let mut low = LowWater::default();
+        for _ in 0..100 {
+            assert_eq!(low.surplus(1000, after(1), 10), 0);
+            low.note(0);
+        }
+    }
+
+    #[test]
+    fn what_nobody_needs_goes_on_a_smooth_curve_and_to_the_end() {
+        let (mut low, mut level) = (LowWater::default(), 100_000);
+        assert_eq!(low.surplus(level, after(1), 100), 0);
+        let mut before = usize::MAX;
+        for step in 1..=40 {
+            let surplus = low.surplus(level, after(1), 100);
+            assert!(surplus <= before && surplus >= level.min(100), "step {step}");
+            (level, before) = (level - surplus, surplus);
+            if step == STEPS {
+                assert!((5_000..15_000).contains(&level), "{level} are left");
+            }
+        }
+        assert_eq!(level, 0);
+    }
+
+    #[test]
+    fn steps_at_once_do_what_single_ones_do() {
+        let (mut once, mut level) = (LowWater(8_000), 8_000);
+        let at_once = once.surplus(level, after(3), 1);
+        let mut single = LowWater(8_000);
+        for _ in 0..3 {
+            level -= single.surplus(level, after(1), 1);
+        }
+        assert_eq!(at_once, 8_000 - level);
+    }
+
+    #[test]
+    fn a_quiet_time_counts_for_all_there_is() {
+        let mut low = LowWater(0);
+        let quiet = Elapsed { steps: 1, quiet: 16 };
+        assert_eq!(low.surplus(1 << 18, quiet, 64), 1 << 18);
+        let quiet = Elapsed { steps: 1, quiet: 8 };
+        let surplus = low.surplus(1 << 18, quiet, 64);
+        assert!(surplus > (1 << 18) * 85 / 100 && surplus < 1 << 18);
+        assert_eq!(LowWater(0).surplus(77, Elapsed::FOR_EVER, 1), 77);
+    }
+}

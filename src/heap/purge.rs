@@ -1,0 +1,98 @@
+//! Giving back what was not needed for some time: sheaves of barns, empty slabs, free pages inside and
+//! outside of slabs, freed mappings.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::{Heap, Node};
+use crate::decay::{Elapsed, STEPS};
+use crate::slab::{SlabTables, class};
+use crate::units::{ClassId, GRANULE_SIZE, PAGE_SIZE};
+
+/// Granules that a round looks at, at least: a gibibyte of slabs.
+const SWEEP: usize = (1 << 30) / GRANULE_SIZE;
+/// System calls that a round makes for pages inside of slabs, for each step; a call takes about a
+/// microsecond.
+const CALLS: usize = 4_000;
+
+/// How far the slabs of a node were looked at.
+#[derive(Debug, Default)]
+pub(super) struct Sweep(AtomicUsize);
+
+impl Heap {
+    /// Gives memory back that was not needed for some time; how many bytes. One thread at a time calls
+    /// this.
+    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+        let mut bytes = self.huge.decay(elapsed);
+        for node in self.nodes() {
+            for id in class::all() {
+                self.decay_pool(node, id, elapsed);
+            }
+            bytes += node.sweep(elapsed) + node.arena().decay(elapsed) * PAGE_SIZE;
+        }
+        bytes
+    }
+
+    /// Bytes that wait where no program needs them, but for what is in threads' caches.
+    pub(crate) fn idle_bytes(&self) -> usize {
+        let dirty = |node: &Node| node.arena().dirty_pages() * PAGE_SIZE;
+        self.nodes().map(dirty).sum::<usize>() + self.huge.counts().kept_bytes
+    }
+
+    fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed) {
+        let surplus = node.pool(id).lock().barn.surplus(elapsed);
+        for _ in 0..surplus {
+            let idle = node.pool(id).lock().barn.take_idle();
+            let Some(mut sheaf) = idle else {
+                break;
+            };
+            self.flush(node, id, &mut sheaf);
+            node.pool(id).lock().barn.put_empty(sheaf);
+        }
+        node.pool(id).lock().decay(node.place(), id, elapsed);
+    }
+}
+
+impl Node {
+    /// Gives pages inside of slabs back that hold nothing in use, going through all slabs again and
+    /// again; how many bytes.
+    pub(super) fn sweep(&self, elapsed: Elapsed) -> usize {
+        let end = self.tables().covered_bytes() / GRANULE_SIZE;
+        let steps = elapsed.steps.max(elapsed.quiet) as usize;
+        let most = SWEEP.max(end / STEPS as usize).saturating_mul(steps);
+        let mut calls = CALLS.saturating_mul(steps);
+        // ORDERING: relaxed, one thread at a time purges; another one that trims begins at 0.
+        let mut granule = match elapsed.is_long() {
+            true => 0,
+            false => self.swept().0.load(Relaxed),
+        };
+        let mut bytes = 0;
+        for _ in 0..most.min(end) {
+            let found = self.tables().next_in_slab(granule, end);
+            let free_end = found.map_or(end, |found| found.index());
+            bytes += self.tables().forget_records(granule, free_end);
+            let Some(found) = found else {
+                granule = 0;
+                break;
+            };
+            let id = self.tables().class_at(found);
+            if id == ClassId::NONE {
+                granule = found.index() + 1;
+                continue;
+            }
+            let slab = SlabTables::slab_of(found, id);
+            let purged = self
+                .pool(id)
+                .lock()
+                .purge_slab(self.place(), id, slab, elapsed);
+            granule = slab.index() + class::info(id).granules as usize;
+            bytes += purged.bytes;
+            calls = calls.saturating_sub(purged.calls);
+            if calls == 0 {
+                break;
+            }
+        }
+        self.swept().0.store(granule, Relaxed);
+        bytes
+    }
+}

@@ -1,0 +1,116 @@
+//! Giving back the memory of pages inside a slab on which no object is in use.
+//!
+//! # Invariant
+//!
+//! A page in `gone` holds no object that is out.
+//!
+//! A few objects that stay would else keep the memory of thousands. Slabs that are in use are left
+//! alone, since their free objects are wanted soon.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::class::{ClassInfo, info};
+use super::pool::{PARTIAL_LISTS, Place, Pool};
+use super::record::SlabRecord;
+use crate::decay::Elapsed;
+use crate::sys::page_size;
+use crate::units::{ClassId, GranuleIndex};
+
+/// States of rest: just used, seen once since, and given back what there was to give.
+const SEEN: u8 = 1;
+const DONE: u8 = 2;
+
+/// What was given back of slabs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Purged {
+    /// Bytes.
+    pub(crate) bytes: usize,
+    /// System calls.
+    pub(crate) calls: usize,
+}
+
+// ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
+
+impl Pool {
+    /// Gives back the pages of a slab of this pool that hold no object in use, if nobody took or gave an
+    /// object between this visit and the last.
+    pub(crate) fn purge_slab(
+        &mut self,
+        place: Place<'_>,
+        id: ClassId,
+        slab: GranuleIndex,
+        elapsed: Elapsed,
+    ) -> Purged {
+        let mut purged = Purged::default();
+        let record = place.tables.record(slab);
+        let is_partial = (1..=PARTIAL_LISTS as u8).contains(&record.list());
+        if place.tables.class_at(slab) != id || !is_partial {
+            return purged;
+        }
+        match record.rest.load(Relaxed) {
+            DONE => return purged,
+            0 if !elapsed.is_long() => {
+                record.rest.store(SEEN, Relaxed);
+                return purged;
+            }
+            _ => record.rest.store(DONE, Relaxed),
+        }
+        let (info, unit) = (info(id), page_size());
+        let pages = info.slab_bytes() / unit;
+        let mut page = 0;
+        while page < pages {
+            let run = (page..pages)
+                .take_while(|page| record.is_idle(info, *page, unit))
+                .count();
+            if run == 0 {
+                page += 1;
+                continue;
+            }
+            let start = slab.offset() + page * unit;
+            purged.calls += 1;
+            if place.arena.region().purge(start, start + run * unit) {
+                (page..page + run).for_each(|page| record.set_gone(page, true));
+                purged.bytes += run * unit;
+            }
+            page += run;
+        }
+        purged
+    }
+}
+
+impl SlabRecord {
+    /// Takes note that objects are taken; whether pages of the slab are gone.
+    #[inline]
+    pub(super) fn touch(&self) -> bool {
+        self.rest.store(0, Relaxed);
+        self.gone.iter().any(|word| word.load(Relaxed) != 0)
+    }
+
+    /// The pages of `count` objects from `first` on are about to have memory again.
+    #[cold]
+    pub(super) fn fill_gaps(&self, info: &ClassInfo, first: u32, count: u32) {
+        let start = (first * info.size) as usize / page_size();
+        let end = ((first + count) * info.size) as usize;
+        (start..end.div_ceil(page_size())).for_each(|page| self.set_gone(page, false));
+    }
+
+    /// Whether a page has memory, as far as is known, that no object in use needs.
+    fn is_idle(&self, info: &ClassInfo, page: usize, unit: usize) -> bool {
+        let first = (page * unit) as u32 / info.size;
+        let last = (page * unit + unit - 1) as u32 / info.size;
+        !self.is_gone(page) && self.are_free(first, last)
+    }
+
+    fn is_gone(&self, page: usize) -> bool {
+        let word = self.gone.get(page / 64);
+        word.is_some_and(|word| word.load(Relaxed) & 1 << (page % 64) != 0)
+    }
+
+    fn set_gone(&self, page: usize, is_gone: bool) {
+        if let Some(word) = self.gone.get(page / 64) {
+            let (before, bit) = (word.load(Relaxed), 1 << (page % 64));
+            word.store(if is_gone { before | bit } else { before & !bit }, Relaxed);
+        }
+    }
+}

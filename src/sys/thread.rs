@@ -1,0 +1,74 @@
+//! A thread of our own.
+
+use core::ffi::{CStr, c_void};
+use core::mem::MaybeUninit;
+
+use super::syscall::call;
+
+/// What a thread runs; it gets null.
+type Entry = extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// Stack sizes to try: glibc takes the static thread-local storage of all libraries from it.
+const STACKS: [usize; 3] = [32 << 10, 128 << 10, 1 << 20];
+
+/// Starts a detached thread with all signals blocked, so that it never runs a handler of the
+/// program's; `false` if there can be none. libc allocates in here. See pthread_create(3).
+pub(crate) fn start_thread(entry: Entry) -> bool {
+    // SAFETY: gives the address of a number of this thread's.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let kept = unsafe { errno.read() };
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: writes the set that it is given.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // A thread begins with its maker's mask.
+    // SAFETY: reads one set and writes the other.
+    if unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    let started = STACKS.into_iter().any(|stack| start(entry, stack));
+    // SAFETY: the set that was written above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), core::ptr::null_mut()) };
+    // SAFETY: as above.
+    unsafe { errno.write(kept) };
+    started
+}
+
+fn start(entry: Entry, stack: usize) -> bool {
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: writes the attributes.
+    if unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    let attributes = attributes.as_mut_ptr();
+    // SAFETY: the attributes were initialised.
+    let detached =
+        unsafe { libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED) };
+    // SAFETY: as above.
+    let sized = unsafe { libc::pthread_attr_setstacksize(attributes, stack) };
+    let mut thread = MaybeUninit::uninit();
+    let started = detached == 0
+        && sized == 0
+        // SAFETY: as above; `entry` takes and gives pointers that nobody uses.
+        && unsafe {
+            libc::pthread_create(thread.as_mut_ptr(), attributes, entry, core::ptr::null_mut())
+        } == 0;
+    // SAFETY: the attributes were initialised and are used no more.
+    unsafe { libc::pthread_attr_destroy(attributes) };
+    started
+}
+
+/// Names the calling thread, in 15 bytes at most.
+pub(crate) fn name_thread(name: &CStr) {
+    let arguments = [
+        libc::PR_SET_NAME as usize,
+        name.as_ptr() as usize,
+        0,
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: the kernel reads the name.
+    let _ = unsafe { call(libc::SYS_prctl, arguments) };
+}
