@@ -2,7 +2,8 @@
 # Check on real nodes that memory is where it belongs: boots Debian's cloud kernel in emulated machines with several
 # NUMA nodes, and runs the programs of tests/numa there under the library. Every page is asked of the kernel.
 #
-#     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse
+#     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse; or, not among
+#                                                  these, limits, limits_v1: groups with a limit on memory
 #     scripts/numa-vm.sh --bench                   a Markdown table: where allocators take memory from
 #
 # --keep leaves what was built and the machines' serial logs in the target directory and says where.
@@ -14,11 +15,13 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 MACHINES=(four cpuless sparse)
+# Run by name alone.
+MORE_MACHINES=(limits limits_v1)
 # Emulated, a machine takes half a minute; one that takes longer than this hangs.
 MACHINE_SECONDS=${NUMA_VM_SECONDS:-100}
 CACHE=$TARGET/numa-vm
 PACKAGES=$CACHE/packages
-PROGRAMS=(local exhaust where onnode counters ends)
+PROGRAMS=(local exhaust where onnode counters ends endless)
 
 keep=no bench=no
 while [ $# -gt 0 ]; do
@@ -31,7 +34,7 @@ while [ $# -gt 0 ]; do
     --bench) bench=yes ;;
     --only)
         [ $# -ge 2 ] || usage '--only needs the name of a machine'
-        [[ " ${MACHINES[*]} " == *" $2 "* ]] || usage "no such machine: $2"
+        [[ " ${MACHINES[*]} ${MORE_MACHINES[*]} " == *" $2 "* ]] || usage "no such machine: $2"
         MACHINES=("$2")
         shift
         ;;
@@ -205,6 +208,16 @@ machine_sparse() {
     distance 1 2 15
     parameters=disable_cpu_apicid=1
 }
+
+# One node; groups of version 2 with limits.
+machine_limits() {
+    hardware=(-m 512)
+    node 0 512M
+    processors 1
+}
+
+# The same with groups of version 1.
+machine_limits_v1() { machine_limits; }
 
 # boot MACHINE TASK SED: what it prints goes to its log, results through sed to the screen as they come.
 boot() {

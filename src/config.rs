@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::heap::Settings;
+use crate::limit::LimitChoice;
 use crate::numa::Choice;
 use crate::report::Line;
 use crate::sys;
@@ -17,6 +18,8 @@ use crate::units::GRANULE_SIZE;
 pub(crate) struct Config {
     /// How the heap is made.
     pub(crate) heap: Settings,
+    /// How much memory may be in use.
+    pub(crate) limit: LimitChoice,
     /// Print statistics when the program ends.
     pub(crate) stats_at_exit: bool,
     /// Milliseconds in which unused memory goes back; `None` for never.
@@ -43,6 +46,8 @@ const MAX_ARENA: usize = 4 << 40;
 const LEAST_DEFAULT_ARENA: usize = 64 << 30;
 /// Of a limit on address space, arenas take this share and leave the rest to mappings.
 const LIMIT_SHARE: usize = 2;
+/// The smallest limit that may be asked for; less would not hold a program and its reserve.
+const MIN_LIMIT: usize = 16 << 20;
 const DEFAULT_REUSE: usize = 64 << 20;
 const DEFAULT_PURGE_MS: u64 = 1_000;
 const MAX_PURGE_MS: usize = 3_600_000;
@@ -56,7 +61,7 @@ struct Key {
     set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-const KEYS: [Key; 7] = [
+const KEYS: [Key; 8] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -80,6 +85,20 @@ const KEYS: [Key; 7] = [
             }
             b"0" => Some(()),
             _ => None,
+        },
+    },
+    Key {
+        name: "limit",
+        values: "SIZE|auto|off",
+        default: "auto",
+        does: "memory in use above which allocation fails, at least 16m; auto: the memory cgroup's limit",
+        set: |config, value| {
+            config.limit = match value {
+                b"auto" => LimitChoice::Auto,
+                b"off" => LimitChoice::Off,
+                _ => LimitChoice::Bytes(size(value).filter(|bytes| *bytes >= MIN_LIMIT)?),
+            };
+            Some(())
         },
     },
     Key {
@@ -162,6 +181,7 @@ impl Config {
         };
         Self {
             heap,
+            limit: LimitChoice::Auto,
             stats_at_exit: false,
             purge_ms: Some(DEFAULT_PURGE_MS),
             purge_thread: PurgeThread::Auto,
@@ -309,6 +329,29 @@ mod tests {
         assert!(config.stats_at_exit && lines.is_empty());
         let (config, lines) = parse("numa:bind=,stats:exit,numa:prefer=1,2");
         assert_eq!((config.heap.choice, lines.len()), (Choice::Local, 2));
+    }
+
+    #[test]
+    fn a_limit_is_a_size_or_a_word() {
+        for (text, limit) in [
+            ("", LimitChoice::Auto),
+            ("limit:auto", LimitChoice::Auto),
+            ("limit:off", LimitChoice::Off),
+            ("limit:16m", LimitChoice::Bytes(16 << 20)),
+            ("limit:off,limit:2g", LimitChoice::Bytes(2 << 30)),
+        ] {
+            let (config, lines) = parse(text);
+            assert_eq!((config.limit, lines.len()), (limit, 0), "{text}");
+        }
+        for text in ["limit:15m", "limit:0", "limit:", "limit:none", "limit"] {
+            let (config, lines) = parse(text);
+            assert_eq!(
+                (config.limit, lines.len()),
+                (LimitChoice::Auto, 1),
+                "{text}"
+            );
+            assert!(lines[0].contains("limit takes SIZE|auto|off, not"));
+        }
     }
 
     #[test]

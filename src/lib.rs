@@ -8,6 +8,7 @@ mod sys;
 mod sync;
 mod report;
 mod decay;
+mod limit;
 mod numa;
 mod arena;
 mod slab;

@@ -1,0 +1,193 @@
+//! Where the kernel keeps the files of this process's memory cgroup.
+//!
+//! The mount points are the usual ones. `/proc/self/mountinfo` would name any, but in a container its first
+//! line alone may be longer than what one wants to read here.
+#![forbid(unsafe_code)]
+
+use super::Reader;
+use crate::report::Line;
+
+/// Room for `/proc/self/cgroup`, of which a line for each controller is read.
+const TEXT_BYTES: usize = 4096;
+/// Room for a directory. Of a longer one the ancestors that fit are used.
+const DIRECTORY_BYTES: usize = 1024;
+/// Room for the longest name of a file behind it.
+const NAME_BYTES: usize = 32;
+
+/// One of the kernel's two interfaces: where it is mounted and what its files are called.
+#[derive(Debug)]
+pub(super) struct Interface {
+    mounts: &'static [&'static str],
+    /// A file that every directory has.
+    mark: &'static str,
+    /// The limit above which the kernel kills.
+    pub(super) hard: &'static str,
+    /// The limit above which it takes back and slows down.
+    pub(super) soft: Option<&'static str>,
+    /// The bytes in use, with the page cache.
+    pub(super) usage: &'static str,
+    pub(super) statistics: &'static str,
+    /// The keys there of what the kernel takes back by itself.
+    pub(super) reclaimable: [&'static [u8]; 2],
+}
+
+/// See the kernel's `Documentation/admin-guide/cgroup-v2.rst`.
+static VERSION_2: Interface = Interface {
+    mounts: &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
+    mark: "/cgroup.controllers",
+    hard: "/memory.max",
+    soft: Some("/memory.high"),
+    usage: "/memory.current",
+    statistics: "/memory.stat",
+    reclaimable: [b"inactive_file ", b"active_file "],
+};
+
+/// See the kernel's `Documentation/admin-guide/cgroup-v1/memory.rst`. Its soft limit is another thing: what the
+/// kernel takes a group back to when the whole machine is short.
+static VERSION_1: Interface = Interface {
+    mounts: &["/sys/fs/cgroup/memory", "/sys/fs/cgroup"],
+    mark: "/memory.limit_in_bytes",
+    hard: "/memory.limit_in_bytes",
+    soft: None,
+    usage: "/memory.usage_in_bytes",
+    statistics: "/memory.stat",
+    reclaimable: [b"total_inactive_file ", b"total_active_file "],
+};
+
+/// A group's directory. Those of its ancestors are beginnings of it, down to the mount point.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    pub(super) interface: &'static Interface,
+    bytes: [u8; DIRECTORY_BYTES],
+    mount_length: usize,
+    length: usize,
+}
+
+impl Directory {
+    /// The directory of this process's memory cgroup; `None` if no such thing is mounted where it usually is.
+    ///
+    /// See cgroups(7) for `/proc/self/cgroup`.
+    #[inline(never)]
+    pub(super) fn detect(read: &mut Reader<'_>) -> Option<Self> {
+        let mut text = [0; TEXT_BYTES];
+        let length = read(cstr::cstr!("/proc/self/cgroup"), &mut text)?;
+        let (interface, path) = membership(text.get(..length)?)?;
+        let mount = interface
+            .mounts
+            .iter()
+            .map(|mount| Self::mounted(interface, mount.as_bytes()))
+            .find(|mount| mount.exists(read))?;
+        // Where the mount shows a part of the hierarchy, as in a container without a namespace for cgroups, its root
+        // stands for the first names of the path. One that leads out of the namespace leads out of the mount too.
+        let within =
+            tails(path).filter(|_| !path.split(|byte| *byte == b'/').any(|it| it == b".."));
+        let mut candidates = within.map(|tail| mount.join(tail));
+        let group = candidates.find(|directory| directory.exists(read));
+        Some(group.unwrap_or(mount))
+    }
+
+    fn mounted(interface: &'static Interface, mount: &[u8]) -> Self {
+        let empty = Self {
+            interface,
+            bytes: [0; DIRECTORY_BYTES],
+            mount_length: 0,
+            length: 0,
+        };
+        let mount = empty.join(mount);
+        Self {
+            mount_length: mount.length,
+            ..mount
+        }
+    }
+
+    /// The directory at `path`, which begins with a slash, below this one; as much of it as fits.
+    fn join(&self, path: &[u8]) -> Self {
+        let mut joined = self.clone();
+        let room = joined.bytes.get_mut(self.length..).unwrap_or_default();
+        let mut path = path;
+        while path.len() > room.len() {
+            path = parent(path);
+        }
+        for (slot, byte) in room.iter_mut().zip(path) {
+            *slot = *byte;
+        }
+        joined.length += path.len();
+        joined
+    }
+
+    fn exists(&self, read: &mut Reader<'_>) -> bool {
+        self.read(self.length, self.interface.mark, &mut [0; 16], read)
+            .is_some()
+    }
+
+    /// The lengths of this directory and of its ancestors' up to the mount point.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = usize> {
+        core::iter::successors(Some(self.length), |length| {
+            let is_below = *length > self.mount_length;
+            is_below.then(|| parent(self.ancestor(*length)).len().max(self.mount_length))
+        })
+    }
+
+    /// Reads the file `name`, which begins with a slash, of the ancestor whose directory is `length` bytes long.
+    pub(super) fn read<'text>(
+        &self,
+        length: usize,
+        name: &str,
+        text: &'text mut [u8],
+        read: &mut Reader<'_>,
+    ) -> Option<&'text [u8]> {
+        let mut path = Line::<{ DIRECTORY_BYTES + NAME_BYTES }>::new();
+        path.raw(self.ancestor(length)).text(name).text("\0");
+        let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
+        let length = read(path, text)?;
+        text.get(..length)
+    }
+
+    fn ancestor(&self, length: usize) -> &[u8] {
+        self.bytes.get(..length).unwrap_or_default()
+    }
+}
+
+/// Which interface counts this process's memory, and the path of its group there.
+fn membership(text: &[u8]) -> Option<(&'static Interface, &[u8])> {
+    let mut found = None;
+    for line in lines(text) {
+        let mut parts = line.splitn(3, |byte| *byte == b':');
+        let (number, controllers, path) = (parts.next()?, parts.next(), parts.next());
+        let (Some(controllers), Some(path)) = (controllers, path) else {
+            continue;
+        };
+        if controllers
+            .split(|byte| *byte == b',')
+            .any(|it| it == b"memory")
+        {
+            return Some((&VERSION_1, path));
+        }
+        if number == b"0" && controllers.is_empty() {
+            found = Some((&VERSION_2, path));
+        }
+    }
+    found
+}
+
+/// The complete lines of a text that may have been cut.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+        .filter_map(|line| line.strip_suffix(b"\n"))
+}
+
+/// Of `/a/b/c`: itself, `/b/c` and `/c`.
+fn tails(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let begins_name = |path: &[u8]| path.len() > 1 && path.starts_with(b"/");
+    core::iter::successors(Some(path), |path| {
+        let rest = path.get(1..)?;
+        rest.get(rest.iter().position(|byte| *byte == b'/')?..)
+    })
+    .filter(move |tail| begins_name(tail))
+}
+
+/// Of `/a/b/c`: `/a/b`.
+fn parent(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    path.get(..end).unwrap_or_default()
+}

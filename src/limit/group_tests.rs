@@ -1,0 +1,296 @@
+//! The limits of containers on machines that do not exist.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::disallowed_macros,
+    reason = "proptest's macros panic, which is how a test fails"
+)]
+
+extern crate std;
+use proptest::prelude::*;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::machines::{MIB, Machine, RAM, V1_ENDLESS};
+use super::*;
+
+#[test]
+fn a_machine_without_files_has_no_limit() {
+    assert_eq!(Machine::default().limits(), None);
+    assert_eq!(Machine::new("0::/a\n").limits(), None);
+    assert_eq!(Machine::new("4:memory:/a\n").limits(), None);
+}
+
+#[test]
+fn the_root_has_no_limit() {
+    let root = Machine::new("0::/\n").v2_root("/sys/fs/cgroup");
+    assert_eq!(root.limits(), None);
+}
+
+#[test]
+fn a_group_limits_by_its_maximum() {
+    let machine = Machine::new("0::/system.slice/some.service\n")
+        .v2_root("/sys/fs/cgroup")
+        .v2("/sys/fs/cgroup/system.slice", "max", "max")
+        .v2("/sys/fs/cgroup/system.slice/some.service", 64 * MIB, "max");
+    assert_eq!(machine.limits(), Some((64, 56)));
+    assert_eq!(machine.usage(), (30, 30));
+}
+
+#[test]
+fn nothing_limits_without_numbers_below_the_ram() {
+    for text in ["max", "8589934592", "99999999999999999999999999"] {
+        let machine =
+            Machine::new("0::/a\n")
+                .v2_root("/sys/fs/cgroup")
+                .v2("/sys/fs/cgroup/a", text, text);
+        assert_eq!(machine.limits(), None, "{text}");
+    }
+}
+
+#[test]
+fn where_the_ram_is_not_known_large_numbers_limit_and_endless_ones_do_not() {
+    let hard = |limit| {
+        let machine = Machine::new("4:memory:/a\n").v1("/sys/fs/cgroup/memory/a", limit);
+        let machine = machine.v1("/sys/fs/cgroup/memory", V1_ENDLESS);
+        Group::detect(0, |path, buffer| machine.read(path, buffer)).map(|group| group.hard())
+    };
+    assert_eq!(hard(1 << 40), Some(1 << 40));
+    assert_eq!(hard(V1_ENDLESS), None);
+}
+
+#[test]
+fn the_smallest_limit_on_the_path_counts_with_its_own_usage() {
+    let machine = Machine::new("0::/a/b/c\n")
+        .v2_root("/sys/fs/cgroup")
+        .v2("/sys/fs/cgroup/a", 100 * MIB, "max")
+        .v2("/sys/fs/cgroup/a/b", 80 * MIB, 50 * MIB)
+        .v2("/sys/fs/cgroup/a/b/c", 90 * MIB, 60 * MIB)
+        .using("/sys/fs/cgroup/a", 70, 45)
+        .using("/sys/fs/cgroup/a/b", 50, 40)
+        .using("/sys/fs/cgroup/a/b/c", 20, 20);
+    assert_eq!(machine.limits(), Some((80, 50)));
+    assert_eq!(machine.usage(), (40, 40));
+}
+
+#[test]
+fn siblings_may_make_a_larger_limit_the_tighter_one() {
+    let machine = Machine::new("0::/a/b\n")
+        .v2_root("/sys/fs/cgroup")
+        .v2("/sys/fs/cgroup/a", 100 * MIB, "max")
+        .v2("/sys/fs/cgroup/a/b", 80 * MIB, "max")
+        .using("/sys/fs/cgroup/a", 95, 95)
+        .using("/sys/fs/cgroup/a/b", 10, 10);
+    // Five are left of a hundred, so five are left of eighty.
+    assert_eq!(machine.limits(), Some((80, 70)));
+    assert_eq!(machine.usage(), (75, 77));
+}
+
+#[test]
+fn a_soft_limit_alone_is_one() {
+    let machine =
+        Machine::new("0::/a\n")
+            .v2_root("/sys/fs/cgroup")
+            .v2("/sys/fs/cgroup/a", "max", 64 * MIB);
+    let limit = Limit::group(machine.group().expect("a limit"));
+    assert!(!limit.is_off());
+    assert_eq!((limit.hard, limit.soft), (UNLIMITED, 64 * MIB));
+    let usage = limit.usage(0, |path, buffer| machine.read(path, buffer));
+    let grant = limit.grant(usage, MIB);
+    assert_eq!((grant.allowance, grant.is_tight), (34 * MIB, false));
+    assert!(limit.grant(usage, 35 * MIB).is_tight);
+}
+
+#[test]
+fn soft_and_hard_limits_of_different_groups_have_their_own_usage() {
+    let machine = Machine::new("0::/a/b\n")
+        .v2_root("/sys/fs/cgroup")
+        .v2("/sys/fs/cgroup/a", "max", 50 * MIB)
+        .v2("/sys/fs/cgroup/a/b", 400 * MIB, "max")
+        .using("/sys/fs/cgroup/a", 60, 45)
+        .using("/sys/fs/cgroup/a/b", 20, 10);
+    assert_eq!(machine.limits(), Some((400, 50)));
+    assert_eq!(machine.usage(), (10, 45));
+}
+
+#[test]
+fn version_1_limits_by_its_own_names() {
+    let machine = Machine::new("12:devices:/x\n4:memory:/docker/a\n1:name=systemd:/y\n")
+        .v1("/sys/fs/cgroup/memory", V1_ENDLESS)
+        .v1("/sys/fs/cgroup/memory/docker", V1_ENDLESS)
+        .v1("/sys/fs/cgroup/memory/docker/a", 64 * MIB);
+    assert_eq!(machine.limits(), Some((64, 56)));
+    assert_eq!(machine.usage(), (35, 35));
+}
+
+#[test]
+fn controllers_may_share_a_hierarchy_and_a_name_is_none() {
+    let machine = Machine::new("3:name=memory:/no\n2:cpu,memory:/yes\n")
+        .v1("/sys/fs/cgroup/memory", V1_ENDLESS)
+        .v1("/sys/fs/cgroup/memory/no", 32 * MIB)
+        .v1("/sys/fs/cgroup/memory/yes", 64 * MIB);
+    assert_eq!(machine.limits(), Some((64, 56)));
+    let machine = Machine::new("2:cpu,memory:/yes\n")
+        .v1("/sys/fs/cgroup", V1_ENDLESS)
+        .v1("/sys/fs/cgroup/yes", 64 * MIB);
+    assert_eq!(machine.limits(), Some((64, 56)));
+}
+
+#[test]
+fn in_a_hybrid_the_version_that_counts_memory_counts() {
+    let cgroup = "4:memory:/user.slice\n1:name=systemd:/user.slice\n0::/user.slice\n";
+    let machine = Machine::new(cgroup)
+        .v1("/sys/fs/cgroup/memory", V1_ENDLESS)
+        .v1("/sys/fs/cgroup/memory/user.slice", 64 * MIB)
+        .v2_root("/sys/fs/cgroup/unified")
+        .v2_root("/sys/fs/cgroup/unified/user.slice");
+    assert_eq!(machine.limits(), Some((64, 56)));
+    let machine = Machine::new("1:name=systemd:/user.slice\n0::/user.slice\n")
+        .v2_root("/sys/fs/cgroup/unified")
+        .v2("/sys/fs/cgroup/unified/user.slice", 64 * MIB, "max");
+    assert_eq!(machine.limits(), Some((64, 56)));
+}
+
+#[test]
+fn a_container_with_a_namespace_is_its_own_root() {
+    let machine = Machine::new("0::/\n").v2("/sys/fs/cgroup", 64 * MIB, "max");
+    assert_eq!(
+        (machine.limits(), machine.usage()),
+        (Some((64, 56)), (30, 30))
+    );
+    let machine = Machine::new("4:memory:/\n").v1("/sys/fs/cgroup/memory", 64 * MIB);
+    assert_eq!(
+        (machine.limits(), machine.usage()),
+        (Some((64, 56)), (35, 35))
+    );
+}
+
+#[test]
+fn a_container_without_a_namespace_sees_a_part_of_the_path() {
+    let machine = Machine::new("0::/docker/0123456789ab\n").v2("/sys/fs/cgroup", 64 * MIB, "max");
+    assert_eq!(machine.limits(), Some((64, 56)));
+    let below = Machine::new("0::/docker/0123456789ab/own/child\n")
+        .v2("/sys/fs/cgroup", 64 * MIB, "max")
+        .v2("/sys/fs/cgroup/own", "max", "max")
+        .v2("/sys/fs/cgroup/own/child", 32 * MIB, "max");
+    assert_eq!(below.limits(), Some((32, 28)));
+    let v1 = Machine::new("4:memory:/docker/01\n").v1("/sys/fs/cgroup/memory", 64 * MIB);
+    assert_eq!(v1.limits(), Some((64, 56)));
+}
+
+#[test]
+fn a_path_out_of_the_namespace_is_the_mounts_root() {
+    let machine = Machine::new("0::/../other\n")
+        .v2("/sys/fs/cgroup", 64 * MIB, "max")
+        .v2("/sys/fs/cgroup/../other", 16 * MIB, "max")
+        .v2("/sys/fs/cgroup/other", 32 * MIB, "max");
+    assert_eq!(machine.limits(), Some((64, 56)));
+}
+
+#[test]
+fn paths_that_are_too_long_are_cut_at_a_name() {
+    let long = ["/0123456789".repeat(90), "/last".repeat(20)].concat();
+    let fits: String = ["/0123456789".repeat(90), "/last".repeat(4)].concat();
+    let root = "/sys/fs/cgroup";
+    assert_eq!(root.len() + fits.len(), 1024);
+    let machine = Machine::new(&format!("0::{long}\n")).v2_root(root).v2(
+        &format!("{root}{fits}"),
+        64 * MIB,
+        "max",
+    );
+    assert_eq!(machine.limits(), Some((64, 56)));
+    let machine = Machine::new(&format!("0::{}\n", "x".repeat(5000))).v2(root, 32 * MIB, "max");
+    assert_eq!(machine.limits(), None);
+}
+
+#[test]
+fn many_levels_are_watched_from_the_process_upwards() {
+    let mut machine = Machine::new("0::/1/2/3/4/5/6/7/8/9\n").v2_root("/sys/fs/cgroup");
+    let mut directory = String::from("/sys/fs/cgroup");
+    for level in 1..10 {
+        directory += &format!("/{level}");
+        machine = machine.v2(&directory, level * 100 * MIB, "max");
+    }
+    assert_eq!(machine.limits(), Some((200, 175)));
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out() {
+    let mut machine = Machine::new("0::/a/b\n")
+        .v2_root("/sys/fs/cgroup")
+        .v2("/sys/fs/cgroup/a", 100 * MIB, "max")
+        .v2("/sys/fs/cgroup/a/b", 80 * MIB, "max");
+    let group = machine.group().expect("a limit");
+    machine.without("/sys/fs/cgroup/a/b/memory.current");
+    assert_eq!(machine.usage(), (10, 12));
+    machine.without("/sys/fs/cgroup/a/memory.stat");
+    assert_eq!(machine.usage(), (20, 22));
+    machine.without("/sys/fs/cgroup/a/memory.current");
+    assert_eq!(machine.usage_of(&group), None);
+    let limit = Limit::group(group);
+    let usage = limit.usage(5 * MIB, |path, buffer| machine.read(path, buffer));
+    assert_eq!(usage, Usage::of(5 * MIB));
+}
+
+#[test]
+fn garbage_is_no_limit_and_a_cut_line_no_number() {
+    for text in [
+        "", "\n", "-1", "64m", "12 34", "0x10", "maximum", "\u{fffd}",
+    ] {
+        let machine =
+            Machine::new("0::/a\n")
+                .v2_root("/sys/fs/cgroup")
+                .v2("/sys/fs/cgroup/a", text, text);
+        assert_eq!(machine.limits(), None, "{text:?}");
+    }
+    for text in ["", "\n", "0", "0:", "0:\n", "0::a\n", ":::\n", "0::/a"] {
+        let machine = Machine::new(text).v2_root("/sys/fs/cgroup");
+        let machine = machine.v2("/sys/fs/cgroup/a", 64 * MIB, "max");
+        assert_eq!(machine.limits(), None, "{text:?}");
+    }
+    let machine = Machine::new("0::/\n")
+        .v2("/sys/fs/cgroup", 64 * MIB, "max")
+        .with(
+            "/sys/fs/cgroup/memory.stat",
+            "inactive_file 1048576\nactive_file 10485",
+        );
+    assert_eq!(machine.usage(), (39, 39));
+}
+
+proptest! {
+    #[test]
+    fn no_text_does_harm(
+        cgroup in "([0-9]{0,3}:(memory|cpu|)(,memory)?:(/|/a|/\\.\\.|[^\n]{0,8}){0,6}\n){0,5}.{0,9}",
+        texts in proptest::collection::vec("([a-z_]{0,20} ?[0-9]{0,30}\n|max\n|.{0,20}){0,4}", 8),
+    ) {
+        let mut machine = Machine::new(&cgroup);
+        let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/a"];
+        let names = [
+            "memory.max", "memory.high", "memory.current", "memory.stat",
+            "cgroup.controllers", "memory.limit_in_bytes", "memory.usage_in_bytes", "x",
+        ];
+        for mount in mounts {
+            for (name, text) in names.iter().zip(&texts) {
+                machine = machine.with(&format!("{mount}/{name}"), text);
+            }
+        }
+        if let Some(group) = machine.group() {
+            prop_assert!(group.soft() <= group.hard() && group.soft() < RAM);
+            let _ = machine.usage_of(&group);
+        }
+    }
+
+    #[test]
+    fn no_bytes_do_harm(bytes: Vec<u8>, lengths in proptest::collection::vec(0_usize..9999, 20)) {
+        let mut lengths = lengths.iter().cycle();
+        let mut read = |_: &CStr, buffer: &mut [u8]| {
+            for (slot, byte) in buffer.iter_mut().zip(bytes.iter().cycle()) {
+                *slot = *byte;
+            }
+            lengths.next().copied()
+        };
+        if let Some(group) = Group::detect(RAM, &mut read) {
+            let _ = group.usage(&mut read);
+        }
+    }
+}
