@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Check on real nodes that memory is where it belongs: boots Debian's cloud kernel in emulated machines with several
-# NUMA nodes, and runs the programs of tests/numa there under the library. Every page is asked of the kernel.
+# Check on real nodes that memory is where it belongs, and in real groups that limits are kept: boots Debian's cloud
+# kernel in emulated machines with several NUMA nodes, or with memory cgroups, and runs the programs of tests/numa there
+# under the library. Every page is asked of the kernel.
 #
-#     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse; or, not among
-#                                                  these, limits, limits_v1: groups with a limit on memory
+#     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse, limits, limits_v1
 #     scripts/numa-vm.sh --bench                   a Markdown table: where allocators take memory from
 #
 # --keep leaves what was built and the machines' serial logs in the target directory and says where.
@@ -14,9 +14,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-MACHINES=(four cpuless sparse)
-# Run by name alone.
-MORE_MACHINES=(limits limits_v1)
+MACHINES=(four cpuless sparse limits limits_v1)
 # Emulated, a machine takes half a minute; one that takes longer than this hangs.
 MACHINE_SECONDS=${NUMA_VM_SECONDS:-100}
 CACHE=$TARGET/numa-vm
@@ -34,7 +32,7 @@ while [ $# -gt 0 ]; do
     --bench) bench=yes ;;
     --only)
         [ $# -ge 2 ] || usage '--only needs the name of a machine'
-        [[ " ${MACHINES[*]} ${MORE_MACHINES[*]} " == *" $2 "* ]] || usage "no such machine: $2"
+        [[ " ${MACHINES[*]} " == *" $2 "* ]] || usage "no such machine: $2"
         MACHINES=("$2")
         shift
         ;;

@@ -7,14 +7,14 @@
 #![forbid(unsafe_code)]
 
 use crate::heap::Settings;
-use crate::limit::LimitChoice;
+use crate::limit::{Limit, LimitChoice};
 use crate::numa::Choice;
 use crate::report::Line;
 use crate::sys;
 use crate::units::GRANULE_SIZE;
 
 /// What can be chosen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// How the heap is made.
     pub(crate) heap: Settings,
@@ -176,6 +176,7 @@ impl Config {
         let heap = Settings {
             arena_bytes,
             reuse_bytes: DEFAULT_REUSE,
+            limit: Limit::off(),
             choice: Choice::Local,
             current_node: sys::current_node,
         };

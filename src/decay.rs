@@ -105,7 +105,10 @@ mod tests {
         let mut before = usize::MAX;
         for step in 1..=40 {
             let surplus = low.surplus(level, after(1), 100);
-            assert!(surplus <= before && surplus >= level.min(100), "step {step}");
+            assert!(
+                surplus <= before && surplus >= level.min(100),
+                "step {step}"
+            );
             (level, before) = (level - surplus, surplus);
             if step == STEPS {
                 assert!((5_000..15_000).contains(&level), "{level} are left");
@@ -128,7 +131,10 @@ mod tests {
     #[test]
     fn a_quiet_time_counts_for_all_there_is() {
         let mut low = LowWater(0);
-        let quiet = Elapsed { steps: 1, quiet: 16 };
+        let quiet = Elapsed {
+            steps: 1,
+            quiet: 16,
+        };
         assert_eq!(low.surplus(1 << 18, quiet, 64), 1 << 18);
         let quiet = Elapsed { steps: 1, quiet: 8 };
         let surplus = low.surplus(1 << 18, quiet, 64);

@@ -124,7 +124,7 @@ impl View<'_> {
             stats.in_use += used as usize * PAGE_SIZE;
             stats.free_blocks += counts.free_blocks.iter().sum::<u32>() as usize;
             stats.purgeable += counts.dirty_pages as usize * PAGE_SIZE;
-            stats.tables += table_bytes(node, &counts);
+            stats.tables += node.table_bytes();
         }
         // Slabs are used pages too, but what counts of them are their objects.
         stats.in_use = stats.in_use.saturating_sub(slab_bytes);
@@ -285,10 +285,6 @@ fn unusable_thousandths(counts: &ArenaCounts, order: usize) -> usize {
         .sum();
     let unusable = counts.free_pages.saturating_sub(usable) * 1000;
     unusable.checked_div(counts.free_pages).unwrap_or(0) as usize
-}
-
-fn table_bytes(node: &Node, counts: &ArenaCounts) -> usize {
-    node.metadata().committed_bytes() + node.tables().committed_bytes() + counts.map_bytes
 }
 
 #[cfg(test)]

@@ -35,6 +35,16 @@ fn node_numbers_may_have_gaps() {
     passes("sparse");
 }
 
+#[test]
+fn a_group_with_a_limit_gets_refusals_and_is_not_killed() {
+    passes("limits");
+}
+
+#[test]
+fn limits_of_the_first_kind_of_groups_are_known_too() {
+    passes("limits_v1");
+}
+
 fn passes(machine: &str) {
     // Three scripts at once wait for one build.
     library();

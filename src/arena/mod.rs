@@ -166,6 +166,11 @@ impl Arena {
         self.dirty.load(Relaxed)
     }
 
+    /// Lets `pages` clean pages be taken from now on, until somebody asks again.
+    pub(crate) fn allow(&self, pages: usize) {
+        self.state.lock().allowance = pages;
+    }
+
     /// Gives a span back.
     pub(crate) fn give(&self, span: Span) {
         let mut state = self.state.lock();
@@ -251,7 +256,6 @@ impl Arena {
         self.map.cut(kept / PAGE_SIZE);
         cut
     }
-
 
     /// The arena's numbers.
     pub(crate) fn counts(&self) -> ArenaCounts {

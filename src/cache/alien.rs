@@ -174,7 +174,10 @@ impl ThreadCache {
 fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
     let mut pool = home.pool(id).lock();
     let empty = pool.barn.take_empty();
-    let Some(mut oldest) = pool.barn.put_full(full, sizing::barn(id)) else {
+    let Some(mut oldest) = pool
+        .barn
+        .put_full(full, sizing::barn(id, ties.heap.is_tight()))
+    else {
         return empty;
     };
     if let Some(empty) = empty {

@@ -224,7 +224,9 @@ impl Bin {
     /// below it.
     fn bottom_place(&self) -> *mut Slot {
         let top = self.top.load(Relaxed);
-        let above = (top as u32).wrapping_sub(self.bottom.load(Relaxed)).cast_signed();
+        let above = (top as u32)
+            .wrapping_sub(self.bottom.load(Relaxed))
+            .cast_signed();
         top.wrapping_byte_offset(-(above as isize))
     }
 

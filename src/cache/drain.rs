@@ -42,7 +42,7 @@ pub(super) fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
             .pool(id)
             .lock()
             .barn
-            .put_full(sheaf, sizing::barn(id));
+            .put_full(sheaf, sizing::barn(id, ties.heap.is_tight()));
         match oldest {
             None => return,
             Some(oldest) => sheaf = oldest,

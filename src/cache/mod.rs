@@ -20,8 +20,8 @@ use core::sync::atomic::{
     AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 
-use once_cell::race::OnceRef;
 pub(crate) use idle::{Haste, SETTLE_MS};
+use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
 

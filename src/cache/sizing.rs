@@ -57,8 +57,11 @@ pub(crate) fn refill(id: ClassId, last: usize) -> usize {
     (last * 2).clamp(first, capacity(id))
 }
 
-/// How many full sheaves a barn of this class keeps.
-pub(crate) fn barn(id: ClassId) -> usize {
+/// How many full sheaves a barn of this class keeps, and how many while memory is short.
+pub(crate) fn barn(id: ClassId, is_tight: bool) -> usize {
+    if is_tight {
+        return BARN_SHEAVES.0;
+    }
     let sheaf = capacity(id) * class::info(id).size as usize;
     (BARN_BYTES / sheaf.max(1)).clamp(BARN_SHEAVES.0, BARN_SHEAVES.1)
 }
@@ -89,6 +92,9 @@ mod tests {
             [4, 2, 1]
         );
         assert_eq!(refill(class_of(32 << 10), 4), 6);
-        assert_eq!((barn(class_of(16)), barn(class_of(32 << 10))), (16, 2));
+        assert_eq!(
+            (barn(class_of(16), false), barn(class_of(32 << 10), false)),
+            (16, 2)
+        );
     }
 }

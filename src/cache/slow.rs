@@ -3,7 +3,7 @@
 
 use super::first::{is_small, retire};
 use super::{ThreadCache, Ties, sizing};
-use crate::heap::{Home, Node, misplaced};
+use crate::heap::{Asker, Home, Node, misplaced};
 use crate::report::{Crime, fatal_in_cache};
 use crate::slab::{Object, Sheaf, class};
 use crate::sys;
@@ -60,9 +60,17 @@ impl ThreadCache {
 
     /// Fills the main sheaf, if need be with what waits in this cache and in the barns given up.
     fn refill_or_drain(&self, ties: Ties, id: ClassId) -> Option<Object> {
+        let heap = ties.heap;
         self.refill(ties, id).or_else(|| {
+            let slab = class::info(id).slab_bytes();
+            if heap.may_take(Asker::Arenas, slab)
+                && let Some(object) = self.refill(ties, id)
+            {
+                return Some(object);
+            }
             self.drain();
-            ties.heap.trim();
+            heap.trim();
+            heap.may_take(Asker::Arenas, slab);
             self.refill(ties, id)
         })
     }
@@ -202,7 +210,8 @@ impl ThreadCache {
             bin.open(empty, capacity);
             return true;
         }
-        let Some(mut oldest) = pool.barn.put_full(full, sizing::barn(id)) else {
+        let most = sizing::barn(id, ties.heap.is_tight());
+        let Some(mut oldest) = pool.barn.put_full(full, most) else {
             bin.open(empty, capacity);
             return true;
         };

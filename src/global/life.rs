@@ -11,6 +11,7 @@ use super::purge::Purge;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
+use crate::limit::{self, Limit};
 use crate::numa::{Choice, Fact, Topology};
 use crate::report::Line;
 use crate::sync::Once;
@@ -141,7 +142,8 @@ pub(super) fn process() -> Option<&'static Process> {
 
 #[cold]
 fn make_process() -> Option<Process> {
-    let mut config = Config::new(sys::total_ram_bytes(), sys::virtual_memory_left());
+    let ram = sys::total_ram_bytes();
+    let mut config = Config::new(ram, sys::virtual_memory_left());
     if !sys::is_privileged() {
         let mut buffer = [0; 4096];
         if let Some(text) = sys::environment(b"SLUBMALLOC_CONF", &mut buffer) {
@@ -175,8 +177,9 @@ fn make_process() -> Option<Process> {
     // Reservations of all nodes share the address space.
     let arenas = choice.homes(&topology).len() + usize::from(choice.spreads(&topology));
     config.heap.arena_bytes /= arenas.next_power_of_two();
+    config.heap.limit = Limit::chosen(config.limit, ram, limit::read_file);
     Some(Process {
-        heap: Heap::new(topology, config.heap)?,
+        heap: Heap::new(topology, config.heap.clone())?,
         purge: Purge::new(config.purge_ms, config.purge_thread),
         config,
     })

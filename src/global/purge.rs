@@ -98,13 +98,7 @@ impl Purge {
     /// Gives back what was not needed for some time; how many bytes. `own` is the caller's cache. Does
     /// nothing while another thread does.
     #[cold]
-    fn round(
-        &self,
-        process: &Process,
-        now: u64,
-        seen: u64,
-        own: Option<&ThreadCache>,
-    ) -> usize {
+    fn round(&self, process: &Process, now: u64, seen: u64, own: Option<&ThreadCache>) -> usize {
         if self.is_running.swap(true, Relaxed) {
             return 0;
         }

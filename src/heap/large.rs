@@ -3,7 +3,7 @@
 
 use core::ptr::NonNull;
 
-use super::{Heap, Node};
+use super::{Asker, Heap, Node};
 use crate::arena::Use;
 use crate::huge::Request;
 use crate::sys;
@@ -31,7 +31,11 @@ impl Heap {
                 Some(start)
             };
             let home = self.arena_for_large(home);
-            let taken = take(home).or_else(|| self.nearest_first(home).find_map(take));
+            let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
+            let taken = anywhere().or_else(|| {
+                let may = self.may_take(Asker::Arenas, pages as usize * PAGE_SIZE);
+                if may { anywhere() } else { None }
+            });
             // A full arena is no reason to refuse: a mapping serves any size.
             if taken.is_some() {
                 return taken;
@@ -49,12 +53,16 @@ impl Heap {
         zeroed: Zeroed,
     ) -> Option<NonNull<u8>> {
         let policy = self.settings.choice.block(&self.topology, home.id());
-        let block = self.huge.take(Request {
+        let request = Request {
             bytes: bytes.max(1),
             align,
             zeroed,
             policy,
             mark: policy.map_or(0, |_| home.id().0),
+        };
+        let block = self.huge.take(request).or_else(|| {
+            let may = self.may_take(Asker::Mapping, bytes);
+            if may { self.huge.take(request) } else { None }
         })?;
         self.note_block(home, pages_for(bytes.max(1)) as u64);
         Some(block)

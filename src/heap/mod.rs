@@ -8,6 +8,7 @@
 mod account;
 mod fork;
 mod large;
+mod limits;
 mod locate;
 mod metadata;
 mod node;
@@ -18,6 +19,8 @@ mod traffic;
 
 use core::ptr::NonNull;
 
+pub(crate) use limits::Asker;
+use limits::Bounds;
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
 pub(crate) use resize::Resized;
@@ -26,18 +29,21 @@ pub(crate) use traffic::{Source, Traffic};
 
 use crate::arena::NotASpan;
 use crate::huge::{Huge, HugeCounts, NotHuge};
+use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::report::{Crime, fatal, fatal_in_cache};
 use crate::slab::{Object, Sheaf, Slot, class};
 use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
 
 /// How a heap is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Address space to reserve for each node, in bytes; halved while the kernel refuses.
     pub arena_bytes: usize,
     /// Bytes of freed huge mappings to keep for reuse at most.
     pub reuse_bytes: usize,
+    /// How much may be resident.
+    pub limit: Limit,
     /// Where memory comes from on a machine with several nodes.
     pub choice: Choice,
     /// Tells the node that runs the caller, where anybody knows.
@@ -50,6 +56,7 @@ impl Settings {
     pub(crate) const TEST: Self = Self {
         arena_bytes: 64 << 20,
         reuse_bytes: 0,
+        limit: Limit::off(),
         choice: Choice::Local,
         current_node: || None,
     };
@@ -64,6 +71,7 @@ pub(crate) struct Heap {
     /// Those nodes, one behind the other, and behind them the arena for what is spread by page.
     nodes: [Option<&'static Node>; MAX_NODES + 1],
     huge: Huge,
+    bounds: Bounds,
     settings: Settings,
     traffic: Traffic,
 }
@@ -84,14 +92,17 @@ impl Heap {
             let policy = choice.block(&topology, id);
             *place = Some(Node::create(id, settings.arena_bytes, policy)?);
         }
-        Some(Self {
+        let heap = Self {
             topology,
             homes,
             nodes,
             huge: Huge::new(settings.reuse_bytes),
+            bounds: Bounds::new(settings.limit.clone()),
             settings,
             traffic: Traffic::new(),
-        })
+        };
+        heap.obey();
+        Some(heap)
     }
 
     /// All arenas with what belongs to them.
@@ -142,7 +153,11 @@ impl Heap {
             self.note_slabs(node, home, id);
             object
         };
-        take(home).or_else(|| self.nearest_first(home).find_map(take))
+        let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
+        anywhere().or_else(|| {
+            let may = self.may_take(Asker::Arenas, class::info(id).slab_bytes());
+            if may { anywhere() } else { None }
+        })
     }
 
     /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
@@ -157,9 +172,9 @@ impl Heap {
             return home.pool(id).lock().take_back(home.place(), id, objects);
         }
         // After a refill from afar there may be strangers among them.
-        for part in objects.chunk_by(|one, next| {
-            home.owns(*one as usize) && home.owns(*next as usize)
-        }) {
+        for part in
+            objects.chunk_by(|one, next| home.owns(*one as usize) && home.owns(*next as usize))
+        {
             let address = part.first().map_or(0, |object| *object as usize);
             let node = self.nodes().find(|node| node.owns(address));
             let node = node.unwrap_or(home);

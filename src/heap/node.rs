@@ -163,6 +163,12 @@ impl Node {
         &self.metadata
     }
 
+    /// Bytes of our own tables.
+    pub(crate) fn table_bytes(&self) -> usize {
+        let map = self.arena.counts().map_bytes;
+        self.metadata.committed_bytes() + self.tables.committed_bytes() + map
+    }
+
     /// Where the node's slabs lie.
     #[inline]
     pub(crate) fn place(&self) -> Place<'_> {

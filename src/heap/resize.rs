@@ -3,7 +3,7 @@
 
 use core::ptr::NonNull;
 
-use super::{Heap, Home};
+use super::{Asker, Heap, Home};
 use crate::arena::Arena;
 use crate::slab::class;
 use crate::units::{BLOCK_SIZE, PAGE_SIZE, PageIndex, pages_for};
@@ -58,7 +58,16 @@ impl Heap {
         if bytes <= BLOCK_SIZE && !is_well_used(bytes, old_bytes) {
             return Resized::Copy { old_bytes };
         }
-        match self.huge.resize(block, bytes) {
+        let resized = self.huge.resize(block, bytes).or_else(|| {
+            let more = bytes.saturating_sub(old_bytes);
+            let may = more > 0 && self.may_take(Asker::Mapping, more);
+            if may {
+                self.huge.resize(block, bytes)
+            } else {
+                None
+            }
+        });
+        match resized {
             Some(block) => Resized::At(block),
             None => Resized::Copy { old_bytes },
         }

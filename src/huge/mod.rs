@@ -39,6 +39,8 @@ struct State {
     demand: Demand,
     /// The fewest bytes kept of late.
     low: LowWater,
+    /// Bytes that may still be mapped, until somebody looks at the limit again.
+    allowance: usize,
     /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
     freed: [usize; FREED],
 }
@@ -92,6 +94,7 @@ impl Huge {
                 registry,
                 demand: Demand::none(),
                 low: LowWater::none(),
+                allowance: usize::MAX,
                 freed: [0; FREED],
                 reuse: Reuse::new(reuse_bytes),
             }),
@@ -104,6 +107,7 @@ impl Huge {
         if !state.registry.make_room() {
             return None;
         }
+        let kept_bytes = state.reuse.bytes();
         let kept = match request.zeroed {
             // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
             Zeroed::Yes => None,
@@ -111,8 +115,18 @@ impl Huge {
         };
         state.note_kept();
         let mapping = match kept {
-            Some(mapping) => mapping,
+            Some(mapping) => {
+                let reused = kept_bytes - state.reuse.bytes();
+                if !state.afford(mapping.bytes().saturating_sub(reused)) {
+                    state.keep(mapping);
+                    return None;
+                }
+                mapping
+            }
             None => {
+                if !state.afford(request.bytes) {
+                    return None;
+                }
                 state.make_way(request.bytes);
                 drop(state);
                 let mapping = self.map(request)?;
@@ -170,6 +184,9 @@ impl Huge {
         let old_bytes = state.registry.bytes_at(address)?;
         if (bytes..=grown(bytes)).contains(&old_bytes) {
             return Some(block);
+        }
+        if bytes > old_bytes && !state.afford(bytes - old_bytes) {
+            return None;
         }
         let mut mapping = state.registry.remove(address)?;
         // Growth is ahead of need: what is not touched costs address space alone.
@@ -231,6 +248,11 @@ impl Huge {
         kept - state.reuse.bytes()
     }
 
+    /// Lets `bytes` be mapped from now on, until somebody asks again.
+    pub(crate) fn allow(&self, bytes: usize) {
+        self.state.lock().allowance = bytes;
+    }
+
     /// Numbers.
     pub(crate) fn counts(&self) -> HugeCounts {
         let state = self.state.lock();
@@ -288,6 +310,13 @@ impl State {
             .note(used + mapping.bytes(), sys::milliseconds());
         let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
         self.reuse.keep(mapping, wanted);
+    }
+
+    /// Takes `bytes` out of the allowance; `false` if there is less.
+    fn afford(&mut self, bytes: usize) -> bool {
+        let left = self.allowance.checked_sub(bytes);
+        self.allowance = left.unwrap_or(self.allowance);
+        left.is_some()
     }
 
     fn note_kept(&mut self) {

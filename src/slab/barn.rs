@@ -93,7 +93,12 @@ impl Barn {
 
     /// Takes a sheaf that was not needed for some time: the open one, or the oldest.
     pub(crate) fn take_idle(&mut self) -> Option<Sheaf> {
-        if self.is_open_used { None } else { self.open.take() }.or_else(|| self.take_oldest())
+        if self.is_open_used {
+            None
+        } else {
+            self.open.take()
+        }
+        .or_else(|| self.take_oldest())
     }
 
     /// Number of objects in sheaves of which a full one has `capacity`.

@@ -18,6 +18,5 @@ mod table;
 
 pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;
-pub(crate) use purge::Purged;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;

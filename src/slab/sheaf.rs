@@ -141,21 +141,6 @@ impl Sheaf {
         self.header_mut().count = 0;
     }
 
-    /// Keeps the objects that `keep` says yes to; the others were passed on by it.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Slot) -> bool) {
-        let count = self.count();
-        self.clear();
-        for place in 1..=count {
-            // SAFETY: one of the slots that were filled.
-            let slot = unsafe { self.bottom().add(place) };
-            // SAFETY: as above; fewer are written than were read.
-            let object = NonNull::new(unsafe { slot.read() });
-            if let Some(object) = object.filter(|it| keep(it.as_ptr())) {
-                self.push(object);
-            }
-        }
-    }
-
     fn header(&self) -> &Header {
         // SAFETY: this sheaf owns its memory.
         unsafe { self.0.as_ref() }

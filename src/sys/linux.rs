@@ -142,7 +142,9 @@ pub(crate) fn sleep(milliseconds: u64) {
 /// The number of the process.
 pub(crate) fn process_id() -> usize {
     // SAFETY: only reads a number.
-    unsafe { call(libc::SYS_getpid, [0; 6]) }.value().unwrap_or(0)
+    unsafe { call(libc::SYS_getpid, [0; 6]) }
+        .value()
+        .unwrap_or(0)
 }
 
 /// Wakes at most `waiters` sleepers of `word`.
