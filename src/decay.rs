@@ -29,6 +29,11 @@ impl Elapsed {
         self.quiet >= STEPS
     }
 
+    /// Whether everything goes, as it does when memory is short.
+    pub(crate) fn is_for_ever(self) -> bool {
+        self.quiet == u32::MAX
+    }
+
     /// Whether even the rest is not worth keeping.
     fn is_longest(self) -> bool {
         self.quiet >= STEPS + STEPS / 2

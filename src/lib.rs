@@ -21,12 +21,12 @@ mod global;
 mod global_alloc;
 
 pub use global::{
-    alloc_onnode, calloc, check_size, class_stats, free, malloc, malloc_fast, malloc_slow,
-    memalign, node_of, print_stats, realloc, stats, traffic, trim, usable_size, validate,
-    wants_stats_at_exit,
+    alloc_onnode, calloc, check_size, class_stats, free, keep_unused, malloc, malloc_fast,
+    malloc_slow, map_from, memalign, node_of, node_stats, print_stats, realloc, stats, traffic,
+    trim, usable_size, validate, wants_stats_at_exit,
 };
 pub use global_alloc::Slubmalloc;
 pub use heap::TRAFFIC_NAMES;
 pub use report::Line;
-pub use stats::{ClassStats, Stats};
+pub use stats::{ClassStats, NodeStats, Stats};
 pub use sys::page_size;

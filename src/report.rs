@@ -118,6 +118,15 @@ impl<const N: usize> Line<N> {
         self.in_base(number, 10, width)
     }
 
+    /// Appends a number of thousandths, as `0.125`.
+    pub fn thousandths(&mut self, number: usize) -> &mut Self {
+        self.number(number / 1000).text(".");
+        for digit in [number / 100, number / 10, number] {
+            self.number(digit % 10);
+        }
+        self
+    }
+
     /// Appends a number as `0x…`.
     pub fn hex(&mut self, number: usize) -> &mut Self {
         self.text("0x").in_base(number, 16, 0)

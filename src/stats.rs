@@ -61,6 +61,28 @@ pub struct ClassStats {
     pub slabs: usize,
     /// Objects that the slabs hold.
     pub total: usize,
+    /// Bytes of the slabs.
+    pub held: usize,
+}
+
+impl ClassStats {
+    /// The share of the slabs that the program's objects take, in percent.
+    pub fn used_percent(&self) -> usize {
+        let used = self.in_use * self.size * 100;
+        used.checked_div(self.held).unwrap_or(0)
+    }
+}
+
+/// One node's free memory, by order.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeStats {
+    /// The node's number.
+    pub node: u8,
+    /// Free blocks of each order.
+    pub free_blocks: [u32; ORDERS],
+    /// For each order the share of the free pages that cannot serve a block of it, because they lie in
+    /// smaller ones, in thousandths: the kernel's unusable free space index.
+    pub unusable: [usize; ORDERS],
 }
 
 /// A heap and its thread caches, to be looked at.
@@ -94,6 +116,7 @@ impl View<'_> {
             out += counts.out;
         }
         stats.total = stats.slabs * info.objects as usize;
+        stats.held = stats.slabs * info.slab_bytes();
         self.caches
             .for_each(|cache| stats.cached += cache.stock(id));
         stats.in_use = out.saturating_sub(stats.cached);
@@ -168,7 +191,7 @@ impl View<'_> {
                 .padded(sums.threads, 12);
         });
         line(&|it| {
-            it.text("cache              objsize   in use  waiting    total  slabs");
+            it.text("cache              objsize   in use  waiting    total  slabs   used");
         });
         for class in self.classes() {
             line(&|it| {
@@ -179,7 +202,9 @@ impl View<'_> {
                 it.padded(class.in_use, 9)
                     .padded(class.cached, 9)
                     .padded(class.total, 9);
-                it.padded(class.slabs, 7);
+                it.padded(class.slabs, 7)
+                    .padded(class.used_percent(), 6)
+                    .text("%");
             });
         }
         for node in self.heap.nodes() {
@@ -193,6 +218,18 @@ impl View<'_> {
                 numastat(self.heap, block * NODES_IN_LINE, &mut line);
             }
         }
+    }
+
+    /// The free memory of every arena.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeStats> {
+        self.heap.nodes().map(|node| {
+            let counts = node.arena().counts();
+            NodeStats {
+                node: node.id().0,
+                free_blocks: counts.free_blocks,
+                unusable: core::array::from_fn(|order| unusable_thousandths(&counts, order)),
+            }
+        })
     }
 
     /// What each node of the machine gave, in pages; nothing where there is but one.
@@ -269,12 +306,8 @@ fn unusable_index(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
         .number(usize::from(node.id().0))
         .text(", zone   Normal ");
     for order in 0..ORDERS {
-        let thousandths = unusable_thousandths(counts, order);
-        line.number(thousandths / 1000).text(".");
-        for digit in [thousandths / 100, thousandths / 10, thousandths] {
-            line.number(digit % 10);
-        }
-        line.text(" ");
+        line.thousandths(unusable_thousandths(counts, order))
+            .text(" ");
     }
 }
 

@@ -46,6 +46,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/rseq.rs",
     "sys/syscall.rs",
     "sys/table.rs",
+    "sys/thread.rs",
     "sys/tls/aarch64.rs",
     "sys/tls/x86_64.rs",
     "sys/weak.rs",

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use slubmalloc_core::{Line, Stats};
+use slubmalloc_core::{ClassStats, Line, Stats};
 
 use crate::errno::{or_enomem, refuse};
 
@@ -30,14 +30,26 @@ extern "C" fn slubmalloc_node_of(address: *const c_void) -> c_int {
     slubmalloc_core::node_of(address.cast()).map_or(-1, c_int::from)
 }
 
-/// mallopt(3). Answers as glibc does; the parameters tune what this heap does not have.
+/// mallopt(3). Answers as glibc does. `M_TRIM_THRESHOLD` is how much unused memory stays, -1 for all of it;
+/// blocks from `M_MMAP_THRESHOLD` on are mappings of their own, if they are above 32 KiB. There is one
+/// arena for each node whatever `M_ARENA_MAX` says; the others tune what this heap does not have.
 #[unsafe(no_mangle)]
 extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
     const MAX_FAST: c_int = 80 * size_of::<usize>() as c_int / 4;
     const MAX_MMAP_THRESHOLD: c_int = 32 << 20;
     let known = match parameter {
         libc::M_MXFAST => (0..=MAX_FAST).contains(&value),
-        libc::M_MMAP_THRESHOLD => (0..=MAX_MMAP_THRESHOLD).contains(&value),
+        libc::M_MMAP_THRESHOLD => {
+            let known = (0..=MAX_MMAP_THRESHOLD).contains(&value);
+            if let (true, Ok(bytes)) = (known, usize::try_from(value)) {
+                slubmalloc_core::map_from(bytes);
+            }
+            known
+        }
+        libc::M_TRIM_THRESHOLD => {
+            slubmalloc_core::keep_unused(usize::try_from(value).unwrap_or(usize::MAX));
+            true
+        }
         libc::M_ARENA_TEST | libc::M_ARENA_MAX => value > 0,
         _ => true,
     };
@@ -135,6 +147,17 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     system(&stats, &mut put);
     put(Line::new().text("</heap>\n"));
     totals(&stats, &mut put);
+    slubmalloc_core::class_stats(|class| put(used_and_held(&mut Line::new(), &class)));
+    slubmalloc_core::node_stats(|node| {
+        for (order, (blocks, unusable)) in node.free_blocks.iter().zip(node.unusable).enumerate() {
+            let mut line = Line::new();
+            line.text("<free node=\"").number(usize::from(node.node));
+            line.text("\" order=\"").number(order);
+            line.text("\" blocks=\"").number(*blocks as usize);
+            line.text("\" unusable=\"").thousandths(unusable);
+            put(line.text("\"/>\n"));
+        }
+    });
     slubmalloc_core::traffic(|node, pages| {
         let mut line = Line::new();
         line.text("<node nr=\"")
@@ -155,6 +178,17 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     system(&stats, &mut put);
     put(Line::new().text("</malloc>\n"));
     if failed { -1 } else { 0 }
+}
+
+fn used_and_held<'line>(line: &'line mut Line<256>, class: &ClassStats) -> &'line Line<256> {
+    line.text("<class size=\"")
+        .number(class.size)
+        .text("\" used=\"")
+        .number(class.in_use * class.size);
+    line.text("\" held=\"")
+        .number(class.held)
+        .text("\" slabs=\"");
+    line.number(class.slabs).text("\"/>\n")
 }
 
 fn totals(stats: &Stats, put: &mut impl FnMut(&Line<256>)) {

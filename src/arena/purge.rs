@@ -25,20 +25,25 @@ const WASTE_SHARE: usize = 64;
 const WASTE: usize = 64;
 
 impl Arena {
-    /// Gives memory back that was not needed for some time; the number of pages.
-    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+    /// Gives memory back that was not needed for some time, but for `kept` pages; the number of pages.
+    pub(crate) fn decay(&self, elapsed: Elapsed, kept: usize) -> usize {
         let (surplus, waste) = {
             let mut state = self.state.lock();
             let dirty = self.dirty_pages();
             let used = state.frontier as usize - state.buddy.free_pages() as usize;
             let waste = (used / WASTE_SHARE).max(WASTE);
-            (state.low.surplus(dirty, elapsed, LEAST), waste)
+            let surplus = state.low.surplus(dirty, elapsed, LEAST);
+            (surplus.min(dirty.saturating_sub(kept)), waste)
         };
         if surplus == 0 {
             return 0;
         }
         let purged = self.purge_blocks(HUGE_PAGE, surplus);
-        let waste = if elapsed.is_long() { 0 } else { waste };
+        let waste = if elapsed.is_long() {
+            kept
+        } else {
+            waste.max(kept)
+        };
         let rest = surplus - purged.min(surplus);
         purged + self.purge_blocks(SINGLE, rest.min(self.dirty_pages().saturating_sub(waste)))
     }

@@ -202,6 +202,23 @@ pub fn trim() -> bool {
     any.get()
 }
 
+/// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of
+/// giving it back when it was not needed for some time; `usize::MAX` for all. See `M_TRIM_THRESHOLD` in
+/// mallopt(3).
+pub fn keep_unused(bytes: usize) {
+    if let Some(process) = process() {
+        process.heap.keep_unused(bytes);
+    }
+}
+
+/// Makes blocks of `bytes` and more mappings of their own, as far as they are above 32 KiB; those above
+/// 4 MiB are always. See `M_MMAP_THRESHOLD` in mallopt(3).
+pub fn map_from(bytes: usize) {
+    if let Some(process) = process() {
+        process.heap.map_from(bytes);
+    }
+}
+
 /// What the heap holds.
 pub fn stats() -> Stats {
     view().map_or_else(Stats::default, |view| view.sums())
@@ -211,6 +228,13 @@ pub fn stats() -> Stats {
 pub fn class_stats(mut look: impl FnMut(crate::stats::ClassStats)) {
     if let Some(view) = view() {
         view.classes().for_each(&mut look);
+    }
+}
+
+/// The free memory of each node.
+pub fn node_stats(mut look: impl FnMut(crate::stats::NodeStats)) {
+    if let Some(view) = view() {
+        view.nodes().for_each(&mut look);
     }
 }
 

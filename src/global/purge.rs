@@ -47,6 +47,8 @@ pub(super) struct Purge {
     is_running: AtomicBool,
     thread: AtomicU32,
     process_id: AtomicUsize,
+    /// Whether the process was born behind a filter of system calls, as in most containers.
+    was_filtered: bool,
 }
 
 // ORDERING: relaxed throughout this file. These are times and wishes; what a round does is ordered by
@@ -68,6 +70,7 @@ impl Purge {
             is_running: AtomicBool::new(false),
             thread: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
             process_id: AtomicUsize::new(sys::process_id()),
+            was_filtered: sys::is_filtered(),
         }
     }
 
@@ -162,13 +165,19 @@ impl Purge {
             PurgeThread::Auto => CACHES.count() > 1 && idle() > THREAD_BYTES,
             PurgeThread::Off => false,
         };
-        // A child of vfork(2) runs in its parent's memory, where a thread of its own would be lost.
         if is_wanted
             && self.turn(ABSENT, RUNNING)
-            && (sys::process_id() != self.process_id.load(Relaxed) || !sys::start_thread(work))
+            && (!self.may_start() || !sys::start_thread(work))
         {
             self.thread.store(NEVER, Relaxed);
         }
+    }
+
+    /// Whether starting a thread is safe. A program that locked itself in meanwhile may be killed for it,
+    /// and a child of vfork(2) runs in its parent's memory, where a thread of its own would be lost.
+    fn may_start(&self) -> bool {
+        (self.was_filtered || !sys::is_filtered())
+            && sys::process_id() == self.process_id.load(Relaxed)
     }
 
     fn turn(&self, from: u32, to: u32) -> bool {
@@ -186,8 +195,11 @@ impl Purge {
             if now < self.next.load(Relaxed) {
                 continue;
             }
-            let bytes = self.round(process, now, self.seen.load(Relaxed), None);
-            let is_done = bytes == 0 && process.heap.idle_bytes() <= WAKE_BYTES;
+            let seen = self.seen.load(Relaxed);
+            let bytes = self.round(process, now, seen, None);
+            // Where nothing happens, nothing more will go.
+            let is_quiet = self.steps_between(seen, now) > 2 * STEPS;
+            let is_done = bytes == 0 && (is_quiet || process.heap.idle_bytes() <= WAKE_BYTES);
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {
                 continue;

@@ -22,7 +22,14 @@ impl Heap {
         if bytes > isize::MAX as usize {
             return None;
         }
-        if bytes <= BLOCK_SIZE && align <= BLOCK_SIZE {
+        let may_be_span = bytes <= BLOCK_SIZE && align <= BLOCK_SIZE;
+        if bytes > self.largest_bytes()
+            && may_be_span
+            && let Some(start) = self.take_mapping(home, bytes, align, zeroed)
+        {
+            return Some(start);
+        }
+        if may_be_span {
             let pages = pages_for(bytes.max(1)) as u32;
             let order = Order::holding(pages_for(align.max(1)) as u32);
             let take = |node: &'static Node| {
@@ -59,6 +66,7 @@ impl Heap {
             zeroed,
             policy,
             mark: policy.map_or(0, |_| home.id().0),
+            huge_pages: self.settings.huge_pages,
         };
         let block = self.huge.take(request).or_else(|| {
             let may = self.may_take(Asker::Mapping, bytes);

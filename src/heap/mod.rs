@@ -16,6 +16,7 @@ mod onnode;
 mod purge;
 mod resize;
 mod traffic;
+mod tune;
 
 use core::ptr::NonNull;
 
@@ -26,6 +27,7 @@ pub(crate) use node::Node;
 pub(crate) use resize::Resized;
 pub use traffic::NAMES as TRAFFIC_NAMES;
 pub(crate) use traffic::{Source, Traffic};
+use tune::Tuning;
 
 use crate::arena::NotASpan;
 use crate::huge::{Huge, HugeCounts, NotHuge};
@@ -33,6 +35,7 @@ use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::report::{Crime, fatal, fatal_in_cache};
 use crate::slab::{Object, Sheaf, Slot, class};
+use crate::sys::HugePages;
 use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
 
 /// How a heap is made.
@@ -42,6 +45,8 @@ pub(crate) struct Settings {
     pub arena_bytes: usize,
     /// Bytes of freed huge mappings to keep for reuse at most.
     pub reuse_bytes: usize,
+    /// Whether huge pages are wanted.
+    pub huge_pages: HugePages,
     /// How much may be resident.
     pub limit: Limit,
     /// Where memory comes from on a machine with several nodes.
@@ -56,6 +61,7 @@ impl Settings {
     pub(crate) const TEST: Self = Self {
         arena_bytes: 64 << 20,
         reuse_bytes: 0,
+        huge_pages: HugePages::System,
         limit: Limit::off(),
         choice: Choice::Local,
         current_node: || None,
@@ -72,6 +78,7 @@ pub(crate) struct Heap {
     nodes: [Option<&'static Node>; MAX_NODES + 1],
     huge: Huge,
     bounds: Bounds,
+    tuning: Tuning,
     settings: Settings,
     traffic: Traffic,
 }
@@ -86,11 +93,11 @@ impl Heap {
         let mut places = nodes.iter_mut();
         for (id, place) in homes.iter().zip(places.by_ref()) {
             let policy = choice.arena(&topology, id);
-            *place = Some(Node::create(id, settings.arena_bytes, policy)?);
+            *place = Some(Node::create(id, &settings, policy)?);
         }
         if let (Some(id), Some(place)) = (spread.flatten(), places.next()) {
             let policy = choice.block(&topology, id);
-            *place = Some(Node::create(id, settings.arena_bytes, policy)?);
+            *place = Some(Node::create(id, &settings, policy)?);
         }
         let heap = Self {
             topology,
@@ -98,6 +105,7 @@ impl Heap {
             nodes,
             huge: Huge::new(settings.reuse_bytes),
             bounds: Bounds::new(settings.limit.clone()),
+            tuning: Tuning::new(),
             settings,
             traffic: Traffic::new(),
         };

@@ -6,13 +6,14 @@
 //! and pools before the arena.
 #![forbid(unsafe_code)]
 
+use super::Settings;
 use super::metadata::Metadata;
 use super::purge::Sweep;
 use crate::arena::Arena;
 use crate::decay::Elapsed;
 use crate::slab::{Place, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
-use crate::sys::{Policy, Region};
+use crate::sys::{HugePages, Policy, Region};
 use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
 
 /// The smallest reservation that is tried.
@@ -22,6 +23,8 @@ const ARENA_ALIGN: usize = 1 << 30;
 /// Own tables may take this share of the arena's bytes.
 const METADATA_SHARE: usize = 256;
 const MIN_METADATA: usize = 256 << 10;
+/// Where huge pages are wanted, they are from here on: below, an arena need not be dense.
+const DENSE_BYTES: usize = 32 << 20;
 /// Room for the node itself.
 const HOME_BYTES: usize = 64 << 10;
 const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
@@ -44,14 +47,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Reserves `bytes` for node `id`, or half of that, down to 1 MiB; `None` if even that, or
-    /// the first commit, is refused. Pages come from where `policy` says.
+    /// Reserves what `settings` say for node `id`, or half of that, down to 1 MiB; `None` if even that,
+    /// or the first commit, is refused. Pages come from where `policy` says.
     pub(crate) fn create(
         id: NodeId,
-        bytes: usize,
+        settings: &Settings,
         policy: Option<Policy>,
     ) -> Option<&'static Self> {
-        let mut bytes = align_up(bytes, PART_ALIGN)?;
+        let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
         loop {
             if let Some(mut region) = Self::reserve(bytes) {
                 // What building needs is committed first, while the reservation can go back whole.
@@ -63,7 +66,7 @@ impl Node {
                 if let Some(policy) = policy.filter(|policy| !is_striped(*policy)) {
                     let _ = region.place(policy);
                 }
-                return Self::build(id, region, bytes, policy);
+                return Self::build(id, region, bytes, policy, settings.huge_pages);
             }
             if bytes / 2 < MIN_ARENA_BYTES {
                 return None;
@@ -100,6 +103,7 @@ impl Node {
         region: Region,
         bytes: usize,
         policy: Option<Policy>,
+        huge_pages: HugePages,
     ) -> Option<&'static Self> {
         let (home, region) = region.split(HOME_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
@@ -110,6 +114,11 @@ impl Node {
         if let Some(policy) = policy.filter(|policy| is_striped(*policy)) {
             data.place_what_is_committed(policy);
         }
+        let start = match huge_pages {
+            HugePages::Always => DENSE_BYTES,
+            _ => 0,
+        };
+        data.want_huge_pages(huge_pages, start);
         let node = Self {
             id,
             policy,

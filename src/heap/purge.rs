@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::{Heap, Node};
 use crate::decay::{Elapsed, STEPS};
 use crate::slab::{SlabTables, class};
+use crate::sys::HugePages;
 use crate::units::{ClassId, GRANULE_SIZE, PAGE_SIZE};
 
 /// Granules that a round looks at, at least: a gibibyte of slabs.
@@ -23,20 +24,30 @@ impl Heap {
     /// Gives memory back that was not needed for some time; how many bytes. One thread at a time calls
     /// this.
     pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
-        let mut bytes = self.huge.decay(elapsed);
+        let kept = match elapsed.is_for_ever() {
+            true => 0,
+            false => self.kept_bytes(),
+        };
+        let mut bytes = self.huge.decay(elapsed, kept);
         for node in self.nodes() {
             for id in class::all() {
                 self.decay_pool(node, id, elapsed);
             }
-            bytes += node.sweep(elapsed) + node.arena().decay(elapsed) * PAGE_SIZE;
+            // Pages inside of slabs are parts of huge pages there.
+            if self.settings.huge_pages != HugePages::Always || elapsed.is_long() {
+                bytes += node.sweep(elapsed);
+            }
+            bytes += node.arena().decay(elapsed, kept / PAGE_SIZE) * PAGE_SIZE;
         }
         bytes
     }
 
-    /// Bytes that wait where no program needs them, but for what is in threads' caches.
+    /// Bytes that wait where no program needs them, and may go back; without what is in threads' caches.
     pub(crate) fn idle_bytes(&self) -> usize {
-        let dirty = |node: &Node| node.arena().dirty_pages() * PAGE_SIZE;
-        self.nodes().map(dirty).sum::<usize>() + self.huge.counts().kept_bytes
+        let kept = self.kept_bytes();
+        let dirty = |node: &Node| (node.arena().dirty_pages() * PAGE_SIZE).saturating_sub(kept);
+        let mappings = self.huge.counts().kept_bytes.saturating_sub(kept);
+        self.nodes().map(dirty).sum::<usize>() + mappings
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed) {

@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 
 use crate::decay::{Elapsed, LowWater};
 use crate::sync::Lock;
-use crate::sys::{self, Mapping, Policy};
+use crate::sys::{self, HugePages, Mapping, Policy};
 use crate::units::Zeroed;
 use demand::Demand;
 use registry::Registry;
@@ -61,6 +61,8 @@ pub(crate) struct Request {
     pub(crate) policy: Option<Policy>,
     /// What pages of this kind are marked with: freed ones serve only requests for the same.
     pub(crate) mark: u8,
+    /// Whether huge pages are wanted.
+    pub(crate) huge_pages: HugePages,
 }
 
 /// Numbers about huge blocks.
@@ -239,12 +241,13 @@ impl Huge {
         self.state.lock().reuse.clear()
     }
 
-    /// Gives back what is kept and was not needed for some time; how many bytes it were.
-    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+    /// Gives back what is kept and was not needed for some time, but for `least` bytes; how many bytes it
+    /// were.
+    pub(crate) fn decay(&self, elapsed: Elapsed, least: usize) -> usize {
         let mut state = self.state.lock();
         let kept = state.reuse.bytes();
         let surplus = state.low.surplus(kept, elapsed, LEAST_DECAY);
-        state.reuse.shed(surplus);
+        state.reuse.shed(surplus.min(kept.saturating_sub(least)));
         kept - state.reuse.bytes()
     }
 
@@ -278,6 +281,7 @@ impl Huge {
         // Short of address space, what is kept for reuse goes first.
         let mut mapping = map().or_else(|| if self.trim() > 0 { map() } else { None })?;
         mapping.set_mark(request.mark);
+        mapping.want_huge_pages(request.huge_pages);
         if let Some(policy) = request.policy {
             let _ = mapping.place(policy);
         }

@@ -12,6 +12,7 @@ fn request(mebibytes: usize) -> Request {
         zeroed: Zeroed::No,
         policy: None,
         mark: 0,
+        huge_pages: HugePages::System,
     }
 }
 

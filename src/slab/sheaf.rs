@@ -265,11 +265,8 @@ mod tests {
         let mut sheaf = sheaf();
         (1..=6).for_each(|address| sheaf.push(object(address * 16)));
         assert_eq!(sheaf.pop(), Some(object(96)));
-        sheaf.retain(|it| it as usize != 48);
-        assert_eq!(sheaf.objects().len(), 4);
+        assert_eq!(sheaf.objects().len(), 5);
         assert_eq!(sheaf.pop(), Some(object(80)));
-        assert_eq!(sheaf.pop(), Some(object(64)));
-        assert_eq!(sheaf.pop(), Some(object(32)));
         sheaf.clear();
         assert_eq!(sheaf.pop(), None);
     }

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use super::policy::{self, Policy};
 use super::table::ZeroInit;
-use super::{memory, page_size};
+use super::{HugePages, memory, page_size};
 use crate::units::align_up;
 
 /// Sole ownership of a mapping.
@@ -96,6 +96,11 @@ impl Mapping {
     /// Has the mapping's pages come from where `policy` says.
     pub(crate) fn place(&self, policy: Policy) -> bool {
         policy::apply(policy, self.address(), self.start, self.bytes)
+    }
+
+    /// Tells the kernel whether huge pages are wanted.
+    pub(crate) fn want_huge_pages(&self, wanted: HugePages) {
+        memory::advise_huge_pages(self.start, self.bytes, wanted);
     }
 
     /// Gives the memory back.

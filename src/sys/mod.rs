@@ -31,7 +31,7 @@ pub(crate) use linux::{
     process_id, read_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
-pub(crate) use memory::{clear, copy};
+pub(crate) use memory::{HugePages, clear, copy};
 pub(crate) use policy::{
     CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
 };
@@ -40,5 +40,5 @@ pub(crate) use probe::is_privileged;
 pub use probe::page_size;
 pub(crate) use region::Region;
 pub(crate) use table::{Table, ZeroInit};
-pub(crate) use thread::{name_thread, start_thread};
+pub(crate) use thread::{is_filtered, name_thread, start_thread};
 pub(crate) use tls::thread_id;

@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::policy::{self, Policy};
-use super::{memory, page_size};
+use super::{HugePages, memory, page_size};
 use crate::units::align_up;
 
 /// Sole ownership of a range of reserved addresses.
@@ -27,6 +27,8 @@ pub(crate) struct Region {
     /// Whether the policy is applied to what is committed, not to the whole reservation: each
     /// change of nodes is one of the mappings of which a process has a limited number.
     lazily: bool,
+    /// Whether huge pages are wanted, and from which offset on.
+    huge_pages: (HugePages, usize),
 }
 
 /// A tail is taken again in multiples of this.
@@ -52,6 +54,7 @@ impl Region {
             most: asked,
             policy: None,
             lazily: false,
+            huge_pages: (HugePages::System, 0),
         }
         .split(skipped);
         let (region, tail) = rest.split(bytes);
@@ -103,6 +106,7 @@ impl Region {
             most: left,
             policy: self.policy,
             lazily: self.lazily,
+            huge_pages: (HugePages::System, 0),
         };
         (
             Self {
@@ -111,6 +115,7 @@ impl Region {
                 most: at,
                 policy: self.policy,
                 lazily: self.lazily,
+                huge_pages: self.huge_pages,
             },
             rest,
         )
@@ -166,6 +171,21 @@ impl Region {
         policy::apply(policy, self.address(), self.base, self.bytes())
     }
 
+    /// Tells the kernel whether huge pages are wanted from the offset `start` on.
+    pub(crate) fn want_huge_pages(&mut self, wanted: HugePages, start: usize) {
+        self.huge_pages = (wanted, start);
+        self.advise(0, self.bytes());
+    }
+
+    /// Gives the advice about huge pages for a part.
+    fn advise(&self, start: usize, end: usize) {
+        let (wanted, first) = self.huge_pages;
+        let start = start.max(first);
+        if start < end {
+            memory::advise_huge_pages(self.at(start), end - start, wanted);
+        }
+    }
+
     /// Has pages that are committed from now on come from where `policy` says.
     pub(crate) fn place_what_is_committed(&mut self, policy: Policy) {
         self.policy = Some(policy);
@@ -179,8 +199,9 @@ impl Region {
         }
     }
 
-    /// Applies the policy to a new reservation, unless that is for the commitment to do.
+    /// Applies policy and advice to a new reservation; the policy may be for the commitment to apply.
     fn place_reservation(&self, start: usize, end: usize) {
+        self.advise(start, end);
         if !self.lazily {
             self.place_again(start, end);
         }

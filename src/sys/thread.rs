@@ -59,6 +59,13 @@ fn start(entry: Entry, stack: usize) -> bool {
     started
 }
 
+/// Whether a seccomp(2) filter stands between this process and the kernel.
+pub(crate) fn is_filtered() -> bool {
+    let arguments = [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0];
+    // SAFETY: only reads a number.
+    unsafe { call(libc::SYS_prctl, arguments) }.value() != Some(0)
+}
+
 /// Names the calling thread, in 15 bytes at most.
 pub(crate) fn name_thread(name: &CStr) {
     let arguments = [

@@ -1,0 +1,142 @@
+//! The keys of `SLUBMALLOC_CONF`: what each takes, and what it does.
+#![forbid(unsafe_code)]
+
+use super::{Config, PurgeThread, print_help, size};
+use crate::limit::LimitChoice;
+use crate::numa::Choice;
+use crate::sys::HugePages;
+
+/// The smallest reservation that may be asked for; a smaller one would not hold a program.
+const MIN_ARENA: usize = 64 << 20;
+pub(super) const MAX_ARENA: usize = 4 << 40;
+/// The smallest limit that may be asked for; less would not hold a program and its reserve.
+const MIN_LIMIT: usize = 16 << 20;
+const MAX_PURGE_MS: usize = 3_600_000;
+
+/// A key, what it takes, and what it does.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) values: &'static str,
+    pub(super) default: &'static str,
+    pub(super) does: &'static str,
+    pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
+}
+
+pub(super) const KEYS: [Key; 9] = [
+    Key {
+        name: "arena",
+        values: "SIZE",
+        default: "twice the RAM, at least 64g",
+        does: "address space to reserve, divided among the nodes, 64m to 4t",
+        set: |config, value| {
+            let bytes = size(value).filter(|bytes| (MIN_ARENA..=MAX_ARENA).contains(bytes))?;
+            config.heap.arena_bytes = bytes;
+            Some(())
+        },
+    },
+    Key {
+        name: "help",
+        values: "1",
+        default: "0",
+        does: "list the keys on standard error",
+        set: |_, value| match value {
+            b"1" => {
+                print_help();
+                Some(())
+            }
+            b"0" => Some(()),
+            _ => None,
+        },
+    },
+    Key {
+        name: "limit",
+        values: "SIZE|auto|off",
+        default: "auto",
+        does: "memory in use above which allocation fails, at least 16m; auto: the memory cgroup's limit",
+        set: |config, value| {
+            config.limit = match value {
+                b"auto" => LimitChoice::Auto,
+                b"off" => LimitChoice::Off,
+                _ => LimitChoice::Bytes(size(value).filter(|bytes| *bytes >= MIN_LIMIT)?),
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "numa",
+        values: "local|interleave|weighted|bind=N,N|prefer=N|off",
+        default: "local",
+        does: "nodes to take memory from",
+        set: |config, value| {
+            config.heap.choice = Choice::parse(value)?;
+            Some(())
+        },
+    },
+    Key {
+        name: "purge_ms",
+        values: "N|never",
+        default: "1000",
+        does: "milliseconds after which unused memory has mostly gone back to the system, up to 3600000; 0 for at once",
+        set: |config, value| {
+            config.purge_ms = match value {
+                b"never" => None,
+                _ => Some(size(value).filter(|ms| *ms <= MAX_PURGE_MS)? as u64),
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "purge_thread",
+        values: "auto|on|off",
+        default: "auto",
+        does: "a thread that gives memory back while the program sleeps; auto: with several threads and 32 MiB unused",
+        set: |config, value| {
+            config.purge_thread = match value {
+                b"auto" => PurgeThread::Auto,
+                b"on" => PurgeThread::On,
+                b"off" => PurgeThread::Off,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "reuse",
+        values: "SIZE",
+        default: "64m",
+        does: "freed mappings above 4 MiB to keep for reuse, more if as much was in use of late; 0 for none",
+        set: |config, value| {
+            config.heap.reuse_bytes = size(value)?;
+            Some(())
+        },
+    },
+    Key {
+        name: "stats",
+        values: "exit|off",
+        default: "off",
+        does: "print statistics on standard error when the program ends",
+        set: |config, value| {
+            config.stats_at_exit = match value {
+                b"exit" => true,
+                b"off" => false,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "thp",
+        values: "system|never|always",
+        default: "system",
+        does: "transparent huge pages: as set for the system, never, or for heaps above 32 MiB and blocks above 4 MiB",
+        set: |config, value| {
+            config.heap.huge_pages = match value {
+                b"system" => HugePages::System,
+                b"never" => HugePages::Never,
+                b"always" => HugePages::Always,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+];
