@@ -3,6 +3,7 @@
 #
 #   scripts/bench.sh [--quick] [--only NAMES] [--peers NAMES] [--cores NUMBERS] [--threads NUMBERS]
 #                    [--latency | --count] [--no-install] [--no-linked] [--minutes N] [--rounds N]
+#                    [--ops N]
 #
 # --quick      fewer workloads and shorter runs, within three minutes once everything is built;
 #              the allocators that are built from crates take part if they were built before
@@ -10,6 +11,7 @@
 # --peers      these allocators only, beside glibc and slubmalloc
 # --cores      on so many processors; 1,2 runs everything twice
 # --threads    with so many threads, for workloads that have a choice
+# --ops        so many operations a run, in place of what takes half a second or is usual for a case
 # --latency    single calls: median, p99, p99.9, maximum
 # --count      instructions and misses for one operation, by perf or callgrind
 # --no-install installs no packages

@@ -104,6 +104,13 @@ impl Buffer {
         unsafe { target.copy_from_nonoverlapping(NonNull::from(&bytes).cast(), count) };
     }
 
+    /// Copies all of `other`, written or not, to the beginning of this buffer, which must be as long.
+    pub fn copy_from(&mut self, other: &Buffer) {
+        assert!(other.len <= self.len);
+        // SAFETY: both are live blocks of at least `other.len` bytes, and two owners never overlap.
+        unsafe { self.at.copy_from_nonoverlapping(other.at, other.len) };
+    }
+
     /// Reads eight bytes at `offset`, which must have been written or zeroed.
     #[inline]
     pub fn word(&self, offset: usize) -> u64 {
@@ -156,6 +163,17 @@ mod tests {
         );
         assert!(table.usable(&buffer) >= 100_000);
         table.release(buffer);
+    }
+
+    #[test]
+    fn a_copy_holds_what_was_written() {
+        let table = system();
+        let (mut first, mut second) = (table.bytes(10_000), table.bytes(20_000));
+        first.touch(0, 9);
+        second.copy_from(&first);
+        assert!(first.holds(0, 9) && second.word(8192) == 9);
+        table.release(first);
+        table.release(second);
     }
 
     #[test]

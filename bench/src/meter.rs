@@ -29,6 +29,12 @@ pub struct Outcome {
     pub system_seconds: f64,
     /// Page faults of the whole run that needed no disk.
     pub minor_faults: u64,
+    /// Resident memory above that at the start when the work was over, where a workload reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_bytes: Option<u64>,
+    /// The same after the first tenth of the operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_tenth_bytes: Option<u64>,
 }
 
 impl Outcome {
@@ -58,6 +64,12 @@ impl Meter {
         }
     }
 
+    /// Resident memory above that at the start, now, in bytes; nothing is allocated.
+    #[must_use]
+    pub fn above_start(&self) -> u64 {
+        status_bytes("VmRSS:").saturating_sub(self.resident_bytes)
+    }
+
     /// Reads everything again; `elapsed` is the wall time of the timed part alone.
     #[must_use]
     pub fn finish(self, operations: u64, elapsed: Duration, checksum: u64) -> Outcome {
@@ -71,6 +83,8 @@ impl Meter {
             user_seconds: usage.user_seconds - self.usage.user_seconds,
             system_seconds: usage.system_seconds - self.usage.system_seconds,
             minor_faults: usage.minor_faults - self.usage.minor_faults,
+            rest_bytes: None,
+            first_tenth_bytes: None,
         }
     }
 
@@ -143,12 +157,13 @@ mod tests {
     #[test]
     fn a_peak_is_seen_after_it_is_gone() {
         let table = system();
-        let outcome = Meter::start().time(|| {
-            let mut buffer = table.bytes(64 << 20);
-            buffer.touch(0, 1);
-            table.release(buffer);
-            (1, 0)
-        });
+        let meter = Meter::start();
+        let mut buffer = table.bytes(64 << 20);
+        buffer.touch(0, 1);
+        assert!(meter.above_start() > 60 << 20);
+        table.release(buffer);
+        assert!(meter.above_start() < 30 << 20);
+        let outcome = meter.time(|| (1, 0));
         assert!(outcome.peak_bytes > 60 << 20, "{outcome:?}");
     }
 }

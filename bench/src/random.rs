@@ -39,6 +39,13 @@ impl Random {
     pub fn unit(&mut self) -> f64 {
         (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// A number from a Pareto distribution between two bounds: most are small, a few are large.
+    pub fn pareto(&mut self, smallest: f64, largest: f64, shape: f64) -> f64 {
+        let cut = (smallest / largest).powf(shape);
+        let share = 1.0 - self.unit() * (1.0 - cut);
+        smallest / share.powf(1.0 / shape)
+    }
 }
 
 /// Maps a draw to a number below `bound` by its high 32 bits; the low ones stay free for another use.
@@ -61,11 +68,7 @@ impl Sizes {
     #[must_use]
     pub fn pareto(smallest: u32, largest: u32, shape: f64) -> Self {
         let mut random = Random::new(0x7a7e70);
-        let cut = (f64::from(smallest) / f64::from(largest)).powf(shape);
-        Self::drawn(|| {
-            let share = 1.0 - random.unit() * (1.0 - cut);
-            (f64::from(smallest) / share.powf(1.0 / shape)) as u32
-        })
+        Self::drawn(|| random.pareto(smallest.into(), largest.into(), shape) as u32)
     }
 
     /// Sizes from `smallest` to `largest`, all equally likely.

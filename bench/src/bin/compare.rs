@@ -13,7 +13,9 @@ use slubmalloc_bench::driver::peer::{BASELINE, Peer, SUBJECT, linked, packaged};
 use slubmalloc_bench::driver::progress::Progress;
 use slubmalloc_bench::driver::round::{Effort, measure};
 use slubmalloc_bench::driver::row::{Row, rows};
-use slubmalloc_bench::driver::{Failure, counting, latency, machine, markdown, picture, programs};
+use slubmalloc_bench::driver::{
+    Failure, counting, latency, machine, markdown, picture, programs, rest,
+};
 
 /// Compares slubmalloc with glibc and the other allocators of this machine.
 #[derive(Debug, Parser)]
@@ -52,6 +54,9 @@ struct Arguments {
     /// Rounds at most
     #[arg(long)]
     rounds: Option<usize>,
+    /// Operations of each run, in place of what takes half a second with glibc or is usual for a case
+    #[arg(long)]
+    ops: Option<u64>,
     /// Times single calls instead
     #[arg(long)]
     latency: bool,
@@ -143,6 +148,7 @@ fn compare(arguments: &Arguments, peers: &[Peer]) -> Result<Vec<Row>, Failure> {
         least_rounds: most_rounds.min(5),
         most_rounds,
         settled_share: 0.01,
+        operations: arguments.ops,
     };
     let limit = Duration::from_secs_f64(arguments.minutes.unwrap_or(minutes) * 60.0);
     let cases = selected(arguments);
@@ -156,9 +162,12 @@ fn compare(arguments: &Arguments, peers: &[Peer]) -> Result<Vec<Row>, Failure> {
     }
     let progress = Progress::new(cases.len() + programs.len());
     let start = Instant::now();
+    // What is left of the time is shared out by weight among what is left to run.
+    let weights: Vec<_> = cases.iter().map(Case::weight).collect();
+    let weights = [weights, vec![1; programs.len()]].concat();
     let budget = |done: usize| {
-        let left = cases.len() + programs.len() - done;
-        limit.saturating_sub(start.elapsed()) / left.max(1) as u32
+        let left = weights[done..].iter().sum::<u32>();
+        limit.saturating_sub(start.elapsed()) * weights[done] / left
     };
     let mut all = Vec::new();
     for (done, case) in cases.iter().enumerate() {
@@ -192,7 +201,8 @@ fn write(
     rows: &[Row],
     (command, machine): &(String, String),
 ) -> Result<(), Failure> {
-    let page = markdown::page(rows, command, machine);
+    let rest = rest::section(rows);
+    let page = markdown::page(rows, &rest, command, machine);
     fs::write(arguments.out.join("compare.md"), &page)?;
     let mut table = csv::Writer::from_path(arguments.out.join("compare.csv"))?;
     rows.iter().try_for_each(|row| table.serialize(row))?;
@@ -211,8 +221,15 @@ fn write(
         rows,
         |row| row.memory_to_glibc,
     )?;
+    if !rest.is_empty() {
+        let path = arguments.out.join("rest.svg");
+        picture::draw_rest(&path, "Memory at rest, MiB (left is smaller)", rows)?;
+    }
     let means = page.split("\n## ").nth(1).unwrap_or_default();
-    println!("{means}\nEverything is in {}.", arguments.out.display());
+    println!(
+        "{means}\n{rest}\nEverything is in {}.",
+        arguments.out.display()
+    );
     Ok(())
 }
 

@@ -39,6 +39,7 @@ fn main() -> Result<(), Failure> {
         least_rounds: rounds,
         most_rounds: rounds,
         settled_share: 0.0,
+        operations: None,
     };
     let progress = Progress::new(cases.len());
     let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::workloads::{ALL, QUICK, Workload, find};
+use crate::workloads::{ALL, Purpose, QUICK, Workload, find};
 
 /// What is to be run under every allocator.
 #[derive(Clone, Debug)]
@@ -66,6 +66,16 @@ impl Case {
             threads: 0,
             cores: 0,
             trace: None,
+        }
+    }
+
+    /// Its part of the time that there is, an ordinary case's being one: it may wait, or run for long.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        match (self.workload.purpose, self.workload.usual) {
+            (Purpose::RestAndTime, _) => 8,
+            (_, Some(_)) => 2,
+            _ => 1,
         }
     }
 

@@ -8,8 +8,8 @@ use super::case::Case;
 use super::peer::{Peer, Way};
 use crate::cli::Report;
 
-/// After so many seconds a run counts as hung.
-const PATIENCE_SECONDS: &str = "300";
+/// After so many seconds, and one more for each million operations, a run counts as hung.
+const PATIENCE_SECONDS: u64 = 300;
 
 /// The programs that lie next to this one.
 ///
@@ -31,7 +31,7 @@ pub fn sibling(name: &str) -> Result<PathBuf, Failure> {
 ///
 /// When the run fails.
 pub fn calibrate(case: &Case, seconds: f64) -> Result<u64, Failure> {
-    let mut command = prepare(case, &Peer::glibc())?;
+    let mut command = prepare(case, &Peer::glibc(), &[], 0)?;
     command.args(["--seconds", &seconds.to_string()]);
     Ok(report(command)?.outcome.operations)
 }
@@ -57,23 +57,25 @@ pub fn command(
     wrapper: &[&str],
     options: &[&str],
 ) -> Result<Command, Failure> {
-    let mut command = prepare_behind(case, peer, wrapper)?;
+    let mut command = prepare(case, peer, wrapper, operations)?;
     command
         .args(["--ops", &operations.to_string()])
         .args(options);
     Ok(command)
 }
 
-fn prepare(case: &Case, peer: &Peer) -> Result<Command, Failure> {
-    prepare_behind(case, peer, &[])
-}
-
-fn prepare_behind(case: &Case, peer: &Peer, wrapper: &[&str]) -> Result<Command, Failure> {
+fn prepare(
+    case: &Case,
+    peer: &Peer,
+    wrapper: &[&str],
+    operations: u64,
+) -> Result<Command, Failure> {
     let work: PathBuf = match &peer.way {
         Way::Linked(path) => path.clone(),
         _ => sibling("work")?,
     };
-    let mut command = under(peer, case.cores, wrapper, &work);
+    let patience = PATIENCE_SECONDS + operations / 1_000_000;
+    let mut command = under(peer, case.cores, wrapper, &work, patience);
     command
         .arg(case.workload.name)
         .args(["--threads", &case.threads.to_string()]);
@@ -86,12 +88,13 @@ fn prepare_behind(case: &Case, peer: &Peer, wrapper: &[&str]) -> Result<Command,
     Ok(command)
 }
 
-/// `program` with the peer's preload, on the first `cores` processors (all, if zero).
+/// `program` with the peer's preload, on the first `cores` processors (all, if zero), for so many
+/// seconds at most.
 ///
 /// The preload is set by `env`, last, so that none of the programs in front of it has it.
-fn under(peer: &Peer, cores: usize, wrapper: &[&str], program: &Path) -> Command {
+fn under(peer: &Peer, cores: usize, wrapper: &[&str], program: &Path, seconds: u64) -> Command {
     let mut command = Command::new("timeout");
-    command.arg(PATIENCE_SECONDS);
+    command.arg(seconds.to_string());
     if cores > 0 {
         command.args(["taskset", "-c", &format!("0-{}", cores - 1)]);
     }

@@ -56,7 +56,10 @@ pub fn run(
 ) -> Result<(), Failure> {
     let counter = Counter::of_this_machine()?;
     // Threads under callgrind run one at a time and spin: their counts would be of the waiting.
-    let alone = |case: &&Case| case.workload.params(case.threads, 0).threads == 1;
+    // Those with a fixed amount of work have no shares, or wait.
+    let alone = |case: &&Case| {
+        case.workload.usual.is_none() && case.workload.params(case.threads, 0).threads == 1
+    };
     let cases: Vec<_> = cases
         .iter()
         .filter(alone)

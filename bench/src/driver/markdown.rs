@@ -5,9 +5,9 @@ use core::fmt::Write;
 use super::peer::{LIMIT, SUBJECT};
 use super::row::{LEAST_PEAK_BYTES, Row, failures, mean};
 
-/// The whole page: the means, then a table for each case.
+/// The whole page: the means, the section on memory at `rest`, then a table for each case.
 #[must_use]
-pub fn page(rows: &[Row], command: &str, machine: &str) -> String {
+pub fn page(rows: &[Row], rest: &str, command: &str, machine: &str) -> String {
     let mut text = format!("# Allocators side by side\n\n`{command}`\n\n{machine}\n\n");
     text += "Ratios below 1 are faster, or smaller. Times are medians of interleaved runs; memory is the peak\n";
     text += "resident above what the program has at its start with glibc. ";
@@ -32,6 +32,7 @@ pub fn page(rows: &[Row], command: &str, machine: &str) -> String {
         |row| row.memory_to_best_peer,
     );
     text += "\n";
+    text += rest;
     for case in unique(rows.iter().map(|row| row.workload.as_str())) {
         table(&mut text, case, rows);
     }

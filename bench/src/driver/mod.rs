@@ -20,6 +20,8 @@ pub mod machine;
 
 pub mod markdown;
 
+pub mod rest;
+
 pub mod picture;
 
 pub mod programs;

@@ -1,4 +1,5 @@
-//! Rows as a picture: a line for each case, our ratio to glibc as a bar, the others' as marks.
+//! Rows as a picture: a line for each case, our figure as a bar, the others' as marks. Ratios to glibc,
+//! or, for memory at rest, MiB: what glibc has left there may be next to nothing.
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::Failure;
 use super::markdown::unique;
 use super::peer::{BASELINE, LIMIT, SUBJECT};
+use super::rest::MEBIBYTE;
 use super::row::{Row, mean};
 
 const WIDTH: u32 = 960;
@@ -19,11 +21,32 @@ const HEAD: i32 = 58;
 const FOOT: i32 = 34;
 const LEGEND_COLUMNS: usize = 4;
 
-/// Ratios are shown within these bounds; what lies outside is drawn at the edge.
-const LEAST: f64 = 0.1;
-const MOST: f64 = 10.0;
+/// The scale, each doubling equally wide. What lies outside is drawn at the edge.
+#[derive(Clone, Copy)]
+struct Axis {
+    least: f64,
+    most: f64,
+    /// Where bars begin.
+    origin: f64,
+    origin_label: &'static str,
+    ticks: &'static [f64],
+}
 
-const TICKS: &[f64] = &[0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+const RATIOS: Axis = Axis {
+    least: 0.1,
+    most: 10.0,
+    origin: 1.0,
+    origin_label: "1 = glibc",
+    ticks: &[0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0],
+};
+
+const MEBIBYTES: Axis = Axis {
+    least: 0.5,
+    most: 2048.0,
+    origin: 0.5,
+    origin_label: "0.5 MiB",
+    ticks: &[0.5, 2.0, 8.0, 32.0, 128.0, 512.0, 2048.0],
+};
 
 /// Told apart with any colour sight, by shape where not by colour (after Okabe and Ito).
 const COLOURS: [RGBColor; 6] = [
@@ -51,36 +74,69 @@ pub fn draw(
     rows: &[Row],
     ratio: fn(&Row) -> Option<f64>,
 ) -> Result<(), Failure> {
-    let shown = |row: &&Row| row.allocator != BASELINE && row.allocator != LIMIT;
-    let names: Vec<_> =
-        unique(rows.iter().filter(shown).map(|row| row.allocator.as_str())).collect();
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    for case in unique(rows.iter().map(|row| row.workload.as_str())) {
-        let of_case = rows.iter().filter(|row| row.workload == case).filter(shown);
-        let ratios: Vec<_> = of_case
-            .filter_map(|row| Some((row.allocator.as_str(), ratio(row)?)))
-            .collect();
-        if !ratios.is_empty() {
-            lines.push((case, ratios));
-        }
-    }
+    let shown: Vec<_> = rows
+        .iter()
+        .filter(|row| row.allocator != BASELINE && row.allocator != LIMIT)
+        .collect();
+    let mut lines = lines(&shown, ratio);
+    let names = names(&shown);
     let means = names
         .iter()
         .filter_map(|&name| Some((name, mean(rows, name, ratio)?)))
         .collect();
     lines.push(("geometric mean", means));
+    sheet(path, title, &names, &lines, RATIOS)
+}
 
+/// Draws memory at rest of all rows that have it, glibc's among them, to `path`.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn draw_rest(path: &Path, title: &str, rows: &[Row]) -> Result<(), Failure> {
+    let shown: Vec<_> = rows.iter().filter(|row| row.rest_bytes.is_some()).collect();
+    let lines = lines(&shown, |row| Some(row.rest_bytes? / MEBIBYTE));
+    // glibc comes last, so that the others have the marks that they have in the pictures of ratios.
+    let mut names = names(&shown);
+    names.sort_by_key(|&name| name == BASELINE);
+    sheet(path, title, &names, &lines, MEBIBYTES)
+}
+
+fn names<'a>(rows: &[&'a Row]) -> Vec<&'a str> {
+    unique(rows.iter().map(|row| row.allocator.as_str())).collect()
+}
+
+/// The values of each case that has any.
+fn lines<'a>(rows: &[&'a Row], value: fn(&Row) -> Option<f64>) -> Vec<Line<'a>> {
+    let of_case = |case| {
+        let rows = rows.iter().filter(move |row| row.workload == case);
+        rows.filter_map(|row| Some((row.allocator.as_str(), value(row)?)))
+    };
+    unique(rows.iter().map(|row| row.workload.as_str()))
+        .map(|case| (case, of_case(case).collect::<Vec<_>>()))
+        .filter(|(_, values)| !values.is_empty())
+        .collect()
+}
+
+fn sheet(
+    path: &Path,
+    title: &str,
+    names: &[&str],
+    lines: &[Line<'_>],
+    axis: Axis,
+) -> Result<(), Failure> {
     let legend_lines = names.len().div_ceil(LEGEND_COLUMNS) as i32;
     let top = HEAD + legend_lines * LINE;
     let height = top + lines.len() as i32 * LINE + FOOT;
     let area = SVGBackend::new(path, (WIDTH, height as u32)).into_drawing_area();
     area.fill(&WHITE)?;
     area.draw(&Text::new(title, (16, 14), font(20)))?;
-    legend(&area, &names)?;
-    grid(&area, top, height - FOOT)?;
-    for (index, (case, ratios)) in lines.iter().enumerate() {
+    legend(&area, names)?;
+    grid(&area, axis, top, height - FOOT)?;
+    for (index, (case, values)) in lines.iter().enumerate() {
         let middle = top + index as i32 * LINE + LINE / 2;
-        line(&area, middle, case, ratios, &names)?;
+        label(&area, middle, case)?;
+        marks(&area, axis, middle, values, names)?;
     }
     area.present()?;
     Ok(())
@@ -105,18 +161,18 @@ fn legend(area: &Area<'_>, names: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn grid(area: &Area<'_>, top: i32, bottom: i32) -> Result<(), Failure> {
-    for &tick in TICKS {
-        let x = place(tick);
-        let style = if tick == 1.0 {
+fn grid(area: &Area<'_>, axis: Axis, top: i32, bottom: i32) -> Result<(), Failure> {
+    for &tick in axis.ticks {
+        let x = axis.place(tick);
+        let style = if tick == axis.origin {
             BLACK.stroke_width(2)
         } else {
             GRID.stroke_width(1)
         };
         area.draw(&PathElement::new(vec![(x, top), (x, bottom)], style))?;
         let style = font(13).pos(Pos::new(HPos::Center, VPos::Top));
-        let text = if tick == 1.0 {
-            "1 = glibc".to_owned()
+        let text = if tick == axis.origin {
+            axis.origin_label.to_owned()
         } else {
             tick.to_string()
         };
@@ -125,26 +181,30 @@ fn grid(area: &Area<'_>, top: i32, bottom: i32) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(
-    area: &Area<'_>,
-    middle: i32,
-    case: &str,
-    ratios: &[(&str, f64)],
-    names: &[&str],
-) -> Result<(), Failure> {
+fn label(area: &Area<'_>, middle: i32, case: &str) -> Result<(), Failure> {
     let style = font(14).pos(Pos::new(HPos::Right, VPos::Center));
     area.draw(&Text::new(case.to_owned(), (LABELS - 10, middle), style))?;
-    if let Some((_, ours)) = ratios.iter().find(|(name, _)| *name == SUBJECT) {
-        let ends = (place(1.0), place(*ours));
+    Ok(())
+}
+
+fn marks(
+    area: &Area<'_>,
+    axis: Axis,
+    middle: i32,
+    values: &[(&str, f64)],
+    names: &[&str],
+) -> Result<(), Failure> {
+    if let Some((_, ours)) = values.iter().find(|(name, _)| *name == SUBJECT) {
+        let ends = (axis.place(axis.origin), axis.place(*ours));
         let corners = [
             (ends.0.min(ends.1), middle - 6),
             (ends.0.max(ends.1), middle + 6),
         ];
         area.draw(&Rectangle::new(corners, OURS.filled()))?;
     }
-    for (name, ratio) in ratios.iter().filter(|(name, _)| *name != SUBJECT) {
+    for (name, value) in values.iter().filter(|(name, _)| *name != SUBJECT) {
         let index = names.iter().position(|other| other == name).unwrap_or(0);
-        mark(area, index, (place(*ratio), middle))?;
+        mark(area, index, (axis.place(*value), middle))?;
     }
     Ok(())
 }
@@ -160,10 +220,13 @@ fn mark(area: &Area<'_>, index: usize, (x, y): (i32, i32)) -> Result<(), Failure
     Ok(())
 }
 
-/// Where a ratio lies, from left to right, each doubling equally wide.
-fn place(ratio: f64) -> i32 {
-    let share = (ratio.clamp(LEAST, MOST) / LEAST).ln() / (MOST / LEAST).ln();
-    LABELS + (share * f64::from(WIDTH as i32 - LABELS - RIGHT)) as i32
+impl Axis {
+    /// Where a value lies, from left to right.
+    fn place(self, value: f64) -> i32 {
+        let width = (self.most / self.least).ln();
+        let share = (value.clamp(self.least, self.most) / self.least).ln() / width;
+        LABELS + (share * f64::from(WIDTH as i32 - LABELS - RIGHT)) as i32
+    }
 }
 
 fn font(size: u32) -> TextStyle<'static> {

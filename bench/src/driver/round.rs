@@ -13,6 +13,7 @@ use super::peer::Peer;
 use super::progress::Progress;
 use super::samples::Samples;
 use crate::meter::Outcome;
+use crate::workloads::{Purpose, Workload};
 
 /// How long and how often to measure.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,15 @@ pub struct Effort {
     pub most_rounds: usize,
     /// The medians rest when two more runs move none of them by more than this share.
     pub settled_share: f64,
+    /// Operations of a run, where the reader wants another number than what is found or usual.
+    pub operations: Option<u64>,
 }
+
+/// Memory at rest varies little, and who waits for it runs long: so many rounds at most.
+const REST_ROUNDS: usize = 3;
+
+/// What the usual operations of a case with [`Purpose::RestAndTime`] take with most allocators.
+const USUAL_SECONDS: f64 = 35.0;
 
 /// What one allocator did on one case.
 #[derive(Debug, Default)]
@@ -42,6 +51,10 @@ pub struct Measured {
     pub system_seconds: Samples,
     /// Page faults of a run.
     pub minor_faults: Samples,
+    /// Resident bytes of the whole process when the work was over, where that was read.
+    pub rest_bytes: Samples,
+    /// The same after the first tenth of the operations.
+    pub first_tenth_bytes: Samples,
     /// Operations of a run.
     pub operations: u64,
     /// Threads of a run.
@@ -64,20 +77,33 @@ pub fn measure(
 ) -> Result<Vec<Measured>, Failure> {
     let start = Instant::now();
     progress.now(&format!("{}: finding an operation count", case.name));
-    let operations = child::calibrate(case, effort.seconds)?;
+    let fitting = |usual| fitting(case.workload, usual, peers.len(), budget);
+    let operations = match (effort.operations, case.workload.usual.map(fitting)) {
+        (Some(operations), _) | (None, Some(operations)) => operations,
+        (None, None) => child::calibrate(case, effort.seconds)?,
+    };
     let mut all: Vec<Measured> = peers.iter().map(|_| Measured::default()).collect();
-    for (peer, measured) in peers.iter().zip(&mut all) {
+    // A case with a fixed amount of work has no shorter run to warm up with.
+    let warmed = peers.iter().zip(&mut all);
+    for (peer, measured) in warmed.filter(|_| case.workload.usual.is_none()) {
         progress.now(&format!("{}: warming up {}", case.name, peer.name));
         if let Err(error) = child::run(case, peer, operations / 10, &[]) {
             measured.failure = Some(error.to_string());
         }
     }
     let left = budget.saturating_sub(start.elapsed());
+    let most_rounds = match case.workload.purpose {
+        Purpose::Time => effort.most_rounds,
+        _ => effort.most_rounds.min(REST_ROUNDS),
+    };
     interleave(
         &case.name,
         peers,
         &mut all,
-        effort,
+        &Effort {
+            most_rounds,
+            ..*effort
+        },
         left,
         progress,
         |peer| {
@@ -86,6 +112,15 @@ pub fn measure(
         },
     );
     Ok(all)
+}
+
+/// The usual operations of a workload, or fewer if one round of them all would take more than `budget`.
+fn fitting(workload: &Workload, usual: u64, peers: usize, budget: Duration) -> u64 {
+    if workload.purpose != Purpose::RestAndTime {
+        return usual;
+    }
+    let share = budget.as_secs_f64() / (peers as f64 * USUAL_SECONDS);
+    (usual as f64 * share.clamp(0.05, 1.0)) as u64
 }
 
 /// Runs `once` for every peer in turn, again and again, until the medians rest or a bound is reached.
@@ -133,6 +168,13 @@ impl Measured {
                 self.user_seconds.push(outcome.user_seconds);
                 self.system_seconds.push(outcome.system_seconds);
                 self.minor_faults.push(outcome.minor_faults as f64);
+                let whole = |above: u64| (outcome.start_bytes + above) as f64;
+                if let Some(bytes) = outcome.rest_bytes {
+                    self.rest_bytes.push(whole(bytes));
+                }
+                if let Some(bytes) = outcome.first_tenth_bytes {
+                    self.first_tenth_bytes.push(whole(bytes));
+                }
                 self.operations = outcome.operations;
                 self.threads = threads;
             }

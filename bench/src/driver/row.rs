@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::case::Case;
 use super::peer::{BASELINE, LIMIT, Peer, SUBJECT};
 use super::round::Measured;
-use super::samples::geometric_mean;
+use super::samples::{Samples, geometric_mean};
+use crate::workloads::Purpose;
 
 /// Below this peak, memory ratios say more about rounding and program text than about allocators.
 pub const LEAST_PEAK_BYTES: f64 = 2.0 * 1024.0 * 1024.0;
@@ -37,6 +38,14 @@ pub struct Row {
     pub memory_to_glibc: Option<f64>,
     /// Median peak over that of the smallest other allocator, ours left out.
     pub memory_to_best_peer: Option<f64>,
+    /// Median resident bytes when the work was over, above the same start; where that is read.
+    pub rest_bytes: Option<f64>,
+    /// The same after the first tenth of the operations.
+    pub first_tenth_bytes: Option<f64>,
+    /// Median memory at rest over that of the C library's allocator.
+    pub rest_to_glibc: Option<f64>,
+    /// Median memory at rest over that of the smallest other allocator, ours left out.
+    pub rest_to_best_peer: Option<f64>,
     /// Median user seconds of a run.
     pub user_seconds: Option<f64>,
     /// Median system seconds of a run.
@@ -50,7 +59,19 @@ pub struct Row {
 /// The rows of one case.
 #[must_use]
 pub fn rows(case: &Case, peers: &[Peer], measured: &[Measured]) -> Vec<Row> {
-    rows_named(&case.name, peers, measured)
+    let mut rows = rows_named(&case.name, peers, measured);
+    if !case.workload.purpose.compares_time() {
+        for row in &mut rows {
+            (row.time_to_glibc, row.time_to_best_peer) = (None, None);
+        }
+    }
+    // A reference is no case of its own in any mean.
+    if case.workload.purpose == Purpose::Reference {
+        for row in &mut rows {
+            (row.memory_to_glibc, row.memory_to_best_peer) = (None, None);
+        }
+    }
+    rows
 }
 
 /// The rows of anything measured in the same way.
@@ -66,8 +87,11 @@ pub fn rows_named(name: &str, peers: &[Peer], measured: &[Measured]) -> Vec<Row>
         .collect();
     // One start for all: what an allocator takes beforehand counts as its memory, not as the program's.
     let start = baseline(peers, &starts).unwrap_or(0.0);
-    let above = |one: &Measured| Some((one.peak_bytes.median()? - start).max(0.0));
-    let peaks: Vec<_> = measured.iter().map(above).collect();
+    let above = |samples: &Samples| Some((samples.median()? - start).max(0.0));
+    let of_all = |samples: fn(&Measured) -> &Samples| -> Vec<_> {
+        measured.iter().map(|one| above(samples(one))).collect()
+    };
+    let (peaks, rests) = (of_all(|one| &one.peak_bytes), of_all(|one| &one.rest_bytes));
     let large = |peak: &Option<f64>| peak.filter(|&bytes| bytes >= LEAST_PEAK_BYTES);
     let row = |index: usize| {
         let (peer, one) = (&peers[index], &measured[index]);
@@ -76,6 +100,7 @@ pub fn rows_named(name: &str, peers: &[Peer], measured: &[Measured]) -> Vec<Row>
         let peak = peaks[index]
             .map(|bytes| bytes.max(4096.0))
             .filter(|_| memory);
+        let rest = rests[index].map(|bytes| bytes.max(4096.0));
         Row {
             workload: name.to_owned(),
             allocator: peer.name.clone(),
@@ -89,6 +114,10 @@ pub fn rows_named(name: &str, peers: &[Peer], measured: &[Measured]) -> Vec<Row>
             peak_bytes: peaks[index],
             memory_to_glibc: over(peak, large(&baseline(peers, &peaks))),
             memory_to_best_peer: over(peak, large(&best_peer(peers, &peaks))),
+            rest_bytes: rests[index],
+            first_tenth_bytes: above(&one.first_tenth_bytes),
+            rest_to_glibc: over(rest, large(&baseline(peers, &rests))),
+            rest_to_best_peer: over(rest, large(&best_peer(peers, &rests))),
             user_seconds: one.user_seconds.median(),
             system_seconds: one.system_seconds.median(),
             minor_faults: one.minor_faults.median(),

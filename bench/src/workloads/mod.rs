@@ -7,9 +7,13 @@
 
 mod aligned;
 mod batch;
+mod burst;
+mod crowd;
+mod drift;
 mod false_sharing;
 mod grow;
 mod handoff;
+mod huge;
 mod idle;
 mod large;
 mod pair;
@@ -50,8 +54,37 @@ pub struct Params {
 pub enum Threads {
     /// One; more run copies that share nothing.
     One,
+    /// Four.
+    Four,
     /// One for each processor, two at least.
     Cores,
+}
+
+/// What a workload's figures are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Time and peak memory.
+    Time,
+    /// Time that others may be held against: no ratios, and in no mean.
+    Reference,
+    /// Memory at rest; the time of its few operations tells little and is in no mean.
+    Rest,
+    /// Memory at rest, and time.
+    RestAndTime,
+}
+
+impl Purpose {
+    /// Whether memory at rest is read.
+    #[must_use]
+    pub fn reads_rest(self) -> bool {
+        matches!(self, Self::Rest | Self::RestAndTime)
+    }
+
+    /// Whether times are compared.
+    #[must_use]
+    pub fn compares_time(self) -> bool {
+        matches!(self, Self::Time | Self::RestAndTime)
+    }
 }
 
 /// One entry of the list.
@@ -67,6 +100,10 @@ pub struct Workload {
     pub threads: Threads,
     /// The fewest operations that make sense; calibration starts here.
     pub least: u64,
+    /// What its figures are for.
+    pub purpose: Purpose,
+    /// The operations of a whole run, where they are not found by trying.
+    pub usual: Option<u64>,
 }
 
 impl Workload {
@@ -76,6 +113,7 @@ impl Workload {
         let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         let threads = match (threads, self.threads) {
             (0, Threads::One) => 1,
+            (0, Threads::Four) => 4,
             (0, Threads::Cores) => cores,
             (given, _) => given,
         };
@@ -88,9 +126,12 @@ impl Workload {
         }
     }
 
-    /// How many operations take about `goal`, found by trying.
+    /// How many operations take about `goal`, found by trying; or the usual number, if there is one.
     #[must_use]
     pub fn calibrate(&self, table: &Table, params: &Params, goal: Duration) -> u64 {
+        if let Some(usual) = self.usual {
+            return usual;
+        }
         let mut params = params.clone();
         let goal = goal.as_nanos() as f64;
         loop {
@@ -132,6 +173,19 @@ mod tests {
             );
         }
         assert!(QUICK.iter().all(|name| find(name).is_some()));
+    }
+
+    #[test]
+    fn memory_at_rest_is_not_for_a_quick_comparison() {
+        let quick = QUICK.iter().filter_map(|name| find(name));
+        assert!(quick.into_iter().all(|workload| workload.usual.is_none()));
+        let resting = ALL.iter().filter(|workload| workload.purpose.reads_rest());
+        assert!(
+            resting
+                .clone()
+                .all(|workload| workload.name.starts_with("rest/"))
+        );
+        assert_eq!(resting.count(), 5);
     }
 
     #[test]

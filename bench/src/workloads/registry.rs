@@ -1,15 +1,34 @@
 //! The list of all workloads, in the order in which reports show them.
 
 use super::{
-    Threads, Workload, aligned, batch, false_sharing, grow, handoff, idle, large, pair, phases,
-    replace, replay, server, shuffle, tree, zero,
+    Purpose, Threads, Workload, aligned, batch, burst, crowd, drift, false_sharing, grow, handoff,
+    huge, idle, large, pair, phases, replace, replay, server, shuffle, tree, zero,
 };
 
+/// Name, function, scale, threads, least operations; purpose and operations unless it is a workload
+/// for time whose operations are found by trying.
 macro_rules! list {
-    ($($name:literal $run:path, $scale:expr, $threads:ident, $least:expr;)*) => {
-        &[$(Workload { name: $name, run: $run, scale: $scale, threads: Threads::$threads, least: $least }),*]
+    ($($name:literal $run:path, $scale:expr, $threads:ident, $least:expr
+        $(, $purpose:ident $usual:expr)?;)*) => {
+        &[$(Workload {
+            name: $name,
+            run: $run,
+            scale: $scale,
+            threads: Threads::$threads,
+            least: $least,
+            purpose: list!(@purpose $($purpose)?),
+            usual: list!(@usual $($usual)?),
+        }),*]
     };
+    (@purpose) => { Purpose::Time };
+    (@purpose $purpose:ident) => { Purpose::$purpose };
+    (@usual) => { None };
+    (@usual $usual:expr) => { Some($usual) };
 }
+
+/// Once from 1 MiB to 1 GiB. Not found by trying: where `realloc` moves pages the operations of half
+/// a second are hours of work for an allocator that copies.
+const HUGE_STEPS: u64 = 32;
 
 /// Every workload.
 pub static ALL: &[Workload] = list! {
@@ -38,6 +57,8 @@ pub static ALL: &[Workload] = list! {
     "tree/list" tree::list, 1_000_000, One, 1_000_000;
     "grow/double" grow::double, 64 << 20, One, 23;
     "grow/step" grow::step, 64 << 20, One, 1;
+    "grow/huge" huge::huge, 1 << 30, One, 32, Time HUGE_STEPS;
+    "grow/copied" huge::copied, 1 << 30, One, 32, Reference HUGE_STEPS;
     "large/1M" large::run, 1 << 20, One, 100;
     "large/32M" large::run, 32 << 20, One, 32;
     "zero/small" zero::run, 1024, One, 100_000;
@@ -46,6 +67,11 @@ pub static ALL: &[Workload] = list! {
     "false-sharing/active" false_sharing::active, 200, Cores, 10_000;
     "false-sharing/passive" false_sharing::passive, 200, Cores, 10_000;
     "idle" idle::run, 16, One, 1_000;
+    "rest/burst" burst::alone, 1 << 30, One, 1, Rest 1;
+    "rest/burst-threads" burst::threads, 1 << 30, Four, 1, Rest 1;
+    "rest/survivors" burst::survivors, 1 << 30, One, 1, Rest 1;
+    "rest/server" drift::run, 200 << 20, One, 100_000, RestAndTime 120_000_000;
+    "rest/threads" crowd::run, 1 << 20, One, 1, Rest 1;
     "trace" replay::run, 0, One, 1;
 };
 
