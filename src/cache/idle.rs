@@ -24,6 +24,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::bin::Bin;
 use super::drain::put_away;
 use super::{ThreadCache, Ties};
 use crate::slab::class;
@@ -48,8 +49,8 @@ pub(crate) enum Haste {
 // ORDERING: relaxed, see the module above; what orders the accesses to a main sheaf stands there.
 
 impl ThreadCache {
-    /// Takes what was claimed `SETTLE_MS` ago or more, and the spare sheaves, and claims the main ones,
-    /// if the thread did nothing since the last visit; the bytes that were taken.
+    /// Takes what was claimed `SETTLE_MS` ago or more. Then takes the spare sheaves and claims the main
+    /// ones of classes that the thread left alone since the last visit. The bytes that were taken.
     pub(crate) fn visit(&self, haste: Haste) -> usize {
         let Some(ties) = self.ties() else {
             return 0;
@@ -63,33 +64,50 @@ impl ThreadCache {
             }
             taken += self.collect(ties);
         }
-        let pulse = self.pulse();
-        let is_idle = self.last_pulse.swap(pulse, Relaxed) == pulse;
-        if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
-            taken += self.take_spares(ties);
-            self.claim_all();
-        }
-        taken
-    }
-
-    /// Claims all that is in the main sheaves, under the lock. What was claimed before counts as claimed
-    /// now.
-    ///
-    /// A thread that frees nearly all it has does so itself: its next `malloc` then takes the slow path,
-    /// where a round of purging begins if it comes much later.
-    pub(super) fn claim_all(&self) {
         let mut any = false;
         for id in class::all() {
-            let count = self.bin(id).claim();
-            if count > 0 {
-                self.set(&self.claims, id, self.get(&self.claims, id) + count);
-                any = true;
+            let bin = self.bin(id);
+            let pulse = bin.pulse();
+            let before = self.pulses.get(id.index());
+            let is_idle = before.is_some_and(|before| before.swap(pulse, Relaxed) == pulse);
+            if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
+                taken += take_spare(ties, id, bin);
+                any |= self.claim(id);
             }
         }
         if any {
             // Behind the claims, however long they took.
             self.claimed_at.store(sys::milliseconds().max(1), Relaxed);
         }
+        taken
+    }
+
+    /// Claims all that is in the calling thread's own main sheaves, under the lock.
+    ///
+    /// A thread that frees nearly all it has does so: its next `malloc` then takes the slow path, where
+    /// a round of purging begins if it comes much later.
+    pub(super) fn claim_own(&self) {
+        let any = class::all().fold(false, |any, id| self.claim(id) || any);
+        if any && !self.is_claimed() {
+            // The thread knows of its own claims at once.
+            self.claimed_at.store(1, Relaxed);
+        }
+    }
+
+    /// Claims what is in a main sheaf; whether there was anything.
+    fn claim(&self, id: ClassId) -> bool {
+        let count = self.bin(id).claim();
+        if count > 0 {
+            self.set(&self.claims, id, self.get(&self.claims, id) + count);
+        }
+        count > 0
+    }
+
+    /// Bytes of the objects that wait here.
+    pub(crate) fn parked_bytes(&self) -> usize {
+        class::all()
+            .map(|id| self.stock(id) * class::info(id).size as usize)
+            .sum()
     }
 
     /// Whether objects are claimed that can be taken later.
@@ -147,20 +165,13 @@ impl ThreadCache {
         }
         bytes
     }
+}
 
-    fn take_spares(&self, ties: Ties) -> usize {
-        let mut bytes = 0;
-        for id in class::all() {
-            if let Some(spare) = self.bin(id).spare.take() {
-                bytes += spare.count() * class::info(id).size as usize;
-                put_away(ties, id, spare);
-            }
-        }
-        bytes
-    }
-
-    fn pulse(&self) -> usize {
-        let pulses = class::all().map(|id| self.bin(id).pulse());
-        pulses.fold(0, |sum: usize, pulse| sum.rotate_left(5) ^ pulse)
-    }
+fn take_spare(ties: Ties, id: ClassId, bin: &Bin) -> usize {
+    let Some(spare) = bin.spare.take() else {
+        return 0;
+    };
+    let bytes = spare.count() * class::info(id).size as usize;
+    put_away(ties, id, spare);
+    bytes
 }

@@ -221,7 +221,7 @@ impl ThreadCache {
         ties.heap.flush(ties.home, id, &mut oldest);
         bin.open(oldest, capacity);
         if is_ebbing {
-            self.claim_all();
+            self.claim_own();
         }
         true
     }

@@ -44,6 +44,8 @@ pub(super) struct Purge {
     seen: AtomicU64,
     /// When caches were last visited.
     visited: AtomicU64,
+    /// Bytes that waited in caches then.
+    parked: AtomicUsize,
     is_running: AtomicBool,
     thread: AtomicU32,
     process_id: AtomicUsize,
@@ -67,6 +69,7 @@ impl Purge {
             last: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             visited: AtomicU64::new(0),
+            parked: AtomicUsize::new(0),
             is_running: AtomicBool::new(false),
             thread: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
             process_id: AtomicUsize::new(sys::process_id()),
@@ -127,7 +130,12 @@ impl Purge {
             } else {
                 Haste::IfIdle
             };
-            CACHES.for_each(|cache| bytes += cache.visit(haste));
+            let mut parked = 0;
+            CACHES.for_each(|cache| {
+                bytes += cache.visit(haste);
+                parked += cache.parked_bytes();
+            });
+            self.parked.store(parked, Relaxed);
         }
         // The first round only takes note of what there is.
         if last != 0 {
@@ -153,7 +161,7 @@ impl Purge {
 
     #[cold]
     fn call_idle_thread(&self, process: &'static Process, state: u32) {
-        let idle = || process.heap.idle_bytes();
+        let idle = || process.heap.idle_bytes() + self.parked.load(Relaxed);
         if state == SLEEPING {
             if idle() > WAKE_BYTES && self.turn(SLEEPING, RUNNING) {
                 sys::futex_wake(&self.thread, 1);
@@ -199,7 +207,8 @@ impl Purge {
             let bytes = self.round(process, now, seen, None);
             // Where nothing happens, nothing more will go.
             let is_quiet = self.steps_between(seen, now) > 2 * STEPS;
-            let is_done = bytes == 0 && (is_quiet || process.heap.idle_bytes() <= WAKE_BYTES);
+            let idle = process.heap.idle_bytes() + self.parked.load(Relaxed);
+            let is_done = bytes == 0 && (is_quiet || idle <= WAKE_BYTES);
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {
                 continue;

@@ -5,13 +5,15 @@
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::{Heap, Node};
-use crate::decay::{Elapsed, STEPS};
+use crate::decay::Elapsed;
 use crate::slab::{SlabTables, class};
 use crate::sys::HugePages;
 use crate::units::{ClassId, GRANULE_SIZE, PAGE_SIZE};
 
-/// Granules that a round looks at, at least: a gibibyte of slabs.
-const SWEEP: usize = (1 << 30) / GRANULE_SIZE;
+/// Steps in which all slabs are looked at once.
+const SWEEP_STEPS: usize = 2;
+/// Slabs that are looked at in a step, at least.
+const SWEEP: usize = 256;
 /// System calls that a round makes for pages inside of slabs, for each step; a call takes about a
 /// microsecond.
 const CALLS: usize = 4_000;
@@ -70,7 +72,7 @@ impl Node {
     pub(super) fn sweep(&self, elapsed: Elapsed) -> usize {
         let end = self.tables().covered_bytes() / GRANULE_SIZE;
         let steps = elapsed.steps.max(elapsed.quiet) as usize;
-        let most = SWEEP.max(end / STEPS as usize).saturating_mul(steps);
+        let most = SWEEP.max(end / SWEEP_STEPS).saturating_mul(steps);
         let mut calls = CALLS.saturating_mul(steps);
         // ORDERING: relaxed, one thread at a time purges; another one that trims begins at 0.
         let mut granule = match elapsed.is_long() {

@@ -4,20 +4,22 @@
 //!
 //! A page in `gone` holds no object that is out.
 //!
-//! A few objects that stay would else keep the memory of thousands. Slabs that are in use are left
-//! alone, since their free objects are wanted soon.
+//! A few objects that stay would else keep the memory of thousands. Slabs that objects are taken from
+//! are left alone, since their other objects will be next. Those are the fullest, so what is left
+//! of sizes that the program has turned away from goes.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::class::{ClassInfo, info};
 use super::pool::{PARTIAL_LISTS, Place, Pool};
-use super::record::SlabRecord;
+use super::record::{ROW, SlabRecord};
 use crate::decay::Elapsed;
 use crate::sys::page_size;
 use crate::units::{ClassId, GranuleIndex};
 
-/// States of rest: just used, seen once since, and given back what there was to give.
+/// States of rest: an object was taken lately, none was between two visits, and all pages without objects
+/// are gone.
 const SEEN: u8 = 1;
 const DONE: u8 = 2;
 
@@ -33,8 +35,8 @@ pub(crate) struct Purged {
 // ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
 
 impl Pool {
-    /// Gives back the pages of a slab of this pool that hold no object in use, if nobody took or gave an
-    /// object between this visit and the last.
+    /// Gives back the pages of a slab of this pool that hold no object in use, if nobody took an object
+    /// between this visit and the last.
     pub(crate) fn purge_slab(
         &mut self,
         place: Place<'_>,
@@ -87,6 +89,14 @@ impl SlabRecord {
         self.gone.iter().any(|word| word.load(Relaxed) != 0)
     }
 
+    /// Takes note that objects came back, and with them perhaps whole pages.
+    #[inline]
+    pub(super) fn look_again(&self) {
+        if self.rest.load(Relaxed) == DONE {
+            self.rest.store(SEEN, Relaxed);
+        }
+    }
+
     /// The pages of `count` objects from `first` on are about to have memory again.
     #[cold]
     pub(super) fn fill_gaps(&self, info: &ClassInfo, first: u32, count: u32) {
@@ -100,6 +110,22 @@ impl SlabRecord {
         let first = (page * unit) as u32 / info.size;
         let last = (page * unit + unit - 1) as u32 / info.size;
         !self.is_gone(page) && self.are_free(first, last)
+    }
+
+    /// Whether the objects from `first` to `last` are all in the slab.
+    fn are_free(&self, first: u32, last: u32) -> bool {
+        let carved = u32::from(self.carved.load(Relaxed));
+        let last = last.min(carved.saturating_sub(1));
+        if first > last || carved == 0 {
+            return true;
+        }
+        (first / ROW..=last / ROW).all(|index| {
+            let from = first.max(index * ROW) - index * ROW;
+            let to = last.min(index * ROW + ROW - 1) - index * ROW;
+            let mask = u64::MAX >> (ROW - 1 - (to - from)) << from;
+            let word = self.bits.get(index as usize);
+            word.is_some_and(|word| word.load(Relaxed) & mask == mask)
+        })
     }
 
     fn is_gone(&self, page: usize) -> bool {

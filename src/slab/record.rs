@@ -20,7 +20,7 @@ use crate::units::GranuleIndex;
 #[repr(C, align(64))]
 pub(crate) struct SlabRecord {
     free: AtomicU16,
-    carved: AtomicU16,
+    pub(super) carved: AtomicU16,
     /// The first word that may have a set bit.
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
@@ -32,7 +32,7 @@ pub(crate) struct SlabRecord {
     previous: AtomicU32,
     /// Pages of the operating system whose memory was given back and of which nothing was taken since.
     pub(super) gone: [AtomicU64; 2],
-    bits: [AtomicU64; MAX_OBJECTS / 64],
+    pub(super) bits: [AtomicU64; MAX_OBJECTS / 64],
 }
 
 // SAFETY: made of atomics and padding, and zero is a number.
@@ -214,22 +214,6 @@ impl SlabRecord {
         }
     }
 
-    /// Whether the objects from `first` to `last` are all in the slab.
-    pub(super) fn are_free(&self, first: u32, last: u32) -> bool {
-        let carved = u32::from(self.carved.load(Relaxed));
-        let last = last.min(carved.saturating_sub(1));
-        if first > last || carved == 0 {
-            return true;
-        }
-        (first / ROW..=last / ROW).all(|index| {
-            let from = first.max(index * ROW) - index * ROW;
-            let to = last.min(index * ROW + ROW - 1) - index * ROW;
-            let mask = u64::MAX >> (ROW - 1 - (to - from)) << from;
-            let word = self.bits.get(index as usize);
-            word.is_some_and(|word| word.load(Relaxed) & mask == mask)
-        })
-    }
-
     #[inline]
     fn bit(&self, index: u32) -> (&AtomicU64, u64) {
         match self.bits.get(index as usize / 64) {
@@ -279,7 +263,7 @@ impl<'slab> Returns<'slab> {
     pub(super) fn finish(mut self) -> &'slab SlabRecord {
         self.turn_to(NO_WORD);
         let record = self.record;
-        record.rest.store(0, Relaxed);
+        record.look_again();
         record
             .free
             .store(record.free.load(Relaxed) + self.count, Relaxed);
