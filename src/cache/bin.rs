@@ -142,11 +142,6 @@ impl Bin {
         bytes as usize / size_of::<Slot>()
     }
 
-    /// Something that changes when the cache's thread uses the main sheaf, nearly always.
-    pub(crate) fn pulse(&self) -> u32 {
-        self.top.load(Relaxed) as u32
-    }
-
     /// Claims all objects of the main sheaf for whoever holds the cache's lock; how many there may be.
     /// Until the claim is settled the cache's thread takes none of them.
     pub(crate) fn claim(&self) -> usize {

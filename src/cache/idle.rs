@@ -40,7 +40,7 @@ pub(crate) const SETTLE_MS: u64 = 20;
 pub(crate) enum Haste {
     /// Nothing is claimed.
     Never,
-    /// Only what did not change since the last visit is claimed.
+    /// Only what was not refilled since the last visit is claimed.
     IfIdle,
     /// All is claimed.
     Now,
@@ -50,7 +50,10 @@ pub(crate) enum Haste {
 
 impl ThreadCache {
     /// Takes what was claimed `SETTLE_MS` ago or more. Then takes the spare sheaves and claims the main
-    /// ones of classes that the thread left alone since the last visit. The bytes that were taken.
+    /// ones of classes that were not refilled since the last visit. The bytes that were taken.
+    ///
+    /// A thread that lives from one main sheaf comes to the slow path once for each visit because of that,
+    /// one that only frees not at all.
     pub(crate) fn visit(&self, haste: Haste) -> usize {
         let Some(ties) = self.ties() else {
             return 0;
@@ -67,9 +70,8 @@ impl ThreadCache {
         let mut any = false;
         for id in class::all() {
             let bin = self.bin(id);
-            let pulse = bin.pulse();
-            let before = self.pulses.get(id.index());
-            let is_idle = before.is_some_and(|before| before.swap(pulse, Relaxed) == pulse);
+            let is_idle = self.get(&self.refilled, id) == 0;
+            self.set(&self.refilled, id, 0);
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
                 taken += take_spare(ties, id, bin);
                 any |= self.claim(id);

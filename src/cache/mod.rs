@@ -70,8 +70,8 @@ pub(crate) struct ThreadCache {
     gaps: Counts,
     /// When they were claimed, in milliseconds; 0 if nothing is.
     claimed_at: AtomicU64,
-    /// What each bin looked like at the last visit.
-    pulses: [AtomicU32; BINS],
+    /// Whether each bin was refilled since the last visit.
+    refilled: Counts,
 }
 
 /// A small number for each bin.
@@ -136,7 +136,7 @@ impl ThreadCache {
             claims: [const { AtomicU8::new(0) }; BINS],
             gaps: [const { AtomicU8::new(0) }; BINS],
             claimed_at: AtomicU64::new(0),
-            pulses: [const { AtomicU32::new(0) }; BINS],
+            refilled: [const { AtomicU8::new(0) }; BINS],
         }
     }
 

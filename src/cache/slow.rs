@@ -119,6 +119,7 @@ impl ThreadCache {
         if bin.main_count() > 0 {
             return bin.pop();
         }
+        self.set(&self.refilled, id, 1);
         if bin.spare.count() > 0 {
             bin.swap(capacity);
             return bin.pop();

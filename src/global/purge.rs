@@ -119,7 +119,7 @@ impl Purge {
             }
         };
         let mut bytes = 0;
-        let interval = self.step * u64::from(STEPS) / 2;
+        let interval = 2 * self.step;
         if last != 0 && (elapsed.is_long() || now >= self.visited.load(Relaxed) + interval) {
             self.visited.store(now, Relaxed);
             if let Some(own) = own.filter(|_| elapsed.is_long()) {

@@ -28,12 +28,17 @@ pub(crate) struct Barn {
     is_open_used: bool,
     /// The fewest full sheaves of late.
     low: LowWater,
+    /// How many fewer it holds than it could, because nobody took them.
+    cut: usize,
 }
 
 impl Barn {
     /// Takes the newest full sheaf.
     pub(crate) fn take_full(&mut self) -> Option<Sheaf> {
-        let newest = self.count.checked_sub(1)?;
+        let Some(newest) = self.count.checked_sub(1) else {
+            self.cut /= 2;
+            return None;
+        };
         self.count = newest;
         self.low.note(newest);
         self.full.get_mut(newest)?.take()
@@ -64,9 +69,10 @@ impl Barn {
         self.empty.pop()
     }
 
-    /// Stores a full sheaf; with `most` or more there, the oldest leaves for it.
+    /// Stores a full sheaf; with `most` or more there, or what is left of that, the oldest leaves for it.
     pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Option<Sheaf> {
-        let oldest = if self.count >= most.min(PLACES) {
+        let most = most.min(PLACES).saturating_sub(self.cut).max(1);
+        let oldest = if self.count >= most {
             self.take_oldest()
         } else {
             None
@@ -84,11 +90,17 @@ impl Barn {
         self.empty.push(sheaf);
     }
 
-    /// How many sheaves were not needed for some time; `take_idle` gives them.
+    /// How many sheaves were not needed for some time; `take_idle` gives them. The barn takes no more than
+    /// the others then, until it is found empty: what a program frees without taking is not worth
+    /// keeping.
     pub(crate) fn surplus(&mut self, elapsed: Elapsed) -> usize {
         let is_open_used = core::mem::take(&mut self.is_open_used) && elapsed.quiet == 0;
         let is_open_idle = self.open.is_some() && !is_open_used;
-        self.low.surplus(self.count, elapsed, 1) + usize::from(is_open_idle)
+        let surplus = self.low.surplus(self.count, elapsed, 1);
+        if surplus > 0 {
+            self.cut = PLACES - (self.count - surplus);
+        }
+        surplus + usize::from(is_open_idle)
     }
 
     /// Takes a sheaf that was not needed for some time: the open one, or the oldest.
