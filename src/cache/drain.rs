@@ -19,9 +19,10 @@ impl ThreadCache {
         for id in class::all() {
             let bin = self.bin(id);
             if is_small(bin, id) {
+                let room = bin.capacity();
                 if let Some(mut small) = bin.close() {
                     ties.heap.flush(ties.home, id, &mut small);
-                    retire(ties, small);
+                    retire(ties, small, room);
                 }
                 continue;
             }

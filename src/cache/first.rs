@@ -1,5 +1,5 @@
 //! A bin's first sheaf is a small one: a thread that frees or allocates a few objects of a class
-//! does not pay for the room of many.
+//! does not pay for the room of many. In a process with very many threads it stays small.
 //!
 //! # Invariant
 //!
@@ -9,7 +9,7 @@
 use super::bin::Bin;
 use super::slow::new_sheaf;
 use super::{ThreadCache, Ties, sizing};
-use crate::slab::Sheaf;
+use crate::slab::{Sheaf, sheaf_bytes};
 use crate::units::ClassId;
 
 impl ThreadCache {
@@ -17,33 +17,72 @@ impl ThreadCache {
     pub(super) fn open_first(&self, ties: Ties, id: ClassId) -> bool {
         // Where a small sheaf is as large as any, the barn has them.
         let sheaf = if sizing::capacity(id) > sizing::FIRST_CAPACITY {
-            ties.home.first_sheaves().lock().pop()
+            take_small(ties, sizing::FIRST_CAPACITY)
         } else {
-            ties.home.pool(id).lock().barn.take_empty()
+            take_empty(ties, id)
         };
-        let Some(sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::FIRST_BYTES)) else {
+        let Some(sheaf) = sheaf else {
             return false;
         };
         self.bin(id).open(sheaf, sizing::FIRST_CAPACITY);
         true
     }
 
-    /// Moves what is in the small main sheaf to one of full size; `false` where there is no memory.
+    /// Moves what is in the small main sheaf to one of full size, or in a crowd to a larger one; `false`
+    /// where there is no memory.
     pub(super) fn enlarge(&self, ties: Ties, id: ClassId) -> bool {
-        let empty = ties.home.pool(id).lock().barn.take_empty();
-        let Some(mut sheaf) = empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
+        let bin = self.bin(id);
+        let (old, new) = (bin.capacity(), most(ties, id));
+        let empty = if new < sizing::capacity(id) {
+            take_small(ties, new)
+        } else {
+            take_empty(ties, id)
+        };
+        let Some(mut sheaf) = empty else {
             return false;
         };
-        let bin = self.bin(id);
         if let Some(mut small) = bin.close() {
             let slots = sheaf.grow(small.count()).iter_mut();
             slots
                 .zip(small.objects())
                 .for_each(|(slot, object)| *slot = *object);
             small.clear();
-            retire(ties, small);
+            retire(ties, small, old);
         }
-        bin.open(sheaf, sizing::capacity(id));
+        bin.open(sheaf, new);
+        true
+    }
+
+    /// Gives half of what is in a small main sheaf that must not grow to the barn; `false` where there is
+    /// no main sheaf.
+    pub(super) fn share(&self, ties: Ties, id: ClassId) -> bool {
+        let bin = self.bin(id);
+        let (room, capacity) = (bin.capacity(), sizing::capacity(id));
+        let Some(mut small) = bin.close() else {
+            return false;
+        };
+        let mut pool = ties.home.pool(id).lock();
+        let open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
+        let mut spilled = None;
+        if let Some(mut open) = open.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) {
+            let wanted = small.count().div_ceil(2).min(capacity - open.count());
+            small.pour(&mut open, wanted);
+            if open.count() < capacity {
+                pool.barn.put_open(open);
+            } else {
+                let most = sizing::barn(id, ties.heap.is_tight());
+                spilled = pool.barn.put_full(open, most);
+            }
+            drop(pool);
+        } else {
+            drop(pool);
+            ties.heap.flush(ties.home, id, &mut small);
+        }
+        if let Some(mut oldest) = spilled {
+            ties.heap.flush(ties.home, id, &mut oldest);
+            ties.home.pool(id).lock().barn.put_empty(oldest);
+        }
+        bin.open(small, room);
         true
     }
 }
@@ -53,8 +92,34 @@ pub(super) fn is_small(bin: &Bin, id: ClassId) -> bool {
     bin.capacity() < sizing::capacity(id)
 }
 
-/// Puts an empty small sheaf away, for whichever bin needs one next.
-pub(super) fn retire(ties: Ties, small: Sheaf) {
+/// The room that a main sheaf of this class may have.
+pub(super) fn most(ties: Ties, id: ClassId) -> usize {
+    let capacity = sizing::capacity(id);
+    if ties.heap.threads() > sizing::CROWD {
+        capacity.min(sizing::CROWD_CAPACITY)
+    } else {
+        capacity
+    }
+}
+
+/// Puts an empty small sheaf with room for `capacity` objects away, for whichever bin needs one next.
+pub(super) fn retire(ties: Ties, small: Sheaf, capacity: usize) {
     debug_assert!(small.count() == 0);
-    ties.home.first_sheaves().lock().push(small);
+    let mut stacks = ties.home.small_sheaves().lock();
+    if let Some(stack) = stacks.get_mut(usize::from(capacity > sizing::FIRST_CAPACITY)) {
+        stack.push(small);
+    }
+}
+
+fn take_small(ties: Ties, capacity: usize) -> Option<Sheaf> {
+    let mut stacks = ties.home.small_sheaves().lock();
+    let stack = stacks.get_mut(usize::from(capacity > sizing::FIRST_CAPACITY))?;
+    let sheaf = stack.pop();
+    drop(stacks);
+    sheaf.or_else(|| new_sheaf(ties.home, sheaf_bytes(capacity)))
+}
+
+fn take_empty(ties: Ties, id: ClassId) -> Option<Sheaf> {
+    let empty = ties.home.pool(id).lock().barn.take_empty();
+    empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id)))
 }

@@ -62,7 +62,8 @@ impl Registry {
         // ORDERING: relaxed, under the lists' lock.
         cache.owned.store(1, Relaxed);
         // ORDERING: relaxed, as above.
-        self.owned.fetch_add(1, Relaxed);
+        let others = self.owned.fetch_add(1, Relaxed);
+        ties.heap.note_threads(others + 1);
         Some(cache)
     }
 
@@ -110,7 +111,10 @@ impl Registry {
         // ORDERING: relaxed, under the lists' lock.
         cache.owned.store(0, Relaxed);
         // ORDERING: relaxed, as above.
-        self.owned.fetch_sub(1, Relaxed);
+        let threads = self.owned.fetch_sub(1, Relaxed);
+        if let Some(ties) = cache.ties() {
+            ties.heap.note_threads(threads - 1);
+        }
         cache.next_free.set(lists.free.get());
         lists.free.set(Some(cache));
     }

@@ -20,8 +20,10 @@ const CAPACITIES: [(u32, usize); 6] = [
 const FIRST_REFILL: usize = 64;
 /// The first sheaf of a bin has room for so many.
 pub(crate) const FIRST_CAPACITY: usize = 6;
-/// Bytes of a bin's first sheaf.
-pub(crate) const FIRST_BYTES: usize = sheaf_bytes(FIRST_CAPACITY);
+/// In a process with more threads than this …
+pub(crate) const CROWD: usize = 128;
+/// … no sheaf that a thread has for itself has room for more.
+pub(crate) const CROWD_CAPACITY: usize = 30;
 /// A barn keeps full sheaves up to these bytes …
 const BARN_BYTES: usize = 512 << 10;
 /// … but at least and at most so many.

@@ -1,7 +1,7 @@
 //! What a thread cache does when a fast path gives up: exchange sheaves with the barn, refill
 //! from the slabs, flush to them, send strangers home.
 
-use super::first::{is_small, retire};
+use super::first::{is_small, most, retire};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Asker, Home, Node, misplaced};
 use crate::report::{Crime, fatal_in_cache};
@@ -126,11 +126,14 @@ impl ThreadCache {
         }
         let wanted = sizing::refill(id, self.get(&self.refills, id));
         let is_full_size = bin.has_main() && !is_small(bin, id);
-        let ready = if wanted > sizing::FIRST_CAPACITY || is_full_size {
+        let most = most(ties, id);
+        let ready = if is_full_size || wanted > sizing::FIRST_CAPACITY && most == capacity {
             if self.take_full(ties, id) {
                 return bin.pop();
             }
             is_full_size || self.enlarge(ties, id)
+        } else if wanted > sizing::FIRST_CAPACITY && bin.capacity() < most {
+            self.enlarge(ties, id)
         } else {
             bin.has_main() || self.open_first(ties, id)
         };
@@ -154,7 +157,7 @@ impl ThreadCache {
     /// Moves up to `wanted` objects into a sheaf, from the barn if they are few, else from the slabs.
     fn fetch(&self, ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
         let mut pool = ties.home.pool(id).lock();
-        if wanted <= sizing::FIRST_CAPACITY {
+        if wanted <= sizing::FIRST_CAPACITY || most(ties, id) < sizing::capacity(id) {
             let few = pool.barn.take_few(sheaf, wanted);
             if few > 0 {
                 return few;
@@ -170,9 +173,9 @@ impl ThreadCache {
         let Some(full) = pool.barn.take_full() else {
             return false;
         };
-        let is_small = is_small(bin, id);
+        let (is_small, room) = (is_small(bin, id), bin.capacity());
         match bin.close() {
-            Some(empty) if is_small => retire(ties, empty),
+            Some(empty) if is_small => retire(ties, empty, room),
             Some(empty) => pool.barn.put_empty(empty),
             None => {}
         }
@@ -188,7 +191,11 @@ impl ThreadCache {
             return self.open_first(ties, id);
         }
         if is_small(bin, id) {
-            return self.enlarge(ties, id);
+            return if bin.capacity() < most(ties, id) {
+                self.enlarge(ties, id)
+            } else {
+                self.share(ties, id)
+            };
         }
         if bin.spare.is_some() && bin.spare.count() < capacity {
             bin.swap(capacity);

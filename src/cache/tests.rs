@@ -246,7 +246,7 @@ fn the_first_sheaf_is_small_and_grows() {
         world
             .heap
             .nodes()
-            .all(|node| node.first_sheaves().lock().pop().is_some())
+            .all(|node| node.small_sheaves().lock()[0].pop().is_some())
     );
 }
 

@@ -20,6 +20,8 @@ use crate::sys;
 const THREAD_BYTES: usize = 32 << 20;
 /// A purge thread that sleeps is woken when more than this waits unused.
 const WAKE_BYTES: usize = 1 << 20;
+/// What may wait in a cache, until somebody looks.
+const CACHE_BYTES: usize = 64 << 10;
 /// Rounds without anything to do after which the purge thread ends or sleeps.
 const EMPTY_ROUNDS: u32 = 4 * STEPS;
 
@@ -46,6 +48,8 @@ pub(super) struct Purge {
     visited: AtomicU64,
     /// Bytes that waited in caches then.
     parked: AtomicUsize,
+    /// How many caches those were.
+    known: AtomicUsize,
     is_running: AtomicBool,
     thread: AtomicU32,
     process_id: AtomicUsize,
@@ -70,6 +74,7 @@ impl Purge {
             seen: AtomicU64::new(0),
             visited: AtomicU64::new(0),
             parked: AtomicUsize::new(0),
+            known: AtomicUsize::new(0),
             is_running: AtomicBool::new(false),
             thread: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
             process_id: AtomicUsize::new(sys::process_id()),
@@ -136,6 +141,7 @@ impl Purge {
                 parked += cache.parked_bytes();
             });
             self.parked.store(parked, Relaxed);
+            self.known.store(CACHES.count(), Relaxed);
         }
         // The first round only takes note of what there is.
         if last != 0 {
@@ -161,7 +167,7 @@ impl Purge {
 
     #[cold]
     fn call_idle_thread(&self, process: &'static Process, state: u32) {
-        let idle = || process.heap.idle_bytes() + self.parked.load(Relaxed);
+        let idle = || process.heap.idle_bytes() + self.parked_bytes();
         if state == SLEEPING {
             if idle() > WAKE_BYTES && self.turn(SLEEPING, RUNNING) {
                 sys::futex_wake(&self.thread, 1);
@@ -179,6 +185,12 @@ impl Purge {
         {
             self.thread.store(NEVER, Relaxed);
         }
+    }
+
+    /// Bytes that wait in caches; of those that were not visited yet a guess.
+    fn parked_bytes(&self) -> usize {
+        let unknown = CACHES.count().saturating_sub(self.known.load(Relaxed));
+        self.parked.load(Relaxed) + unknown * CACHE_BYTES
     }
 
     /// Whether starting a thread is safe. A program that locked itself in meanwhile may be killed for it,
@@ -207,7 +219,7 @@ impl Purge {
             let bytes = self.round(process, now, seen, None);
             // Where nothing happens, nothing more will go.
             let is_quiet = self.steps_between(seen, now) > 2 * STEPS;
-            let idle = process.heap.idle_bytes() + self.parked.load(Relaxed);
+            let idle = process.heap.idle_bytes() + self.parked_bytes();
             let is_done = bytes == 0 && (is_quiet || idle <= WAKE_BYTES);
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {

@@ -19,6 +19,7 @@ mod traffic;
 mod tune;
 
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 pub(crate) use limits::Asker;
 use limits::Bounds;
@@ -81,6 +82,8 @@ pub(crate) struct Heap {
     tuning: Tuning,
     settings: Settings,
     traffic: Traffic,
+    /// Threads that have a cache.
+    threads: AtomicUsize,
 }
 
 impl Heap {
@@ -108,6 +111,7 @@ impl Heap {
             tuning: Tuning::new(),
             settings,
             traffic: Traffic::new(),
+            threads: AtomicUsize::new(0),
         };
         heap.obey();
         Some(heap)
@@ -121,6 +125,18 @@ impl Heap {
     /// Whether threads of several nodes have different homes.
     pub(crate) fn is_numa(&self) -> bool {
         self.homes.len() > 1
+    }
+
+    /// Takes note of how many threads have a cache.
+    pub(crate) fn note_threads(&self, threads: usize) {
+        // ORDERING: relaxed, a number for who decides how much to keep.
+        self.threads.store(threads, Relaxed);
+    }
+
+    /// How many threads have a cache.
+    pub(crate) fn threads(&self) -> usize {
+        // ORDERING: relaxed, as above.
+        self.threads.load(Relaxed)
     }
 
     /// The machine.

@@ -39,8 +39,8 @@ pub(crate) struct Node {
     policy: Option<Policy>,
     pools: Pools,
     tables: SlabTables,
-    /// Empty small sheaves, for the first of any bin.
-    first_sheaves: CachePadded<Lock<SheafStack>>,
+    /// Empty small sheaves, for any class, by their two sizes.
+    small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
     arena: CachePadded<Arena>,
     swept: Sweep,
     metadata: CachePadded<Metadata>,
@@ -124,7 +124,7 @@ impl Node {
             policy,
             pools: Pools::new(pools)?,
             tables: SlabTables::new(tables, bytes),
-            first_sheaves: CachePadded::new(Lock::new(SheafStack::default())),
+            small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(data, map)),
             swept: Sweep::default(),
             metadata: CachePadded::new(Metadata::new(metadata)),
@@ -193,9 +193,9 @@ impl Node {
         self.pools.get(id)
     }
 
-    /// Empty small sheaves.
-    pub(crate) fn first_sheaves(&self) -> &Lock<SheafStack> {
-        &self.first_sheaves
+    /// Empty small sheaves, the smallest first.
+    pub(crate) fn small_sheaves(&self) -> &Lock<[SheafStack; 2]> {
+        &self.small_sheaves
     }
 
     /// Whether `address` lies in the node's reservation.
@@ -208,7 +208,7 @@ impl Node {
     pub(crate) fn hold_for_fork(&self) {
         class::all().for_each(|id| self.pool(id).hold_for_fork());
         self.tables.growth().hold_for_fork();
-        self.first_sheaves.hold_for_fork();
+        self.small_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
         self.metadata.hold_for_fork();
     }
@@ -217,7 +217,7 @@ impl Node {
     pub(crate) fn end_fork(&self) {
         self.metadata.end_fork();
         self.arena.end_fork();
-        self.first_sheaves.end_fork();
+        self.small_sheaves.end_fork();
         self.tables.growth().end_fork();
         class::all().for_each(|id| self.pool(id).end_fork());
     }

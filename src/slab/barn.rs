@@ -64,6 +64,12 @@ impl Barn {
         self.open.take()
     }
 
+    /// Stores a sheaf that is neither full nor empty where there is none.
+    pub(crate) fn put_open(&mut self, sheaf: Sheaf) {
+        debug_assert!(self.open.is_none());
+        self.open = Some(sheaf);
+    }
+
     /// Takes an empty sheaf.
     pub(crate) fn take_empty(&mut self) -> Option<Sheaf> {
         self.empty.pop()
