@@ -9,7 +9,7 @@
 
 use super::atomic::{
     AtomicPtr, AtomicU32,
-    Ordering::{Relaxed, SeqCst},
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence,
 };
 use crate::slab::Slot;
@@ -48,7 +48,8 @@ impl Ends {
     /// Makes `above`, which the thread has filled, the last slot.
     #[inline(always)]
     pub(super) fn put(&self, above: *mut Slot) {
-        self.top.store(above, Relaxed);
+        // ORDERING: release, pairs with `claimed`: the slot is written before `top` says so.
+        self.top.store(above, Release);
     }
 
     /// Number of slots that may be taken.
@@ -71,7 +72,8 @@ impl Ends {
     /// The lowest of `count` claimed slots, if the thread left them alone. The claim is so old that the
     /// thread knows of it.
     pub(super) fn claimed(&self, count: usize) -> Option<*mut Slot> {
-        let top = self.top.load(Relaxed);
+        // ORDERING: acquire, pairs with `put`.
+        let top = self.top.load(Acquire);
         let above = (top as u32).checked_sub(self.bottom.load(Relaxed))?;
         // It is `count - 1` below the bottom, which the claim raised to a filled slot.
         Some(
