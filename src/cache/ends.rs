@@ -5,6 +5,8 @@
 //! `top` points to the last filled slot; its lower half is at most `bottom` when there is nothing to
 //! take, and at least `limit` when the sheaf is full. Only the cache's thread moves `top`, and only who
 //! holds the cache's lock moves `bottom`.
+//!
+//! `tests/models` compiles this file as well, with the atomics of loom as `super::atomic`.
 #![forbid(unsafe_code)]
 
 use super::atomic::{
