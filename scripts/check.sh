@@ -24,6 +24,12 @@ cd "$ROOT"
 
 check 'cargo fmt' cargo fmt --all --check
 check 'cargo clippy' cargo clippy --quiet --workspace --all-targets -- -D warnings
+# A workspace of its own.
+models() {
+    cargo fmt --manifest-path tests/models/Cargo.toml --check &&
+        cargo clippy --quiet --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" --all-targets -- -D warnings
+}
+check 'models' models
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items; }
 check 'cargo doc' documentation
 

@@ -84,16 +84,17 @@ skipped() {
 }
 
 cargo_tests() {
+    local status=0
+    "${patience[@]}" cargo test --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" || status=$?
     if [ $quick = no ]; then
-        "${patience[@]}" cargo test --no-fail-fast
-        return
+        "${patience[@]}" cargo test --no-fail-fast || status=$?
+        return $status
     fi
     local targets=() file
     for file in tests/*.rs; do
         file=$(basename "$file" .rs)
         [ "$file" = programs ] || targets+=(--test "$file")
     done
-    local status=0
     "${patience[@]}" cargo test -p slubmalloc --no-fail-fast --lib "${targets[@]}" || status=$?
     cargo test -p slubmalloc --no-fail-fast --doc || status=$?
     return $status

@@ -2,18 +2,14 @@
 //!
 //! # Invariant
 //!
-//! `top` points to the last filled slot of the main sheaf. Its lower half is at most `bottom` when the
-//! sheaf has nothing to take, and at least `limit` when it is full. A bin without sheaves is empty and
-//! full at once, so both fast paths leave it alone. Only the cache's thread changes a bin, with one
-//! exception: who holds the cache's lock may raise `bottom` (`claim`, and see `idle.rs`).
+//! A bin without sheaves is empty and full at once, so both fast paths leave it alone. Only the cache's
+//! thread changes a bin, with one exception: who holds the cache's lock may move the main sheaf's bottom
+//! (`ends.rs`, `idle.rs`) and take the spare sheaf.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{
-    AtomicPtr, AtomicU32,
-    Ordering::{Relaxed, SeqCst},
-    compiler_fence,
-};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
 
+use super::ends::Ends;
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
 use crate::sys::prefetch;
 
@@ -21,9 +17,7 @@ use crate::sys::prefetch;
 #[derive(Debug)]
 #[repr(C, align(32))]
 pub(crate) struct Bin {
-    top: AtomicPtr<Slot>,
-    bottom: AtomicU32,
-    limit: AtomicU32,
+    ends: Ends,
     /// See [`crate::slab::class::ClassInfo::divisor`].
     divisor: AtomicU32,
     /// The slab's length less one.
@@ -38,15 +32,17 @@ const _: () = assert!(size_of::<Bin>() == 32);
 const NOTHING: u32 = u32::MAX;
 
 // ORDERING: relaxed throughout this file. A bin belongs to one thread; others read it for
-// statistics, where a torn moment does not matter.
+// statistics, where a torn moment does not matter. For the two ends see `ends.rs`.
 
 impl Bin {
     /// A bin without sheaves and without a class.
     pub(crate) const fn none() -> Self {
         Self {
-            top: AtomicPtr::new(core::ptr::null_mut()),
-            bottom: AtomicU32::new(NOTHING),
-            limit: AtomicU32::new(0),
+            ends: Ends {
+                top: AtomicPtr::new(core::ptr::null_mut()),
+                bottom: AtomicU32::new(NOTHING),
+                limit: AtomicU32::new(0),
+            },
             divisor: AtomicU32::new(0),
             mask: AtomicU32::new(0),
             spare: SheafCell::empty(),
@@ -55,7 +51,7 @@ impl Bin {
 
     /// Tells what `is_start` must know about the class; the bin has no sheaves.
     pub(crate) fn describe(&self, divisor: u32, mask: u32) {
-        self.bottom.store(NOTHING, Relaxed);
+        self.ends.bottom.store(NOTHING, Relaxed);
         self.divisor.store(divisor, Relaxed);
         self.mask.store(mask, Relaxed);
     }
@@ -63,21 +59,12 @@ impl Bin {
     /// Takes the newest object of the main sheaf and brings the next one near.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Object> {
-        let top = self.top.load(Relaxed);
-        let below = top.wrapping_sub(1);
-        // First the slot is taken, then it is seen whether it was there to take: who raises `bottom`
-        // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
-        self.top.store(below, Relaxed);
-        compiler_fence(SeqCst);
-        if top as u32 <= self.bottom.load(Relaxed) {
-            self.top.store(top, Relaxed);
-            return None;
-        }
+        let top = self.ends.take()?;
         // SAFETY: above the bottom, so `top` is a filled slot of the main sheaf.
         let object = unsafe { top.read() };
         // Without this the caller's first write to its next object misses the cache.
         // SAFETY: below a filled slot lies another, or the header; what is read need not be an object.
-        prefetch(unsafe { below.read() });
+        prefetch(unsafe { top.wrapping_sub(1).read() });
         // SAFETY: slots hold objects, which are never null.
         Some(unsafe { NonNull::new_unchecked(object) })
     }
@@ -92,8 +79,8 @@ impl Bin {
     /// Puts an object on the main sheaf; `false` if that is full, or if the object is on top already.
     #[inline(always)]
     pub(crate) fn push(&self, object: Slot) -> bool {
-        let top = self.top.load(Relaxed);
-        if top as u32 >= own(&self.limit) {
+        let top = self.ends.top.load(Relaxed);
+        if top as u32 >= own(&self.ends.limit) {
             return false;
         }
         // The object that was freed last is the one most often freed twice. An empty sheaf has its
@@ -106,14 +93,14 @@ impl Bin {
         let above = unsafe { top.add(1) };
         // SAFETY: that slot is unused.
         unsafe { above.write(object) };
-        self.top.store(above, Relaxed);
+        self.ends.put(above);
         true
     }
 
     /// Whether `object` is what `pop` would give.
     pub(crate) fn is_on_top(&self, object: Object) -> bool {
         // SAFETY: as in `pop`; `main_count` is not 0, so there is a filled slot.
-        self.main_count() > 0 && unsafe { self.top.load(Relaxed).read() } == object.as_ptr()
+        self.main_count() > 0 && unsafe { self.ends.top.load(Relaxed).read() } == object.as_ptr()
     }
 
     /// Number of objects in both sheaves.
@@ -123,65 +110,49 @@ impl Bin {
 
     /// Number of objects in the main sheaf that nobody claims.
     pub(crate) fn main_count(&self) -> usize {
-        let top = self.top.load(Relaxed) as u32;
-        // For a moment `top` is below the bottom of an empty sheaf.
-        top.saturating_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
+        self.ends.count()
     }
 
     /// Whether there is a main sheaf.
     pub(crate) fn has_main(&self) -> bool {
-        self.limit.load(Relaxed) != 0
+        self.ends.limit.load(Relaxed) != 0
     }
 
     /// Number of objects that the main sheaf, of which nothing is claimed, has room for.
     pub(crate) fn capacity(&self) -> usize {
-        let bytes = self
-            .limit
-            .load(Relaxed)
-            .saturating_sub(self.bottom.load(Relaxed));
+        let (bottom, limit) = (&self.ends.bottom, &self.ends.limit);
+        let bytes = limit.load(Relaxed).saturating_sub(bottom.load(Relaxed));
         bytes as usize / size_of::<Slot>()
     }
 
     /// Claims all objects of the main sheaf for whoever holds the cache's lock; how many there may be.
     /// Until the claim is settled the cache's thread takes none of them.
     pub(crate) fn claim(&self) -> usize {
-        let count = self.main_count();
-        if count > 0 {
-            let bottom = self.bottom.load(Relaxed) + (count * size_of::<Slot>()) as u32;
-            self.bottom.store(bottom, Relaxed);
-        }
-        count
+        self.ends.claim()
     }
 
     /// The `count` objects that were claimed, so long ago that the cache's thread knows of it, if it left
     /// them alone. For who holds the cache's lock.
     pub(crate) fn claimed(&self, count: usize) -> Option<&[Slot]> {
-        let top = self.top.load(Relaxed);
-        let above = (top as u32).checked_sub(self.bottom.load(Relaxed))?;
-        // The lowest claimed slot is `count - 1` below the bottom, which the claim raised to a filled one.
-        let first = top
-            .wrapping_byte_sub(above as usize)
-            .wrapping_sub(count - 1);
+        let first = self.ends.claimed(count)?;
         // SAFETY: the slots below the bottom are filled, and the thread takes none of them any more.
         Some(unsafe { core::slice::from_raw_parts(first, count) })
     }
 
     /// Lets `count` objects that were claimed be taken again.
     pub(crate) fn unclaim(&self, count: usize) {
-        let bottom = self.bottom.load(Relaxed) - (count * size_of::<Slot>()) as u32;
-        self.bottom.store(bottom, Relaxed);
+        self.ends.unclaim(count);
     }
 
     /// Closes the gap of `gone` slots below the bottom, whose objects went elsewhere. For the cache's
     /// thread alone.
     pub(crate) fn close_gap(&self, gone: usize) {
         let count = self.main_count();
-        let from = self.bottom_place();
+        let from = self.ends.bottom_place();
         let to = from.wrapping_sub(gone);
         // SAFETY: both ranges are slots of the main sheaf.
         unsafe { core::ptr::copy(from.wrapping_add(1), to.wrapping_add(1), count) };
-        self.bottom.store(to as u32, Relaxed);
-        self.top.store(to.wrapping_add(count), Relaxed);
+        self.ends.move_to(to, count);
     }
 
     /// Makes `sheaf` the main sheaf of a bin that has none.
@@ -195,10 +166,10 @@ impl Bin {
         let low = bottom.as_ptr() as u32;
         // SAFETY: a sheaf has its count of slots above the bottom.
         let top = unsafe { bottom.add(count) };
-        self.top.store(top.as_ptr(), Relaxed);
-        self.limit
-            .store(low + (capacity * size_of::<Slot>()) as u32, Relaxed);
-        self.bottom.store(low, Relaxed);
+        let limit = low + (capacity * size_of::<Slot>()) as u32;
+        self.ends.top.store(top.as_ptr(), Relaxed);
+        self.ends.limit.store(limit, Relaxed);
+        self.ends.bottom.store(low, Relaxed);
     }
 
     /// Takes the main sheaf out.
@@ -207,22 +178,12 @@ impl Bin {
             return None;
         }
         let count = self.main_count();
-        let bottom = NonNull::new(self.bottom_place())?;
-        self.limit.store(0, Relaxed);
-        self.bottom.store(NOTHING, Relaxed);
-        self.top.store(core::ptr::null_mut(), Relaxed);
+        let bottom = NonNull::new(self.ends.bottom_place())?;
+        self.ends.limit.store(0, Relaxed);
+        self.ends.bottom.store(NOTHING, Relaxed);
+        self.ends.top.store(core::ptr::null_mut(), Relaxed);
         // SAFETY: the sheaf was forgotten in `open`; its slots are filled up to `top`.
         Some(unsafe { Sheaf::from_bottom(bottom, count) })
-    }
-
-    /// Where the bottom of the main sheaf is. A thread that did not survive a fork may have left `top`
-    /// below it.
-    fn bottom_place(&self) -> *mut Slot {
-        let top = self.top.load(Relaxed);
-        let above = (top as u32)
-            .wrapping_sub(self.bottom.load(Relaxed))
-            .cast_signed();
-        top.wrapping_byte_offset(-(above as isize))
     }
 
     /// Opens the spare sheaf and makes the main one the spare.

@@ -89,7 +89,10 @@ impl ThreadCache {
     /// A thread that frees nearly all it has does so: its next `malloc` then takes the slow path, where
     /// a round of purging begins if it comes much later.
     pub(super) fn claim_own(&self) {
-        let any = class::all().fold(false, |any, id| self.claim(id) || any);
+        let mut any = false;
+        for id in class::all() {
+            any |= self.claim(id);
+        }
         if any && !self.is_claimed() {
             // The thread knows of its own claims at once.
             self.claimed_at.store(1, Relaxed);

@@ -8,6 +8,7 @@
 mod alien;
 mod bin;
 mod drain;
+mod ends;
 mod first;
 mod follow;
 mod idle;
@@ -17,7 +18,7 @@ mod slow;
 
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+    self, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 
 pub(crate) use idle::{Haste, SETTLE_MS};

@@ -1,0 +1,111 @@
+//! The ends of a main sheaf: what its thread and whoever holds the cache's lock meet in.
+//!
+//! # Invariant
+//!
+//! `top` points to the last filled slot; its lower half is at most `bottom` when there is nothing to
+//! take, and at least `limit` when the sheaf is full. Only the cache's thread moves `top`, and only who
+//! holds the cache's lock moves `bottom`.
+//!
+//! `tests/models` compiles this file as well, with the atomics of loom as `super::atomic`.
+#![forbid(unsafe_code)]
+
+use super::atomic::{
+    AtomicPtr, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    compiler_fence,
+};
+use crate::slab::Slot;
+
+/// Where a main sheaf's objects begin and end.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Ends {
+    /// The last filled slot.
+    pub(super) top: AtomicPtr<Slot>,
+    /// The slot below the first that may be taken.
+    pub(super) bottom: AtomicU32,
+    /// The last slot.
+    pub(super) limit: AtomicU32,
+}
+
+// ORDERING: relaxed where nothing else is said. The thread and its visitors are apart in time, which
+// `idle.rs` tells of; others read for statistics, where a torn moment does not matter.
+
+impl Ends {
+    /// Takes the topmost slot, if there is one to take.
+    #[inline(always)]
+    pub(super) fn take(&self) -> Option<*mut Slot> {
+        let top = self.top.load(Relaxed);
+        // First the slot is taken, then it is seen whether it was there to take: who raises `bottom`
+        // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
+        self.top.store(top.wrapping_sub(1), Relaxed);
+        compiler_fence(SeqCst);
+        if top as u32 <= self.bottom.load(Relaxed) {
+            self.top.store(top, Relaxed);
+            return None;
+        }
+        Some(top)
+    }
+
+    /// Makes `above`, which the thread has filled, the last slot.
+    #[inline(always)]
+    pub(super) fn put(&self, above: *mut Slot) {
+        // ORDERING: release, pairs with `claimed`: the slot is written before `top` says so.
+        self.top.store(above, Release);
+    }
+
+    /// Number of slots that may be taken.
+    pub(super) fn count(&self) -> usize {
+        let top = self.top.load(Relaxed) as u32;
+        // For a moment `top` is below the bottom of an empty sheaf.
+        top.saturating_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
+    }
+
+    /// Raises the bottom to the top, for who holds the cache's lock; by how many slots.
+    pub(super) fn claim(&self) -> usize {
+        let count = self.count();
+        if count > 0 {
+            let bottom = self.bottom.load(Relaxed) + bytes(count);
+            self.bottom.store(bottom, Relaxed);
+        }
+        count
+    }
+
+    /// The lowest of `count` claimed slots, if the thread left them alone. The claim is so old that the
+    /// thread knows of it.
+    pub(super) fn claimed(&self, count: usize) -> Option<*mut Slot> {
+        // ORDERING: acquire, pairs with `put`.
+        let top = self.top.load(Acquire);
+        let above = (top as u32).checked_sub(self.bottom.load(Relaxed))?;
+        // It is `count - 1` below the bottom, which the claim raised to a filled slot.
+        Some(
+            top.wrapping_byte_sub(above as usize)
+                .wrapping_sub(count - 1),
+        )
+    }
+
+    /// Lowers the bottom by `count` slots that were claimed.
+    pub(super) fn unclaim(&self, count: usize) {
+        let bottom = self.bottom.load(Relaxed) - bytes(count);
+        self.bottom.store(bottom, Relaxed);
+    }
+
+    /// Says that the bottom is at `place` now, and `count` filled slots above it. For the cache's thread.
+    pub(super) fn move_to(&self, place: *mut Slot, count: usize) {
+        self.bottom.store(place as u32, Relaxed);
+        self.top.store(place.wrapping_add(count), Relaxed);
+    }
+
+    /// Where the bottom is. A thread that did not survive a fork may have left `top` below it.
+    pub(super) fn bottom_place(&self) -> *mut Slot {
+        let top = self.top.load(Relaxed);
+        let above = (top as u32)
+            .wrapping_sub(self.bottom.load(Relaxed))
+            .cast_signed();
+        top.wrapping_byte_offset(-(above as isize))
+    }
+}
+
+fn bytes(count: usize) -> u32 {
+    (count * size_of::<Slot>()) as u32
+}

@@ -1,0 +1,171 @@
+//! A thread cache of one class: what `src/cache/idle.rs` sees of `src/cache/mod.rs`, `slow.rs` and `drain.rs`.
+#![forbid(unsafe_code)]
+
+mod atomic;
+mod bin;
+#[path = "../../../../src/cache/ends.rs"]
+mod ends;
+#[expect(dead_code, reason = "neither fork nor statistics are modelled")]
+#[path = "../../../../src/cache/idle.rs"]
+mod idle;
+
+use core::sync::atomic::Ordering::Relaxed;
+
+pub(crate) use idle::{Haste, SETTLE_MS};
+use loom::sync::atomic::{AtomicU8, AtomicU64};
+use loom::sync::{Mutex, MutexGuard};
+
+use crate::heap::{Heap, Node};
+use crate::slab::{Object, Sheaf};
+use crate::units::ClassId;
+use bin::Bin;
+
+/// What is done wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// `pop` looks at the bottom before it lowers `top`.
+    LooksFirst,
+    /// `push` raises `top` before it writes the slot.
+    WritesLate,
+    /// A slow path does not take the lock.
+    ForgetsLock,
+}
+
+/// A thread's cache.
+#[derive(Debug)]
+pub(crate) struct ThreadCache {
+    bin: Bin,
+    heap: Heap,
+    busy: Lock,
+    refills: Count,
+    claims: Count,
+    gaps: Count,
+    claimed_at: AtomicU64,
+    refilled: Count,
+    mistake: Option<Mistake>,
+}
+
+type Count = AtomicU8;
+
+/// What a cache is tied to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ties<'cache> {
+    heap: &'cache Heap,
+    home: Node,
+}
+
+impl ThreadCache {
+    /// A cache without objects.
+    pub(crate) fn new(mistake: Option<Mistake>) -> Self {
+        Self {
+            bin: Bin::new(mistake),
+            heap: Heap::new(),
+            busy: Lock::default(),
+            refills: Count::new(0),
+            claims: Count::new(0),
+            gaps: Count::new(0),
+            claimed_at: AtomicU64::new(0),
+            refilled: Count::new(0),
+            mistake,
+        }
+    }
+
+    /// Puts objects on the main sheaf and makes others the spare one.
+    pub(crate) fn fill(&self, main: Vec<Object>, spare: Vec<Object>) {
+        assert!(main.into_iter().all(|object| self.bin.push(object)));
+        self.bin.spare.put(Sheaf(spare));
+    }
+
+    /// Takes an object, from wherever it has to come.
+    pub(crate) fn malloc(&self) -> Option<Object> {
+        self.bin.pop().or_else(|| self.malloc_slow())
+    }
+
+    fn malloc_slow(&self) -> Option<Object> {
+        let _busy = self.enter();
+        if self.bin.main_count() > 0 {
+            return self.bin.pop();
+        }
+        if let Some(spare) = self.bin.spare.take() {
+            assert!(spare.0.into_iter().all(|object| self.bin.push(object)));
+        }
+        self.bin.pop().or_else(|| self.heap.take())
+    }
+
+    /// Takes an object back.
+    pub(crate) fn free(&self, object: Object) {
+        if !self.bin.push(object) {
+            self.free_slow(object);
+        }
+    }
+
+    fn free_slow(&self, object: Object) {
+        let _busy = self.enter();
+        if !self.bin.push(object) {
+            self.heap.take_back(Node, ClassId, vec![object]);
+        }
+    }
+
+    /// What a slow path of another class does when the program frees nearly all it has.
+    pub(crate) fn ebb(&self) {
+        let _busy = self.busy.lock();
+        self.claim_own();
+    }
+
+    /// Whether the main sheaf begins where it did.
+    pub(crate) fn has_no_gap(&self) -> bool {
+        self.bin.has_no_gap()
+    }
+
+    /// How every slow path of this class begins.
+    fn enter(&self) -> Option<MutexGuard<'_, ()>> {
+        let is_locked = self.mistake != Some(Mistake::ForgetsLock);
+        let busy = is_locked.then(|| self.busy.lock());
+        self.recover(ClassId);
+        busy
+    }
+
+    fn ties(&self) -> Option<Ties<'_>> {
+        Some(Ties {
+            heap: &self.heap,
+            home: Node,
+        })
+    }
+
+    fn bin(&self, _id: ClassId) -> &Bin {
+        &self.bin
+    }
+
+    fn stock(&self, id: ClassId) -> usize {
+        self.bin.main_count() + self.claims_of(id)
+    }
+
+    fn get(&self, count: &Count, _id: ClassId) -> usize {
+        usize::from(count.load(Relaxed))
+    }
+
+    fn set(&self, count: &Count, _id: ClassId, value: usize) {
+        count.store(value as u8, Relaxed);
+    }
+}
+
+/// Like `src/sync/lock.rs`.
+#[derive(Debug, Default)]
+struct Lock(Mutex<()>);
+
+impl Lock {
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap()
+    }
+}
+
+/// Like `src/cache/drain.rs`.
+mod drain {
+    use super::Ties;
+    use crate::slab::Sheaf;
+    use crate::units::ClassId;
+
+    pub(super) fn put_away(ties: Ties, id: ClassId, spare: Sheaf) {
+        ties.heap.take_back(ties.home, id, spare.0);
+    }
+}

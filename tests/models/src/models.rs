@@ -1,0 +1,139 @@
+//! Models of what the threads of slubmalloc do to each other, which loom runs in every order of their steps:
+//! `cargo test --manifest-path tests/models/Cargo.toml`, a part of `scripts/test.sh`.
+//!
+//! # The claim on an idle thread's main sheaf
+//!
+//! `src/cache/ends.rs` and `src/cache/idle.rs` are compiled here as they are, on loom's atomics; `cache/` has what stands
+//! around them, for one class. The owner of a cache takes objects and gives some back, while a visitor claims what
+//! waits there and takes it later. In the end each object must have exactly one holder, and the sheaf no gap.
+//!
+//! The real code lets time pass between claim and settlement. What it gets from that is that the owner's stores from
+//! before are visible then, and that its loads from then on see the claim. Here two sequentially consistent
+//! fences stand for it: one in the owner's `pop` between store and load, where the real code holds back the compiler
+//! alone, and one in the visitor between claim and settlement. That is the barrier of Cilk's queues, which the time
+//! replaces: what stands before the earlier fence is visible behind the later one. The owner may stop at any step for any
+//! time; all else rests on the lock and on acquire and release, as in the real code. Slots are plain memory, in
+//! which loom finds every race.
+//!
+//! # Bounds
+//!
+//! All orders, without a bound on preemptions; a load sees any of the last seven stores that it may see. Both
+//! are loom's. The scenes are short: up to three objects, four steps, three visits.
+//!
+//! # Mistakes
+//!
+//! The last tests make one mistake each, and loom must find it.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod heap;
+mod scene;
+mod slab;
+mod sys;
+mod units;
+
+use cache::{
+    Haste::{Never, Now},
+    Mistake,
+};
+use scene::{
+    CAPACITY, Scene,
+    Step::{Bring, Ebb, Free, Malloc},
+};
+
+#[test]
+fn what_is_popped_is_not_taken() {
+    Scene::new(2, &[Malloc, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn what_was_popped_before_a_claim_may_come_back_during_it() {
+    Scene::new(2, &[Malloc, Free, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn other_objects_may_come_into_claimed_slots() {
+    Scene::new(2, &[Malloc, Bring, Bring, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn new_objects_come_above_a_claim() {
+    Scene::new(1, &[Bring, Malloc, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn an_empty_sheaf_is_popped_during_a_claim() {
+    Scene::new(0, &[Malloc, Bring, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn an_owner_that_woke_is_claimed_again() {
+    Scene::new(2, &[Malloc], &[Now, Now, Never]).check();
+    Scene::new(1, &[Malloc, Bring], &[Now, Now, Never]).check();
+}
+
+#[test]
+fn a_full_sheaf_has_room_where_a_gap_was() {
+    Scene::new(CAPACITY, &[Bring, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn two_gaps_are_closed_at_once() {
+    Scene::new(1, &[Bring, Bring], &[Now, Now, Never]).check();
+}
+
+#[test]
+fn an_owner_may_claim_its_own_objects_above_a_claim() {
+    Scene::new(1, &[Bring, Ebb, Malloc], &[Now, Never]).check();
+}
+
+#[test]
+fn an_owner_knows_of_its_own_claim_at_once() {
+    let scene = Scene::new(CAPACITY, &[Malloc, Ebb, Malloc], &[Never, Never]);
+    scene.with_pause(|| ()).check();
+}
+
+#[test]
+fn a_visitor_that_comes_too_early_takes_nothing() {
+    let scene = Scene::new(1, &[Malloc], &[Now, Never]);
+    scene.with_pause(|| ()).check();
+}
+
+#[test]
+fn a_spare_sheaf_is_opened_or_taken() {
+    let scene = Scene::new(0, &[Malloc], &[Now, Never]);
+    scene.with_spare(2).check();
+    let scene = Scene::new(1, &[Malloc, Malloc], &[Now, Never]);
+    scene.with_spare(1).check();
+}
+
+#[test]
+#[should_panic(expected = "one holder")]
+fn looking_before_taking_is_found() {
+    let scene = Scene::new(1, &[Malloc], &[Now, Never]);
+    scene.with_mistake(Mistake::LooksFirst).check();
+}
+
+#[test]
+#[should_panic(expected = "one holder")]
+fn settling_at_once_is_found() {
+    let scene = Scene::new(1, &[Malloc], &[Now, Never]);
+    scene.with_pause(sys::wait_in_vain).check();
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_slot_that_is_written_late_is_found() {
+    let scene = Scene::new(0, &[Bring], &[Now, Never]);
+    scene.with_mistake(Mistake::WritesLate).check();
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_slow_path_without_the_lock_is_found() {
+    let scene = Scene::new(0, &[Malloc], &[Now]);
+    scene
+        .with_spare(1)
+        .with_mistake(Mistake::ForgetsLock)
+        .check();
+}

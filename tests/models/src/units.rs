@@ -1,0 +1,6 @@
+//! Classes, of which there is one.
+#![forbid(unsafe_code)]
+
+/// Like `src/units.rs`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClassId;
