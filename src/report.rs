@@ -96,29 +96,32 @@ impl<const N: usize> Line<N> {
     }
 
     /// Appends text.
+    #[inline(never)]
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.raw(text.as_bytes())
     }
 
     /// Appends bytes.
+    #[inline(never)]
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        let room = self.bytes.iter_mut().skip(self.length);
-        let written = room.zip(bytes).map(|(slot, byte)| *slot = *byte).count();
-        self.length += written;
+        append(&mut self.bytes, &mut self.length, bytes);
         self
     }
 
     /// Appends a decimal number.
+    #[inline(never)]
     pub fn number(&mut self, number: usize) -> &mut Self {
         self.padded(number, 0)
     }
 
     /// Appends a decimal number, right-aligned in `width` columns.
+    #[inline(never)]
     pub fn padded(&mut self, number: usize, width: usize) -> &mut Self {
         self.in_base(number, 10, width)
     }
 
     /// Appends a number of thousandths, as `0.125`.
+    #[inline(never)]
     pub fn thousandths(&mut self, number: usize) -> &mut Self {
         self.number(number / 1000).text(".");
         for digit in [number / 100, number / 10, number] {
@@ -128,11 +131,13 @@ impl<const N: usize> Line<N> {
     }
 
     /// Appends a number as `0x…`.
+    #[inline(never)]
     pub fn hex(&mut self, number: usize) -> &mut Self {
         self.text("0x").in_base(number, 16, 0)
     }
 
     /// Fills with blanks up to column `column`.
+    #[inline(never)]
     pub fn column(&mut self, column: usize) -> &mut Self {
         while self.length < column.min(N) {
             self.raw(b" ");
@@ -140,24 +145,9 @@ impl<const N: usize> Line<N> {
         self
     }
 
-    fn in_base(&mut self, mut number: usize, base: usize, width: usize) -> &mut Self {
-        let mut digits = [b' '; 24];
-        let mut used = 0;
-        for digit in digits.iter_mut().rev() {
-            let value = (number % base) as u8;
-            *digit = if value < 10 {
-                b'0' + value
-            } else {
-                b'a' + value - 10
-            };
-            used += 1;
-            number /= base;
-            if number == 0 {
-                break;
-            }
-        }
-        let shown = used.max(width.min(24));
-        self.raw(digits.get(24 - shown..).unwrap_or_default())
+    fn in_base(&mut self, number: usize, base: usize, width: usize) -> &mut Self {
+        append_number(&mut self.bytes, &mut self.length, number, base, width);
+        self
     }
 
     /// What was written so far.
@@ -169,6 +159,45 @@ impl<const N: usize> Line<N> {
     pub fn print(&self) {
         sys::write_stderr(self.as_bytes());
     }
+}
+
+// One copy of each for lines of all lengths: a report is long, and nobody waits for it.
+
+#[inline(never)]
+fn append(line: &mut [u8], length: &mut usize, bytes: &[u8]) {
+    for byte in bytes {
+        if let Some(slot) = line.get_mut(*length) {
+            *slot = *byte;
+            *length += 1;
+        }
+    }
+}
+
+#[inline(never)]
+fn append_number(
+    line: &mut [u8],
+    length: &mut usize,
+    mut number: usize,
+    base: usize,
+    width: usize,
+) {
+    let mut digits = [b' '; 24];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        let value = (number % base) as u8;
+        *digit = if value < 10 {
+            b'0' + value
+        } else {
+            b'a' + value - 10
+        };
+        used += 1;
+        number /= base;
+        if number == 0 {
+            break;
+        }
+    }
+    let shown = used.max(width.min(24));
+    append(line, length, digits.get(24 - shown..).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -244,6 +244,7 @@ impl View<'_> {
 const NODES_IN_LINE: usize = 8;
 
 /// The columns of numastat(8) for some of the nodes, from the one at `first` on, in pages.
+#[inline(never)]
 fn numastat(heap: &Heap, first: usize, line: &mut impl FnMut(&dyn Fn(&mut Line<LINE>))) {
     let nodes = || {
         let homes = heap.topology().homes().iter();
@@ -289,6 +290,7 @@ fn used_pages(heap: &Heap, node: NodeId) -> usize {
 }
 
 /// A line in the format of `/proc/buddyinfo`: free blocks of orders 0 to 10.
+#[inline(never)]
 fn buddyinfo(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
     const _: () = assert!(ORDERS == 11);
     line.text("Node ")
@@ -301,6 +303,7 @@ fn buddyinfo(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
 
 /// A line in the format of the kernel's `extfrag/unusable_index`: for each order the share of the free
 /// pages that cannot serve a request of that order, because they lie in smaller blocks.
+#[inline(never)]
 fn unusable_index(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
     line.text("Node ")
         .number(usize::from(node.id().0))

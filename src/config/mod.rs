@@ -76,6 +76,8 @@ impl Config {
 
     /// Applies `text`, pairs `key:value` separated by commas; `complain` gets a line for each that
     /// is not understood.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn apply(&mut self, text: &[u8], mut complain: impl FnMut(&[u8])) {
         for pair in pairs(text) {
             if pair.is_empty() {

@@ -88,6 +88,8 @@ pub(crate) struct Heap {
 
 impl Heap {
     /// A heap on the nodes of `topology`; `None` where not even one node's memory can be reserved.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn new(topology: Topology, settings: Settings) -> Option<Self> {
         let choice = settings.choice;
         let homes = choice.homes(&topology);

@@ -30,6 +30,8 @@ impl Topology {
     /// `None` where there is no such text. Without any text the machine has one node, number 0.
     ///
     /// See the kernel's `Documentation/ABI/stable/sysfs-devices-node`.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn detect(mut read: impl FnMut(Fact, &mut [u8]) -> Option<usize>) -> Self {
         let mut text = [0; TEXT_BYTES];
         let mut fact = |fact: Fact| -> Option<[u8; TEXT_BYTES]> {

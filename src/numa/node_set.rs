@@ -73,9 +73,12 @@ impl NodeSet {
 
     /// The nodes by number.
     pub(crate) fn iter(self) -> impl Iterator<Item = NodeId> {
-        (0..MAX_NODES as u8)
-            .map(NodeId)
-            .filter(move |node| self.contains(*node))
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let lowest = (left != 0).then(|| NodeId(left.trailing_zeros() as u8));
+            left &= left.wrapping_sub(1);
+            lowest
+        })
     }
 }
 
