@@ -73,12 +73,13 @@ impl Arena {
         let pages = free_and_dirty(&self.map, block, order);
         // A page of the operating system may be several of ours; only whole ones go.
         let unit = (page_size() / PAGE_SIZE) as u32;
+        debug_assert!(unit.is_power_of_two());
         let mut purged = 0;
         let mut page = 0;
         while let Some(first) = next(&pages, page, true) {
             let end = next(&pages, first, false).unwrap_or(BLOCK_PAGES);
             page = end;
-            let (first, end) = (first.next_multiple_of(unit), end / unit * unit);
+            let (first, end) = ((first + unit - 1) & !(unit - 1), end & !(unit - 1));
             if first >= end {
                 continue;
             }

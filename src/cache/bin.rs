@@ -198,10 +198,11 @@ impl Bin {
     }
 }
 
-/// Reads a number that the calling thread alone writes.
+/// Reads a number on the fast path that the calling thread writes, or nearly never somebody else: a moment
+/// early or late does not matter then.
 #[inline(always)]
-fn own(number: &AtomicU32) -> u32 {
-    // SAFETY: nobody writes meanwhile. An atomic load would do, but the compiler does not fold it
+pub(super) fn own(number: &AtomicU32) -> u32 {
+    // SAFETY: an aligned word, read once. An atomic load would do, but the compiler does not fold it
     // into the instruction that uses it.
     unsafe { number.as_ptr().read() }
 }

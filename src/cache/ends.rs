@@ -14,6 +14,7 @@ use super::atomic::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence,
 };
+use super::bin::own;
 use crate::slab::Slot;
 
 /// Where a main sheaf's objects begin and end.
@@ -40,7 +41,7 @@ impl Ends {
         // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
         self.top.store(top.wrapping_sub(1), Relaxed);
         compiler_fence(SeqCst);
-        if top as u32 <= self.bottom.load(Relaxed) {
+        if top as u32 <= own(&self.bottom) {
             self.top.store(top, Relaxed);
             return None;
         }

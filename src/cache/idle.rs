@@ -35,6 +35,9 @@ use crate::units::ClassId;
 /// times within it.
 pub(crate) const SETTLE_MS: u64 = 20;
 
+/// One slow path of so many reads the clock, which costs as much as a tenth of it.
+const CLOCK_SHARE: u32 = 4;
+
 /// Whose objects are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Haste {
@@ -128,12 +131,24 @@ impl ThreadCache {
         if claimed > 0 {
             self.bin(id).unclaim(claimed);
             self.set(&self.claims, id, 0);
+            // Perhaps the thread has slept.
+            self.slow_paths.store(CLOCK_SHARE, Relaxed);
         }
         let gone = self.get(&self.gaps, id);
         if gone > 0 {
             self.bin(id).close_gap(gone);
             self.set(&self.gaps, id, 0);
         }
+    }
+
+    /// Whether to look at the clock on this slow path: one in some does.
+    #[inline]
+    pub(crate) fn is_time_to_look(&self) -> bool {
+        let count = self.slow_paths.load(Relaxed) + 1;
+        let is_time = count >= CLOCK_SHARE;
+        self.slow_paths
+            .store(if is_time { 0 } else { count }, Relaxed);
+        is_time
     }
 
     /// Undoes all claims and closes all gaps; the thread does not run, or is the caller.

@@ -69,6 +69,8 @@ pub(crate) struct ThreadCache {
     /// Objects at the bottom of each main sheaf that are claimed, and slots there whose objects went.
     claims: Counts,
     gaps: Counts,
+    /// Slow paths since the clock was last read.
+    slow_paths: AtomicU32,
     /// When they were claimed, in milliseconds; 0 if nothing is.
     claimed_at: AtomicU64,
     /// Whether each bin was refilled since the last visit.
@@ -136,6 +138,7 @@ impl ThreadCache {
             refills: [const { AtomicU8::new(0) }; BINS],
             claims: [const { AtomicU8::new(0) }; BINS],
             gaps: [const { AtomicU8::new(0) }; BINS],
+            slow_paths: AtomicU32::new(0),
             claimed_at: AtomicU64::new(0),
             refilled: [const { AtomicU8::new(0) }; BINS],
         }

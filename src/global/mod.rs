@@ -301,8 +301,9 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
     }
     match alive() {
         Some((cache, ties)) => {
+            let block = cache.alloc_slow(ties, size, zeroed);
             tick(cache);
-            cache.alloc_slow(ties, size, zeroed)
+            block
         }
         None => allocate_bare(size, MIN_ALIGN, zeroed),
     }
@@ -311,7 +312,9 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
 /// Gives memory back that was not needed for some time, if that is due.
 #[inline]
 fn tick(cache: &ThreadCache) {
-    if let Some(process) = PROCESS.get() {
+    if cache.is_time_to_look()
+        && let Some(process) = PROCESS.get()
+    {
         process.purge.tick(process, cache);
     }
 }

@@ -76,7 +76,8 @@ impl Heap {
             return false;
         }
         let askers = self.nodes().count() + 1;
-        let share = grant.allowance.saturating_sub(bytes) / askers;
+        let share = grant.allowance.saturating_sub(bytes);
+        let share = share.checked_div(askers).unwrap_or(0);
         let (mut arenas, mut mappings) = (share, share);
         if grant.allowance > 0 {
             match asker {

@@ -193,13 +193,13 @@ impl Reuse {
 
     /// Moves the gaps behind what is kept.
     fn close_gaps(&mut self) {
-        let mut filled = 0;
-        for place in 0..PLACES {
-            if self.places.get(place).is_some_and(Option::is_some) {
-                self.places.swap(filled, place);
-                filled += 1;
-            }
-        }
+        let mut filled = [const { None }; PLACES];
+        let kept = self.places.iter_mut().filter_map(Option::take);
+        filled
+            .iter_mut()
+            .zip(kept)
+            .for_each(|(place, mapping)| *place = Some(mapping));
+        self.places = filled;
     }
 }
 

@@ -29,6 +29,8 @@ const MIN_EMPTY: u32 = 1;
 
 /// When the program holds no more than this share of a pool's objects, it has freed nearly all.
 const EBB_SHARE: usize = 8;
+/// A pool with fewer bytes is not worth a look.
+const EBB_BYTES: usize = 2 << 20;
 
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
@@ -176,11 +178,12 @@ impl Pool {
         }
     }
 
-    /// Whether the program holds few of the objects that there are: an eighth, if `capacity` are in each
-    /// sheaf of the barn. What is in threads' caches counts as held.
+    /// Whether the program has freed nearly all objects of a large pool: it holds an eighth of them, if
+    /// `capacity` are in each sheaf of the barn. What is in threads' caches counts as held.
     pub(crate) fn is_ebbing(&self, id: ClassId, capacity: usize) -> bool {
         let held = (self.out as usize).saturating_sub(self.barn.stock(capacity));
-        held * EBB_SHARE < self.slabs as usize * info(id).objects as usize
+        let (info, slabs) = (info(id), self.slabs as usize);
+        slabs * info.slab_bytes() >= EBB_BYTES && held * EBB_SHARE < slabs * info.objects as usize
     }
 
     /// Gives empty slabs back that were not needed for some time.

@@ -32,6 +32,11 @@ pub(crate) struct Purged {
     pub(crate) calls: usize,
 }
 
+/// log2 of the operating system's page.
+fn page_shift() -> u32 {
+    page_size().trailing_zeros()
+}
+
 // ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
 
 impl Pool {
@@ -59,7 +64,7 @@ impl Pool {
             _ => record.rest.store(DONE, Relaxed),
         }
         let (info, unit) = (info(id), page_size());
-        let pages = info.slab_bytes() / unit;
+        let pages = info.slab_bytes() >> page_shift();
         let mut page = 0;
         while page < pages {
             let run = (page..pages)
@@ -100,15 +105,15 @@ impl SlabRecord {
     /// The pages of `count` objects from `first` on are about to have memory again.
     #[cold]
     pub(super) fn fill_gaps(&self, info: &ClassInfo, first: u32, count: u32) {
-        let start = (first * info.size) as usize / page_size();
-        let end = ((first + count) * info.size) as usize;
-        (start..end.div_ceil(page_size())).for_each(|page| self.set_gone(page, false));
+        let start = (first * info.size) as usize >> page_shift();
+        let last = ((first + count) * info.size - 1) as usize >> page_shift();
+        (start..=last).for_each(|page| self.set_gone(page, false));
     }
 
     /// Whether a page has memory, as far as is known, that no object in use needs.
     fn is_idle(&self, info: &ClassInfo, page: usize, unit: usize) -> bool {
-        let first = (page * unit) as u32 / info.size;
-        let last = (page * unit + unit - 1) as u32 / info.size;
+        let (first, _) = info.object_at(page * unit);
+        let (last, _) = info.object_at(page * unit + unit - 1);
         !self.is_gone(page) && self.are_free(first, last)
     }
 

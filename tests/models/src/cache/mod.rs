@@ -13,6 +13,8 @@ use core::sync::atomic::Ordering::Relaxed;
 
 pub(crate) use idle::{Haste, SETTLE_MS};
 use loom::sync::atomic::{AtomicU8, AtomicU64};
+// What only decides when to read the clock is no part of the model.
+use core::sync::atomic::AtomicU32;
 use loom::sync::{Mutex, MutexGuard};
 
 use crate::heap::{Heap, Node};
@@ -40,6 +42,7 @@ pub(crate) struct ThreadCache {
     refills: Count,
     claims: Count,
     gaps: Count,
+    slow_paths: AtomicU32,
     claimed_at: AtomicU64,
     refilled: Count,
     mistake: Option<Mistake>,
@@ -64,6 +67,7 @@ impl ThreadCache {
             refills: Count::new(0),
             claims: Count::new(0),
             gaps: Count::new(0),
+            slow_paths: AtomicU32::new(0),
             claimed_at: AtomicU64::new(0),
             refilled: Count::new(0),
             mistake,
