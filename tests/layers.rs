@@ -21,6 +21,7 @@ const UNSAFE_FILES: &[&str] = &[
     "arena/record.rs",
     "arena/summary.rs",
     "cache/bin.rs",
+    "cache/idle_tests.rs",
     "cache/mod.rs",
     "cache/model.rs",
     "cache/slow.rs",

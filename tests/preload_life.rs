@@ -148,7 +148,7 @@ fn a_seccomp_sandbox_entered_after_the_start_is_survived() {
     run(
         Heap::Slubmalloc,
         Command::new(compile("c/sandbox.c", &[])).env("SLUBMALLOC_CONF", "purge_thread:off"),
-        PATIENCE,
+        LONG,
     )
     .is_ok();
 }

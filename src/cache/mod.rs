@@ -259,6 +259,8 @@ fn own(number: &AtomicUsize) -> usize {
 }
 
 #[cfg(test)]
+mod idle_tests;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod node_tests;

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 use super::tests::{World, alloc, free};
 use super::*;
+use crate::decay::Elapsed;
 use crate::heap::Resized;
 use crate::units::Zeroed;
 
@@ -38,6 +39,23 @@ enum Step {
         bytes: usize,
     },
     Trim,
+    /// A thread claims its own objects, as one does that frees nearly all it has.
+    Ebb {
+        thread: usize,
+    },
+    /// What is claimed is taken, and the spare sheaves of idle classes.
+    Visit {
+        thread: usize,
+    },
+    /// Time passes.
+    Decay {
+        steps: u32,
+        quiet: u32,
+    },
+    /// Threads of which nothing else is seen come or go.
+    Crowd {
+        threads: usize,
+    },
 }
 
 /// A block as the program sees it: every byte is `mark`.
@@ -75,6 +93,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(thread, block)| Step::Free { thread, block }),
         2 => (any::<usize>(), sizes()).prop_map(|(block, bytes)| Step::Resize { block, bytes }),
         1 => Just(Step::Trim),
+        1 => any::<usize>().prop_map(|thread| Step::Ebb { thread }),
+        1 => any::<usize>().prop_map(|thread| Step::Visit { thread }),
+        1 => (1_u32..20, 0_u32..20).prop_map(|(steps, quiet)| Step::Decay { steps, quiet }),
+        1 => prop_oneof![Just(3_usize), Just(1_000)].prop_map(|threads| Step::Crowd { threads }),
     ];
     prop::collection::vec(step, 1..300)
 }
@@ -142,6 +164,18 @@ fn run(nodes: u64, homes: &[u8], steps: Vec<Step>) -> Result<(), TestCaseError> 
             Step::Trim => {
                 world.heap.trim();
             }
+            Step::Ebb { thread } => {
+                let cache = threads[thread % threads.len()];
+                let _busy = cache.busy.lock();
+                cache.claim_own();
+            }
+            Step::Visit { thread } => {
+                threads[thread % threads.len()].visit(Haste::Never);
+            }
+            Step::Decay { steps, quiet } => {
+                world.heap.decay(Elapsed { steps, quiet });
+            }
+            Step::Crowd { threads } => world.heap.note_threads(threads),
             Step::Free { .. } | Step::Resize { .. } => (),
         }
     }
