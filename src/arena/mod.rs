@@ -203,8 +203,13 @@ impl Arena {
         };
         let (old_end, new_end) = (page.plus(head.pages), page.plus(pages));
         if pages > head.pages {
-            let in_block = page.in_block() + pages <= BLOCK_PAGES && new_end.0 <= state.frontier;
-            if !in_block || !state.buddy.take_run(&self.map, old_end, pages - head.pages) {
+            let more = (pages - head.pages) as usize;
+            let may = page.in_block() + pages <= BLOCK_PAGES && more <= state.allowance;
+            // Behind the last span there is memory that nobody has committed yet.
+            if !may
+                || !self.reach(&mut state, new_end.0)
+                || !state.buddy.take_run(&self.map, old_end, pages - head.pages)
+            {
                 return false;
             }
             self.soil(&mut state, old_end, pages - head.pages);
@@ -329,6 +334,26 @@ impl Arena {
         state.frontier = reached;
         state.buddy.give_run(&self.map, first, pages);
         Some(())
+    }
+
+    /// Moves the frontier to `end` or beyond, if it is not there yet.
+    fn reach(&self, state: &mut State, end: u32) -> bool {
+        let frontier = PageIndex(state.frontier);
+        if end <= frontier.0 {
+            return true;
+        }
+        // It is no loss if what lies between turns out not to be free.
+        let needed = end.next_multiple_of(GRANULE_PAGES);
+        let limit = (self.data.most() / PAGE_SIZE) as u32;
+        let is_near = needed <= limit && needed - frontier.0 <= BLOCK_PAGES;
+        if !is_near || !self.commit(frontier.0, needed) {
+            return false;
+        }
+        state.frontier = needed;
+        state
+            .buddy
+            .give_run(&self.map, frontier, needed - frontier.0);
+        true
     }
 
     fn commit(&self, start: u32, end: u32) -> bool {
