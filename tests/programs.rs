@@ -1,4 +1,5 @@
-//! Real programs: whatever they print under the library, they print without it.
+//! Real programs: whatever they print under the library, they print without it, also while memory is given back
+//! all the time.
 //!
 //! # Invariant
 //!
@@ -13,17 +14,20 @@ mod support;
 
 use core::time::Duration;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Finished, Heap, find_tool, libc_allowed, run, scratch, skip_unless};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The heaps that every program runs on; the others are compared with the last.
+const HEAPS: [Heap; 3] = [Heap::Slubmalloc, Heap::Purging, Heap::Libc];
+
 #[test]
 fn python_computes_forks_and_threads() {
     skip_unless!("python3");
     for malloc in ["pymalloc", "malloc"] {
-        same_on_both("python3", |command, _| {
+        same_on_all("python3", |command, _| {
             command
                 .arg("-c")
                 .arg(sources::PYTHON)
@@ -36,7 +40,7 @@ fn python_computes_forks_and_threads() {
 #[test]
 fn perl_builds_and_sorts() {
     skip_unless!("perl");
-    same_on_both("perl", |command, _| {
+    same_on_all("perl", |command, _| {
         command
             .args(["-e", sources::PERL])
             .env("PERL_HASH_SEED", "0");
@@ -46,7 +50,7 @@ fn perl_builds_and_sorts() {
 #[test]
 fn node_parses_in_worker_threads() {
     skip_unless!("node");
-    same_on_both("node", |command, dir| {
+    same_on_all("node", |command, dir| {
         fs::write(dir.join("churn.js"), sources::NODE).expect("a script");
         command.arg("churn.js").current_dir(dir);
     });
@@ -55,14 +59,13 @@ fn node_parses_in_worker_threads() {
 #[test]
 fn java_compiles_and_runs_threads() {
     skip_unless!("java", "javac");
-    let [ours, libcs] = same_on_both("javac", |command, dir| {
+    let dirs = same_on_all("javac", |command, dir| {
         fs::write(dir.join("Churn.java"), sources::JAVA).expect("a source");
         command.arg("Churn.java").current_dir(dir);
     });
-    let class = |dir: &Path| fs::read(dir.join("Churn.class")).expect("javac's work");
-    assert_eq!(class(&ours), class(&libcs));
-    same_on_both("java", |command, dir| {
-        fs::copy(libcs.join("Churn.class"), dir.join("Churn.class")).expect("javac's work");
+    same_files(&dirs, "Churn.class");
+    same_on_all("java", |command, dir| {
+        fs::copy(dirs[2].join("Churn.class"), dir.join("Churn.class")).expect("javac's work");
         command
             .args(["-Xmx256m", "-XX:-UsePerfData", "Churn"])
             .current_dir(dir);
@@ -72,20 +75,19 @@ fn java_compiles_and_runs_threads() {
 #[test]
 fn gcc_makes_the_same_object_file() {
     skip_unless!("g++");
-    let [ours, libcs] = same_on_both("g++", |command, dir| {
+    let dirs = same_on_all("g++", |command, dir| {
         fs::write(dir.join("big.cpp"), sources::generated_cpp()).expect("a source");
         command
             .args(["-std=c++17", "-O2", "-c", "big.cpp", "-o", "big.o"])
             .current_dir(dir);
     });
-    let object = |dir: &Path| fs::read(dir.join("big.o")).expect("g++'s work");
-    assert!(object(&ours) == object(&libcs), "the object files differ");
+    same_files(&dirs, "big.o");
 }
 
 #[test]
 fn rustc_compiles_and_complains_the_same() {
     skip_unless!("rustc");
-    let [ours, libcs] = same_on_both("rustc", |command, dir| {
+    let dirs = same_on_all("rustc", |command, dir| {
         fs::write(dir.join("good.rs"), sources::RUST).expect("a source");
         command
             .args([
@@ -97,11 +99,10 @@ fn rustc_compiles_and_complains_the_same() {
             ])
             .current_dir(dir);
     });
-    let object = |dir: &Path| fs::read(dir.join("good.o")).expect("rustc's work");
-    assert!(object(&ours) == object(&libcs), "the object files differ");
+    same_files(&dirs, "good.o");
 
     let bad = sources::RUST.replace("-> u64 {", "-> String {");
-    let [ours, _] = both("rustc", |command, dir| {
+    let ([ours, ..], _) = run_on_all("rustc", |command, dir| {
         fs::write(dir.join("bad.rs"), &bad).expect("a source");
         command
             .args(["--edition=2021", "--crate-type=lib", "bad.rs"])
@@ -114,7 +115,7 @@ fn rustc_compiles_and_complains_the_same() {
 #[test]
 fn sqlite_answers_a_long_script() {
     skip_unless!("sqlite3");
-    same_on_both("sqlite3", |command, dir| {
+    same_on_all("sqlite3", |command, dir| {
         fs::write(dir.join("script.sql"), sources::generated_sql()).expect("a script");
         command
             .args(["-batch", "new.db", ".read script.sql"])
@@ -125,7 +126,7 @@ fn sqlite_answers_a_long_script() {
 #[test]
 fn git_makes_the_same_history() {
     skip_unless!("git");
-    same_on_both("sh", |command, dir| {
+    same_on_all("sh", |command, dir| {
         command
             .args(["-euc", sources::GIT])
             .current_dir(dir)
@@ -142,7 +143,7 @@ fn git_makes_the_same_history() {
 #[test]
 fn tar_and_threaded_xz_make_the_same_bytes() {
     skip_unless!("tar", "xz");
-    same_on_both("sh", |command, dir| {
+    same_on_all("sh", |command, dir| {
         let files = dir.join("files");
         fs::create_dir_all(&files).expect("a directory");
         for number in 0..40_u64 {
@@ -160,7 +161,8 @@ fn redis_serves_saves_and_loads_the_others_dump() {
     skip_unless!("redis-server", "redis-cli", "redis-benchmark");
     let digests = [
         (Heap::Slubmalloc, Heap::Libc),
-        (Heap::Libc, Heap::Slubmalloc),
+        (Heap::Libc, Heap::Purging),
+        (Heap::Purging, Heap::Slubmalloc),
     ]
     .map(|(saver, loader)| {
         let dir = scratch(&format!("redis-{saver:?}"));
@@ -211,48 +213,59 @@ fn redis_serves_saves_and_loads_the_others_dump() {
         );
         digest
     });
-    assert_eq!(digests[0], digests[1]);
+    assert!(
+        digests.iter().all(|digest| *digest == digests[0]),
+        "{digests:?}"
+    );
 }
 
-/// Runs a tool on both heaps, each in a fresh directory; both must end alike. `prepare` adds the arguments.
-fn both(tool: &str, prepare: impl Fn(&mut Command, &Path)) -> [Finished; 2] {
-    both_in(tool, prepare).0
-}
-
-/// As [`both`], and both must succeed; returns the directories they worked in.
-fn same_on_both(tool: &str, prepare: impl Fn(&mut Command, &Path)) -> [std::path::PathBuf; 2] {
-    let ([ours, libcs], dirs) = both_in(tool, prepare);
-    libcs.succeeded();
-    ours.succeeded();
+/// As [`run_on_all`], and all must succeed; returns the directories they worked in.
+fn same_on_all(tool: &str, prepare: impl Fn(&mut Command, &Path)) -> [PathBuf; HEAPS.len()] {
+    let (runs, dirs) = run_on_all(tool, prepare);
+    for run in runs {
+        run.succeeded();
+    }
     dirs
 }
 
-fn both_in(
+/// Runs a tool on each heap in a fresh directory; all must end alike. `prepare` adds the arguments.
+fn run_on_all(
     tool: &str,
     prepare: impl Fn(&mut Command, &Path),
-) -> ([Finished; 2], [std::path::PathBuf; 2]) {
+) -> ([Finished; HEAPS.len()], [PathBuf; HEAPS.len()]) {
     preload_reaches(tool);
     let test = std::thread::current().name().unwrap_or(tool).to_owned();
-    let runs = [Heap::Slubmalloc, Heap::Libc].map(|heap| {
-        let dir = scratch(&format!("{test}-{tool}-{heap:?}"));
+    let dirs = HEAPS.map(|heap| scratch(&format!("{test}-{tool}-{heap:?}")));
+    let mut place = 0;
+    let runs = HEAPS.map(|heap| {
         let mut command = Command::new(tool);
-        prepare(&mut command, &dir);
-        (run(heap, &mut command, PATIENCE), dir)
+        prepare(&mut command, &dirs[place]);
+        place += 1;
+        run(heap, &mut command, PATIENCE)
     });
-    let [(ours, our_dir), (libcs, libcs_dir)] = runs;
-    let all = format!(
-        "{tool} ours: {}\n{}\nlibc's: {}\n{}",
-        ours.status, ours.stderr, libcs.status, libcs.stderr
-    );
-    assert_eq!(ours.status.code(), libcs.status.code(), "{all}");
-    assert_eq!(ours.stderr, libcs.stderr, "{all}");
-    assert!(
-        ours.raw == libcs.raw,
-        "{tool} prints something else\nours:\n{}\nlibc's:\n{}",
-        ours.stdout,
-        libcs.stdout
-    );
-    ([ours, libcs], [our_dir, libcs_dir])
+    let [others @ .., libcs] = &runs;
+    for (heap, ours) in HEAPS.iter().zip(others) {
+        let all = format!(
+            "{tool} on {heap:?}: {}\n{}\nlibc's: {}\n{}",
+            ours.status, ours.stderr, libcs.status, libcs.stderr
+        );
+        assert_eq!(ours.status.code(), libcs.status.code(), "{all}");
+        assert_eq!(ours.stderr, libcs.stderr, "{all}");
+        assert!(
+            ours.raw == libcs.raw,
+            "{tool} prints something else on {heap:?}\nours:\n{}\nlibc's:\n{}",
+            ours.stdout,
+            libcs.stdout
+        );
+    }
+    (runs, dirs)
+}
+
+/// What a tool has made in its directory is the same in all.
+fn same_files(dirs: &[PathBuf], name: &str) {
+    let content = |dir: &PathBuf| fs::read(dir.join(name)).expect("the tool's work");
+    let same = dirs.iter().all(|dir| content(dir) == content(&dirs[0]));
+    assert!(same, "{name} differs");
 }
 
 /// A static tool would pass every comparison: the loader must say that the library is among its objects.

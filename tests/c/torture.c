@@ -1,7 +1,8 @@
 /*
  * Eight threads that come and go pass blocks of every size through shared slots: whoever takes one out checks
  * every byte of it and frees it, resizes it or puts another in. Meanwhile the process forks, and the child frees
- * what it inherits; now and then the heap is trimmed. At the end nothing may be left. argv[1]: seconds.
+ * what it inherits; now and then the heap is trimmed. At the end nothing may be left. argv[1]: seconds; with argv[2] threads live shorter
+ * and sleep in between for up to so many milliseconds.
  */
 #include "check.h"
 #include <malloc.h>
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { SLOTS = 4096, THREADS = 8, TURNS = 20000, SPARSE = 4096 };
+enum { SLOTS = 4096, THREADS = 8, TURNS = 20000, TURNS_OF_THE_RESTLESS = 2000, TURNS_AWAKE = 100, SPARSE = 4096 };
 
 /* What stands at a block's beginning; behind it, every byte (of large blocks, every 64th) is seed + place. */
 struct header {
@@ -20,6 +21,7 @@ struct header {
 
 static _Atomic(unsigned char *) slots[SLOTS];
 static volatile int stop;
+static unsigned longest_sleep;
 
 static size_t step(size_t size) { return size > SPARSE ? 64 : 1; }
 
@@ -86,7 +88,9 @@ static unsigned char *resize(unsigned char *block, uint64_t *random) {
 
 static void *passes_on(void *number) {
     uint64_t random = (uintptr_t)number * 7919;
-    for (int turn = 0; !stop && turn < TURNS; turn++) {
+    int turns = longest_sleep > 0 ? TURNS_OF_THE_RESTLESS : TURNS;
+    for (int turn = 0; !stop && turn < turns; turn++) {
+        if (longest_sleep > 0 && random_of(&random) % TURNS_AWAKE == 0) usleep(random_of(&random) % (longest_sleep * 1000));
         _Atomic(unsigned char *) *slot = &slots[random_of(&random) % SLOTS];
         unsigned char *block = atomic_exchange(slot, NULL);
         if (block != NULL && random_of(&random) % 4 != 0) {
@@ -109,7 +113,8 @@ static void child(uint64_t random) {
 
 int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
-    CHECK(argc == 2);
+    CHECK(argc == 2 || argc == 3);
+    if (argc == 3) longest_sleep = (unsigned)atoi(argv[2]);
     time_t end = time(NULL) + atoi(argv[1]);
     pthread_t threads[THREADS];
     uintptr_t born = 0;

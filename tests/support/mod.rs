@@ -147,6 +147,8 @@ fn preload() -> Option<PathBuf> {
 pub(crate) enum Heap {
     /// The library, preloaded.
     Slubmalloc,
+    /// The same, while a thread of its own gives memory back all the time.
+    Purging,
     /// The one it would have had.
     Libc,
 }
@@ -268,8 +270,11 @@ pub(crate) fn run_alone(heap: Heap, command: &mut Command, patience: Duration) -
 /// Gives a command its heap, and takes away what the caller's own shell may have set.
 pub(crate) fn preload_into(heap: Heap, command: &mut Command) {
     command.env_remove("LD_PRELOAD");
-    if let (Heap::Slubmalloc, Some(library)) = (heap, preload()) {
+    if let (true, Some(library)) = (heap != Heap::Libc, preload()) {
         command.env("LD_PRELOAD", library);
+    }
+    if heap == Heap::Purging {
+        command.env("SLUBMALLOC_CONF", "purge_thread:on,purge_ms:100");
     }
     if !command.get_envs().any(|(key, _)| key == "SLUBMALLOC_CONF") {
         command.env_remove("SLUBMALLOC_CONF");
