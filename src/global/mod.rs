@@ -312,10 +312,13 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
 /// Gives memory back that was not needed for some time, if that is due.
 #[inline]
 fn tick(cache: &ThreadCache) {
-    if cache.is_time_to_look()
-        && let Some(process) = PROCESS.get()
-    {
+    let Some(process) = PROCESS.get() else {
+        return;
+    };
+    if cache.is_time_to_look() {
         process.purge.tick(process, cache);
+    } else {
+        process.purge.glance(process);
     }
 }
 

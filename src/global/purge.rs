@@ -52,6 +52,8 @@ pub(super) struct Purge {
     known: AtomicUsize,
     is_running: AtomicBool,
     thread: AtomicU32,
+    /// Bytes that were unused when a purge thread last ended.
+    ended_with: AtomicUsize,
     process_id: AtomicUsize,
     /// Whether the process was born behind a filter of system calls, as in most containers.
     was_filtered: bool,
@@ -77,6 +79,7 @@ impl Purge {
             known: AtomicUsize::new(0),
             is_running: AtomicBool::new(false),
             thread: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
+            ended_with: AtomicUsize::new(0),
             process_id: AtomicUsize::new(sys::process_id()),
             was_filtered: sys::is_filtered(),
         }
@@ -88,7 +91,23 @@ impl Purge {
         if self.thread.load(Relaxed) != NEVER {
             self.thread.store(ABSENT, Relaxed);
         }
+        self.ended_with.store(0, Relaxed);
         self.process_id.store(sys::process_id(), Relaxed);
+    }
+
+    /// Starts or wakes the purge thread if much was freed since, on a slow path that does not look at the
+    /// clock.
+    #[inline]
+    pub(super) fn glance(&self, process: &'static Process) {
+        let state = self.thread.load(Relaxed);
+        let most = match state {
+            ABSENT => self.ended_with.load(Relaxed) + THREAD_BYTES,
+            SLEEPING => THREAD_BYTES,
+            _ => return,
+        };
+        if process.heap.free_bytes() > most {
+            self.call_idle_thread(process, state);
+        }
     }
 
     /// Runs a round if one is due, on a slow path of the program's; the caller holds no lock.
@@ -167,16 +186,16 @@ impl Purge {
 
     #[cold]
     fn call_idle_thread(&self, process: &'static Process, state: u32) {
-        let idle = || process.heap.idle_bytes() + self.parked_bytes();
         if state == SLEEPING {
-            if idle() > WAKE_BYTES && self.turn(SLEEPING, RUNNING) {
+            let idle = process.heap.free_bytes() + self.parked_bytes();
+            if idle > WAKE_BYTES && self.turn(SLEEPING, RUNNING) {
                 sys::futex_wake(&self.thread, 1);
             }
             return;
         }
         let is_wanted = match self.wants_thread {
             PurgeThread::On => true,
-            PurgeThread::Auto => CACHES.count() > 1 && idle() > THREAD_BYTES,
+            PurgeThread::Auto => CACHES.count() > 1 && self.is_worth_a_thread(process),
             PurgeThread::Off => false,
         };
         if is_wanted
@@ -200,6 +219,14 @@ impl Purge {
             && sys::process_id() == self.process_id.load(Relaxed)
     }
 
+    /// Whether much more is unused than when a thread last found nothing more to do.
+    fn is_worth_a_thread(&self, process: &Process) -> bool {
+        let idle = process.heap.idle_bytes() + self.parked_bytes();
+        let before = self.ended_with.load(Relaxed).min(idle);
+        self.ended_with.store(before, Relaxed);
+        idle - before > THREAD_BYTES
+    }
+
     fn turn(&self, from: u32, to: u32) -> bool {
         self.thread
             .compare_exchange(from, to, Relaxed, Relaxed)
@@ -210,7 +237,8 @@ impl Purge {
     fn serve(&self, process: &Process) {
         let mut empty = 0;
         loop {
-            sys::futex_wait_for(&self.thread, RUNNING, self.step.max(SETTLE_MS));
+            let left = self.next.load(Relaxed).saturating_sub(sys::milliseconds());
+            sys::futex_wait_for(&self.thread, RUNNING, left.max(SETTLE_MS));
             let now = sys::milliseconds();
             if now < self.next.load(Relaxed) {
                 continue;
@@ -219,7 +247,7 @@ impl Purge {
             let bytes = self.round(process, now, seen, None);
             // Where nothing happens, nothing more will go.
             let is_quiet = self.steps_between(seen, now) > 2 * STEPS;
-            let idle = process.heap.idle_bytes() + self.parked_bytes();
+            let idle = process.heap.free_bytes() + self.parked_bytes();
             let is_done = bytes == 0 && (is_quiet || idle <= WAKE_BYTES);
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {
@@ -227,6 +255,8 @@ impl Purge {
             }
             empty = 0;
             if self.wants_thread != PurgeThread::On {
+                let idle = process.heap.idle_bytes() + self.parked_bytes();
+                self.ended_with.store(idle, Relaxed);
                 self.thread.store(ABSENT, Relaxed);
                 return;
             }

@@ -30,6 +30,9 @@ impl Heap {
             true => 0,
             false => self.kept_bytes(),
         };
+        if kept == usize::MAX {
+            return 0;
+        }
         let mut bytes = self.huge.decay(elapsed, kept);
         for node in self.nodes() {
             for id in class::all() {
@@ -44,12 +47,25 @@ impl Heap {
         bytes
     }
 
-    /// Bytes that wait where no program needs them, and may go back; without what is in threads' caches.
-    pub(crate) fn idle_bytes(&self) -> usize {
+    /// Bytes of free pages and mappings that have memory and may go back; read without a lock.
+    pub(crate) fn free_bytes(&self) -> usize {
         let kept = self.kept_bytes();
         let dirty = |node: &Node| (node.arena().dirty_pages() * PAGE_SIZE).saturating_sub(kept);
-        let mappings = self.huge.counts().kept_bytes.saturating_sub(kept);
+        let mappings = self.huge.kept_bytes().saturating_sub(kept);
         self.nodes().map(dirty).sum::<usize>() + mappings
+    }
+
+    /// Bytes that wait where no program needs them, without what is in threads' caches; of objects in
+    /// slabs nobody knows whether their pages can go.
+    pub(crate) fn idle_bytes(&self) -> usize {
+        let in_pool = |node: &Node, id: ClassId| {
+            let counts = node.pool(id).lock().counts(0);
+            let info = class::info(id);
+            let total = counts.slabs * info.objects as usize;
+            total.saturating_sub(counts.out) * info.size as usize
+        };
+        let in_slabs = |node: &Node| class::all().map(|id| in_pool(node, id)).sum::<usize>();
+        self.free_bytes() + self.nodes().map(in_slabs).sum::<usize>()
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed) {

@@ -10,6 +10,7 @@ mod registry;
 mod reuse;
 
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::decay::{Elapsed, LowWater};
 use crate::sync::Lock;
@@ -30,6 +31,8 @@ const GROWTH_SHARE: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Huge {
     state: Lock<State>,
+    /// Bytes kept for reuse, for who has not the lock.
+    kept: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -100,6 +103,7 @@ impl Huge {
                 freed: [0; FREED],
                 reuse: Reuse::new(reuse_bytes),
             }),
+            kept: AtomicUsize::new(0),
         }
     }
 
@@ -116,6 +120,7 @@ impl Huge {
             Zeroed::No => state.reuse.take(request.bytes, request.align, request.mark),
         };
         state.note_kept();
+        self.note(&state);
         let mapping = match kept {
             Some(mapping) => {
                 let reused = kept_bytes - state.reuse.bytes();
@@ -158,6 +163,7 @@ impl Huge {
                     .take(1)
                     .for_each(|newest| *newest = address);
                 state.keep(mapping);
+                self.note(&state);
                 Ok(())
             }
             None => Err(state.misses(address)),
@@ -238,7 +244,10 @@ impl Huge {
 
     /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
     pub(crate) fn trim(&self) -> usize {
-        self.state.lock().reuse.clear()
+        let mut state = self.state.lock();
+        let bytes = state.reuse.clear();
+        self.note(&state);
+        bytes
     }
 
     /// Gives back what is kept and was not needed for some time, but for `least` bytes; how many bytes it
@@ -248,12 +257,24 @@ impl Huge {
         let kept = state.reuse.bytes();
         let surplus = state.low.surplus(kept, elapsed, LEAST_DECAY);
         state.reuse.shed(surplus.min(kept.saturating_sub(least)));
+        self.note(&state);
         kept - state.reuse.bytes()
     }
 
     /// Lets `bytes` be mapped from now on, until somebody asks again.
     pub(crate) fn allow(&self, bytes: usize) {
         self.state.lock().allowance = bytes;
+    }
+
+    /// Bytes kept for reuse, as of late.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        // ORDERING: relaxed, a number for who decides whether to purge.
+        self.kept.load(Relaxed)
+    }
+
+    fn note(&self, state: &State) {
+        // ORDERING: relaxed, as above.
+        self.kept.store(state.reuse.bytes(), Relaxed);
     }
 
     /// Numbers.

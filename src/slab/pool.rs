@@ -6,6 +6,8 @@
 //! empty slabs; a slab without is on none. All zero is a pool without slabs.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
@@ -271,6 +273,9 @@ impl Pool {
             place.arena.give(span);
             return None;
         }
+        let is_clean = u8::from(span.zero);
+        // ORDERING: relaxed, under the pool's lock.
+        place.tables.record(slab).is_clean.store(is_clean, Relaxed);
         self.slabs += 1;
         if let Some(place) = self.added.iter_mut().find(|place| place.is_none()) {
             *place = Some(slab);

@@ -114,6 +114,10 @@ impl SlabRecord {
     fn is_idle(&self, info: &ClassInfo, page: usize, unit: usize) -> bool {
         let (first, _) = info.object_at(page * unit);
         let (last, _) = info.object_at(page * unit + unit - 1);
+        let is_fresh = first >= u32::from(self.carved.load(Relaxed));
+        if is_fresh && self.is_clean.load(Relaxed) != 0 {
+            return false;
+        }
         !self.is_gone(page) && self.are_free(first, last)
     }
 

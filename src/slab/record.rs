@@ -27,6 +27,8 @@ pub(crate) struct SlabRecord {
     list: AtomicU8,
     /// How long the slab has been left alone; see `purge.rs`.
     pub(super) rest: AtomicU8,
+    /// Whether what was never handed out has no memory either.
+    pub(super) is_clean: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
     next: AtomicU32,
     previous: AtomicU32,

@@ -28,6 +28,16 @@ static void *works_and_goes_on(void *number) {
 int main(void) {
     slubmalloc_is_in_charge();
     CHECK(pthread_barrier_init(&all_arrived, NULL, THREADS + 1) == 0);
+    malloc_trim(0);
+    /* Nothing is unused behind these. */
+    for (size_t size = 16; size <= 32 * KIB; size *= 2) {
+        void *block = malloc(size);
+        CHECK_AT(block != NULL, size);
+        memset(block, 1, size);
+        CHECK_AT(libc_allowed() || malloc_trim(0) == 0, size);
+        free(block);
+        malloc_trim(0);
+    }
     pthread_t workers[THREADS];
     start(workers, THREADS, works_and_goes_on);
     for (int round = 0; round < 3; round++) {
