@@ -53,8 +53,9 @@ pub(crate) struct Arena {
     data: Region,
     map: PageMap,
     state: Lock<State>,
-    /// Free dirty pages, changed under the lock.
+    /// Free dirty pages, and lent ones, changed under the lock.
     dirty: AtomicUsize,
+    used: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -63,6 +64,8 @@ struct State {
     frontier: u32,
     /// The fewest free dirty pages of late.
     low: LowWater,
+    /// Pages that were to go in an earlier round, which had no time for them.
+    owed: usize,
     /// Clean pages that may still be lent, until somebody looks at the limit again.
     allowance: usize,
 }
@@ -99,9 +102,11 @@ impl Arena {
                 buddy: Buddy::default(),
                 frontier: 0,
                 low: LowWater::default(),
+                owed: 0,
                 allowance: usize::MAX,
             }),
             dirty: AtomicUsize::new(0),
+            used: AtomicUsize::new(0),
         }
     }
 
@@ -148,6 +153,8 @@ impl Arena {
         let dirty = self.map.dirty_pages(first, pages) as usize;
         self.map.set_dirty(first, pages, true);
         state.low.note(self.add_dirty(-dirty.cast_signed()));
+        state.owed = state.owed.saturating_sub(dirty);
+        self.add_used(pages as isize);
         // Without a limit there is more of it than anybody can use.
         state.allowance = state.allowance.saturating_sub(pages as usize - dirty);
         dirty
@@ -159,6 +166,24 @@ impl Arena {
         // ORDERING: relaxed; the lock orders who changes it.
         self.dirty.store(dirty, Relaxed);
         dirty
+    }
+
+    /// Takes note of pages that came back.
+    fn regain(&self, pages: u32) {
+        self.add_dirty(pages as isize);
+        self.add_used(-(pages as isize));
+    }
+
+    fn add_used(&self, change: isize) {
+        let used = self.used.load(Relaxed).saturating_add_signed(change);
+        // ORDERING: relaxed, as in `add_dirty`.
+        self.used.store(used, Relaxed);
+    }
+
+    /// Pages that have memory behind them, lent or not.
+    pub(crate) fn touched_pages(&self) -> usize {
+        // ORDERING: relaxed, a number for who decides whether to purge.
+        self.used.load(Relaxed) + self.dirty_pages()
     }
 
     /// Free pages that still have memory behind them.
@@ -176,7 +201,7 @@ impl Arena {
     pub(crate) fn give(&self, span: Span) {
         let mut state = self.state.lock();
         self.map.set_head(span.first, None);
-        self.add_dirty(span.pages as isize);
+        self.regain(span.pages);
         state.buddy.give_run(&self.map, span.first, span.pages);
     }
 
@@ -185,7 +210,7 @@ impl Arena {
         let mut state = self.state.lock();
         let head = self.large_head(&state, page)?;
         self.map.set_head(page, None);
-        self.add_dirty(head.pages as isize);
+        self.regain(head.pages);
         state.buddy.give_run(&self.map, page, head.pages);
         Ok(head.pages)
     }
@@ -215,7 +240,7 @@ impl Arena {
             }
             self.soil(&mut state, old_end, pages - head.pages);
         } else {
-            self.add_dirty((head.pages - pages) as isize);
+            self.regain(head.pages - pages);
             state.buddy.give_run(&self.map, new_end, head.pages - pages);
         }
         self.map.set_head(page, Some(Head { pages, ..head }));

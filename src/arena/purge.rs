@@ -25,27 +25,34 @@ const WASTE_SHARE: usize = 64;
 const WASTE: usize = 64;
 
 impl Arena {
-    /// Gives memory back that was not needed for some time, but for `kept` pages; the number of pages.
-    pub(crate) fn decay(&self, elapsed: Elapsed, kept: usize) -> usize {
+    /// Gives memory back that was not needed for some time, but for `kept` pages, and about `most` pages at
+    /// once; the number of pages. `owes` tells whether there are more.
+    pub(crate) fn decay(&self, elapsed: Elapsed, kept: usize, most: usize) -> usize {
         let (surplus, waste) = {
             let mut state = self.state.lock();
             let dirty = self.dirty_pages();
             let used = state.frontier as usize - state.buddy.free_pages() as usize;
             let waste = (used / WASTE_SHARE).max(WASTE);
-            let surplus = state.low.surplus(dirty, elapsed, LEAST);
+            let surplus = state.low.surplus(dirty, elapsed, LEAST).max(state.owed);
             (surplus.min(dirty.saturating_sub(kept)), waste)
         };
-        if surplus == 0 {
-            return 0;
-        }
-        let purged = self.purge_blocks(HUGE_PAGE, surplus);
-        let waste = if elapsed.is_long() {
-            kept
-        } else {
-            waste.max(kept)
+        let now = surplus.min(most);
+        let purged = self.purge_blocks(HUGE_PAGE, now);
+        let waste = match elapsed.is_long() || surplus > now {
+            true => kept,
+            false => waste.max(kept),
         };
-        let rest = surplus - purged.min(surplus);
-        purged + self.purge_blocks(SINGLE, rest.min(self.dirty_pages().saturating_sub(waste)))
+        let rest = now - purged.min(now);
+        let rest = rest.min(self.dirty_pages().saturating_sub(waste));
+        let purged = purged + self.purge_blocks(SINGLE, rest);
+        let left = surplus.saturating_sub(now);
+        self.state.lock().owed = left.min(self.dirty_pages());
+        purged
+    }
+
+    /// Whether a round had no time for all that was to go.
+    pub(crate) fn owes(&self) -> bool {
+        self.state.lock().owed > 0
     }
 
     /// Gives the memory behind all free pages back; the number of pages.
@@ -62,18 +69,24 @@ impl Arena {
             end -= BLOCK_PAGES;
             // One pageblock at a time, so that nobody waits for the whole arena.
             let mut state = self.state.lock();
-            if end < state.frontier {
-                purged += self.purge_block(&mut state, PageIndex(end), order);
+            if end >= state.frontier {
+                continue;
+            }
+            match self.purge_block(&mut state, PageIndex(end), order) {
+                Some(pages) => purged += pages,
+                // The kernel keeps what is locked into memory, and would refuse the rest too.
+                None => break,
             }
         }
         purged
     }
 
-    fn purge_block(&self, state: &mut State, block: PageIndex, order: Order) -> usize {
-        let pages = free_and_dirty(&self.map, block, order);
+    /// How many pages went; `None` if the kernel takes none.
+    fn purge_block(&self, state: &mut State, block: PageIndex, order: Order) -> Option<usize> {
         // A page of the operating system may be several of ours; only whole ones go.
         let unit = (page_size() / PAGE_SIZE) as u32;
         debug_assert!(unit.is_power_of_two());
+        let pages = free_and_dirty(&self.map, block, order, unit);
         let mut purged = 0;
         let mut page = 0;
         while let Some(first) = next(&pages, page, true) {
@@ -84,20 +97,21 @@ impl Arena {
                 continue;
             }
             let (start, count) = (block.plus(first), end - first);
-            if self.data.purge(start.offset(), block.plus(end).offset()) {
-                self.map.set_dirty(start, count, false);
-                purged += count as usize;
+            if !self.data.purge(start.offset(), block.plus(end).offset()) {
+                return None;
             }
+            let dirty = self.map.dirty_pages(start, count) as usize;
+            self.map.set_dirty(start, count, false);
+            state.low.note(self.add_dirty(-dirty.cast_signed()));
+            purged += dirty;
         }
-        if purged > 0 {
-            state.low.note(self.add_dirty(-purged.cast_signed()));
-        }
-        purged
+        Some(purged)
     }
 }
 
-/// The dirty pages in free blocks of at least `order`.
-fn free_and_dirty(map: &PageMap, block: PageIndex, least: Order) -> Pages {
+/// The pages of free blocks of at least the order `least` that are dirty, or share a page of the operating
+/// system, `unit` of ours, with one that is.
+fn free_and_dirty(map: &PageMap, block: PageIndex, least: Order, unit: u32) -> Pages {
     let mut pages = Pages::default();
     let mut page = block;
     while page.0 < block.0 + BLOCK_PAGES {
@@ -115,9 +129,19 @@ fn free_and_dirty(map: &PageMap, block: PageIndex, least: Order) -> Pages {
     }
     for (word, dirty) in pages.iter_mut().zip(map.record(block).dirty()) {
         // ORDERING: relaxed, under the arena's lock.
-        *word &= dirty.load(Relaxed);
+        *word &= widened(dirty.load(Relaxed), unit);
     }
     pages
+}
+
+/// With all bits of each group of `unit` in which there is one.
+fn widened(bits: u64, unit: u32) -> u64 {
+    let group = u64::MAX >> (u64::BITS - unit.min(u64::BITS));
+    let groups = (0..u64::BITS).step_by(unit as usize);
+    groups
+        .map(|start| group << start)
+        .filter(|group| unit > 1 && bits & group != 0)
+        .fold(bits, |all, group| all | group)
 }
 
 fn fill(pages: &mut Pages, first: u32, count: u32) {

@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::tests::{World, alloc, free};
 use super::*;
 use crate::decay::Elapsed;
-use crate::heap::Settings;
+use crate::heap::{Hurry, Settings};
 use crate::limit::Limit;
 use crate::slab::class::class_of;
 
@@ -98,9 +98,9 @@ fn pages_without_objects_go_and_the_others_stay() {
     let (kept, rest): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|(_, mark)| keep(*mark));
     rest.iter().for_each(|(block, _)| free(here, *block));
     here.drain();
-    world.heap.decay(Elapsed::FOR_EVER);
+    world.heap.decay(Elapsed::FOR_EVER, Hurry::No);
     // One object on every third page: two of three pages are gone, of 6.4 MB.
-    assert_eq!(world.heap.decay(Elapsed::FOR_EVER), 0);
+    assert_eq!(world.heap.decay(Elapsed::FOR_EVER, Hurry::No), 0);
     let content = |block: &Object| {
         // SAFETY: the block is held.
         unsafe { block.cast::<u64>().read() }
@@ -128,15 +128,15 @@ fn a_slab_that_objects_are_taken_from_is_let_be_for_a_while() {
     here.drain();
     let step = Elapsed { steps: 1, quiet: 0 };
     // It was used before the first round, and is looked at again in the second.
-    assert_eq!(world.heap.decay(step), 0);
+    assert_eq!(world.heap.decay(step, Hurry::No), 0);
     // With the barn's sheaves, which go later, all pages but the first are without objects.
-    let purged: usize = (0..24).map(|_| world.heap.decay(step)).sum();
+    let purged: usize = (0..24).map(|_| world.heap.decay(step, Hurry::No)).sum();
     assert!(purged > 48 << 10, "{purged}");
-    assert_eq!(world.heap.decay(step), 0);
+    assert_eq!(world.heap.decay(step, Hurry::No), 0);
     // What comes back goes in the next round; what is taken starts the time anew.
     free(here, kept[9]);
     here.drain();
-    assert_eq!(world.heap.decay(step), 0);
+    assert_eq!(world.heap.decay(step, Hurry::No), 0);
     let block = alloc(here, 64).unwrap();
     kept[..9].iter().for_each(|block| free(here, *block));
     free(here, block);
@@ -150,15 +150,15 @@ fn what_is_not_needed_goes_by_and_by() {
     let here = world.thread(0);
     let blocks: Vec<_> = (0..100).map(|_| alloc(here, 300_000).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
-    let all = world.heap.idle_bytes();
+    let all = world.heap.free_bytes();
     assert!(all > 28 << 20);
     let step = Elapsed { steps: 1, quiet: 0 };
     // It was needed within the first step.
-    assert_eq!(world.heap.decay(step), 0);
-    let first = world.heap.decay(step);
+    assert_eq!(world.heap.decay(step, Hurry::No), 0);
+    let first = world.heap.decay(step, Hurry::No);
     assert!(first >= all / 5 && first < all / 2, "{first} of {all}");
-    (0..40).for_each(|_| _ = world.heap.decay(step));
-    assert!(world.heap.idle_bytes() <= 1 << 20);
+    (0..40).for_each(|_| _ = world.heap.decay(step, Hurry::No));
+    assert!(world.heap.free_bytes() <= 1 << 20);
     world.end();
 }
 

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::tests::{World, alloc, free};
 use super::*;
 use crate::decay::Elapsed;
-use crate::heap::Resized;
+use crate::heap::{Hurry, Resized};
 use crate::units::Zeroed;
 
 /// What one step does; numbers are taken modulo what there is.
@@ -173,7 +173,7 @@ fn run(nodes: u64, homes: &[u8], steps: Vec<Step>) -> Result<(), TestCaseError> 
                 threads[thread % threads.len()].visit(Haste::Never);
             }
             Step::Decay { steps, quiet } => {
-                world.heap.decay(Elapsed { steps, quiet });
+                world.heap.decay(Elapsed { steps, quiet }, Hurry::No);
             }
             Step::Crowd { threads } => world.heap.note_threads(threads),
             Step::Free { .. } | Step::Resize { .. } => (),

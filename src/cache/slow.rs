@@ -60,18 +60,13 @@ impl ThreadCache {
 
     /// Fills the main sheaf, if need be with what waits in this cache and in the barns given up.
     fn refill_or_drain(&self, ties: Ties, id: ClassId) -> Option<Object> {
+        let slab = class::info(id).slab_bytes();
+        let refill = || self.refill(ties, id);
         let heap = ties.heap;
-        self.refill(ties, id).or_else(|| {
-            let slab = class::info(id).slab_bytes();
-            if heap.may_take(Asker::Arenas, slab)
-                && let Some(object) = self.refill(ties, id)
-            {
-                return Some(object);
-            }
+        heap.take_within(Asker::Arenas, slab, refill).or_else(|| {
             self.drain();
             heap.trim();
-            heap.may_take(Asker::Arenas, slab);
-            self.refill(ties, id)
+            heap.take_within(Asker::Arenas, slab, refill)
         })
     }
 

@@ -1,7 +1,7 @@
 //! The keys of `SLUBMALLOC_CONF`: what each takes, and what it does.
 #![forbid(unsafe_code)]
 
-use super::{Config, PurgeThread, print_help, size};
+use super::{Config, ThreadChoice, print_help, size};
 use crate::limit::LimitChoice;
 use crate::numa::Choice;
 use crate::sys::HugePages;
@@ -92,9 +92,9 @@ pub(super) const KEYS: [Key; 9] = [
         does: "a thread that gives memory back while the program sleeps; auto: with several threads and 32 MiB unused",
         set: |config, value| {
             config.purge_thread = match value {
-                b"auto" => PurgeThread::Auto,
-                b"on" => PurgeThread::On,
-                b"off" => PurgeThread::Off,
+                b"auto" => ThreadChoice::Auto,
+                b"on" => ThreadChoice::On,
+                b"off" => ThreadChoice::Off,
                 _ => return None,
             };
             Some(())

@@ -28,12 +28,12 @@ pub(crate) struct Config {
     /// Milliseconds in which unused memory goes back; `None` for never.
     pub(crate) purge_ms: Option<u64>,
     /// Whether there is a thread for that.
-    pub(crate) purge_thread: PurgeThread,
+    pub(crate) purge_thread: ThreadChoice,
 }
 
 /// When there is a thread that gives unused memory back while the program sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PurgeThread {
+pub(crate) enum ThreadChoice {
     /// When the program has several threads and much is unused.
     Auto,
     /// As soon as the program allocates.
@@ -70,7 +70,7 @@ impl Config {
             limit: LimitChoice::Auto,
             stats_at_exit: false,
             purge_ms: Some(DEFAULT_PURGE_MS),
-            purge_thread: PurgeThread::Auto,
+            purge_thread: ThreadChoice::Auto,
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod life;
 mod purge;
+mod purge_thread;
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -20,6 +21,7 @@ use crate::sys;
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 use life::{CACHES, PROCESS, alive, current_node, here, process};
 use purge::collect_caches;
+use purge_thread::Moment;
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
 /// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
@@ -76,7 +78,7 @@ fn free_slow(block: *mut u8) {
     }
     if let Some((cache, ties)) = alive() {
         cache.free_slow(ties, block);
-        return tick(cache);
+        return tick(cache, Moment::Free);
     }
     match process() {
         Some(process) => process.heap.give(block),
@@ -302,7 +304,7 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
     match alive() {
         Some((cache, ties)) => {
             let block = cache.alloc_slow(ties, size, zeroed);
-            tick(cache);
+            tick(cache, Moment::Malloc);
             block
         }
         None => allocate_bare(size, MIN_ALIGN, zeroed),
@@ -311,14 +313,12 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
 
 /// Gives memory back that was not needed for some time, if that is due.
 #[inline]
-fn tick(cache: &ThreadCache) {
+fn tick(cache: &ThreadCache, moment: Moment) {
     let Some(process) = PROCESS.get() else {
         return;
     };
-    if cache.is_time_to_look() {
-        process.purge.tick(process, cache);
-    } else {
-        process.purge.glance(process);
+    if cache.is_time_to_look() || process.purge.glance(process, moment) {
+        process.purge.tick(process, cache, moment);
     }
 }
 

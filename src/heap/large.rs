@@ -39,10 +39,7 @@ impl Heap {
             };
             let home = self.arena_for_large(home);
             let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
-            let taken = anywhere().or_else(|| {
-                let may = self.may_take(Asker::Arenas, pages as usize * PAGE_SIZE);
-                if may { anywhere() } else { None }
-            });
+            let taken = self.take_within(Asker::Arenas, pages as usize * PAGE_SIZE, anywhere);
             // A full arena is no reason to refuse: a mapping serves any size.
             if taken.is_some() {
                 return taken;
@@ -68,10 +65,7 @@ impl Heap {
             mark: policy.map_or(0, |_| home.id().0),
             huge_pages: self.settings.huge_pages,
         };
-        let block = self.huge.take(request).or_else(|| {
-            let may = self.may_take(Asker::Mapping, bytes);
-            if may { self.huge.take(request) } else { None }
-        })?;
+        let block = self.take_within(Asker::Mapping, bytes, || self.huge.take(request))?;
         self.note_block(home, pages_for(bytes.max(1)) as u64);
         Some(block)
     }

@@ -2,11 +2,12 @@
 //! used up has the limit looked at again.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use super::{Heap, Node};
+use super::{Heap, Hurry, Node};
 use crate::decay::Elapsed;
 use crate::limit::{self, Limit};
+use crate::sys;
 use crate::units::PAGE_SIZE;
 
 /// The limit, and whether it is near.
@@ -14,7 +15,14 @@ use crate::units::PAGE_SIZE;
 pub(crate) struct Bounds {
     limit: Limit,
     is_tight: AtomicBool,
+    /// When what waited unused last went back for want of memory, in milliseconds.
+    relieved_at: AtomicU64,
 }
+
+/// So often a grant is asked for, if other threads are faster.
+const ATTEMPTS: usize = 16;
+/// While memory is short, what waits unused goes back so often.
+const RELIEF_MS: u64 = 100;
 
 /// Who needs memory.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +38,7 @@ impl Bounds {
         Self {
             limit,
             is_tight: AtomicBool::new(false),
+            relieved_at: AtomicU64::new(0),
         }
     }
 }
@@ -42,39 +51,63 @@ impl Heap {
         self.bounds.is_tight.load(Relaxed)
     }
 
+    /// Takes something of `bytes` by `take`, and looks at the limit again if that is refused.
+    pub(crate) fn take_within<T>(
+        &self,
+        asker: Asker,
+        bytes: usize,
+        take: impl Fn() -> Option<T>,
+    ) -> Option<T> {
+        // What was granted another thread may have taken.
+        for _ in 0..ATTEMPTS {
+            if let Some(taken) = take() {
+                return Some(taken);
+            }
+            if !self.may_take(asker, bytes) {
+                return None;
+            }
+        }
+        take()
+    }
+
     /// Looks at the limit again because `bytes` were refused; whether that much may be taken now. What
-    /// waits unused goes back first if that is what it takes. `false` without a limit.
+    /// waits unused goes back first if memory is short. `false` without a limit.
     #[cold]
-    pub(crate) fn may_take(&self, asker: Asker, bytes: usize) -> bool {
-        if self.bounds.limit.is_off() {
+    #[inline(never)]
+    fn may_take(&self, asker: Asker, bytes: usize) -> bool {
+        // Who is about to abort holds locks, perhaps.
+        if self.bounds.limit.is_off() || sys::is_ending() {
             return false;
         }
-        if self.grant(asker, bytes, false) {
+        let fits = self.grant(asker, bytes);
+        let now = sys::milliseconds();
+        let is_time = now >= self.bounds.relieved_at.load(Relaxed) + RELIEF_MS;
+        if fits && !(self.is_tight() && is_time) {
             return true;
         }
-        self.decay(Elapsed::FOR_EVER);
-        self.grant(asker, bytes, true)
+        self.bounds.relieved_at.store(now, Relaxed);
+        self.decay(Elapsed::FOR_EVER, Hurry::No);
+        self.grant(asker, bytes)
     }
 
     /// Takes note of the limit at the start.
     pub(super) fn obey(&self) {
         if !self.bounds.limit.is_off() {
-            self.grant(Asker::Arenas, 0, true);
+            self.grant(Asker::Arenas, 0);
         }
     }
 
-    /// Divides what may be taken among the arenas and mappings; `false` if it is too little, or if memory
-    /// is short and the answer is not to be `final`.
-    fn grant(&self, asker: Asker, bytes: usize, is_final: bool) -> bool {
-        let usage = self
-            .bounds
-            .limit
-            .usage(self.resident_bytes(), limit::read_file);
+    /// Divides what may be taken among the arenas and mappings; `false` if it is too little.
+    fn grant(&self, asker: Asker, bytes: usize) -> bool {
+        let own = self.resident_bytes();
+        let mut usage = self.bounds.limit.usage(own, limit::read_file);
+        if self.bounds.limit.is_shared() {
+            // What was lent and not written to yet is in no group's numbers.
+            let promised = own.saturating_sub(own_resident_bytes().unwrap_or(own));
+            usage.hard = usage.hard.saturating_add(promised);
+        }
         let grant = self.bounds.limit.grant(usage, bytes);
         self.bounds.is_tight.store(grant.is_tight, Relaxed);
-        if grant.is_tight && !is_final {
-            return false;
-        }
         let askers = self.nodes().count() + 1;
         let share = grant.allowance.saturating_sub(bytes);
         let share = share.checked_div(askers).unwrap_or(0);
@@ -102,4 +135,17 @@ impl Heap {
         let huge = self.huge.counts();
         self.nodes().map(of_node).sum::<usize>() + huge.bytes + huge.kept_bytes
     }
+}
+
+/// The process's memory without its files, in bytes: the second number of `/proc/self/statm` less the
+/// third, see proc_pid_statm(5).
+fn own_resident_bytes() -> Option<usize> {
+    let mut text = [0; 96];
+    let text = sys::read_file(cstr::cstr!("/proc/self/statm"), &mut text)?;
+    let mut numbers = text.split(|byte| *byte == b' ').map(|word| {
+        let digit = |sum: usize, byte: &u8| sum * 10 + usize::from(byte.wrapping_sub(b'0') & 15);
+        word.iter().fold(0, digit)
+    });
+    let resident = numbers.nth(1)?;
+    Some(resident.saturating_sub(numbers.next()?) * sys::page_size())
 }

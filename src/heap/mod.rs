@@ -25,6 +25,7 @@ pub(crate) use limits::Asker;
 use limits::Bounds;
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
+pub(crate) use purge::Hurry;
 pub(crate) use resize::Resized;
 pub use traffic::NAMES as TRAFFIC_NAMES;
 pub(crate) use traffic::{Source, Traffic};
@@ -180,10 +181,7 @@ impl Heap {
             object
         };
         let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
-        anywhere().or_else(|| {
-            let may = self.may_take(Asker::Arenas, class::info(id).slab_bytes());
-            if may { anywhere() } else { None }
-        })
+        self.take_within(Asker::Arenas, class::info(id).slab_bytes(), anywhere)
     }
 
     /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.

@@ -228,7 +228,7 @@ impl Node {
             self.pool(id).lock().trim(self.place(), id, 0);
         }
         let outside = self.arena.purge();
-        self.sweep(Elapsed::FOR_EVER) + outside > 0
+        self.sweep(Elapsed::FOR_EVER, usize::MAX) + outside > 0
     }
 
     /// Gives half of the address space that nothing was put into yet back; whether there was any.

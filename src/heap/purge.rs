@@ -18,14 +18,31 @@ const SWEEP: usize = 256;
 /// microsecond.
 const CALLS: usize = 4_000;
 
+/// Whether somebody waits for a round to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hurry {
+    /// A thread of the program does.
+    Yes,
+    /// Nobody does.
+    No,
+}
+
+/// What a round in a hurry gives back of free pages, and what it makes of system calls for slabs.
+const HURRY_BYTES: usize = 64 << 20;
+const HURRY_CALLS: usize = 8_000;
+
 /// How far the slabs of a node were looked at.
 #[derive(Debug, Default)]
 pub(super) struct Sweep(AtomicUsize);
 
 impl Heap {
     /// Gives memory back that was not needed for some time; how many bytes. One thread at a time calls
-    /// this.
-    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+    /// this. In a `hurry` it does no more than a few milliseconds' work; `owes` tells whether there is more.
+    pub(crate) fn decay(&self, elapsed: Elapsed, hurry: Hurry) -> usize {
+        let (most, calls) = match hurry {
+            Hurry::No => (usize::MAX, usize::MAX),
+            Hurry::Yes => (HURRY_BYTES / PAGE_SIZE, HURRY_CALLS),
+        };
         let kept = match elapsed.is_for_ever() {
             true => 0,
             false => self.kept_bytes(),
@@ -40,9 +57,9 @@ impl Heap {
             }
             // Pages inside of slabs are parts of huge pages there.
             if self.settings.huge_pages != HugePages::Always || elapsed.is_long() {
-                bytes += node.sweep(elapsed);
+                bytes += node.sweep(elapsed, calls);
             }
-            bytes += node.arena().decay(elapsed, kept / PAGE_SIZE) * PAGE_SIZE;
+            bytes += node.arena().decay(elapsed, kept / PAGE_SIZE, most) * PAGE_SIZE;
         }
         bytes
     }
@@ -55,17 +72,15 @@ impl Heap {
         self.nodes().map(dirty).sum::<usize>() + mappings
     }
 
-    /// Bytes that wait where no program needs them, without what is in threads' caches; of objects in
-    /// slabs nobody knows whether their pages can go.
-    pub(crate) fn idle_bytes(&self) -> usize {
-        let in_pool = |node: &Node, id: ClassId| {
-            let counts = node.pool(id).lock().counts(0);
-            let info = class::info(id);
-            let total = counts.slabs * info.objects as usize;
-            total.saturating_sub(counts.out) * info.size as usize
-        };
-        let in_slabs = |node: &Node| class::all().map(|id| in_pool(node, id)).sum::<usize>();
-        self.free_bytes() + self.nodes().map(in_slabs).sum::<usize>()
+    /// Bytes that have memory behind them, in use or not; read without a lock.
+    pub(crate) fn touched_bytes(&self) -> usize {
+        let pages = self.nodes().map(|node| node.arena().touched_pages());
+        pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
+    }
+
+    /// Whether a round in a hurry left something to do.
+    pub(crate) fn owes(&self) -> bool {
+        self.nodes().any(|node| node.arena().owes())
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed) {
@@ -85,11 +100,11 @@ impl Heap {
 impl Node {
     /// Gives pages inside of slabs back that hold nothing in use, going through all slabs again and
     /// again; how many bytes.
-    pub(super) fn sweep(&self, elapsed: Elapsed) -> usize {
+    pub(super) fn sweep(&self, elapsed: Elapsed, most_calls: usize) -> usize {
         let end = self.tables().covered_bytes() / GRANULE_SIZE;
         let steps = elapsed.steps.max(elapsed.quiet) as usize;
         let most = SWEEP.max(end / SWEEP_STEPS).saturating_mul(steps);
-        let mut calls = CALLS.saturating_mul(steps);
+        let mut calls = CALLS.saturating_mul(steps).min(most_calls);
         // ORDERING: relaxed, one thread at a time purges; another one that trims begins at 0.
         let mut granule = match elapsed.is_long() {
             true => 0,

@@ -58,15 +58,8 @@ impl Heap {
         if bytes <= BLOCK_SIZE && !is_well_used(bytes, old_bytes) {
             return Resized::Copy { old_bytes };
         }
-        let resized = self.huge.resize(block, bytes).or_else(|| {
-            let more = bytes.saturating_sub(old_bytes);
-            let may = more > 0 && self.may_take(Asker::Mapping, more);
-            if may {
-                self.huge.resize(block, bytes)
-            } else {
-                None
-            }
-        });
+        let more = bytes.saturating_sub(old_bytes);
+        let resized = self.take_within(Asker::Mapping, more, || self.huge.resize(block, bytes));
         match resized {
             Some(block) => Resized::At(block),
             None => Resized::Copy { old_bytes },

@@ -8,20 +8,17 @@
 mod demand;
 mod registry;
 mod reuse;
+mod state;
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::decay::{Elapsed, LowWater};
+use crate::decay::Elapsed;
 use crate::sync::Lock;
-use crate::sys::{self, HugePages, Mapping, Policy};
+use crate::sys::{HugePages, Mapping, Policy};
 use crate::units::Zeroed;
-use demand::Demand;
-use registry::Registry;
-use reuse::Reuse;
+use state::State;
 
-/// Above the limit on what is kept, at most so many times what is in use.
-const KEPT_FOR_USED: usize = 4;
 /// In a step at least so much of what is kept without need goes.
 const LEAST_DECAY: usize = 4 << 20;
 /// A block that grows, grows by this share of itself at least.
@@ -33,23 +30,9 @@ pub(crate) struct Huge {
     state: Lock<State>,
     /// Bytes kept for reuse, for who has not the lock.
     kept: AtomicUsize,
+    /// Those and the bytes in use.
+    touched: AtomicUsize,
 }
-
-#[derive(Debug)]
-struct State {
-    registry: Registry,
-    reuse: Reuse,
-    demand: Demand,
-    /// The fewest bytes kept of late.
-    low: LowWater,
-    /// Bytes that may still be mapped, until somebody looks at the limit again.
-    allowance: usize,
-    /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
-    freed: [usize; FREED],
-}
-
-/// Freed addresses that are remembered.
-const FREED: usize = 16;
 
 /// What a huge block wants to be.
 #[derive(Clone, Copy, Debug)]
@@ -93,17 +76,10 @@ pub(crate) enum NotHuge {
 impl Huge {
     /// No blocks; of freed ones at most `reuse_bytes` are kept.
     pub(crate) const fn new(reuse_bytes: usize) -> Self {
-        let registry = Registry::new();
         Self {
-            state: Lock::new(State {
-                registry,
-                demand: Demand::none(),
-                low: LowWater::none(),
-                allowance: usize::MAX,
-                freed: [0; FREED],
-                reuse: Reuse::new(reuse_bytes),
-            }),
+            state: Lock::new(State::new(reuse_bytes)),
             kept: AtomicUsize::new(0),
+            touched: AtomicUsize::new(0),
         }
     }
 
@@ -148,6 +124,7 @@ impl Huge {
         };
         let start = mapping.start();
         state.registry.insert(mapping);
+        self.note(&state);
         Some(start)
     }
 
@@ -272,9 +249,17 @@ impl Huge {
         self.kept.load(Relaxed)
     }
 
-    fn note(&self, state: &State) {
+    /// Bytes in use or kept, as of late.
+    pub(crate) fn touched_bytes(&self) -> usize {
         // ORDERING: relaxed, as above.
-        self.kept.store(state.reuse.bytes(), Relaxed);
+        self.touched.load(Relaxed)
+    }
+
+    fn note(&self, state: &State) {
+        let kept = state.reuse.bytes();
+        // ORDERING: relaxed, as above.
+        self.kept.store(kept, Relaxed);
+        self.touched.store(kept + state.registry.bytes(), Relaxed);
     }
 
     /// Numbers.
@@ -313,51 +298,6 @@ impl Huge {
 /// The length that a block grows to at least: a program that appends does it often.
 fn grown(bytes: usize) -> usize {
     bytes.saturating_add(bytes / GROWTH_SHARE)
-}
-
-impl State {
-    /// Gives back what is kept, so far that fresh memory of `bytes` does not make the process larger than
-    /// it was of late, or than the limit allows.
-    fn make_way(&mut self, bytes: usize) {
-        let used = self.registry.bytes();
-        let needed = self.demand.note(used, sys::milliseconds());
-        self.reuse
-            .shrink(needed.saturating_sub(used.saturating_add(bytes)));
-    }
-
-    /// Keeps a freed mapping as far as the program has needed that much of late: what is kept and
-    /// what is in use together are then no more than it had before. Beside little in use little is
-    /// kept, since a program that has freed everything may never come back.
-    fn keep(&mut self, mapping: Mapping) {
-        let used = self.registry.bytes();
-        let needed = self
-            .demand
-            .note(used + mapping.bytes(), sys::milliseconds());
-        let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
-        self.reuse.keep(mapping, wanted);
-    }
-
-    /// Takes `bytes` out of the allowance; `false` if there is less.
-    fn afford(&mut self, bytes: usize) -> bool {
-        let left = self.allowance.checked_sub(bytes);
-        self.allowance = left.unwrap_or(self.allowance);
-        left.is_some()
-    }
-
-    fn note_kept(&mut self) {
-        let kept = self.reuse.bytes();
-        self.low.note(kept);
-    }
-
-    fn misses(&self, address: usize) -> NotHuge {
-        if self.registry.is_inside(address) {
-            NotHuge::Inside
-        } else if self.freed.contains(&address) {
-            NotHuge::Freed
-        } else {
-            NotHuge::Unknown
-        }
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub(super) struct Interface {
     pub(super) usage: &'static str,
     pub(super) statistics: &'static str,
     /// The keys there of what the kernel takes back by itself.
-    pub(super) reclaimable: [&'static [u8]; 2],
+    pub(super) reclaimable: [&'static [u8]; 3],
+    /// A file with the bytes of the kernel's own that it takes back by itself, where those are no key.
+    pub(super) kernel: Option<&'static str>,
 }
 
 /// See the kernel's `Documentation/admin-guide/cgroup-v2.rst`.
@@ -39,7 +41,8 @@ static VERSION_2: Interface = Interface {
     soft: Some("/memory.high"),
     usage: "/memory.current",
     statistics: "/memory.stat",
-    reclaimable: [b"inactive_file ", b"active_file "],
+    reclaimable: [b"inactive_file ", b"active_file ", b"slab_reclaimable "],
+    kernel: None,
 };
 
 /// See the kernel's `Documentation/admin-guide/cgroup-v1/memory.rst`. Its soft limit is another thing: what the
@@ -51,7 +54,12 @@ static VERSION_1: Interface = Interface {
     soft: None,
     usage: "/memory.usage_in_bytes",
     statistics: "/memory.stat",
-    reclaimable: [b"total_inactive_file ", b"total_active_file "],
+    reclaimable: [
+        b"total_inactive_file ",
+        b"total_active_file ",
+        b"slab_reclaimable ",
+    ],
+    kernel: Some("/memory.kmem.usage_in_bytes"),
 };
 
 /// A group's directory. Those of its ancestors are beginnings of it, down to the mount point.

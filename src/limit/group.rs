@@ -129,7 +129,8 @@ fn level(directory: &Directory, length: usize, endless: usize, read: &mut Reader
     }
 }
 
-/// The bytes that the kernel cannot take back by itself: all but the lists of file pages, where no shared memory is.
+/// The bytes that the kernel cannot take back by itself: all but the lists of file pages, where no shared memory
+/// is, and its own caches of names and the like.
 #[inline(never)]
 fn used(directory: &Directory, length: usize, read: &mut Reader<'_>) -> Option<usize> {
     let interface = directory.interface;
@@ -140,7 +141,12 @@ fn used(directory: &Directory, length: usize, read: &mut Reader<'_>) -> Option<u
         let mut keys = interface.reclaimable.iter();
         number(keys.find_map(|key| line.strip_prefix(*key))?)
     });
-    Some(reclaimable.fold(all, usize::saturating_sub))
+    let left = reclaimable.fold(all, usize::saturating_sub);
+    let kernel = interface.kernel.and_then(|name| {
+        let mut text = [0; 32];
+        number(directory.read(length, name, &mut text, read)?)
+    });
+    Some(left.saturating_sub(kernel.unwrap_or(0)))
 }
 
 /// A decimal number, alone on its line; `None` for all else, `max` and what is too large among it.

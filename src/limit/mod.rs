@@ -125,6 +125,11 @@ impl Limit {
         self.soft == UNLIMITED
     }
 
+    /// Whether what is in use is that of a group, with other processes perhaps.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.group.is_some()
+    }
+
     /// What is in use now: by the group, or the `own` bytes of this process where there is no group or its files
     /// cannot be read any more, as behind a chroot.
     pub(crate) fn usage(

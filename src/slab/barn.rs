@@ -77,7 +77,7 @@ impl Barn {
 
     /// Stores a full sheaf; with `most` or more there, or what is left of that, the oldest leaves for it.
     pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Option<Sheaf> {
-        let most = most.min(PLACES).saturating_sub(self.cut).max(1);
+        let most = most.min(PLACES.saturating_sub(self.cut)).max(1);
         let oldest = if self.count >= most {
             self.take_oldest()
         } else {

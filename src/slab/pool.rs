@@ -29,11 +29,6 @@ const LOOK_AHEAD: usize = 4;
 /// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
 const MIN_EMPTY: u32 = 1;
 
-/// When the program holds no more than this share of a pool's objects, it has freed nearly all.
-const EBB_SHARE: usize = 8;
-/// A pool with fewer bytes is not worth a look.
-const EBB_BYTES: usize = 2 << 20;
-
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
 
@@ -50,11 +45,11 @@ pub(crate) struct Place<'node> {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     lists: [SlabList; PARTIAL_LISTS + 1],
-    slabs: u32,
+    pub(super) slabs: u32,
     /// The slabs that were added since somebody asked, of which the first few count.
     added: [Option<GranuleIndex>; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
-    out: u64,
+    pub(super) out: u64,
     /// The fewest empty slabs of late.
     spare: LowWater,
     /// Full and empty sheaves.
@@ -178,14 +173,6 @@ impl Pool {
                 zero: false,
             });
         }
-    }
-
-    /// Whether the program has freed nearly all objects of a large pool: it holds an eighth of them, if
-    /// `capacity` are in each sheaf of the barn. What is in threads' caches counts as held.
-    pub(crate) fn is_ebbing(&self, id: ClassId, capacity: usize) -> bool {
-        let held = (self.out as usize).saturating_sub(self.barn.stock(capacity));
-        let (info, slabs) = (info(id), self.slabs as usize);
-        slabs * info.slab_bytes() >= EBB_BYTES && held * EBB_SHARE < slabs * info.objects as usize
     }
 
     /// Gives empty slabs back that were not needed for some time.

@@ -23,12 +23,17 @@ use crate::units::{ClassId, GranuleIndex};
 const SEEN: u8 = 1;
 const DONE: u8 = 2;
 
+/// When the program holds no more than this share of a pool's objects, it has freed nearly all.
+const EBB_SHARE: usize = 8;
+/// A pool with fewer bytes is not worth a look.
+const EBB_BYTES: usize = 2 << 20;
+
 /// What was given back of slabs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Purged {
     /// Bytes.
     pub(crate) bytes: usize,
-    /// System calls.
+    /// System calls; more than there can be if the kernel refuses them.
     pub(crate) calls: usize,
 }
 
@@ -40,6 +45,14 @@ fn page_shift() -> u32 {
 // ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
 
 impl Pool {
+    /// Whether the program has freed nearly all objects of a large pool: it holds an eighth of them, if
+    /// `capacity` are in each sheaf of the barn. What is in threads' caches counts as held.
+    pub(crate) fn is_ebbing(&self, id: ClassId, capacity: usize) -> bool {
+        let held = (self.out as usize).saturating_sub(self.barn.stock(capacity));
+        let (info, slabs) = (info(id), self.slabs as usize);
+        slabs * info.slab_bytes() >= EBB_BYTES && held * EBB_SHARE < slabs * info.objects as usize
+    }
+
     /// Gives back the pages of a slab of this pool that hold no object in use, if nobody took an object
     /// between this visit and the last.
     pub(crate) fn purge_slab(
@@ -76,10 +89,13 @@ impl Pool {
             }
             let start = slab.offset() + page * unit;
             purged.calls += 1;
-            if place.arena.region().purge(start, start + run * unit) {
-                (page..page + run).for_each(|page| record.set_gone(page, true));
-                purged.bytes += run * unit;
+            if !place.arena.region().purge(start, start + run * unit) {
+                // What is locked into memory stays.
+                purged.calls = usize::MAX;
+                return purged;
             }
+            (page..page + run).for_each(|page| record.set_gone(page, true));
+            purged.bytes += run * unit;
             page += run;
         }
         purged

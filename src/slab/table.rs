@@ -106,7 +106,10 @@ impl SlabTables {
             }
             let _growing = self.growth.lock();
             if all().all(|granule| self.class_at(granule) == ClassId::NONE) {
-                pages += usize::from(self.records.forget_page(first));
+                if !self.records.forget_page(first) {
+                    break;
+                }
+                pages += 1;
             }
         }
         pages * page_size()

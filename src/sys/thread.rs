@@ -8,8 +8,10 @@ use super::syscall::call;
 /// What a thread runs; it gets null.
 type Entry = extern "C" fn(*mut c_void) -> *mut c_void;
 
-/// Stack sizes to try: glibc takes the static thread-local storage of all libraries from it.
-const STACKS: [usize; 3] = [32 << 10, 128 << 10, 1 << 20];
+/// Stack sizes to try: glibc takes the static thread-local storage of all libraries from it, and a signal of
+/// its own, by which all threads change their user, needs some kibibytes. What is not touched costs
+/// nothing.
+const STACKS: [usize; 2] = [256 << 10, 2 << 20];
 
 /// Starts a detached thread with all signals blocked, so that it never runs a handler of the
 /// program's; `false` if there can be none. libc allocates in here. See pthread_create(3).
