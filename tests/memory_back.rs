@@ -111,3 +111,20 @@ fn runs(conf: &str, source: &str, arguments: &[&str]) -> support::Finished {
     command.args(arguments).env("SLUBMALLOC_CONF", conf);
     run(Heap::Slubmalloc, &mut command, PATIENCE)
 }
+
+#[test]
+fn no_thread_is_started_where_libc_frees() {
+    keeps_promise("", "c/joined.c", &[]);
+}
+
+#[test]
+fn a_process_ends_with_its_last_thread() {
+    for configuration in ["", "purge_thread:on"] {
+        keeps_promise(configuration, "c/last_thread.c", &[]);
+    }
+}
+
+#[test]
+fn below_a_limit_nobody_is_refused() {
+    keeps_promise("limit:256m", "c/takers.c", &[]);
+}

@@ -77,14 +77,10 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
     FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
     // the first birth asks the kernel: a later one may happen in a sandbox.
-    let is_leader = is_first && sys::is_main_thread();
-    let hook = if is_leader {
-        leader_exits
-    } else {
-        thread_exits
-    };
-    let argument = core::ptr::from_ref(cache).cast_mut().cast();
-    let _ = sys::on_thread_exit(hook, argument);
+    if !(is_first && sys::is_main_thread()) {
+        let argument = core::ptr::from_ref(cache).cast_mut().cast();
+        let _ = sys::on_thread_exit(thread_exits, argument);
+    }
     Some((cache, ties))
 }
 
@@ -107,18 +103,9 @@ extern "C" fn thread_exits(_cache: *mut c_void) {
     if cache.ties().is_some() {
         leave_caches();
         CACHES.exit(cache);
-        note_exit(false);
-    }
-}
-
-/// The first thread ends before the process does if it calls pthread_exit(3). Its cache stays.
-extern "C" fn leader_exits(_cache: *mut c_void) {
-    note_exit(true);
-}
-
-fn note_exit(is_leader: bool) {
-    if let Some(process) = PROCESS.get() {
-        process.purge.thread.note_exit(is_leader);
+        if let Some(process) = PROCESS.get() {
+            process.purge.thread.note_exit();
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::life::{CACHES, PROCESS, Process, leave_caches};
 use crate::config::ThreadChoice;
@@ -23,6 +23,9 @@ const WAKE_BYTES: usize = 1 << 20;
 const MUCH_BYTES: usize = 8 << 20;
 /// Rounds without anything to do after which it sleeps or ends.
 const EMPTY_ROUNDS: u32 = 2 * STEPS;
+
+/// Milliseconds between two looks whether the first thread, if it is the only one, has ended.
+const LOOK_MS: u64 = 1_000;
 
 /// States, in a futex word.
 const ABSENT: u32 = 0;
@@ -48,8 +51,6 @@ pub(super) struct PurgeThread {
     process_id: AtomicUsize,
     /// Whether the process was born behind a filter of system calls, as in most containers.
     was_filtered: bool,
-    /// Whether the program's first thread has ended.
-    is_leader_gone: AtomicBool,
 }
 
 // ORDERING: relaxed throughout this file: wishes, and a futex word that sleepers look at again.
@@ -63,7 +64,6 @@ impl PurgeThread {
             state: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
             process_id: AtomicUsize::new(sys::process_id()),
             was_filtered: sys::is_filtered(),
-            is_leader_gone: AtomicBool::new(false),
         }
     }
 
@@ -71,7 +71,6 @@ impl PurgeThread {
         if self.state.load(Relaxed) != NEVER {
             self.state.store(ABSENT, Relaxed);
         }
-        self.is_leader_gone.store(false, Relaxed);
         self.process_id.store(sys::process_id(), Relaxed);
     }
 
@@ -100,10 +99,7 @@ impl PurgeThread {
     }
 
     /// Takes note that a thread of the program's has ended: if it was the last, so must this one.
-    pub(super) fn note_exit(&self, is_leader: bool) {
-        if is_leader {
-            self.is_leader_gone.store(true, Relaxed);
-        }
+    pub(super) fn note_exit(&self) {
         if CACHES.count() <= 1 {
             self.wake();
         }
@@ -149,15 +145,10 @@ impl PurgeThread {
             .is_ok()
     }
 
-    /// Whether no thread that allocates is left. The first one's cache, if it has one, stays owned for ever.
-    fn is_alone(&self) -> bool {
-        CACHES.count() <= usize::from(self.is_leader_gone.load(Relaxed))
-    }
-
     /// A round for each step, until there is nothing to do.
     fn serve(&self, process: &Process) {
         let mut empty = 0;
-        while !self.is_alone() {
+        while !is_alone() {
             let (bytes, is_quiet) = match process.purge.serve(process) {
                 Ok(round) => round,
                 Err(milliseconds) => {
@@ -177,12 +168,22 @@ impl PurgeThread {
                 break;
             }
             self.state.store(SLEEPING, Relaxed);
-            while self.state.load(Relaxed) == SLEEPING && !self.is_alone() {
-                sys::futex_wait(&self.state, SLEEPING);
+            while self.state.load(Relaxed) == SLEEPING && !is_alone() {
+                if CACHES.count() > 1 {
+                    sys::futex_wait(&self.state, SLEEPING);
+                } else {
+                    sys::futex_wait_for(&self.state, SLEEPING, LOOK_MS);
+                }
             }
         }
         self.state.store(ABSENT, Relaxed);
     }
+}
+
+/// Whether the process lives for this thread alone: the others have ended, and the first, which has no hook
+/// for its end, too.
+fn is_alone() -> bool {
+    CACHES.count() <= 1 && sys::is_main_thread_gone()
 }
 
 extern "C" fn work(_nothing: *mut c_void) -> *mut c_void {

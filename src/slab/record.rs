@@ -25,9 +25,8 @@ pub(crate) struct SlabRecord {
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
     list: AtomicU8,
-    /// How long the slab has been left alone; see `purge.rs`.
+    /// How long it was left alone, and whether what was never out has no memory; see `purge.rs`.
     pub(super) rest: AtomicU8,
-    /// Whether what was never handed out has no memory either.
     pub(super) is_clean: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
     next: AtomicU32,

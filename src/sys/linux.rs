@@ -100,6 +100,15 @@ pub(crate) fn is_main_thread() -> bool {
     thread.value() == Some(process_id())
 }
 
+/// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in
+/// `/proc/self/stat`, behind the name in parentheses, is that of a zombie. See proc_pid_stat(5).
+pub(crate) fn is_main_thread_gone() -> bool {
+    let mut text = [0; 128];
+    let text = read_file(cstr::cstr!("/proc/self/stat"), &mut text).unwrap_or_default();
+    let name_end = text.iter().rposition(|byte| *byte == b')');
+    name_end.is_some_and(|end| text.get(end + 2) == Some(&b'Z'))
+}
+
 /// Sleeps while `word` holds `expected`; may wake without reason.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
     let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;

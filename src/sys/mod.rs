@@ -27,8 +27,9 @@ pub(crate) use hooks::{
     HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
 };
 pub(crate) use linux::{
-    abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread, milliseconds,
-    process_id, read_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
+    abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread,
+    is_main_thread_gone, milliseconds, process_id, read_file, sleep, total_ram_bytes,
+    virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy};
