@@ -34,7 +34,8 @@ static void trim_threshold(void) {
     two_seconds_of_little_work();
     RESIDENT_AT_LEAST(before + 110 * MIB);
     CHECK(mallopt(M_TRIM_THRESHOLD, 0) == 1);
-    two_seconds_of_little_work();
+    /* On a machine that does other things too it may take longer. */
+    for (int i = 0; i < 5 && resident() > before + 8 * MIB; i++) two_seconds_of_little_work();
     RESIDENT_AT_MOST(before + 8 * MIB);
 }
 
