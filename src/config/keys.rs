@@ -89,7 +89,7 @@ pub(super) const KEYS: [Key; 9] = [
         name: "purge_thread",
         values: "auto|on|off",
         default: "auto",
-        does: "a thread that gives memory back while the program sleeps; auto: with several threads and 32 MiB unused",
+        does: "a thread that gives memory back while the program sleeps; auto: with several threads and 32 MiB touched",
         set: |config, value| {
             config.purge_thread = match value {
                 b"auto" => ThreadChoice::Auto,
