@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::{Heap, Hurry, Node};
 use crate::decay::Elapsed;
-use crate::limit::{self, Limit};
+use crate::limit::{self, Limit, Usage};
 use crate::sys;
 use crate::units::PAGE_SIZE;
 
@@ -17,6 +17,8 @@ pub(crate) struct Bounds {
     is_tight: AtomicBool,
     /// When what waited unused last went back for want of memory, in milliseconds.
     relieved_at: AtomicU64,
+    /// Whether the process was born behind a filter of system calls, as in most containers.
+    was_filtered: bool,
 }
 
 /// So often a grant is asked for, if other threads are faster.
@@ -34,11 +36,12 @@ pub(crate) enum Asker {
 }
 
 impl Bounds {
-    pub(super) const fn new(limit: Limit) -> Self {
+    pub(super) fn new(limit: Limit) -> Self {
         Self {
             limit,
             is_tight: AtomicBool::new(false),
             relieved_at: AtomicU64::new(0),
+            was_filtered: sys::is_filtered(),
         }
     }
 }
@@ -100,8 +103,14 @@ impl Heap {
     /// Divides what may be taken among the arenas and mappings; `false` if it is too little.
     fn grant(&self, asker: Asker, bytes: usize) -> bool {
         let own = self.resident_bytes();
-        let mut usage = self.bounds.limit.usage(own, limit::read_file);
-        if self.bounds.limit.is_shared() {
+        let limit = &self.bounds.limit;
+        // A program that locked itself in may be killed for opening a file.
+        let may_read = limit.is_shared() && (self.bounds.was_filtered || !sys::is_filtered());
+        let mut usage = match may_read {
+            true => limit.usage(own, limit::read_file),
+            false => Usage::of(own),
+        };
+        if may_read {
             // What was lent and not written to yet is in no group's numbers.
             let promised = own.saturating_sub(own_resident_bytes().unwrap_or(own));
             usage.hard = usage.hard.saturating_add(promised);
