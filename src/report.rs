@@ -1,7 +1,12 @@
 //! Text without memory, and the two ways to end: the caller's crime and our own fault.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use crate::sys;
+
+/// Bytes that a line has room for.
+const LINE: usize = 160;
 
 /// What a caller may do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,33 +32,95 @@ impl Crime {
     }
 }
 
-/// Names the crime and the address in one line and aborts.
-#[cold]
-pub(crate) fn fatal(crime: Crime, address: usize) -> ! {
-    let mut line = Line::new();
-    line.text("slubmalloc: ")
-        .text(crime.name())
-        .text(" of ")
-        .hex(address);
-    end(line.text("\n"))
+/// Where a crime was done, as far as anybody knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scene {
+    /// Outside of the heap.
+    Nowhere,
+    /// In a slab.
+    Slab {
+        /// Bytes of its objects.
+        size: u32,
+        /// Its address.
+        start: usize,
+        /// How many objects it has.
+        objects: u32,
+        /// How many of them are out.
+        out: u32,
+    },
+    /// In a large or huge block.
+    Block {
+        /// Its length.
+        bytes: usize,
+    },
+    /// In pages that belong to no block.
+    FreePages,
 }
 
-/// As [`fatal`], with the slab cache that the address belongs to.
+impl Scene {
+    fn describe(self, line: &mut Line<LINE>) {
+        match self {
+            Self::Nowhere => line,
+            Self::Slab {
+                size,
+                start,
+                objects,
+                out,
+            } => {
+                line.text(" in kmalloc-").number(size as usize);
+                line.text(" (slab ").hex(start).text(", ");
+                line.number(out as usize).text(" of ");
+                line.number(objects as usize).text(" objects out)")
+            }
+            Self::Block { bytes } => line.text(" in a block of ").number(bytes).text(" bytes"),
+            Self::FreePages => line.text(" in free pages"),
+        };
+    }
+}
+
+/// Whether crimes are only named, and what was to be done is left undone.
+static WARN_ONLY: AtomicBool = AtomicBool::new(false);
+
+// ORDERING: relaxed; set once, before there is a heap to do wrong to.
+
+/// Has crimes only named from now on.
+pub(crate) fn only_warn() {
+    WARN_ONLY.store(true, Relaxed);
+}
+
+/// Whether crimes are only named.
+pub(crate) fn only_warns() -> bool {
+    WARN_ONLY.load(Relaxed)
+}
+
+/// Names the crime, the address and what it belongs to in one line and aborts; where crimes are only named,
+/// the caller leaves undone what it was asked to do.
 #[cold]
-pub(crate) fn fatal_in_cache(crime: Crime, address: usize, object_size: usize) -> ! {
+#[inline(never)]
+pub(crate) fn accuse(crime: Crime, address: usize, scene: Scene) {
     let mut line = Line::new();
     line.text("slubmalloc: ")
         .text(crime.name())
         .text(" of ")
         .hex(address);
-    line.text(" in kmalloc-").number(object_size);
-    end(line.text("\n"))
+    scene.describe(&mut line);
+    if only_warns() {
+        line.text("; ignored\n").print();
+    } else {
+        end(line.text("\n"));
+    }
 }
 
 /// Prints the line and aborts. A handler for SIGABRT may allocate; locks that this thread holds must
 /// not stop it.
-fn end(line: &Line<128>) -> ! {
+fn end(line: &Line<LINE>) -> ! {
     line.print();
+    abort()
+}
+
+/// Aborts behind a report.
+#[cold]
+pub(crate) fn abort() -> ! {
     sys::announce_end();
     sys::abort()
 }

@@ -88,7 +88,7 @@ aligned_nothrow_new!(
     _ZnamSt11align_val_tRKSt9nothrow_t
 );
 
-/// All forms of `operator delete`: what else is passed besides the block does not matter.
+/// The forms of `operator delete` that are not told the size.
 macro_rules! delete {
     ($($name:ident($($extra:ident: $kind:ty),*);)*) => {$(
         #[doc = concat!("`", stringify!($name), "`: frees a block.")]
@@ -102,14 +102,28 @@ macro_rules! delete {
 delete! {
     _ZdlPv();
     _ZdaPv();
-    _ZdlPvm(_size: usize);
-    _ZdaPvm(_size: usize);
     _ZdlPvRKSt9nothrow_t(_nothrow: *const c_void);
     _ZdaPvRKSt9nothrow_t(_nothrow: *const c_void);
     _ZdlPvSt11align_val_t(_align: usize);
     _ZdaPvSt11align_val_t(_align: usize);
-    _ZdlPvmSt11align_val_t(_size: usize, _align: usize);
-    _ZdaPvmSt11align_val_t(_size: usize, _align: usize);
     _ZdlPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: *const c_void);
     _ZdaPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: *const c_void);
+}
+
+/// The forms that are told the size, which must be the block's.
+macro_rules! sized_delete {
+    ($($name:ident($($align:ident)?);)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`: frees a block of this size.")]
+        #[unsafe(no_mangle)]
+        extern "C" fn $name(block: *mut u8, size: usize $(, $align: usize)?) {
+            // SAFETY: C++'s contract: nobody uses the block any more.
+            unsafe { core_alloc::free_sized(block, size, 1 $(.max($align))?) };
+        }
+    )*};
+}
+sized_delete! {
+    _ZdlPvm();
+    _ZdaPvm();
+    _ZdlPvmSt11align_val_t(align);
+    _ZdaPvmSt11align_val_t(align);
 }

@@ -42,17 +42,15 @@ extern "C" fn cfree(block: *mut u8) {
 /// C23 7.24.3.4: frees a block of which the caller knows the size it asked for.
 #[unsafe(no_mangle)]
 extern "C" fn free_sized(block: *mut u8, size: usize) {
-    core_alloc::check_size(block, size, 1);
     // SAFETY: as for `free`.
-    unsafe { core_alloc::free(block) };
+    unsafe { core_alloc::free_sized(block, size, 1) };
 }
 
 /// C23 7.24.3.5: frees a block of which the caller knows size and alignment.
 #[unsafe(no_mangle)]
 extern "C" fn free_aligned_sized(block: *mut u8, align: usize, size: usize) {
-    core_alloc::check_size(block, size, align);
     // SAFETY: as for `free`.
-    unsafe { core_alloc::free(block) };
+    unsafe { core_alloc::free_sized(block, size, align) };
 }
 
 /// calloc(3).

@@ -1,4 +1,4 @@
-//! The library's end: statistics when the program asked for them.
+//! The library's end: statistics when the program asked for them, and a last look for crimes.
 
 /// Called by the loader when the process ends.
 #[unsafe(link_section = ".fini_array")]
@@ -9,4 +9,5 @@ extern "C" fn at_exit() {
     if slubmalloc_core::wants_stats_at_exit() {
         crate::extensions::print_stats();
     }
+    slubmalloc_core::look_at_exit();
 }

@@ -264,6 +264,11 @@ impl Arena {
         self.state.hold_for_fork();
     }
 
+    /// Whether nobody holds the lock at this moment.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.state.is_free()
+    }
+
     /// Frees the lock after a fork, in parent or child.
     pub(crate) fn end_fork(&self) {
         self.state.end_fork();

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use super::slow::new_sheaf;
 use super::{BINS, ThreadCache, Ties, class_of_granule, sizing};
 use crate::heap::Node;
-use crate::report::{Crime, fatal_in_cache};
+use crate::report::{Crime, accuse};
 use crate::slab::{Object, Sheaf, SheafCell, Slot, class};
 use crate::sync::StaticRef;
 use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
@@ -79,9 +79,10 @@ impl ThreadCache {
             return ties.heap.give(object);
         };
         let sheaf = match cell.take() {
-            Some(sheaf) if sheaf.objects().last() == Some(&object.as_ptr()) => {
-                let size = class::info(id).size as usize;
-                fatal_in_cache(Crime::DoubleFree, object.as_ptr() as usize, size)
+            Some(sheaf) if sheaf.is_near_top(object) => {
+                cell.put(sheaf);
+                let address = object.as_ptr() as usize;
+                return accuse(Crime::DoubleFree, address, ties.heap.scene(address));
             }
             Some(sheaf) if sheaf.count() == sizing::capacity(id) => deliver(ties, sheaf, node, id),
             // Sheaves that went there empty come back, so that none is made for each thread.

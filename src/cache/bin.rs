@@ -28,6 +28,9 @@ pub(crate) struct Bin {
 
 const _: () = assert!(size_of::<Bin>() == 32);
 
+/// Whether wrong frees are looked for. Only measurements of what that costs build without.
+const CHECKED: bool = !cfg!(unchecked);
+
 /// The bottom of a bin without a main sheaf: nothing lies above it.
 const NOTHING: u32 = u32::MAX;
 
@@ -73,20 +76,25 @@ impl Bin {
     #[inline(always)]
     pub(crate) fn is_start(&self, address: usize) -> bool {
         let divisor = own(&self.divisor);
-        (address as u32 & own(&self.mask)).wrapping_mul(divisor) < divisor
+        !CHECKED || (address as u32 & own(&self.mask)).wrapping_mul(divisor) < divisor
     }
 
-    /// Puts an object on the main sheaf; `false` if that is full, or if the object is on top already.
+    /// Puts an object on the main sheaf; `false` if that is full, or if the object is one of the topmost two
+    /// already.
     #[inline(always)]
     pub(crate) fn push(&self, object: Slot) -> bool {
         let top = self.ends.top.load(Relaxed);
         if top as u32 >= own(&self.ends.limit) {
             return false;
         }
-        // The object that was freed last is the one most often freed twice. An empty sheaf has its
-        // own address here, which is no object. What this costs stands in `src/README.md`.
+        // What was freed last is what is freed twice most often: in a row, or with its owner between. An
+        // empty sheaf has no objects here. What this costs stands in `src/README.md`.
         // SAFETY: not full, so there is a main sheaf, and `top` lies in it or in its header.
-        if unsafe { top.read() } == object {
+        if CHECKED && unsafe { top.read() } == object {
+            return false;
+        }
+        // SAFETY: below a slot there is another, or the header's second word, and below that its first.
+        if CHECKED && unsafe { top.sub(1).read() } == object {
             return false;
         }
         // SAFETY: not full, so there is a slot above.
@@ -97,10 +105,15 @@ impl Bin {
         true
     }
 
-    /// Whether `object` is what `pop` would give.
-    pub(crate) fn is_on_top(&self, object: Object) -> bool {
-        // SAFETY: as in `pop`; `main_count` is not 0, so there is a filled slot.
-        self.main_count() > 0 && unsafe { self.ends.top.load(Relaxed).read() } == object.as_ptr()
+    /// Whether `object` is one of the next two that `pop` would give.
+    pub(crate) fn is_near_top(&self, object: Object) -> bool {
+        let top = self.ends.top.load(Relaxed);
+        (0..self.main_count().min(2)).any(|below| {
+            // SAFETY: the bin has more filled slots than that.
+            let slot = unsafe { top.sub(below) };
+            // SAFETY: a filled slot.
+            unsafe { slot.read() == object.as_ptr() }
+        })
     }
 
     /// Number of objects in both sheaves.

@@ -9,6 +9,11 @@ use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
 
 impl ThreadCache {
+    /// Whether nobody is changing the cache at this moment but its thread on a fast path.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.busy.is_free()
+    }
+
     /// Empties the cache; its thread does not use it meanwhile.
     pub(crate) fn drain(&self) {
         let Some(ties) = self.ties() else {

@@ -203,6 +203,17 @@ impl ThreadCache {
         bin.is_start(block as usize) && bin.push(block)
     }
 
+    /// Whether `block` lies in a slab of this cache's node whose class is that of `bytes`.
+    #[inline(always)]
+    pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {
+        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
+        if offset >= own(&self.arena_bytes) || bytes > class::MAX_SMALL {
+            return false;
+        }
+        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
+        id == class::class_of(bytes)
+    }
+
     /// Takes note of how far the home node's class map reaches by now.
     fn look_home(&self) {
         if let Some(home) = self.home.get() {

@@ -3,8 +3,8 @@
 
 use super::first::{is_small, most, retire};
 use super::{ThreadCache, Ties, sizing};
-use crate::heap::{Asker, Home, Node, misplaced};
-use crate::report::{Crime, fatal_in_cache};
+use crate::heap::{Asker, Home, Node};
+use crate::report::{Crime, accuse};
 use crate::slab::{Object, Sheaf, class};
 use crate::sys;
 use crate::units::{ClassId, Zeroed};
@@ -83,9 +83,8 @@ impl ThreadCache {
             } if core::ptr::eq(node, ties.home) => {
                 let _busy = self.busy.lock();
                 self.recover(class);
-                if self.bin(class).is_on_top(block) {
-                    let size = class::info(class).size as usize;
-                    fatal_in_cache(Crime::DoubleFree, address, size);
+                if self.bin(class).is_near_top(block) {
+                    return accuse(Crime::DoubleFree, address, ties.heap.scene(address));
                 }
                 self.look_home();
                 let bin = self.bin(class);
@@ -101,7 +100,7 @@ impl ThreadCache {
                 is_start: true,
             } => self.send_home(ties, node, class, block),
             Home::Page { is_start: true, .. } | Home::Outside => ties.heap.give(block),
-            home => misplaced(home, address),
+            _ => ties.heap.misplaced(address),
         }
     }
 

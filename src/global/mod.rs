@@ -13,8 +13,8 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::cache::ThreadCache;
-use crate::heap::{Home, Resized, misplaced};
-use crate::report::{Crime, fatal};
+use crate::heap::{Heap, Resized};
+use crate::report::{Crime, Scene, accuse};
 use crate::slab::{Object, class};
 use crate::stats::{Stats, View};
 use crate::sys;
@@ -36,12 +36,12 @@ pub fn malloc(size: usize) -> *mut u8 {
 /// The fast paths of [`malloc`]: the thread has an object of that class at hand.
 #[inline(always)]
 pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
-    if size > class::FINE_LIMIT {
-        // Off the straight way of the sizes that are asked for most.
-        core::hint::cold_path();
-        return here().pop(class::coarse_class_of(size));
+    if size <= class::FINE_LIMIT {
+        return here().pop_fine(size);
     }
-    here().pop_fine(size)
+    // Off the straight way of the sizes that are asked for most.
+    core::hint::cold_path();
+    here().pop(class::coarse_class_of(size))
 }
 
 /// What [`malloc`] does where [`malloc_fast`] gives up.
@@ -82,7 +82,7 @@ fn free_slow(block: *mut u8) {
     }
     match process() {
         Some(process) => process.heap.give(block),
-        None => misplaced(Home::Outside, block.as_ptr() as usize),
+        None => accuse(Crime::InvalidFree, block.as_ptr() as usize, Scene::Nowhere),
     }
 }
 
@@ -162,11 +162,15 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
         return core::ptr::null_mut();
     }
     let Some(process) = process() else {
-        misplaced(Home::Outside, block as usize);
+        accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
+        return core::ptr::null_mut();
     };
     match process.heap.resize(old, size) {
         Resized::At(block) => block.as_ptr(),
-        Resized::NoBlock => misplaced(process.heap.locate(block as usize), block as usize),
+        Resized::NoBlock => {
+            process.heap.misplaced(block as usize);
+            core::ptr::null_mut()
+        }
         Resized::Copy { old_bytes } => {
             let new = malloc(size);
             if let Some(new) = NonNull::new(new) {
@@ -266,6 +270,21 @@ pub fn validate() {
     }
 }
 
+/// Takes what the calling thread and the barns have at hand back into the slabs, where an object that was freed
+/// twice or never handed out shows: the last chance before the process ends.
+///
+/// Nothing happens where a lock is held: the process may be ending from a signal handler that interrupted its
+/// own thread, and then nobody will free that lock.
+pub fn look_at_exit() {
+    let cache = here();
+    let is_quiet = |heap: &Heap| cache.is_quiet() && heap.is_quiet();
+    let Some(process) = PROCESS.get().filter(|process| is_quiet(&process.heap)) else {
+        return;
+    };
+    cache.drain();
+    process.heap.empty_barns();
+}
+
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.
 pub fn wants_stats_at_exit() -> bool {
     PROCESS
@@ -273,15 +292,31 @@ pub fn wants_stats_at_exit() -> bool {
         .is_some_and(|process| process.config.stats_at_exit)
 }
 
-/// Ends the process if `block` cannot be one that was asked for with `size` bytes.
+/// Frees `block`, of which the caller knows the size it asked for, and the alignment, which may be 1. A block that cannot be one
+/// of that size is a crime. See C23 7.24.3.4 and `operator delete`.
 ///
-/// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer,
-/// may have more bytes than its size needs.
-pub fn check_size(block: *mut u8, size: usize, align: usize) {
+/// # Safety
+///
+/// As for [`free`].
+#[inline]
+pub unsafe fn free_sized(block: *mut u8, size: usize, align: usize) {
+    if !here().is_in_class_of(block, size) {
+        check_size(block, size, align);
+    }
+    // SAFETY: the caller gives the block up.
+    unsafe { free(block) };
+}
+
+/// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer, may have more
+/// bytes than its size needs.
+#[cold]
+#[inline(never)]
+fn check_size(block: *mut u8, size: usize, align: usize) {
     let usable = usable_size(block);
     let is_short = align <= MIN_ALIGN && size < usable / 2 && usable > MIN_ALIGN;
     if usable > 0 && (size > usable || is_short) {
-        fatal(Crime::SizeMismatch, block as usize);
+        let scene = Scene::Block { bytes: usable };
+        accuse(Crime::SizeMismatch, block as usize, scene);
     }
 }
 

@@ -16,4 +16,10 @@ impl Heap {
         self.huge.end_fork();
         self.nodes().for_each(Node::end_fork);
     }
+
+    /// Whether nobody holds any lock of slabs and arenas at this moment. A signal handler that ends the
+    /// process may have interrupted its own thread with one of them.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.nodes().all(Node::is_quiet)
+    }
 }

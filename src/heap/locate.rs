@@ -3,6 +3,7 @@
 
 use super::Heap;
 use super::node::Node;
+use crate::report::Scene;
 use crate::slab::{SlabTables, class};
 use crate::units::{ClassId, GranuleIndex, PageIndex};
 
@@ -55,6 +56,20 @@ impl Heap {
             node,
             class,
             is_start,
+        }
+    }
+
+    /// The slab that `address` lies in, for a report.
+    #[cold]
+    pub(crate) fn scene(&self, address: usize) -> Scene {
+        match self.locate(address) {
+            Home::Slab { node, class, .. } => {
+                let base = node.arena().base();
+                let granule = GranuleIndex::containing(address - base);
+                let slab = SlabTables::slab_of(granule, class);
+                node.tables().scene(base, slab, class)
+            }
+            Home::Page { .. } | Home::Outside => Scene::Nowhere,
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::arena::NotASpan;
 use crate::huge::{Huge, HugeCounts, NotHuge};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
-use crate::report::{Crime, fatal, fatal_in_cache};
+use crate::report::{Crime, Scene, accuse};
 use crate::slab::{Object, Sheaf, Slot, class};
 use crate::sys::HugePages;
 use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
@@ -226,16 +226,35 @@ impl Heap {
                 is_start: true,
             } => {
                 if let Err(why) = node.arena().give_large(page) {
-                    fatal(crime_of(why), address);
+                    accuse(crime_of(why), address, Scene::FreePages);
                 }
             }
             Home::Outside => {
                 if let Err(why) = self.huge.give(address) {
-                    fatal(crime_of_huge(why), address);
+                    accuse(crime_of_huge(why), address, Scene::Nowhere);
                 }
             }
-            home => misplaced(home, address),
+            _ => self.misplaced(address),
         }
+    }
+
+    /// Names the crime with an address that is not the start of a block.
+    #[cold]
+    pub(crate) fn misplaced(&self, address: usize) {
+        let (crime, scene) = match self.locate(address) {
+            Home::Slab { .. } => (Crime::InteriorPointer, self.scene(address)),
+            Home::Page { node, page, .. } => match node.arena().large_pages(page) {
+                Ok(pages) => {
+                    let bytes = pages as usize * PAGE_SIZE;
+                    (Crime::InteriorPointer, Scene::Block { bytes })
+                }
+                Err(NotASpan::Inside) => (Crime::InteriorPointer, Scene::Nowhere),
+                Err(NotASpan::Free) => (Crime::InvalidFree, Scene::FreePages),
+                Err(NotASpan::Beyond) => (Crime::InvalidFree, Scene::Nowhere),
+            },
+            Home::Outside => (Crime::InvalidFree, Scene::Nowhere),
+        };
+        accuse(crime, address, scene);
     }
 
     /// The usable bytes of the block at `address`; `None` if there is none.
@@ -261,10 +280,15 @@ impl Heap {
     /// Gives all memory that is not in use back to the kernel; whether there was any.
     pub(crate) fn trim(&self) -> bool {
         let huge = self.huge.trim() > 0;
+        self.empty_barns();
+        self.nodes().fold(huge, |any, node| node.trim() || any)
+    }
+
+    /// Takes what waits in the barns back into the slabs.
+    pub(crate) fn empty_barns(&self) {
         for node in self.nodes() {
             class::all().for_each(|id| self.empty_barn(node, id));
         }
-        self.nodes().fold(huge, |any, node| node.trim() || any)
     }
 
     fn empty_barn(&self, node: &Node, id: ClassId) {
@@ -288,23 +312,6 @@ impl Heap {
     /// Checks everything; aborts if something contradicts itself.
     pub(crate) fn validate(&self) {
         self.nodes().for_each(Node::validate);
-    }
-}
-
-/// Ends the process over an address that is not the start of a block.
-#[cold]
-pub(crate) fn misplaced(home: Home, address: usize) -> ! {
-    match home {
-        Home::Slab { class, .. } => fatal_in_cache(
-            Crime::InteriorPointer,
-            address,
-            class::info(class).size as usize,
-        ),
-        Home::Page { node, page, .. } => match node.arena().large_pages(page) {
-            Ok(_) | Err(NotASpan::Inside) => fatal(Crime::InteriorPointer, address),
-            Err(_) => fatal(Crime::InvalidFree, address),
-        },
-        Home::Outside => fatal(Crime::InvalidFree, address),
     }
 }
 

@@ -222,6 +222,15 @@ impl Node {
         class::all().for_each(|id| self.pool(id).end_fork());
     }
 
+    /// Whether nobody holds any of these locks at this moment.
+    pub(crate) fn is_quiet(&self) -> bool {
+        class::all().all(|id| self.pool(id).is_free())
+            && self.tables.growth().is_free()
+            && self.small_sheaves.is_free()
+            && self.arena.is_quiet()
+            && self.metadata.is_quiet()
+    }
+
     /// Gives empty slabs and the memory behind free pages back; whether there was any.
     pub(crate) fn trim(&self) -> bool {
         for id in class::all() {

@@ -17,8 +17,7 @@ use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
 use crate::decay::{Elapsed, LowWater};
-use crate::report::{Crime, check, fatal_in_cache, our_fault};
-use crate::sys::Region;
+use crate::report::{Crime, Scene, accuse, check};
 use crate::units::{ClassId, GranuleIndex, Order};
 
 /// Partial slabs are kept in so many lists, the fullest first.
@@ -118,12 +117,14 @@ impl Pool {
             let offset = (object as usize).wrapping_sub(base);
             SlabTables::slab_of(GranuleIndex::containing(offset), id)
         };
-        let mut turn = 0;
+        let (mut turn, mut bad) = (0, 0);
         while let Some(first) = objects.get(turn) {
             let slab = slab_of(*first);
             if place.tables.class_at(slab) != id {
                 // All its objects came back, this one among them, and the slab went away.
-                fatal_in_cache(Crime::DoubleFree, *first as usize, info.size as usize);
+                accuse(Crime::DoubleFree, *first as usize, Scene::FreePages);
+                (turn, bad) = (turn + 1, bad + 1);
+                continue;
             }
             if let Some(later) = objects.get(turn + LOOK_AHEAD) {
                 let slab = slab_of(*later);
@@ -143,13 +144,13 @@ impl Pool {
                 debug_assert!(is_start);
                 let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
                 if returns.give(row.first, row.count).is_err() {
-                    accuse(&mut returns, row, place.arena.region(), slab, info);
+                    bad += give_one_by_one(&mut returns, row, place, slab, id);
                 }
                 turn += row.count as usize;
             }
             self.relist(place, slab, returns.finish(), info);
         }
-        self.out -= objects.len() as u64;
+        self.out -= (objects.len() - bad) as u64;
         self.trim(place, id, MIN_EMPTY);
     }
 
@@ -304,25 +305,28 @@ impl Pool {
     }
 }
 
-/// Ends the process over the object of a row that is not out.
+/// Takes the objects of a row back that are out; how many are not, and were named.
 #[cold]
-fn accuse(
+fn give_one_by_one(
     returns: &mut Returns<'_>,
     row: Row,
-    region: &Region,
+    place: Place<'_>,
     slab: GranuleIndex,
-    info: &ClassInfo,
-) -> ! {
+    id: ClassId,
+) -> usize {
+    let mut bad = 0;
     for index in row.first..row.first + row.count {
         let crime = match returns.give(index, 1) {
             Ok(()) => continue,
             Err(BadObject::Free) => Crime::DoubleFree,
             Err(BadObject::Unknown) => Crime::InvalidFree,
         };
-        let object = region.at(slab.offset() + (index * info.size) as usize);
-        fatal_in_cache(crime, object.as_ptr() as usize, info.size as usize);
+        let base = place.arena.base();
+        let object = base + slab.offset() + (index * info(id).size) as usize;
+        accuse(crime, object, place.tables.scene(base, slab, id));
+        bad += 1;
     }
-    our_fault("a row of objects is bad, but none of them")
+    bad
 }
 
 /// The number of the list that a slab belongs on: 0 for full, 1 for nearly full … 5 for empty.

@@ -136,6 +136,12 @@ impl Sheaf {
         unsafe { core::slice::from_raw_parts(first.as_ptr(), self.count()) }
     }
 
+    /// Whether `object` is one of the two that came last.
+    pub(crate) fn is_near_top(&self, object: Object) -> bool {
+        let last = self.objects().iter().rev().take(2);
+        last.into_iter().any(|slot| *slot == object.as_ptr())
+    }
+
     /// Forgets all objects, which were passed on elsewhere.
     pub(crate) fn clear(&mut self) {
         self.header_mut().count = 0;
@@ -183,7 +189,7 @@ impl SheafCell {
     }
 
     /// Adds an object to the sheaf in the cell; `false` if there is none, if it has `capacity`
-    /// objects, or if the last of them is this one.
+    /// objects, or if one of the last two of them is this one.
     #[inline]
     pub(crate) fn try_push(&self, object: Slot, capacity: usize) -> bool {
         let Some(bottom) = NonNull::new(self.0.load(Relaxed)) else {
@@ -194,6 +200,10 @@ impl SheafCell {
         let top = unsafe { bottom.add(count) };
         // SAFETY: as above.
         if count >= capacity || unsafe { top.read() } == object {
+            return false;
+        }
+        // SAFETY: in front of a slot there is another, or the header, and in front of the count the link.
+        if unsafe { top.sub(1).read() } == object {
             return false;
         }
         // SAFETY: below the capacity there is a slot above.

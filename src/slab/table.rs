@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::class::info;
 use super::record::SlabRecord;
+use crate::report::Scene;
 use crate::sync::Lock;
 use crate::sys::{Region, Table, page_size};
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
@@ -73,6 +74,20 @@ impl SlabTables {
     #[inline]
     pub(crate) fn record(&self, slab: GranuleIndex) -> &SlabRecord {
         self.records.get(slab.index())
+    }
+
+    /// The slab of class `id` that begins at `slab`, `base` being the arena's address, for a report.
+    #[cold]
+    pub(crate) fn scene(&self, base: usize, slab: GranuleIndex, id: ClassId) -> Scene {
+        let info = info(id);
+        Scene::Slab {
+            size: info.size,
+            start: base + slab.offset(),
+            objects: info.objects,
+            out: info
+                .objects
+                .saturating_sub(self.record(slab).available(info)),
+        }
     }
 
     /// Brings what `give` of an object touches near.

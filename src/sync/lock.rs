@@ -55,6 +55,12 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// Whether nobody holds the lock at this moment.
+    pub(crate) fn is_free(&self) -> bool {
+        // ORDERING: relaxed, a look.
+        self.word.load(Ordering::Relaxed) == FREE
+    }
+
     /// Takes the lock, to hold it across a fork; the forking thread itself is let in meanwhile.
     pub(crate) fn hold_for_fork(&self) {
         self.acquire();
