@@ -7,6 +7,7 @@ use super::node::Node;
 impl Heap {
     /// Takes every lock from the top down.
     pub(crate) fn hold_for_fork(&self) {
+        self.bounds.hold_for_fork();
         self.nodes().for_each(Node::hold_for_fork);
         self.huge.hold_for_fork();
     }
@@ -15,5 +16,6 @@ impl Heap {
     pub(crate) fn end_fork(&self) {
         self.huge.end_fork();
         self.nodes().for_each(Node::end_fork);
+        self.bounds.end_fork();
     }
 }
