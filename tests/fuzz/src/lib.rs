@@ -18,6 +18,8 @@ use std::sync::OnceLock;
 
 /// What a player may hold where nothing else is said.
 const MOST_HELD: usize = 512 << 20;
+/// Blocks up to here have all their bytes written and read.
+const ALL_UP_TO: usize = 128;
 
 /// The records of a list; what is left at its end is none.
 pub(crate) fn records(bytes: &[u8]) -> impl Iterator<Item = Record> {
@@ -31,7 +33,7 @@ pub fn run_list(bytes: &[u8]) {
     static EXCHANGE: Exchange = Exchange::new();
     let owners = OWNERS.get_or_init(Owners::new).as_ref();
     let options = Options {
-        is_full: false,
+        all_up_to: ALL_UP_TO,
         is_zeroed: false,
         may_fail: false,
         most_held: MOST_HELD,

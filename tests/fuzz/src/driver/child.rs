@@ -15,7 +15,7 @@ use crate::c_face::CFace;
 use crate::face::Face;
 use crate::interpreter::{Exchange, Options, Owners, Player, Record};
 use crate::rust_face::RustFace;
-use crate::{MOST_HELD, records, stage};
+use crate::{ALL_UP_TO, MOST_HELD, records, stage};
 
 /// How the process ends when the model found something, and when it could not begin.
 pub(super) const FAULT: i32 = 98;
@@ -44,7 +44,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         owners,
         exchange: Exchange::new(),
         options: Options {
-            is_full: arguments.is_full,
+            all_up_to: if arguments.is_full {
+                usize::MAX
+            } else {
+                ALL_UP_TO
+            },
             is_zeroed: arguments.is_zeroed,
             may_fail: arguments.may_fail,
             most_held: MOST_HELD,

@@ -81,7 +81,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         });
         let now: u64 = progress.places().iter().map(|place| place.get().2).sum();
         if end != End::Fine {
-            println!("process {life} of seed {}: {end:?}", arguments.seed);
+            println!(
+                "process {life} of seed {}: {end:?} after {} operations, {:.1} s",
+                arguments.seed,
+                before + now,
+                since.elapsed().as_secs_f64()
+            );
             return explain(arguments, &scratch, &progress, life, &end);
         }
         before += now;

@@ -61,24 +61,27 @@ impl Slot {
     }
 }
 
-/// A block up to this size has all its bytes written …
-const ALL_UP_TO: usize = 128;
-/// … and one in so many of those up to here …
+/// So many bytes behind what was asked for are written too, if there are as many.
+const BEYOND: usize = 128;
+/// Of the blocks that need not have all their bytes written, one in so many has, up to here …
 const ALL_OF: u64 = 16;
 const SOMETIMES_ALL_UP_TO: usize = 16 << 10;
-/// … and all its bytes read where they must be zero up to here, or one in so many up to there …
-const ALL_ZERO_UP_TO: usize = 8 << 10;
-const SOMETIMES_ZERO_UP_TO: usize = 1 << 20;
 /// … while of the others so many words are, and both ends.
 const SAMPLES: usize = 10;
+/// Each costs a page in blocks above this size, so there are fewer there.
+const FEW_FROM: usize = 32 << 10;
+const FEW_SAMPLES: usize = 3;
 const END: usize = 16;
+/// Where all bytes must be zero, all are read up to here, and of one block in so many up to there.
+const ALL_ZERO_UP_TO: usize = 8 << 10;
+const SOMETIMES_ZERO_UP_TO: usize = 1 << 20;
 
 const WORD: usize = size_of::<u64>();
 
 impl Block {
-    /// Writes the block's pattern.
-    pub(crate) fn paint(&self, is_full: bool) {
-        self.each_piece(is_full, |place, bytes| {
+    /// Writes the block's pattern; all its bytes if it has no more than `all_up_to`.
+    pub(crate) fn paint(&self, all_up_to: usize) {
+        self.each_piece(all_up_to, |place, bytes| {
             let word = self.word(place).to_le_bytes();
             // SAFETY: the piece is inside of the block, which the program holds.
             unsafe { ptr::copy_nonoverlapping(word.as_ptr(), self.at(place), bytes) };
@@ -86,9 +89,9 @@ impl Block {
         });
     }
 
-    /// Whether what was written below `most` is there.
-    pub(crate) fn is_intact(&self, most: usize, is_full: bool) -> bool {
-        self.each_piece(is_full, |place, bytes| {
+    /// Whether what was written below `most` is there, with the same `all_up_to`.
+    pub(crate) fn is_intact(&self, most: usize, all_up_to: usize) -> bool {
+        self.each_piece(all_up_to, |place, bytes| {
             let bytes = bytes.min(most.saturating_sub(place));
             let mut word = [0; WORD];
             // SAFETY: as above.
@@ -99,39 +102,46 @@ impl Block {
     }
 
     /// Whether the bytes that were asked for are zero: all, or in large blocks mostly a sample.
-    pub(crate) fn is_zero(&self, is_full: bool) -> bool {
+    pub(crate) fn is_zero(&self, all_up_to: usize) -> bool {
         let zero_at = |place: usize, bytes: usize| {
             let mut word = [0; WORD];
             // SAFETY: inside of the block.
             unsafe { ptr::copy_nonoverlapping(self.at(place), word.as_mut_ptr(), bytes) };
             u64::from_le_bytes(word) == 0
         };
-        let is_sometimes = self.id % ALL_OF == 0 && self.bytes <= SOMETIMES_ZERO_UP_TO;
-        if is_full || self.bytes <= ALL_ZERO_UP_TO || is_sometimes {
+        let is_sometimes = self.id.is_multiple_of(ALL_OF) && self.bytes <= SOMETIMES_ZERO_UP_TO;
+        if self.bytes <= all_up_to.max(ALL_ZERO_UP_TO) || is_sometimes {
             return pieces(0, self.bytes, zero_at);
         }
-        self.each_piece(false, |place, bytes| {
+        self.each_piece(all_up_to, |place, bytes| {
             zero_at(place, bytes.min(self.bytes.saturating_sub(place)))
         })
     }
 
-    fn is_all_written(&self, is_full: bool) -> bool {
-        is_full
-            || self.bytes <= ALL_UP_TO
-            || self.bytes <= SOMETIMES_ALL_UP_TO && self.id % ALL_OF == 0
+    fn is_all_written(&self, all_up_to: usize) -> bool {
+        let is_sometimes = self.bytes <= SOMETIMES_ALL_UP_TO && self.id.is_multiple_of(ALL_OF);
+        self.bytes <= all_up_to.max(2 * END + WORD) || is_sometimes
     }
 
     /// Visits what is written, in pieces of a word at most, until `visit` says no.
     #[inline(always)]
-    fn each_piece(&self, is_full: bool, visit: impl Fn(usize, usize) -> bool) -> bool {
-        if self.is_all_written(is_full) {
-            return pieces(0, self.usable.min(self.bytes + ALL_UP_TO), &visit)
-                && self.visit_end(self.usable, &visit);
+    fn each_piece(&self, all_up_to: usize, visit: impl Fn(usize, usize) -> bool) -> bool {
+        if self.is_all_written(all_up_to) {
+            return pieces(
+                0,
+                self.usable.min(self.bytes.saturating_add(BEYOND)),
+                &visit,
+            ) && self.visit_end(self.usable, &visit);
         }
         // Longer than both ends and a word, so the samples have a range.
         let words = (self.bytes - 2 * END) / WORD;
         let mut random = self.id;
-        for _ in 0..SAMPLES {
+        let samples = if self.bytes > FEW_FROM {
+            FEW_SAMPLES
+        } else {
+            SAMPLES
+        };
+        for _ in 0..samples {
             random = random.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(1);
             let place = END + (random >> 32) as usize % words * WORD;
             if !visit(place, WORD) {
@@ -195,30 +205,30 @@ mod tests {
     fn what_was_painted_is_intact_and_another_block_is_not() {
         for bytes in (0..200).chain([1_000, 4_097, 70_000]) {
             let mut memory: Vec<u64> = std::vec![0; bytes / WORD + 3];
-            for is_full in [false, true] {
+            for all_up_to in [0, usize::MAX] {
                 let one = block(&mut memory, bytes, bytes + 5, 7);
-                one.paint(is_full);
-                assert!(one.is_intact(usize::MAX, is_full), "{bytes}");
+                one.paint(all_up_to);
+                assert!(one.is_intact(usize::MAX, all_up_to), "{bytes}");
                 let other = Block { id: 8, ..one };
-                assert!(!other.is_intact(usize::MAX, is_full), "{bytes}");
+                assert!(!other.is_intact(usize::MAX, all_up_to), "{bytes}");
             }
         }
     }
 
     #[test]
     fn a_changed_byte_of_a_small_block_is_seen_wherever_it_is() {
-        for bytes in 1..=ALL_UP_TO {
+        for bytes in 1..=128 {
             let mut memory = [0; 40];
             let one = block(&mut memory, bytes, bytes, 3);
-            one.paint(false);
+            one.paint(128);
             for place in 0..bytes {
                 // SAFETY: inside of the block.
                 let byte = unsafe { &mut *one.at(place) };
                 *byte ^= 1;
-                assert!(!one.is_intact(usize::MAX, false), "{place} of {bytes}");
+                assert!(!one.is_intact(usize::MAX, 128), "{place} of {bytes}");
                 *byte ^= 1;
             }
-            assert!(one.is_intact(usize::MAX, false));
+            assert!(one.is_intact(usize::MAX, 128));
         }
     }
 
@@ -226,25 +236,25 @@ mod tests {
     fn what_lies_behind_the_kept_part_may_be_anything() {
         let mut memory = [0; 100];
         let one = block(&mut memory, 800, 800, 16);
-        one.paint(true);
+        one.paint(800);
         // SAFETY: inside of the block.
         unsafe { one.at(300).write_bytes(0xff, 500) };
-        assert!(one.is_intact(300, true));
-        assert!(!one.is_intact(301, true));
+        assert!(one.is_intact(300, 800));
+        assert!(!one.is_intact(301, 800));
     }
 
     #[test]
     fn a_byte_that_is_not_zero_is_seen() {
         let mut memory = [0; 100];
         let one = block(&mut memory, 797, 800, 16);
-        assert!(one.is_zero(false));
+        assert!(one.is_zero(0));
         // SAFETY: inside of the block.
         unsafe { one.at(796).write(1) };
-        assert!(!one.is_zero(false));
+        assert!(!one.is_zero(0));
         // SAFETY: as above.
         unsafe { one.at(796).write(0) };
         // SAFETY: as above.
         unsafe { one.at(797).write(1) };
-        assert!(one.is_zero(false));
+        assert!(one.is_zero(0));
     }
 }

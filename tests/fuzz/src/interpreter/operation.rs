@@ -167,8 +167,8 @@ impl Habits {
     /// Records, as a power of two, of an episode at most: large blocks cost a thousand times what small ones do.
     pub(crate) fn length_shift(self) -> u32 {
         match self.sizes {
-            Sizes::Huge => 7,
-            Sizes::Large => 10,
+            Sizes::Huge => 6,
+            Sizes::Large => 8,
             Sizes::Any | Sizes::Edges => 15,
             Sizes::One(_) | Sizes::Small => 17,
         }
@@ -214,15 +214,14 @@ impl Sizes {
             Self::Any => match a {
                 0..=159 => wide % 1_025,
                 160..=207 => edge(word as u8, (word >> 8) as u8),
-                208..=248 => wide % 32_769,
-                249..=253 => 32_768 + wide * 8,
-                254 => wide * 64,
-                255 => wide * 256,
+                208..=251 => wide % 32_769,
+                252..=254 => 32_768 + wide * 8,
+                255 => wide * 128,
             },
             Self::Edges => match a {
                 0..=239 => edge(word as u8, (word >> 8) as u8),
-                240..=252 => (edge(word as u8, 2) << 4).wrapping_add_signed(sign(a)),
-                253..=255 => (4_usize << 20).wrapping_add_signed(sign(a)),
+                240..=253 => (edge(word as u8, 2) << 4).wrapping_add_signed(sign(a)),
+                254..=255 => (4_usize << 20).wrapping_add_signed(sign(a)),
             },
             Self::One(size) => match a {
                 0..=239 => usize::from(size),
@@ -300,14 +299,14 @@ impl Operation {
                 slot,
                 bytes,
             },
-            223..=232 => Self::Check { slot },
-            233..=240 => Self::Exchange { slot, place: c },
-            241..=242 => Self::Fill {
+            223..=230 => Self::Check { slot },
+            231..=236 => Self::Exchange { slot, place: c },
+            237..=240 => Self::Fill {
                 slot,
                 count: count(c),
-                bytes: bytes.min(64 << 10),
+                bytes: bytes.min(16 << 10),
             },
-            243..=246 => Self::Sweep {
+            241..=246 => Self::Sweep {
                 slot,
                 count: count(c),
                 step: u16::from(b) % 5 + 1,

@@ -21,8 +21,8 @@ const LEAST_ALIGN: usize = 16;
 /// What is asked of the allocator beyond the C standard, and how much is looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// Write and read all bytes of all blocks.
-    pub(crate) is_full: bool,
+    /// Write and read all bytes of blocks up to this size.
+    pub(crate) all_up_to: usize,
     /// All fresh memory reads zero, not only `calloc`'s.
     pub(crate) is_zeroed: bool,
     /// There may be no memory.
@@ -211,10 +211,10 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         };
         self.welcome(block, align)?;
         let is_zeroed = how == Take::Calloc || self.options.is_zeroed;
-        if is_zeroed && !block.is_zero(self.options.is_full) {
+        if is_zeroed && !block.is_zero(self.options.all_up_to) {
             return Err("memory that must be zero is not");
         }
-        block.paint(self.options.is_full);
+        block.paint(self.options.all_up_to);
         self.held += bytes;
         self.slot(slot).set(Some(block));
         Ok(())
@@ -237,7 +237,7 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
 
     fn check<T: Target>(&mut self, block: Block, target: &mut T) -> Result<(), Fault> {
         self.culprit = Some(block);
-        if !block.is_intact(usize::MAX, self.options.is_full) {
+        if !block.is_intact(usize::MAX, self.options.all_up_to) {
             return Err("a block's content has changed");
         }
         if target.usable(block.start) != block.usable {
@@ -313,10 +313,10 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         };
         self.welcome(new, 1)?;
         let moved = Block { start, ..block };
-        if !moved.is_intact(block.bytes.min(bytes), self.options.is_full) {
+        if !moved.is_intact(block.bytes.min(bytes), self.options.all_up_to) {
             return Err("a block's content has changed by realloc");
         }
-        new.paint(self.options.is_full);
+        new.paint(self.options.all_up_to);
         self.held = self.held - block.bytes.min(self.held) + bytes;
         self.slot(slot).set(Some(new));
         Ok(())
