@@ -5,8 +5,8 @@
 #     scripts/fuzz.sh --replay FILE… [OPTION…]   lists that failed, or those of tests/fuzz/corpus
 #     scripts/fuzz.sh --libfuzzer SECONDS        libFuzzer makes lists up; what reaches new code is kept in the target
 #                                                directory
-#     scripts/fuzz.sh --distil                   adds the kept lists that reach code which no stored one does to
-#                                                tests/fuzz/corpus
+#     scripts/fuzz.sh --distil                   makes tests/fuzz/corpus the fewest lists, of those stored and those kept,
+#                                                that reach the same code; lists with names of their own stay
 #     scripts/fuzz.sh --options                  all options of the first two
 #
 # A list that fails is made shorter, printed, and written to the target directory's fuzz/failed.
@@ -16,8 +16,8 @@ set -euo pipefail
 MANIFEST=$ROOT/tests/fuzz/Cargo.toml
 CORPUS=$ROOT/tests/fuzz/corpus
 FOUND=$TARGET/fuzz/found
-# Short lists are tried more often; these are 200 operations.
-MOST_BYTES=1200
+# Short lists are tried more often; these are 400 operations.
+MOST_BYTES=2400
 # A stored list is replayed by every `cargo test`.
 MOST_STORED_KIB=200
 
@@ -49,11 +49,17 @@ case ${1:-} in
     ;;
 --libfuzzer)
     [ $# -eq 2 ] || usage '--libfuzzer needs a number of seconds'
-    libfuzzer "$FOUND" "$CORPUS" -max_total_time="$2" -len_control=50 -print_final_stats=1
+    libfuzzer "$FOUND" "$CORPUS" -max_total_time="$2" -print_final_stats=1
     exit
     ;;
 --distil)
-    libfuzzer -merge=1 "$CORPUS" "$FOUND"
+    fewest=$TARGET/fuzz/fewest
+    rm -rf "$fewest"
+    mkdir -p "$fewest"
+    libfuzzer -set_cover_merge=1 "$fewest" "$CORPUS" "$FOUND"
+    # libFuzzer's names are hashes.
+    find "$CORPUS" -type f -regextype egrep -regex '.*/[0-9a-f]{40}' -delete
+    cp "$fewest"/* "$CORPUS"
     kib=$(du --apparent-size -sk "$CORPUS" | cut -f1)
     echo "$(find "$CORPUS" -type f | wc -l) lists, $kib KiB"
     [ "$kib" -le $MOST_STORED_KIB ] || die "more than $MOST_STORED_KIB KiB are too much for every test run"

@@ -52,6 +52,7 @@ pub(crate) struct CFace {
     delete: [[Option<TwoWords>; 3]; 2],
     delete_aligned: [[Option<ThreeWords>; 3]; 2],
     is_ours: bool,
+    may_fail: bool,
 }
 
 /// A function by its name.
@@ -77,8 +78,9 @@ macro_rules! found {
 }
 
 impl CFace {
-    /// The process's functions; `None` if one that every C library has is missing.
-    pub(crate) fn find() -> Option<Self> {
+    /// The process's functions; `None` if one that every C library has is missing. Where there may be no memory, no
+    /// form of C++ is called that throws.
+    pub(crate) fn find(may_fail: bool) -> Option<Self> {
         Some(Self {
             malloc: found!(c"malloc")?,
             calloc: found!(c"calloc")?,
@@ -138,6 +140,7 @@ impl CFace {
                 ],
             ],
             is_ours: is_slubmalloc(),
+            may_fail,
         })
     }
 
@@ -147,7 +150,8 @@ impl CFace {
     }
 
     fn call_new(&self, form: New, bytes: usize, align: usize) -> Option<usize> {
-        let (array, nothrow) = (usize::from(form.is_array), usize::from(form.is_nothrow));
+        let array = usize::from(form.is_array);
+        let nothrow = usize::from(form.is_nothrow || self.may_fail);
         if form.is_aligned {
             let new = self.new_aligned[array][nothrow]?;
             return Some(new(bytes, align, NOWHERE));

@@ -81,7 +81,11 @@ fn take_turns<'scope, R: Iterator<Item = Record> + Send>(
                     Some(helper) => helper,
                     None => match hire(scope, turn, player, thread, face) {
                         Ok(new) => helper.insert(new),
-                        Err(_) => return Err("no thread"),
+                        // There may be no memory for one, so the first goes on.
+                        Err(_) => {
+                            thread = 0;
+                            continue;
+                        }
                     },
                 };
                 wait_for(helper, turn)?

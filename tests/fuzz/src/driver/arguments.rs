@@ -19,7 +19,7 @@ operations --replay FILE... [OPTION...]   stored lists, one after the other
   --life N           calls of one process, then comes the next; 20000000
   --full             write and check every byte of every block
   --zeroed           all fresh memory must be zero; implied by zero:alloc in --conf
-  --may-fail         there may be no memory; implied by limit: in --conf
+  --may-fail         there may be no memory; implied by limit: and arena: in --conf
   --patience N       seconds without an operation after which a run counts as hanging; 120
   --minimise N       seconds to make a list that fails shorter; 60, 0 for not at all
   --save DIR         where lists that fail are written; the current directory
@@ -145,7 +145,7 @@ impl Arguments {
         }
         let conf = all.conf.as_deref().unwrap_or_default();
         all.is_zeroed |= conf.contains("zero:alloc");
-        all.may_fail |= conf.contains("limit:");
+        all.may_fail |= ["limit:", "arena:"].iter().any(|key| conf.contains(key));
         Ok(all)
     }
 
