@@ -278,7 +278,7 @@ fn random_record(seed: &mut u64) -> Record {
 #[test]
 fn many_lists_in_a_row_leave_nothing_behind() {
     let full = std::env::var_os("SLUBTEST_FULL").is_some();
-    let lists = if full { 5_000 } else { 100 };
+    let lists = if full { 2_000 } else { 100 };
     let now = UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
     let given = std::env::var("SLUBTEST_SEED").ok();
     let mut seed = given.map_or(now | 1, |seed| seed.parse().expect("a number"));
