@@ -8,7 +8,13 @@
 #[macro_use]
 mod weak;
 mod ending;
+#[cfg(test)]
+pub(crate) mod faults;
+#[cfg(test)]
+mod faults_tests;
 mod hooks;
+#[cfg(test)]
+mod ledger;
 mod linux;
 mod mapping;
 mod memory;

@@ -122,6 +122,11 @@ impl<T: ZeroInit> Table<T> {
         let _ = self.region.purge(0, committed);
     }
 
+    /// Gives a table that has no entry ready yet back, with its addresses.
+    pub(crate) fn give_back(self) {
+        self.region.give_back();
+    }
+
     /// The first entry's address, for the fast path.
     pub(crate) fn as_ptr(&self) -> *const T {
         self.entries.as_ptr()
