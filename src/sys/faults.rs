@@ -36,6 +36,19 @@ pub(crate) struct Event {
     pub(crate) number: Option<libc::c_long>,
 }
 
+/// The error numbers that a call may answer with.
+pub(crate) const ERRNOS: [i32; 7] = [
+    libc::ENOMEM,
+    libc::EAGAIN,
+    libc::EINVAL,
+    libc::EPERM,
+    libc::EACCES,
+    libc::ENOSYS,
+    libc::EINTR,
+];
+/// The commonest.
+pub(crate) const ENOMEM: i32 = libc::ENOMEM;
+
 /// Decides which calls are refused, and with which error number.
 type Rule = Box<dyn FnMut(&Event) -> Option<i32> + Send>;
 
@@ -213,8 +226,8 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer
             drop(state);
             // SAFETY: the caller's promise.
             let _ = unsafe { raw(number, arguments) };
-        } else if number == libc::SYS_munmap {
-            state.ledger.note_refused(arguments);
+        } else {
+            state.ledger.note_refused(number, arguments);
         }
         return Answer::refusal(errno);
     }
@@ -233,9 +246,7 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer
     after.note(number, arguments, None);
     if !state.ledger.fits(&after, state.machine) {
         state.tallies.entry(site).or_default().refused += 1;
-        if number == libc::SYS_munmap {
-            state.ledger.note_refused(arguments);
-        }
+        state.ledger.note_refused(number, arguments);
         return Answer::refusal(libc::ENOMEM);
     }
     // SAFETY: the caller's promise.

@@ -15,19 +15,8 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 use std::{format, fs, println};
 
-use super::faults::{Event, Machine, Plan};
+use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::{HugePages, Mapping, Policy, Region, hooks, linux, memory, page_size, policy, thread};
-
-/// The error numbers that a call may answer with.
-const ERRNOS: [i32; 7] = [
-    libc::ENOMEM,
-    libc::EAGAIN,
-    libc::EINVAL,
-    libc::EPERM,
-    libc::EACCES,
-    libc::ENOSYS,
-    libc::EINTR,
-];
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;

@@ -57,7 +57,7 @@ impl Ledger {
                 self.set(start, start + bytes, Some(third));
             }
             libc::SYS_munmap => self.set(start, start + bytes, None),
-            libc::SYS_mprotect => self.set(start, start + bytes, Some(third)),
+            libc::SYS_mprotect => self.protect(start, start + bytes, third),
             libc::SYS_mremap => {
                 let access = self.access(start);
                 self.set(start, start + bytes, None);
@@ -65,19 +65,33 @@ impl Ledger {
                 self.set(start, start + third.next_multiple_of(page_size()), access);
             }
             libc::SYS_madvise if third == libc::MADV_DONTNEED as usize && answer.is_some() => {
-                let inside = |doomed: &&mut (usize, usize, bool)| {
-                    start <= doomed.0 && doomed.1 <= start + bytes
-                };
-                let all = self.doomed.iter_mut();
-                all.filter(inside).for_each(|doomed| doomed.2 = false);
+                self.note_released(start, start + bytes);
             }
             _ => {}
         }
     }
 
-    /// Takes note of an munmap that was refused.
-    pub(super) fn note_refused(&mut self, arguments: [usize; 6]) {
+    /// Takes note of a call that was refused.
+    pub(super) fn note_refused(&mut self, number: libc::c_long, arguments: [usize; 6]) {
         let [start, bytes, ..] = arguments;
+        match number {
+            libc::SYS_munmap => self.doom(start, bytes),
+            // Whoever has tried that, too, cannot do more.
+            libc::SYS_madvise => self.note_released(start, start + bytes),
+            _ => {}
+        }
+    }
+
+    fn note_released(&mut self, start: usize, end: usize) {
+        let inside = |it: &&mut (usize, usize, bool)| start <= it.0 && it.1 <= end;
+        self.doomed
+            .iter_mut()
+            .filter(inside)
+            .for_each(|it| it.2 = false);
+    }
+
+    fn doom(&mut self, start: usize, bytes: usize) {
+        self.forgive(start, start + bytes);
         let has_memory = self.access(start) != Some(libc::PROT_NONE as usize);
         self.doomed.push((start, start + bytes, has_memory));
     }
@@ -127,6 +141,17 @@ impl Ledger {
         self.ranges
             .iter()
             .map(|(start, range)| (*start, range.end - start))
+    }
+
+    /// Changes the access of what is mapped between `start` and `end`.
+    fn protect(&mut self, start: usize, end: usize, access: usize) {
+        let parts = self
+            .ranges()
+            .map(|(from, bytes)| (from.max(start), (from + bytes).min(end)));
+        let parts: Vec<_> = parts.filter(|(from, to)| from < to).collect();
+        for (from, to) in parts {
+            self.set(from, to, Some(access));
+        }
     }
 
     fn access(&self, address: usize) -> Option<usize> {
@@ -198,7 +223,7 @@ mod tests {
         let (none, all) = (Some(0), Some(3));
         let mut ledger = Ledger::default();
         ledger.set(10 * page, 20 * page, none);
-        ledger.set(10 * page, 12 * page, all);
+        ledger.protect(0, 12 * page, 3);
         assert_eq!((ledger.count(), ledger.usable_bytes()), (2, 2 * page));
         ledger.set(12 * page, 13 * page, all);
         assert_eq!((ledger.count(), ledger.usable_bytes()), (2, 3 * page));

@@ -237,9 +237,12 @@ impl Region {
         done
     }
 
-    /// Gives the whole region back, of which nothing is used.
+    /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not
+    /// take the addresses.
     pub(crate) fn give_back(self) {
-        let _ = self.cut(0);
+        if self.bytes() > 0 && !self.cut(0) {
+            let _ = self.purge(0, self.bytes());
+        }
     }
 }
 

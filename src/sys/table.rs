@@ -52,6 +52,16 @@ impl<T: ZeroInit> Table<T> {
         }
     }
 
+    /// A table over the whole of `region`, of which everything is committed and nothing written to.
+    pub(crate) fn committed(region: Region) -> Self {
+        let (bytes, table) = (region.bytes(), Self::new(region));
+        // ORDERING: relaxed, nobody else knows the table yet.
+        table.committed.store(bytes, Ordering::Relaxed);
+        // ORDERING: as above.
+        table.ready.store(bytes / size_of::<T>(), Ordering::Relaxed);
+        table
+    }
+
     /// Number of usable entries.
     pub(crate) fn ready(&self) -> usize {
         // ORDERING: pairs with the release in `grow`; an entry below is committed memory.
