@@ -74,12 +74,19 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
     cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();
-    FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
+    // Where libc has no memory for that, the next birth tries again.
+    let hook = || sys::on_fork(before_fork, after_fork, after_fork_in_child);
+    FORK.get_or_try_make(|| hook().then_some(true));
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
     // the first birth asks the kernel: a later one may happen in a sandbox.
     if !(is_first && sys::is_main_thread()) {
         let argument = core::ptr::from_ref(cache).cast_mut().cast();
-        let _ = sys::on_thread_exit(thread_exits, argument);
+        if !sys::on_thread_exit(thread_exits, argument) {
+            // Nobody would take the cache back at the thread's end.
+            leave_caches();
+            CACHES.exit(cache);
+            return None;
+        }
     }
     Some((cache, ties))
 }
@@ -144,7 +151,7 @@ pub(super) fn process() -> Option<&'static Process> {
 }
 
 #[cold]
-fn make_process() -> Option<Process> {
+pub(super) fn make_process() -> Option<Process> {
     let ram = sys::total_ram_bytes();
     let mut config = Config::new(ram, sys::virtual_memory_left());
     if !sys::is_privileged() {

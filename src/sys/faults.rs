@@ -4,10 +4,6 @@
 //!
 //! Only calls of threads that run under a plan are looked at. A plan's ledger holds exactly the mappings
 //! that were made under it and are still there.
-#![expect(
-    clippy::std_instead_of_core,
-    reason = "tests only, with the thread-local storage and the locks of std"
-)]
 
 extern crate std;
 use core::cell::Cell;
@@ -136,11 +132,6 @@ impl Plan {
     /// Has the calling thread run under the plan until it has ended.
     pub(crate) fn attach(&'static self) {
         CURRENT.set(Some(self));
-    }
-
-    /// Refuses what `rule` says from now on.
-    pub(crate) fn change(&self, rule: impl FnMut(&Event) -> Option<i32> + Send + 'static) {
-        self.state().rule = Box::new(rule);
     }
 
     /// Goes on without refusals.

@@ -1,9 +1,5 @@
 //! Every place where the kernel or libc is asked, refused there with every plausible error number.
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::disallowed_macros,
-    reason = "a place that nobody reaches is told by its name"
-)]
 
 extern crate std;
 use core::ffi::c_void;
@@ -21,8 +17,11 @@ use super::{HugePages, Mapping, Policy, Region, hooks, linux, memory, page_size,
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
+/// A thing to ask for; whether it was granted.
+type Service = (&'static str, fn() -> bool);
+
 /// What the machine is asked for, and whether it is granted; on any machine it is.
-const SERVICES: [(&str, fn() -> bool); 10] = [
+const SERVICES: [Service; 10] = [
     ("a file", || {
         linux::read_file(c"/proc/self/stat", &mut [0; 64]).is_some()
     }),
@@ -42,7 +41,7 @@ const SERVICES: [(&str, fn() -> bool); 10] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [(&str, fn() -> bool); 7] = [
+const FAVOURS: [Service; 7] = [
     ("a key", || hooks::by_key(hook, null_mut())),
     ("a limit", || linux::virtual_memory_left().is_some()),
     ("the first thread", || {

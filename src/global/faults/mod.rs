@@ -1,21 +1,21 @@
 //! The whole heap on a machine that says no: once, from some moment on, at one place, at random, or because it has no
 //! more of something.
-#![expect(
-    clippy::disallowed_macros,
-    reason = "the seed of what went wrong is told by a panic"
-)]
 
 extern crate std;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::collections::BTreeSet;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::{eprintln, println};
 
 use crate::sys::faults::{ENOMEM, ERRNOS, Machine, Plan, Site};
 
+mod process;
+mod work;
 mod world;
 
-use world::{Random, live};
+use work::Random;
+use world::live;
 
 const STEPS: usize = 150;
 /// Calls in which a heap is born.
