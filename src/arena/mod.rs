@@ -308,4 +308,6 @@ impl Arena {
 }
 
 #[cfg(test)]
+mod exact_tests;
+#[cfg(test)]
 mod tests;

@@ -151,7 +151,7 @@ pub(super) fn process() -> Option<&'static Process> {
 }
 
 #[cold]
-pub(super) fn make_process() -> Option<Process> {
+fn make_process() -> Option<Process> {
     let ram = sys::total_ram_bytes();
     let mut config = Config::new(ram, sys::virtual_memory_left());
     if !sys::is_privileged() {
@@ -227,3 +227,7 @@ fn read_of_node<'buffer>(
     let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
     sys::read_file(path, buffer)
 }
+
+#[cfg(test)]
+#[path = "faults/mod.rs"]
+mod faults;

@@ -5,8 +5,6 @@
 //! Every function works at any time in any thread: before the first allocation, behind the
 //! thread's exit hook, in the child of a fork.
 
-#[cfg(test)]
-mod faults;
 mod life;
 mod purge;
 mod purge_thread;

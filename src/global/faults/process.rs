@@ -7,8 +7,8 @@ use core::slice;
 use std::thread;
 use std::vec::Vec;
 
+use super::super::make_process;
 use super::work::Random;
-use crate::global::life::make_process;
 use crate::global::{calloc, free, malloc, memalign, realloc, stats, trim, usable_size, validate};
 use crate::sync::Lock;
 use crate::sys::faults::{ERRNOS, Plan};
