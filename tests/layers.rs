@@ -49,10 +49,12 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/probe.rs",
     "sys/region.rs",
     "sys/rseq.rs",
+    "sys/simulated.rs",
     "sys/syscall.rs",
     "sys/table.rs",
     "sys/thread.rs",
     "sys/tls/aarch64.rs",
+    "sys/tls/simulated.rs",
     "sys/tls/x86_64.rs",
     "sys/weak.rs",
 ];

@@ -228,6 +228,6 @@ fn read_of_node<'buffer>(
     sys::read_file(path, buffer)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 #[path = "faults/mod.rs"]
 mod faults;

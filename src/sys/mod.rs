@@ -8,12 +8,12 @@
 #[macro_use]
 mod weak;
 mod ending;
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 pub(crate) mod faults;
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 mod faults_tests;
 mod hooks;
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 mod ledger;
 mod linux;
 mod mapping;
@@ -23,6 +23,8 @@ mod prefetch;
 mod probe;
 mod region;
 mod rseq;
+#[cfg(simulated)]
+mod simulated;
 mod syscall;
 mod table;
 mod thread;

@@ -10,9 +10,15 @@ pub(super) struct Answer(isize);
 
 impl Answer {
     /// A refusal with an error number.
-    #[cfg(test)]
+    #[cfg(any(test, simulated))]
     pub(super) fn refusal(errno: i32) -> Self {
         Self(-(errno as isize))
+    }
+
+    /// What was asked for.
+    #[cfg(simulated)]
+    pub(super) fn granted(value: usize) -> Self {
+        Self(value.cast_signed())
     }
 
     /// The value, or `None` where the kernel refused.
@@ -32,13 +38,15 @@ impl Answer {
 }
 
 // In tests every call can be refused.
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 pub(super) use super::faults::{ask, call};
-#[cfg(not(test))]
+#[cfg(simulated)]
+pub(super) use super::simulated::raw as call;
+#[cfg(not(any(test, simulated)))]
 pub(super) use raw as call;
 
 /// Asks a function of libc's that answers 0 or an error number.
-#[cfg(not(test))]
+#[cfg(any(not(test), simulated))]
 #[inline(always)]
 pub(super) fn ask(function: impl FnOnce() -> i32) -> i32 {
     function()
@@ -49,7 +57,7 @@ pub(super) fn ask(function: impl FnOnce() -> i32) -> i32 {
 /// # Safety
 ///
 /// The call with these arguments must be sound: it may change memory that Rust knows about.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(simulated)))]
 pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
     let [a, b, c, d, e, f] = arguments;
     let answer: isize;
@@ -71,7 +79,7 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
 /// # Safety
 ///
 /// The call with these arguments must be sound: it may change memory that Rust knows about.
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(simulated)))]
 pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
     let [a, b, c, d, e, f] = arguments;
     let answer: isize;
