@@ -4,6 +4,7 @@
 extern crate std;
 use core::ptr::NonNull;
 use core::slice;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::vec::Vec;
 
@@ -12,6 +13,9 @@ use super::work::Random;
 use crate::global::{calloc, free, malloc, memalign, realloc, stats, trim, usable_size, validate};
 use crate::sync::Lock;
 use crate::sys::faults::{ERRNOS, Plan};
+
+/// The numbers of the one heap are looked at by one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn a_process_gets_a_heap_or_loses_nothing() {
@@ -40,6 +44,7 @@ fn a_process_gets_a_heap_or_loses_nothing() {
 
 #[test]
 fn threads_come_and_go_while_calls_are_refused() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };
@@ -125,6 +130,51 @@ fn life(seed: u64) {
         // SAFETY: nobody uses it any more.
         unsafe { free(block.as_ptr()) };
     }
+}
+
+/// Without refusals, and with locks of our own alone, so that a tool that looks for races sees all that is ordered.
+#[test]
+fn threads_hand_blocks_to_each_other() {
+    /// A block's address, its length, and what fills it.
+    static SLOTS: Lock<[(usize, usize, u8); 64]> = Lock::new([(0, 0, 0); 64]);
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let exchange = |slot: usize, block| core::mem::replace(&mut SLOTS.lock()[slot], block);
+    let give_back = |(address, bytes, mark): (usize, usize, u8)| {
+        let Some(block) = NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(address))
+        else {
+            return;
+        };
+        // SAFETY: whoever takes a block out of a slot has it alone.
+        let content = unsafe { slice::from_raw_parts(block.as_ptr(), bytes) };
+        assert!(content.iter().all(|byte| *byte == mark));
+        // SAFETY: as above.
+        unsafe { free(block.as_ptr()) };
+    };
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                for step in 0..4_000 {
+                    let bytes = 1 << random.below(if step % 50 == 0 { 23 } else { 12 });
+                    let (mark, block) = (step as u8, malloc(bytes));
+                    let start = NonNull::new(block).expect("enough memory");
+                    // SAFETY: the block has so many bytes.
+                    unsafe { start.write_bytes(mark, bytes) };
+                    give_back(exchange(
+                        random.below(64),
+                        (block.expose_provenance(), bytes, mark),
+                    ));
+                    if step % 1_000 == 999 {
+                        trim();
+                    }
+                }
+            });
+        }
+    });
+    (0..64).for_each(|slot| give_back(exchange(slot, (0, 0, 0))));
+    trim();
+    validate();
+    assert_eq!((stats().in_use, stats().huge_blocks), (0, 0));
 }
 
 /// A wait that is refused is a wake-up without reason; no more may follow from it than a look.
