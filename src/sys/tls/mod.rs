@@ -17,23 +17,13 @@ mod x86_64;
 #[cfg(all(target_arch = "aarch64", not(simulated)))]
 pub(crate) use aarch64::{read, thread_id, write};
 #[cfg(simulated)]
-pub(crate) use simulated::{read, thread_id, write};
+pub(crate) use simulated::{define_slot, read, thread_id, write};
 #[cfg(all(target_arch = "x86_64", not(simulated)))]
 pub(crate) use x86_64::{read, thread_id, write};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");
 
-/// Defines the slot; `$initial` is the static that a new thread's slot points to.
-#[cfg(simulated)]
-macro_rules! define_slot {
-    ($initial:path) => {
-        #[unsafe(export_name = "__slubmalloc_unborn")]
-        fn unborn() -> *const u8 {
-            (&raw const $initial).cast()
-        }
-    };
-}
 /// Defines the slot; `$initial` is the static that a new thread's slot points to.
 #[cfg(not(simulated))]
 macro_rules! define_slot {
@@ -52,4 +42,5 @@ macro_rules! define_slot {
         );
     };
 }
+#[cfg(not(simulated))]
 pub(crate) use define_slot;

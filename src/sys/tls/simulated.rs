@@ -34,3 +34,14 @@ pub(crate) fn thread_id() -> usize {
 pub(crate) fn write(value: *const u8) {
     SLOT.set(value);
 }
+
+/// Defines the slot; `$initial` is the static that a new thread's slot points to.
+macro_rules! define_slot {
+    ($initial:path) => {
+        #[unsafe(export_name = "__slubmalloc_unborn")]
+        fn unborn() -> *const u8 {
+            (&raw const $initial).cast()
+        }
+    };
+}
+pub(crate) use define_slot;
