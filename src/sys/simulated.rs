@@ -7,8 +7,9 @@
 //! What is mapped again, or whose memory was given back, holds zeroes.
 
 extern crate std;
+use core::alloc::Layout;
 use core::ptr::with_exposed_provenance_mut;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
