@@ -1,3 +1,6 @@
+//! Watched blocks on a heap of their own.
+#![forbid(unsafe_code)]
+
 extern crate std;
 
 use super::*;

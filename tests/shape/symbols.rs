@@ -72,6 +72,7 @@ pub(crate) const IMPORTS: &[&str] = &[
     "memcpy",
     "memmove",
     "memset",
+    "posix_spawn",
     "pthread_attr_destroy",
     "pthread_attr_init",
     "pthread_attr_setdetachstate",
@@ -80,6 +81,8 @@ pub(crate) const IMPORTS: &[&str] = &[
     "pthread_key_create",
     "pthread_setspecific",
     "pthread_sigmask",
+    "sigaction",
     "sigfillset",
     "strlen",
+    "waitpid",
 ];
