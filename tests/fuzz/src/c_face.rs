@@ -383,7 +383,7 @@ impl Target for CFace {
             120..=139 => {
                 let bytes = 32 << (10 + how % 12);
                 let is_taken = (self.mallopt)(libc::M_MMAP_THRESHOLD, bytes) == 1;
-                if self.is_ours && is_taken != (bytes <= 32 << 20) {
+                if !is_taken {
                     return Err("mallopt's answer is wrong");
                 }
             }
