@@ -25,6 +25,9 @@ const METADATA_SHARE: usize = 256;
 const MIN_METADATA: usize = 256 << 10;
 /// Where huge pages are wanted, they are from here on: below, an arena need not be dense.
 const DENSE_BYTES: usize = 32 << 20;
+/// Never committed: the kernel maps from above downwards, so a huge block may end where the reservation begins,
+/// and what is written behind it must not reach the tables.
+const FENCE_BYTES: usize = PART_ALIGN;
 /// Room for the node itself.
 const HOME_BYTES: usize = 64 << 10;
 const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
@@ -58,7 +61,7 @@ impl Node {
         loop {
             if let Some(mut region) = Self::reserve(bytes) {
                 // What building needs is committed first, while the reservation can go back whole.
-                if !region.commit(0, HOME_BYTES + Pools::BYTES) {
+                if !region.commit(FENCE_BYTES, FENCE_BYTES + HOME_BYTES + Pools::BYTES) {
                     region.give_back();
                     return None;
                 }
@@ -87,7 +90,7 @@ impl Node {
     const fn lead_bytes(bytes: usize) -> usize {
         let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
         // The gap keeps a stray write below the arena away from the tables.
-        HOME_BYTES + Pools::BYTES + Self::metadata_bytes(bytes) + tables + PART_ALIGN
+        FENCE_BYTES + HOME_BYTES + Pools::BYTES + Self::metadata_bytes(bytes) + tables + PART_ALIGN
     }
 
     fn reserve(bytes: usize) -> Option<Region> {
@@ -105,6 +108,7 @@ impl Node {
         policy: Option<Policy>,
         huge_pages: HugePages,
     ) -> Option<&'static Self> {
+        let (_fence, region) = region.split(FENCE_BYTES);
         let (home, region) = region.split(HOME_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
         let (metadata, region) = region.split(Self::metadata_bytes(bytes));
