@@ -12,11 +12,12 @@ mod support;
 #[path = "misuse/table.rs"]
 mod table;
 
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::env;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::Command;
 use std::sync::Mutex;
 use std::thread;

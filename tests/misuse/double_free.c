@@ -187,6 +187,15 @@ int main(int argc, char **argv) {
         /* Smaller by nothing: whoever does not look gives the same block back, which is then freed. */
         char *same = realloc(guilty(culprit), size);
         free(same);
+    } else if (is(how, "moved")) {
+        /* A realloc that moved the block has freed it. */
+        for (size_t wanted = 2 * size + 100;; wanted *= 2) {
+            CHECK(wanted < GIB);
+            char *block = realloc(culprit, wanted);
+            CHECK(block != NULL);
+            if (block != culprit) break;
+        }
+        once_more();
     } else if (is(how, "sized")) {
         void (*free_sized)(void *, size_t) = (void (*)(void *, size_t))dlsym(RTLD_DEFAULT, "free_sized");
         CHECK(free_sized != NULL);

@@ -295,6 +295,9 @@ pub(crate) fn families() -> Vec<Family> {
             "second by realloc", 5_000_000, DoubleFree, "double_free realloc 5000000";
             "second by realloc, 100 frees between", 64, DoubleFree, "double_free realloc_later 64";
             "realloc to the same size between", 64, DoubleFree, "double_free realloc_in_place 64";
+            "of the old address, after realloc moved the block", 64, DoubleFree, "double_free moved 64";
+            "of the old address, after realloc moved the block", 100_000, DoubleFree, "double_free moved 100000";
+            "of the old address, after realloc moved the block", 5_000_000, DoubleFree, "double_free moved 5000000";
             "by free_sized", 64, DoubleFree, "double_free sized 64";
             "second by cfree", 64, DoubleFree, "double_free cfree 64";
             "by delete", 64, DoubleFree, "cxx delete_twice 64";

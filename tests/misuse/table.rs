@@ -2,8 +2,8 @@
 
 use super::outcome::{Mode, Outcome, Stage};
 use super::rows::Family;
+use core::fmt::Write;
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 /// What happened to one misuse in one mode, over all runs.
 #[derive(Clone, Debug)]
