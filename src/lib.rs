@@ -14,6 +14,7 @@ mod arena;
 mod slab;
 mod huge;
 mod heap;
+mod watch;
 mod cache;
 mod stats;
 mod config;

@@ -11,6 +11,7 @@ mod drain;
 mod ends;
 mod first;
 mod follow;
+mod front;
 mod idle;
 mod registry;
 mod sizing;
@@ -21,6 +22,7 @@ use core::sync::atomic::{
     self, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 
+use front::Front;
 pub(crate) use idle::{Haste, SETTLE_MS};
 use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
@@ -75,6 +77,10 @@ pub(crate) struct ThreadCache {
     claimed_at: AtomicU64,
     /// Whether each bin was refilled since the last visit.
     refilled: Counts,
+    /// What the thread's slot points to in place of this cache, where every call is to come by the slow paths; and
+    /// from there back.
+    front: StaticRef<Front>,
+    behind: StaticRef<Self>,
 }
 
 /// A small number for each bin.
@@ -102,6 +108,8 @@ const fn place(entry: usize) -> u16 {
 unsafe impl ZeroInit for ThreadCache {}
 // SAFETY: made of atomics; a node of zeroes has no memory.
 unsafe impl ZeroInit for Aliens {}
+// SAFETY: made of atomics; the cache in it is one without memory.
+unsafe impl ZeroInit for Front {}
 // SAFETY: made of atomics; zero is no sheaf.
 unsafe impl ZeroInit for Sheaves {}
 
@@ -141,6 +149,8 @@ impl ThreadCache {
             slow_paths: AtomicU32::new(0),
             claimed_at: AtomicU64::new(0),
             refilled: [const { AtomicU8::new(0) }; BINS],
+            front: StaticRef::none(),
+            behind: StaticRef::none(),
         }
     }
 

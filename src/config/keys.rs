@@ -5,6 +5,7 @@ use super::{Config, ThreadChoice, print_help, size};
 use crate::limit::LimitChoice;
 use crate::numa::Choice;
 use crate::sys::HugePages;
+use crate::watch::Options;
 
 /// The smallest reservation that may be asked for; a smaller one would not hold a program.
 const MIN_ARENA: usize = 64 << 20;
@@ -22,7 +23,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; 9] = [
+pub(super) const KEYS: [Key; 14] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -31,6 +32,35 @@ pub(super) const KEYS: [Key; 9] = [
         set: |config, value| {
             let bytes = size(value).filter(|bytes| (MIN_ARENA..=MAX_ARENA).contains(bytes))?;
             config.heap.arena_bytes = bytes;
+            Some(())
+        },
+    },
+    Key {
+        name: "crime",
+        values: "abort|warn",
+        default: "abort",
+        does: "what happens behind the line that names a wrong free: the end, or nothing, as if it had not been asked for",
+        set: |config, value| {
+            config.only_warn = match value {
+                b"abort" => false,
+                b"warn" => true,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "guard",
+        values: "1/N|off",
+        default: "off",
+        does: "put one block of each class in N on pages of its own, against a page that faults",
+        set: |config, value| {
+            config.watch.guard = match value {
+                b"off" => 0,
+                _ => u32::try_from(size(value.strip_prefix(b"1/")?)?)
+                    .ok()
+                    .filter(|it| *it > 0)?,
+            };
             Some(())
         },
     },
@@ -101,12 +131,32 @@ pub(super) const KEYS: [Key; 9] = [
         },
     },
     Key {
+        name: "quarantine",
+        values: "SIZE",
+        default: "0",
+        does: "freed blocks to keep from being used again, in bytes",
+        set: |config, value| {
+            config.watch.quarantine = size(value)?;
+            Some(())
+        },
+    },
+    Key {
         name: "reuse",
         values: "SIZE",
         default: "64m",
         does: "freed mappings above 4 MiB to keep for reuse, more if as much was in use of late; 0 for none",
         set: |config, value| {
             config.heap.reuse_bytes = size(value)?;
+            Some(())
+        },
+    },
+    Key {
+        name: "slab_debug",
+        values: "[FZPUT][,NAME...][;...]|-",
+        default: "-",
+        does: "sanity checks, red zones, poison, user tracking, trace: for all caches or those named, as in the kernel",
+        set: |config, value| {
+            config.watch.debug = Options::parse(value)?;
             Some(())
         },
     },
@@ -134,6 +184,22 @@ pub(super) const KEYS: [Key; 9] = [
                 b"system" => HugePages::System,
                 b"never" => HugePages::Never,
                 b"always" => HugePages::Always,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    Key {
+        name: "zero",
+        values: "free|alloc|off",
+        default: "off",
+        does: "clear blocks when they are freed, or when they are handed out",
+        set: |config, value| {
+            let watch = &mut config.watch;
+            (watch.zero_on_free, watch.zero_on_alloc) = match value {
+                b"free" => (true, watch.zero_on_alloc),
+                b"alloc" => (watch.zero_on_free, true),
+                b"off" => (false, false),
                 _ => return None,
             };
             Some(())

@@ -14,6 +14,7 @@ use crate::numa::Choice;
 use crate::report::Line;
 use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
+use crate::watch;
 use keys::{KEYS, MAX_ARENA};
 
 /// What can be chosen.
@@ -29,6 +30,10 @@ pub(crate) struct Config {
     pub(crate) purge_ms: Option<u64>,
     /// Whether there is a thread for that.
     pub(crate) purge_thread: ThreadChoice,
+    /// What is watched.
+    pub(crate) watch: watch::Settings,
+    /// Whether crimes are only named.
+    pub(crate) only_warn: bool,
 }
 
 /// When there is a thread that gives unused memory back while the program sleeps.
@@ -71,6 +76,8 @@ impl Config {
             stats_at_exit: false,
             purge_ms: Some(DEFAULT_PURGE_MS),
             purge_thread: ThreadChoice::Auto,
+            watch: watch::Settings::OFF,
+            only_warn: false,
         }
     }
 
@@ -106,15 +113,23 @@ impl Config {
 }
 
 /// The parts between commas. A part that begins with a digit belongs to the one before, since that
-/// one has a list and no key begins so.
+/// one has a list and no key begins so; and what has no colon belongs to `slab_debug`, which has a list of names.
 fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     core::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
+        let has_names = rest.trim_ascii_start().starts_with(b"slab_debug:");
         let is_end = |(place, byte): (usize, &u8)| {
-            *byte == b',' && !rest.get(place + 1).is_some_and(u8::is_ascii_digit)
+            let next = rest.get(place + 1..).unwrap_or_default();
+            let mut word = next
+                .split(|byte| *byte == b',')
+                .next()
+                .into_iter()
+                .flatten();
+            let is_name = has_names && !next.is_empty() && !word.any(|byte| *byte == b':');
+            *byte == b',' && !next.first().is_some_and(u8::is_ascii_digit) && !is_name
         };
         let end = rest
             .iter()
@@ -171,6 +186,7 @@ fn size(text: &[u8]) -> Option<usize> {
 mod tests {
     extern crate std;
     use super::*;
+    use crate::watch::Options;
     use std::{string::String, vec::Vec};
 
     fn parse(text: &str) -> (Config, Vec<String>) {
@@ -254,6 +270,20 @@ mod tests {
         );
         assert!(lines[1].contains("arena takes SIZE, not \"1k\"; using the default"));
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn names_of_caches_belong_to_slab_debug() {
+        let (config, lines) =
+            parse("slab_debug:Z,kmalloc-64,large;U,kmalloc-*,crime:warn,guard:1/100");
+        let options = Options::parse(b"Z,kmalloc-64,large;U,kmalloc-*");
+        assert_eq!(Some(config.watch.debug), options);
+        assert!(config.only_warn && config.watch.guard == 100 && lines.is_empty());
+        let (config, lines) = parse("slab_debug:FZ,nosuch,zero:free,quarantine:1m,guard:2");
+        assert_eq!(config.watch.debug, Options::OFF);
+        assert!(config.watch.zero_on_free && !config.watch.zero_on_alloc);
+        assert_eq!((config.watch.quarantine, lines.len()), (1 << 20, 2));
+        assert!(lines[0].contains("slab_debug takes") && lines[1].contains("guard takes"));
     }
 
     #[test]

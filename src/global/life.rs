@@ -13,10 +13,11 @@ use crate::config::Config;
 use crate::heap::Heap;
 use crate::limit::{self, Limit};
 use crate::numa::{Choice, Fact, Topology};
-use crate::report::Line;
+use crate::report::{self, Line};
 use crate::sync::Once;
 use crate::sys::{self, tls};
 use crate::units::{NodeId, Zeroed};
+use crate::watch::{self, Watch};
 
 /// What a thread's slot points to before its first allocation.
 static UNBORN: ThreadCache = ThreadCache::vacant();
@@ -34,6 +35,7 @@ pub(super) struct Process {
     pub(super) heap: Heap,
     pub(super) config: Config,
     pub(super) purge: Purge,
+    pub(super) watch: Watch,
 }
 
 /// The calling thread's cache.
@@ -47,31 +49,48 @@ pub(super) fn here() -> &'static ThreadCache {
 /// The calling thread's cache, born now if it was not yet; `None` for a thread without.
 pub(super) fn alive() -> Option<(&'static ThreadCache, Ties)> {
     let cache = here();
-    match cache.ties() {
-        Some(ties) => Some((cache, ties)),
-        None if core::ptr::eq(cache, &raw const DEAD) => None,
-        None => birth(),
+    match (cache.ties(), cache.behind()) {
+        (Some(ties), _) => Some((cache, ties)),
+        (None, Some(cache)) => Some((cache, cache.ties()?)),
+        (None, None) if core::ptr::eq(cache, &raw const DEAD) => None,
+        (None, None) => birth(),
     }
+}
+
+/// The calling thread's cache, if it has one.
+pub(super) fn own() -> Option<&'static ThreadCache> {
+    let cache = here().behind().unwrap_or(here());
+    cache.ties().map(|_| cache)
 }
 
 #[cold]
 fn birth() -> Option<(&'static ThreadCache, Ties)> {
-    let heap = &process()?.heap;
+    let process = process()?;
+    let heap = &process.heap;
     let ties = Ties {
         heap,
         home: heap.home_of(current_node(heap)),
     };
     let cache = CACHES.birth(ties)?;
+    let is_fronted = process.watch.sees_all();
+    let face = if is_fronted {
+        cache.front(ties)
+    } else {
+        Some(cache)
+    };
     // Published before the hooks are: libc allocates while it takes them, and glibc aborts if it
     // cannot. So what it will ask for must be at hand.
-    tls::write(core::ptr::from_ref(cache).cast());
-    let Some(reserve) = cache.alloc_slow(ties, sys::HOOK_BYTES, Zeroed::No) else {
-        tls::write((&raw const UNBORN).cast());
-        CACHES.exit(cache);
-        return None;
-    };
+    tls::write(core::ptr::from_ref(face.unwrap_or(cache)).cast());
+    if !process.watch.is_on() {
+        let Some(reserve) = cache.alloc_slow(ties, sys::HOOK_BYTES, Zeroed::No) else {
+            tls::write((&raw const UNBORN).cast());
+            CACHES.exit(cache);
+            return None;
+        };
+        let ties = cache.ties()?;
+        cache.free_slow(ties, reserve);
+    }
     let ties = cache.ties()?;
-    cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();
     FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
@@ -99,8 +118,7 @@ pub(super) fn leave_caches() {
 }
 
 extern "C" fn thread_exits(_cache: *mut c_void) {
-    let cache = here();
-    if cache.ties().is_some() {
+    if let Some(cache) = own() {
         leave_caches();
         CACHES.exit(cache);
         if let Some(process) = PROCESS.get() {
@@ -113,6 +131,7 @@ extern "C" fn before_fork() {
     sys::hold_streams();
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
+        process.watch.hold_for_fork();
         process.heap.hold_for_fork();
     }
 }
@@ -128,12 +147,13 @@ extern "C" fn after_fork_in_child() {
     if let Some(process) = PROCESS.get() {
         process.purge.begin_child();
     }
-    CACHES.adopt_orphans(here());
+    CACHES.adopt_orphans(own().unwrap_or(here()));
 }
 
 fn end_fork() {
     if let Some(process) = PROCESS.get() {
         process.heap.end_fork();
+        process.watch.end_fork();
     }
     CACHES.end_fork();
 }
@@ -152,6 +172,9 @@ fn make_process() -> Option<Process> {
         if let Some(text) = sys::environment(b"SLUBMALLOC_CONF", &mut buffer) {
             config.apply(text, sys::write_stderr);
         }
+    }
+    if config.only_warn {
+        report::only_warn();
     }
     let choice = &mut config.heap.choice;
     let mut topology = match choice {
@@ -181,11 +204,30 @@ fn make_process() -> Option<Process> {
     let arenas = choice.homes(&topology).len() + usize::from(choice.spreads(&topology));
     config.heap.arena_bytes /= arenas.next_power_of_two();
     config.heap.limit = Limit::chosen(config.limit, ram, limit::read_file);
+    let watch = Watch::new(&config.watch);
+    if watch.guard_share() > 0 {
+        sys::on_fault(explain_fault);
+    }
     Some(Process {
+        watch,
         heap: Heap::new(topology, config.heap.clone())?,
         purge: Purge::new(&config),
         config,
     })
+}
+
+fn explain_fault(address: usize, did: &str) -> bool {
+    let watch = PROCESS.get().map(|process| &process.watch);
+    watch.is_some_and(|watch| watch.explain_fault(address, did))
+}
+
+/// Called by the loader before `main`: from now on libraries may be loaded.
+#[unsafe(link_section = ".init_array")]
+#[used]
+static AT_START: extern "C" fn() = at_start;
+
+extern "C" fn at_start() {
+    watch::allow_traces();
 }
 
 fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {

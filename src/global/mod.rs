@@ -8,18 +8,19 @@
 mod life;
 mod purge;
 mod purge_thread;
+mod watched;
 
 use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::cache::ThreadCache;
-use crate::heap::{Heap, Resized};
+use crate::heap::Resized;
 use crate::report::{Crime, Scene, accuse};
 use crate::slab::{Object, class};
 use crate::stats::{Stats, View};
 use crate::sys;
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
-use life::{CACHES, PROCESS, alive, current_node, here, process};
+use life::{CACHES, PROCESS, Process, alive, current_node, here, own, process};
 use purge::collect_caches;
 use purge_thread::Moment;
 
@@ -76,11 +77,15 @@ fn free_slow(block: *mut u8) {
         // What it does not hold a lock for is not worth looking at any more.
         return;
     }
+    let process = process();
+    if let Some(process) = process.filter(|process| process.watch.is_on()) {
+        return watched::give(process, block);
+    }
     if let Some((cache, ties)) = alive() {
         cache.free_slow(ties, block);
         return tick(cache, Moment::Free);
     }
-    match process() {
+    match process {
         Some(process) => process.heap.give(block),
         None => accuse(Crime::InvalidFree, block.as_ptr() as usize, Scene::Nowhere),
     }
@@ -117,6 +122,9 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
     }
     if sys::is_ending() {
         return raw(allocate_ending(size, align, Zeroed::No));
+    }
+    if let Some(process) = process().filter(|process| process.watch.is_on()) {
+        return raw(watched::allocate(process, size, align, Zeroed::No));
     }
     raw(match alive() {
         Some((cache, ties)) => cache.alloc_aligned(ties, size, align),
@@ -165,10 +173,17 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
         accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
         return core::ptr::null_mut();
     };
-    match process.heap.resize(old, size) {
+    let resized = if process.watch.is_on() {
+        watched::resize(process, old, size)
+    } else {
+        process.heap.resize(old, size)
+    };
+    match resized {
         Resized::At(block) => block.as_ptr(),
         Resized::NoBlock => {
-            process.heap.misplaced(block as usize);
+            // As freeing it would.
+            // SAFETY: it is nobody's block.
+            unsafe { free(block) };
             core::ptr::null_mut()
         }
         Resized::Copy { old_bytes } => {
@@ -190,9 +205,13 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
 /// The bytes of `block` that may be used, at least as many as were asked for; 0 for null and for
 /// what is no block. See malloc_usable_size(3).
 pub fn usable_size(block: *const u8) -> usize {
-    let heap = PROCESS.get().map(|process| &process.heap);
-    heap.and_then(|heap| heap.usable_size(block as usize))
-        .unwrap_or(0)
+    let Some(process) = PROCESS.get() else {
+        return 0;
+    };
+    match watched::usable_size(process, block as usize) {
+        Some(answer) => answer.unwrap_or(0),
+        None => process.heap.usable_size(block as usize).unwrap_or(0),
+    }
 }
 
 /// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
@@ -276,12 +295,18 @@ pub fn validate() {
 /// Nothing happens where a lock is held: the process may be ending from a signal handler that interrupted its
 /// own thread, and then nobody will free that lock.
 pub fn look_at_exit() {
-    let cache = here();
-    let is_quiet = |heap: &Heap| cache.is_quiet() && heap.is_quiet();
-    let Some(process) = PROCESS.get().filter(|process| is_quiet(&process.heap)) else {
+    let cache = own();
+    let is_quiet = |process: &&Process| {
+        let is_free = cache.is_none_or(ThreadCache::is_quiet);
+        is_free && process.heap.is_quiet() && process.watch.is_quiet()
+    };
+    let Some(process) = PROCESS.get().filter(is_quiet) else {
         return;
     };
-    cache.drain();
+    process.watch.check_all();
+    if let Some(cache) = cache {
+        cache.drain();
+    }
     process.heap.empty_barns();
 }
 
@@ -312,6 +337,15 @@ pub unsafe fn free_sized(block: *mut u8, size: usize, align: usize) {
 #[cold]
 #[inline(never)]
 fn check_size(block: *mut u8, size: usize, align: usize) {
+    let asked = PROCESS
+        .get()
+        .and_then(|process| watched::usable_size(process, block as usize));
+    if let Some(Ok(bytes)) = asked {
+        if bytes != size {
+            accuse(Crime::SizeMismatch, block as usize, Scene::Block { bytes });
+        }
+        return;
+    }
     let usable = usable_size(block);
     let is_short = align <= MIN_ALIGN && size < usable / 2 && usable > MIN_ALIGN;
     if usable > 0 && (size > usable || is_short) {
@@ -335,6 +369,10 @@ fn raw(block: Option<Object>) -> *mut u8 {
 fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
     if sys::is_ending() {
         return allocate_ending(size, MIN_ALIGN, zeroed);
+    }
+    let process = process()?;
+    if process.watch.is_on() {
+        return watched::allocate(process, size, MIN_ALIGN, zeroed);
     }
     match alive() {
         Some((cache, ties)) => {
@@ -376,10 +414,14 @@ fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
             .take_large(home, size, align, zeroed)
             .or_else(|| heap.take_under_pressure(home, size, align, zeroed));
     };
-    let object = heap.take_object(home, id)?;
-    if zeroed == Zeroed::Yes {
-        // SAFETY: the object was taken above and holds `size` bytes.
-        unsafe { sys::clear(object, size) };
+    clear(heap.take_object(home, id), size, zeroed)
+}
+
+/// Clears the first `size` bytes of a block that was just taken and has as many, if that is wanted.
+fn clear(block: Option<Object>, size: usize, zeroed: Zeroed) -> Option<Object> {
+    if let Some(block) = block.filter(|_| zeroed == Zeroed::Yes) {
+        // SAFETY: the block was taken by the caller and holds `size` bytes.
+        unsafe { sys::clear(block, size) };
     }
-    Some(object)
+    block
 }

@@ -93,11 +93,17 @@ pub(crate) fn virtual_memory_left() -> Option<usize> {
     )
 }
 
+/// The kernel's number of the calling thread.
+pub(crate) fn thread_number() -> usize {
+    // SAFETY: only reads a number.
+    unsafe { call(libc::SYS_gettid, [0; 6]) }
+        .value()
+        .unwrap_or(0)
+}
+
 /// Whether the caller is the process's first thread.
 pub(crate) fn is_main_thread() -> bool {
-    // SAFETY: only reads a number.
-    let thread = unsafe { call(libc::SYS_gettid, [0; 6]) };
-    thread.value() == Some(process_id())
+    thread_number() == process_id()
 }
 
 /// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in

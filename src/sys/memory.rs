@@ -108,6 +108,16 @@ pub(super) unsafe fn release_to_system(start: NonNull<u8>, bytes: usize) -> bool
     .is_ok()
 }
 
+/// As [`release_to_system`], for whole pages of a block.
+///
+/// # Safety
+///
+/// The range is the caller's, and nobody needs its content any more.
+pub(crate) unsafe fn discard(start: NonNull<u8>, bytes: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { release_to_system(start, bytes) }
+}
+
 /// Whether the kernel is to back memory with huge pages, where its own setting leaves that open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HugePages {

@@ -8,7 +8,10 @@
 #[macro_use]
 mod weak;
 mod ending;
+mod errno;
+mod fence;
 mod hooks;
+mod lines;
 mod linux;
 mod mapping;
 mod memory;
@@ -17,22 +20,25 @@ mod prefetch;
 mod probe;
 mod region;
 mod rseq;
+mod signal;
+mod symbol;
 mod syscall;
 mod table;
 mod thread;
 pub(crate) mod tls;
 
 pub(crate) use ending::{announce_end, is_ending};
+pub(crate) use fence::Fence;
 pub(crate) use hooks::{
     HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
 };
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread,
-    is_main_thread_gone, milliseconds, process_id, read_file, sleep, total_ram_bytes,
-    virtual_memory_left, write_stderr,
+    is_main_thread_gone, milliseconds, process_id, read_file, sleep, thread_number,
+    total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
-pub(crate) use memory::{HugePages, clear, copy};
+pub(crate) use memory::{HugePages, clear, copy, discard};
 pub(crate) use policy::{
     CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
 };
@@ -40,6 +46,8 @@ pub(crate) use prefetch::prefetch;
 pub(crate) use probe::is_privileged;
 pub use probe::page_size;
 pub(crate) use region::Region;
+pub(crate) use signal::on_fault;
+pub(crate) use symbol::{Module, backtrace, name_function, own_code};
 pub(crate) use table::{Table, ZeroInit};
 pub(crate) use thread::{is_filtered, name_thread, start_thread};
 pub(crate) use tls::thread_id;

@@ -19,6 +19,8 @@ pub(crate) unsafe trait ZeroInit: Sync {}
 
 // SAFETY: zero is a number.
 unsafe impl ZeroInit for core::sync::atomic::AtomicU8 {}
+// SAFETY: as above.
+unsafe impl ZeroInit for core::sync::atomic::AtomicU32 {}
 
 /// An array of `T` over reserved memory.
 #[derive(Debug)]

@@ -1,0 +1,102 @@
+//! The way of every call while something is watched.
+#![forbid(unsafe_code)]
+
+use core::ptr::NonNull;
+
+use super::life::{Process, alive, current_node};
+use super::{Moment, allocate_bare, clear, tick};
+use crate::heap::{Home, Resized};
+use crate::slab::Object;
+use crate::units::{MIN_ALIGN, Zeroed};
+use crate::watch::{Given, Sort, Wish};
+
+/// A block of at least `size` bytes at a multiple of `align`.
+pub(super) fn allocate(
+    process: &'static Process,
+    size: usize,
+    align: usize,
+    zeroed: Zeroed,
+) -> Option<Object> {
+    let (heap, watch) = (&process.heap, &process.watch);
+    if size > isize::MAX as usize {
+        return None;
+    }
+    let wish = Wish {
+        bytes: size,
+        align: align.max(MIN_ALIGN),
+        zeroed,
+    };
+    let (cache, sort) = (alive(), Sort::of(size, align));
+    if watch.debugs(sort) {
+        let home = match cache {
+            Some((_, ties)) => ties.home,
+            None => heap.home_of(current_node(heap)),
+        };
+        let block = watch.take_debugged(heap, home, wish);
+        if let Some((cache, _)) = cache {
+            tick(cache, Moment::Malloc);
+        }
+        return block;
+    }
+    let share = watch.guard_share();
+    let is_turn = share > 0 && cache.is_some_and(|(cache, _)| cache.is_turn(sort.index(), share));
+    if is_turn && let Some(block) = watch.take_guarded(wish) {
+        return Some(block);
+    }
+    let zeroed = if watch.zeroes_on_alloc() {
+        Zeroed::Yes
+    } else {
+        zeroed
+    };
+    let Some((cache, ties)) = cache else {
+        return allocate_bare(size, align, zeroed);
+    };
+    let block = if align <= MIN_ALIGN {
+        cache.alloc_slow(ties, size, zeroed)
+    } else {
+        let block = cache.alloc_aligned(ties, size, align);
+        clear(block, size, zeroed)
+    };
+    tick(cache, Moment::Malloc);
+    block
+}
+
+/// Takes a block back.
+pub(super) fn give(process: &'static Process, block: NonNull<u8>) {
+    let (heap, watch) = (&process.heap, &process.watch);
+    if watch.give(heap, block) == Given::Ordinary {
+        watch.retire(heap, block, |block| give_ordinary(process, block));
+    }
+}
+
+fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
+    let (heap, watch) = (&process.heap, &process.watch);
+    let Some((cache, ties)) = alive() else {
+        return heap.give(block);
+    };
+    // A bin of a class that is watched must not get a sheaf.
+    if let Home::Slab { class, .. } = heap.locate(block.as_ptr() as usize)
+        && watch.debugs(Sort::of_class(class))
+    {
+        return heap.give(block);
+    }
+    if !cache.push(block.as_ptr()) && !cache.push_alien(block.as_ptr()) {
+        cache.free_slow(ties, block);
+        tick(cache, Moment::Free);
+    }
+}
+
+/// Tries to change a block's size without copying it, which is not done with watched ones.
+pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize) -> Resized {
+    match usable_size(process, block.as_ptr() as usize) {
+        Some(Ok(old_bytes)) => Resized::Copy { old_bytes },
+        Some(Err(())) => Resized::NoBlock,
+        None => process.heap.resize(block, size),
+    }
+}
+
+/// The size of a watched block, as [`crate::watch::Watch::usable_size`] tells it.
+pub(super) fn usable_size(process: &Process, address: usize) -> Option<Result<usize, ()>> {
+    let watch = &process.watch;
+    watch.is_on().then(|| watch.usable_size(address))?
+}

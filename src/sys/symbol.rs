@@ -1,0 +1,197 @@
+//! Where code comes from: call stacks, and the module and function of an address.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::mem::MaybeUninit;
+
+use super::errno::kept;
+use super::lines::Lines;
+
+/// The longest path that is remembered.
+const MOST_PATH: usize = 200;
+
+/// Fills `frames` with return addresses of the calls that led here, the innermost first; how many. 0 where the C
+/// library cannot. See backtrace(3), whose first call loads a library.
+pub(crate) fn backtrace(frames: &mut [usize]) -> usize {
+    type Backtrace = unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_int;
+    let address = weak!("backtrace");
+    // SAFETY: 0 is `None`, anything else is the function.
+    let Some(backtrace) = (unsafe { core::mem::transmute::<usize, Option<Backtrace>>(address) })
+    else {
+        return 0;
+    };
+    let count = frames.len() as c_int;
+    // SAFETY: writes at most so many addresses.
+    let found = kept(|| unsafe { backtrace(frames.as_mut_ptr().cast(), count) });
+    usize::try_from(found).unwrap_or(0)
+}
+
+/// A file that is mapped into the process, and a place in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Module {
+    path: [u8; MOST_PATH],
+    base: usize,
+    address: usize,
+    /// The bounds of the mapping that the address lies in.
+    start: usize,
+    end: usize,
+}
+
+impl Module {
+    /// The module that `address` lies in, from `/proc/self/maps`.
+    pub(crate) fn of(address: usize) -> Option<Self> {
+        let mut base = 0;
+        let mut lines = Lines::open(cstr::cstr!("/proc/self/maps"))?;
+        let mut text = [0; 512];
+        while let Some(line) = lines.next_line(&mut text) {
+            let mut words = line.split(|byte| *byte == b' ').filter(|it| !it.is_empty());
+            let mut range = words.next()?.split(|byte| *byte == b'-').map(number);
+            let (start, end) = (range.next()?, range.next()?);
+            let offset = words.nth(1).map(number)?;
+            let path = words.nth(2).unwrap_or_default();
+            if offset == 0 && path.starts_with(b"/") {
+                base = start;
+            }
+            if (start..end).contains(&address) {
+                let mut module = Self {
+                    path: [0; MOST_PATH],
+                    base,
+                    address,
+                    start,
+                    end,
+                };
+                let room = module.path.split_last_mut()?.1;
+                room.iter_mut().zip(path).for_each(|(to, from)| *to = *from);
+                return path.starts_with(b"/").then_some(module);
+            }
+        }
+        None
+    }
+
+    /// The path of its file.
+    pub(crate) fn name(&self) -> &[u8] {
+        self.path
+            .split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// The address as the file itself has it.
+    pub(crate) fn offset(&self) -> usize {
+        const TYPE: usize = 16;
+        let header = core::ptr::with_exposed_provenance::<u8>(self.base);
+        // SAFETY: the beginning of a mapped file that is run; its ELF header says whether it may lie anywhere.
+        let kind = unsafe { header.add(TYPE).cast::<u16>().read() };
+        if kind == libc::ET_EXEC {
+            self.address
+        } else {
+            self.address - self.base
+        }
+    }
+
+    /// The bounds of the mapping that the address lies in.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
+        (self.start, self.end)
+    }
+}
+
+/// The bounds of our own code; `None` where it is part of the program's.
+pub(crate) fn own_code() -> Option<(usize, usize)> {
+    let own = Module::of(own_code as *const () as usize)?;
+    // SAFETY: getauxval(3) reads memory that the kernel filled before the first instruction.
+    let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
+    let program = Module::of(headers)?;
+    (own.base != program.base).then_some(own.bounds())
+}
+
+/// Has `addr2line` print the name and line of a place on standard error; `false` if it did not.
+///
+/// Nothing is allocated, and no lock of ours is needed: the process may be about to abort.
+pub(crate) fn name_function(module: &Module) -> bool {
+    let offset = hex(module.offset());
+    let script = cstr::cstr!(
+        "command -v addr2line >/dev/null || exit 1; exec addr2line -Cfpe \"$0\" \"$1\" >&2 2>/dev/null"
+    );
+    let Ok(path) = CStr::from_bytes_until_nul(&module.path) else {
+        return false;
+    };
+    let arguments: [*const c_char; 6] = [
+        cstr::cstr!("sh").as_ptr(),
+        cstr::cstr!("-c").as_ptr(),
+        script.as_ptr(),
+        path.as_ptr(),
+        offset.as_ptr().cast(),
+        core::ptr::null(),
+    ];
+    let environment: [*const c_char; 2] = [
+        cstr::cstr!("PATH=/usr/local/bin:/usr/bin:/bin").as_ptr(),
+        core::ptr::null(),
+    ];
+    kept(|| run(&arguments, &environment))
+}
+
+fn run(arguments: &[*const c_char; 6], environment: &[*const c_char; 2]) -> bool {
+    let mut child = MaybeUninit::<libc::pid_t>::uninit();
+    // SAFETY: both lists end with null and hold C strings; without actions posix_spawn(3) allocates nothing.
+    let failed = unsafe {
+        libc::posix_spawn(
+            child.as_mut_ptr(),
+            cstr::cstr!("/bin/sh").as_ptr(),
+            core::ptr::null(),
+            core::ptr::null(),
+            arguments.as_ptr().cast(),
+            environment.as_ptr().cast(),
+        )
+    } != 0;
+    if failed {
+        return false;
+    }
+    // SAFETY: written by the call.
+    let child = unsafe { child.assume_init() };
+    let mut status = 0;
+    // SAFETY: waits for the child and stores how it ended. The program may have waited for it already.
+    let found = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    found != child || libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+/// The digits of a number, and a zero behind them.
+fn hex(number: usize) -> [u8; 17] {
+    let mut text = [0; 17];
+    for (place, shift) in text.iter_mut().zip((0..64).step_by(4).rev()) {
+        let digit = char::from_digit((number >> shift & 15) as u32, 16);
+        *place = digit.map_or(b'0', |digit| digit as u8);
+    }
+    text
+}
+
+/// A number in hexadecimal digits.
+fn number(text: &[u8]) -> usize {
+    let digit = |byte: &u8| (*byte as char).to_digit(16).unwrap_or(0) as usize;
+    text.iter()
+        .fold(0, |number, byte| number << 4 | digit(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    #[test]
+    fn a_function_is_in_a_module() {
+        let module = Module::of(number as *const () as usize).unwrap();
+        let path = std::env::current_exe().unwrap();
+        assert_eq!(module.name(), path.as_os_str().as_encoded_bytes());
+        let (start, end) = module.bounds();
+        assert!((start..end).contains(&(number as *const () as usize)));
+        assert!(own_code().is_none(), "a test is one with its program");
+        let on_the_stack = 1_u8;
+        assert!(Module::of(&raw const on_the_stack as usize).is_none());
+    }
+
+    #[test]
+    fn a_stack_begins_here() {
+        let mut frames = [0; 8];
+        let count = backtrace(&mut frames);
+        assert!(count > 1);
+        assert!(Module::of(frames[0]).is_some());
+    }
+}

@@ -1,0 +1,222 @@
+//! `slab_debug`: from the kernel's grammar to flags for each class.
+//!
+//! `<options>[,<name|prefix*>…][;<options>,<names>…]`: the first block that names a class decides about it, else the
+//! last block without names. See the kernel's Documentation/admin-guide/mm/slab.rst.
+#![forbid(unsafe_code)]
+
+use crate::report::Line;
+use crate::slab::class;
+use crate::units::{BLOCK_SIZE, ClassId};
+
+/// Looks for frees of what is no block, or free already.
+pub(super) const SANITY: u8 = 1;
+/// Red zones on both sides of a block.
+pub(super) const RED_ZONE: u8 = 2;
+/// Fills memory that the program must not read or write.
+pub(super) const POISON: u8 = 4;
+/// Remembers who allocated and freed.
+pub(super) const USER: u8 = 8;
+/// Prints every allocation and every free.
+pub(super) const TRACE: u8 = 16;
+
+/// The sorts of blocks: class 0 stands for large ones, the one behind the last class for huge ones.
+const SORTS: usize = class::CLASSES + 2;
+const HUGE: usize = SORTS - 1;
+
+/// What a block is called by: its class, or that it is large or huge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sort(u8);
+
+impl Sort {
+    /// The sort of a block of `bytes` at a multiple of `align`.
+    pub(crate) fn of(bytes: usize, align: usize) -> Self {
+        match class::aligned_class_of(bytes, align) {
+            Some(id) => Self(id.0),
+            None if bytes > BLOCK_SIZE || align > BLOCK_SIZE => Self(HUGE as u8),
+            None => Self(0),
+        }
+    }
+
+    /// The sort of a class.
+    pub(crate) fn of_class(id: ClassId) -> Self {
+        Self(id.0)
+    }
+
+    /// The sort of that number.
+    pub(super) fn from_number(number: u8) -> Self {
+        Self(number)
+    }
+
+    /// Its place in a list of all sorts.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// Its number.
+    pub(super) fn number(self) -> u8 {
+        self.0
+    }
+
+    /// The class, of a small block.
+    pub(super) fn class(self) -> Option<ClassId> {
+        (1..HUGE as u8).contains(&self.0).then_some(ClassId(self.0))
+    }
+
+    /// Appends its name.
+    pub(super) fn name<const N: usize>(self, line: &mut Line<N>) {
+        match self.class() {
+            Some(id) => line.text("kmalloc-").number(class::info(id).size as usize),
+            None if usize::from(self.0) == HUGE => line.text("huge"),
+            None => line.text("large"),
+        };
+    }
+
+    fn is_named(self, pattern: &[u8]) -> bool {
+        let mut line = Line::<32>::new();
+        self.name(&mut line);
+        match pattern.split_last() {
+            Some((b'*', prefix)) => line.as_bytes().starts_with(prefix),
+            _ => line.as_bytes() == pattern,
+        }
+    }
+}
+
+/// The flags of each sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Options([u8; SORTS]);
+
+impl Options {
+    /// No flags.
+    pub(crate) const OFF: Self = Self([0; SORTS]);
+
+    /// Whether anything is debugged.
+    pub(crate) fn any(&self) -> bool {
+        self.0.iter().any(|flags| *flags != 0)
+    }
+
+    /// The flags of a sort.
+    pub(super) fn of(&self, sort: Sort) -> u8 {
+        self.0.get(usize::from(sort.0)).copied().unwrap_or(0)
+    }
+
+    /// Whether any sort has this flag.
+    pub(super) fn have(&self, flag: u8) -> bool {
+        self.0.iter().any(|flags| flags & flag != 0)
+    }
+
+    /// Reads the kernel's grammar.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let mut options = Self::OFF;
+        let blocks = || text.split(|byte| *byte == b';').map(Block::parse);
+        for block in blocks() {
+            let block = block?;
+            // A name that no cache has is a mistake.
+            if !block
+                .names()
+                .all(|name| sorts().any(|it| it.is_named(name)))
+            {
+                return None;
+            }
+        }
+        for (flags, sort) in options.0.iter_mut().zip(sorts()) {
+            let mut all = blocks().flatten();
+            let named = all.find(|block| block.names().any(|name| sort.is_named(name)));
+            let general = || blocks().flatten().filter(|block| block.is_general()).last();
+            *flags = named.or_else(general).map_or(0, |block| block.flags);
+        }
+        Some(options)
+    }
+}
+
+fn sorts() -> impl Iterator<Item = Sort> {
+    (0..SORTS as u8).map(Sort)
+}
+
+/// Options and the names they are for.
+#[derive(Clone, Copy, Debug)]
+struct Block<'text> {
+    flags: u8,
+    names: Option<&'text [u8]>,
+}
+
+impl<'text> Block<'text> {
+    fn parse(text: &'text [u8]) -> Option<Self> {
+        let mut parts = text.splitn(2, |byte| *byte == b',');
+        let letters = parts.next()?.trim_ascii();
+        let mut flags = 0;
+        for letter in letters {
+            flags |= match letter.to_ascii_uppercase() {
+                b'F' => SANITY,
+                b'Z' => RED_ZONE,
+                b'P' => POISON,
+                b'U' => USER,
+                b'T' => TRACE,
+                // Off, and "off where it would raise the order of a slab", which it never does.
+                b'-' | b'O' => 0,
+                _ => return None,
+            };
+        }
+        // The kernel's "slab_debug" alone means all of them but tracing.
+        if letters.is_empty() {
+            flags = SANITY | RED_ZONE | POISON | USER;
+        }
+        let names = parts.next();
+        Some(Self { flags, names })
+    }
+
+    fn is_general(&self) -> bool {
+        self.names.is_none()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'text [u8]> + use<'text> {
+        let names = self.names.unwrap_or_default();
+        let all = names.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        all.filter(|name| !name.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(text: &str, bytes: usize) -> u8 {
+        let options = Options::parse(text.as_bytes()).unwrap();
+        options.of(Sort::of(bytes, 1))
+    }
+
+    #[test]
+    fn options_without_names_are_for_all() {
+        let all = SANITY | RED_ZONE | POISON | USER;
+        for bytes in [1, 64, 30_000, 40_000, 8 << 20] {
+            assert_eq!(flags("FZPU", bytes), all);
+            assert_eq!(flags("", bytes), all);
+            assert_eq!(flags("fz", bytes), SANITY | RED_ZONE);
+            assert_eq!(flags("-", bytes), 0);
+        }
+    }
+
+    #[test]
+    fn the_first_block_that_names_a_class_decides() {
+        let text = "Z,kmalloc-64;U,kmalloc-*;P";
+        assert_eq!(flags(text, 64), RED_ZONE);
+        assert_eq!(flags(text, 65), USER);
+        assert_eq!(flags(text, 40_000), POISON);
+        assert_eq!(flags("FZ;-,huge,kmalloc-1024", 1024), 0);
+        assert_eq!(flags("FZ;-,huge,kmalloc-1024", 8 << 20), 0);
+        assert_eq!(flags("FZ;-,huge,kmalloc-1024", 40_000), SANITY | RED_ZONE);
+        assert_eq!(flags("T,large", 64), 0);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "X",
+            "F,nosuch",
+            "F,kmalloc-65",
+            "F;Q",
+            "FZ,kmalloc-64;Z,dentry",
+        ] {
+            assert_eq!(Options::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

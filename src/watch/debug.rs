@@ -1,0 +1,376 @@
+//! `slab_debug`: blocks in memory of their own, with red zones, poison, and a record of who had them.
+//!
+//! # Invariant
+//!
+//! Small blocks are cut from chunks, large spans that are never given back, a record for each; others have a span or a
+//! mapping of their own. The memory of a free block is not touched but by whoever should not.
+#![forbid(unsafe_code)]
+
+use super::address_map::AddressMap;
+use super::choice::{Options, Sort, TRACE, USER};
+use super::record::{List, Record, Records, State};
+use super::report::{self, Event};
+use super::zone::{self, Damage, LEAST};
+use super::{Given, Wish, trace};
+use crate::heap::{Heap, Node};
+use crate::report::Line;
+use crate::slab::{Object, class};
+use crate::sync::Lock;
+use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE, Zeroed, align_up};
+
+/// Bytes of freed blocks that rest at least before their memory is used again.
+pub(super) const LEAST_RESTING: usize = 4 << 20;
+/// Small blocks are cut from chunks of this length, at multiples of it.
+const CHUNK: usize = 256 << 10;
+
+/// The blocks of all sorts that are debugged.
+#[derive(Debug)]
+pub(super) struct Debug {
+    options: Options,
+    most_resting: usize,
+    records: Records,
+    blocks: Lock<Blocks>,
+}
+
+#[derive(Debug)]
+struct Blocks {
+    /// Records of blocks with memory of their own, by the address that was handed out.
+    singles: AddressMap,
+    /// By a chunk's address: the record of its first block, and its class.
+    chunks: AddressMap,
+    shelves: [Shelf; class::CLASSES + 1],
+    /// What was freed, the oldest first, and how many bytes that is.
+    resting: List,
+    resting_bytes: usize,
+}
+
+/// Memory for blocks of a class.
+#[derive(Debug)]
+struct Shelf {
+    /// Blocks that have rested.
+    free: List,
+    /// Blocks of the newest chunk that were never used: the first one's record, and how many.
+    fresh: (u32, u32),
+}
+
+/// Bytes between two blocks of a chunk.
+fn stride(id: ClassId) -> usize {
+    LEAST + class::info(id).size as usize + LEAST
+}
+
+impl Debug {
+    /// No blocks yet; `None` where there is no address space for records.
+    pub(super) fn new(options: Options, most_resting: usize) -> Option<Self> {
+        let Some(records) = Records::new() else {
+            report::cannot("slab_debug");
+            return None;
+        };
+        Some(Self {
+            options,
+            most_resting,
+            records,
+            blocks: Lock::new(Blocks {
+                singles: AddressMap::new(),
+                chunks: AddressMap::new(),
+                shelves: [const { Shelf::EMPTY }; class::CLASSES + 1],
+                resting: List::EMPTY,
+                resting_bytes: 0,
+            }),
+        })
+    }
+
+    /// Whether blocks of this sort are debugged.
+    pub(super) fn watches(&self, sort: Sort) -> bool {
+        self.options.of(sort) != 0
+    }
+
+    /// A block; `None` where there is no memory.
+    pub(super) fn take(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<Object> {
+        let sort = Sort::of(wish.bytes, wish.align);
+        let flags = self.options.of(sort);
+        // Taken before any lock: the unwinder may wait for the loader's, which may allocate.
+        let frames = self.frames(flags);
+        let (number, zeroed) = match sort.class() {
+            Some(id) if wish.align <= MIN_ALIGN => self.take_small(heap, home, id)?,
+            _ => self.take_single(heap, home, wish)?,
+        };
+        let blocks = self.blocks.lock();
+        let record = self.records.get(number);
+        let align = wish.align.max(LEAST);
+        // What is one of a kind is aligned by its memory.
+        let user = align_up(record.base() + LEAST, align)?;
+        record.begin(sort, user, wish.bytes);
+        let zeroed = zeroed && wish.zeroed == Zeroed::Yes;
+        zone::activate(record, flags, zeroed);
+        if wish.zeroed == Zeroed::Yes && !zeroed {
+            super::bytes::fill(user, 0, wish.bytes);
+        }
+        if flags & USER != 0 {
+            record.allocated.note(&frames);
+            record.freed.forget();
+        }
+        drop(blocks);
+        self.trace(flags, "alloc", sort, user, &frames);
+        Object::new(core::ptr::with_exposed_provenance_mut(user))
+    }
+
+    /// Takes a block back, if it is one of these.
+    pub(super) fn give(&self, heap: &Heap, address: usize) -> Given {
+        let frames = self.frames(if self.options.have(USER) { USER } else { 0 });
+        let mut blocks = self.blocks.lock();
+        let Some(number) = blocks.find(address) else {
+            return Given::Ordinary;
+        };
+        let record = self.records.get(number);
+        let flags = self.options.of(record.sort());
+        if record.user() != address || record.state() == State::Vacant {
+            self.invalid(record, flags, address);
+            return Given::Done;
+        }
+        if record.state() != State::InUse {
+            let event = Event::new("Object already free", address);
+            report::print(
+                record,
+                event,
+                flags,
+                Some(&frames),
+                "Object not freed again",
+            );
+            return Given::Done;
+        }
+        if let Some(damage) = zone::check_active(record, flags) {
+            complain(record, flags, damage, Some(&frames));
+        }
+        let sort = record.sort();
+        zone::deactivate(record, flags);
+        if flags & USER != 0 {
+            record.freed.note(&frames);
+        }
+        record.set_state(State::Resting);
+        let room = record.room();
+        blocks.rest(&self.records, number, room);
+        drop(blocks);
+        self.trace(flags, "free", sort, address, &frames);
+        self.wake(heap);
+        Given::Done
+    }
+
+    /// The bytes that were asked for, of a block in use; `Err` for one that is not, and for the inside of one.
+    pub(super) fn usable_size(&self, address: usize) -> Option<Result<usize, ()>> {
+        let blocks = self.blocks.lock();
+        let record = self.records.get(blocks.find(address)?);
+        let is_block = record.user() == address && record.state() == State::InUse;
+        Some(if is_block {
+            Ok(record.bytes())
+        } else {
+            Err(())
+        })
+    }
+
+    /// Looks at all blocks.
+    pub(super) fn check_all(&self) {
+        let _blocks = self.blocks.lock();
+        for record in self.records.all() {
+            let flags = self.options.of(record.sort());
+            let damage = match record.state() {
+                State::Vacant => None,
+                State::InUse => zone::check_active(record, flags),
+                State::Resting | State::Free => zone::check_inactive(record, flags),
+            };
+            if let Some(damage) = damage {
+                complain(record, flags, damage, None);
+            }
+        }
+    }
+
+    /// Takes the lock, to hold it across a fork.
+    pub(super) fn hold_for_fork(&self) {
+        self.blocks.hold_for_fork();
+    }
+
+    /// Frees the lock after a fork, in parent or child.
+    pub(super) fn end_fork(&self) {
+        self.blocks.end_fork();
+    }
+
+    /// Whether nobody holds the lock at this moment.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.blocks.is_free()
+    }
+
+    fn frames(&self, flags: u8) -> trace::Frames {
+        if flags & (USER | TRACE) == 0 {
+            return Default::default();
+        }
+        trace::take()
+    }
+
+    fn take_small(&self, heap: &Heap, home: &'static Node, id: ClassId) -> Option<(u32, bool)> {
+        loop {
+            let mut blocks = self.blocks.lock();
+            if let Some(number) = blocks.take_free(&self.records, id) {
+                let record = self.records.get(number);
+                self.check_free(record);
+                return Some((number, false));
+            }
+            if let Some(number) = blocks.take_fresh(id) {
+                return Some((number, false));
+            }
+            drop(blocks);
+            let chunk = heap.take_large(home, CHUNK, CHUNK, Zeroed::No)?;
+            let start = chunk.as_ptr().expose_provenance();
+            // Another thread may have brought one as well; both serve.
+            if !self.blocks.lock().add_chunk(&self.records, start, id) {
+                heap.give(chunk);
+                return None;
+            }
+        }
+    }
+
+    fn take_single(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<(u32, bool)> {
+        let align = wish.align.max(LEAST);
+        let room = wish.bytes.checked_add(align)?.checked_add(LEAST)?;
+        // A class would serve what is small; a span of its own keeps it away from other blocks.
+        let room = room.max(class::MAX_SMALL + 1);
+        let memory = heap.take_large(home, room, align.max(PAGE_SIZE), wish.zeroed)?;
+        let base = memory.as_ptr().expose_provenance();
+        let room = heap.usable_size(base).unwrap_or(room);
+        let user = align_up(base + LEAST, align)?;
+        let mut blocks = self.blocks.lock();
+        let number = self.records.take();
+        if let Some(number) = number
+            && blocks.singles.insert(user, [number as usize, 0])
+        {
+            self.records.get(number).place(base, room);
+            return Some((number, true));
+        }
+        if let Some(number) = number {
+            self.records.give(number);
+        }
+        drop(blocks);
+        heap.give(memory);
+        None
+    }
+
+    /// Lets the oldest blocks be used again when more rests than should.
+    fn wake(&self, heap: &Heap) {
+        loop {
+            let mut blocks = self.blocks.lock();
+            if blocks.resting_bytes <= self.most_resting {
+                return;
+            }
+            let Some(memory) = blocks.wake_oldest(&self.records, |record| self.check_free(record))
+            else {
+                continue;
+            };
+            drop(blocks);
+            heap.give(memory);
+        }
+    }
+
+    fn check_free(&self, record: &Record) {
+        let flags = self.options.of(record.sort());
+        if let Some(damage) = zone::check_inactive(record, flags) {
+            complain(record, flags, damage, None);
+        }
+    }
+
+    fn invalid(&self, record: &Record, flags: u8, address: usize) {
+        let event = Event::new("Invalid object pointer", address);
+        report::print(record, event, flags, None, "Object not freed");
+    }
+
+    fn trace(&self, flags: u8, what: &str, sort: Sort, address: usize, frames: &trace::Frames) {
+        if flags & TRACE != 0 {
+            let mut line = Line::<128>::new();
+            line.text("TRACE ");
+            sort.name(&mut line);
+            line.text(" ").text(what).text(" ").hex(address);
+            line.text("\n").print();
+            trace::print_addresses(frames);
+        }
+    }
+}
+
+/// Reports damage, and repairs it if the process goes on.
+fn complain(record: &Record, flags: u8, damage: Damage, frames: Option<&trace::Frames>) {
+    report::print(record, Event::damage(damage), flags, frames, "Restoring");
+    damage.repair();
+}
+
+impl Shelf {
+    const EMPTY: Self = Self {
+        free: List::EMPTY,
+        fresh: (0, 0),
+    };
+}
+
+impl Blocks {
+    /// The record of the block that `address` belongs to.
+    fn find(&self, address: usize) -> Option<u32> {
+        if let Some([number, _]) = self.singles.get(address) {
+            return Some(number as u32);
+        }
+        let chunk = address / CHUNK * CHUNK;
+        let [first, id] = self.chunks.get(chunk)?;
+        let id = ClassId(id as u8);
+        let index = (address - chunk) / stride(id).max(1);
+        (index < in_chunk(id)).then_some((first + index) as u32)
+    }
+
+    fn take_free(&mut self, records: &Records, id: ClassId) -> Option<u32> {
+        self.shelves.get_mut(id.index())?.free.pop(records)
+    }
+
+    fn take_fresh(&mut self, id: ClassId) -> Option<u32> {
+        let (first, left) = &mut self.shelves.get_mut(id.index())?.fresh;
+        *left = left.checked_sub(1)?;
+        *first += 1;
+        Some(*first - 1)
+    }
+
+    fn add_chunk(&mut self, records: &Records, start: usize, id: ClassId) -> bool {
+        let count = in_chunk(id);
+        let Some(first) = records.take_row(count as u32) else {
+            return false;
+        };
+        if !self.chunks.insert(start, [first as usize, id.index()]) {
+            return false;
+        }
+        for (number, base) in (first..).zip((start..).step_by(stride(id))).take(count) {
+            records.get(number).place(base, stride(id));
+        }
+        if let Some(shelf) = self.shelves.get_mut(id.index()) {
+            shelf.fresh = (first, count as u32);
+        }
+        true
+    }
+
+    fn rest(&mut self, records: &Records, number: u32, room: usize) {
+        self.resting_bytes += room;
+        self.resting.append(records, number);
+    }
+
+    /// Ends the rest of the oldest block; its memory, if that goes back to the heap.
+    fn wake_oldest(&mut self, records: &Records, check: impl Fn(&Record)) -> Option<Object> {
+        let number = self.resting.pop(records)?;
+        let record = records.get(number);
+        self.resting_bytes = self.resting_bytes.saturating_sub(record.room());
+        check(record);
+        let (user, base) = (record.user(), record.base());
+        if self.singles.remove(user).is_some() {
+            records.give(number);
+            return Object::new(core::ptr::with_exposed_provenance_mut(base));
+        }
+        record.set_state(State::Free);
+        let sort = record.sort().class();
+        let shelf = sort.and_then(|id| self.shelves.get_mut(id.index()))?;
+        shelf.free.append(records, number);
+        None
+    }
+}
+
+/// Blocks of a class that a chunk holds.
+fn in_chunk(id: ClassId) -> usize {
+    CHUNK / stride(id).max(1)
+}

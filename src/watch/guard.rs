@@ -1,0 +1,289 @@
+//! Blocks on pages of their own, with a page behind them that faults: whoever writes or reads beyond one, or after it
+//! was freed, is stopped at the instruction that does it.
+//!
+//! # Invariant
+//!
+//! A page that has an owner is part of its block, which is accessible while it is in use, or the guard page behind
+//! it. What was freed rests, without memory, until its address space is needed.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::choice::{RED_ZONE, Sort, USER};
+use super::record::{List, Record, Records, State};
+use super::zone;
+use super::{Given, Wish, report, trace};
+use crate::arena::{Arena, Span, Use};
+use crate::report::{Crime, Line, Scene, accuse};
+use crate::slab::Object;
+use crate::sync::Lock;
+use crate::sys::{Fence, Region, Table, page_size};
+use crate::units::{BLOCK_SIZE, MIN_ALIGN, Order, PAGE_SIZE, PageIndex, align_up, pages_for};
+
+/// Address space for guarded blocks; halved while the kernel refuses.
+const MOST_BYTES: usize = 16 << 30;
+const LEAST_BYTES: usize = 64 << 20;
+/// Pages of freed blocks that rest at most.
+const MOST_RESTING: usize = 1 << 18;
+/// Where each guard page is a mapping of its own, of which a process may have 65,530, so many blocks are guarded at
+/// most, in use or resting.
+const MOST_MAPPINGS: usize = 8 << 10;
+
+/// The bytes around a guarded block that share its pages are a red zone, and its owners are remembered.
+const FLAGS: u8 = RED_ZONE | USER;
+
+/// All guarded blocks.
+#[derive(Debug)]
+pub(super) struct Guard {
+    pages: Arena,
+    fence: Fence,
+    /// The record of each page's block.
+    owners: Table<AtomicU32>,
+    records: Records,
+    blocks: Lock<Blocks>,
+}
+
+#[derive(Debug)]
+struct Blocks {
+    resting: List,
+    resting_pages: usize,
+    count: usize,
+}
+
+// ORDERING: relaxed; the lock orders all accesses but those of a report about a fault.
+
+impl Guard {
+    /// No blocks yet; `None` where there is no address space.
+    pub(super) fn new() -> Option<Self> {
+        let mut bytes = MOST_BYTES;
+        while bytes >= LEAST_BYTES {
+            let map = Arena::map_bytes_for(bytes).next_multiple_of(BLOCK_SIZE);
+            let owners = Table::<AtomicU32>::bytes_for(bytes / PAGE_SIZE);
+            if let Some(region) = Region::reserve(map + bytes + owners, 0, BLOCK_SIZE)
+                && let Some(records) = Records::new()
+            {
+                let (map, rest) = region.split(map);
+                let (data, owners) = rest.split(bytes);
+                data.name(cstr::cstr!("slubmalloc guard"));
+                return Some(Self {
+                    fence: Fence::probe(),
+                    pages: Arena::new(data, map),
+                    owners: Table::new(owners),
+                    records,
+                    blocks: Lock::new(Blocks {
+                        resting: List::EMPTY,
+                        resting_pages: 0,
+                        count: 0,
+                    }),
+                });
+            }
+            bytes /= 2;
+        }
+        report::cannot("guard");
+        None
+    }
+
+    /// A block of zeroes that ends, but for its alignment, where a guard page begins; `None` where there is no room.
+    pub(super) fn take(&self, wish: Wish) -> Option<Object> {
+        let os_pages = pages_for(page_size());
+        let data_bytes = align_up(wish.bytes.max(1), page_size())?;
+        let pages = pages_for(data_bytes) + os_pages;
+        if pages * PAGE_SIZE > BLOCK_SIZE || wish.align > BLOCK_SIZE {
+            return None;
+        }
+        let frames = trace::take();
+        let order = Order::holding(pages_for(wish.align.max(page_size())) as u32);
+        let mut blocks = self.blocks.lock();
+        if self.fence.is_costly() && blocks.count >= MOST_MAPPINGS && !self.wake(&mut blocks) {
+            return None;
+        }
+        let span = self.pages.take(pages as u32, order, Use::Large)?;
+        let Some(number) = self.fence_in(&mut blocks, &span, data_bytes) else {
+            self.pages.give(span);
+            return None;
+        };
+        let record = self.records.get(number);
+        let size = align_up(wish.bytes.max(1), wish.align.max(MIN_ALIGN))?;
+        let user = record.end().saturating_sub(size).max(record.base());
+        record.begin(Sort::of(wish.bytes, wish.align), user, wish.bytes);
+        record.allocated.note(&frames);
+        record.freed.forget();
+        zone::activate(record, FLAGS, true);
+        Object::new(core::ptr::with_exposed_provenance_mut(user))
+    }
+
+    /// Makes the data of a span accessible and the page behind it not; the record for it.
+    fn fence_in(&self, blocks: &mut Blocks, span: &Span, data_bytes: usize) -> Option<u32> {
+        let end = span.first.plus(span.pages);
+        if !self.owners.grow(end.0 as usize) {
+            return None;
+        }
+        let number = self.records.take()?;
+        let start = span.first.offset();
+        let region = self.pages.region();
+        let is_open = span.zero || self.fence.open(region, start, start + data_bytes);
+        if !is_open || !self.fence.close(region, start + data_bytes, end.offset()) {
+            self.records.give(number);
+            return None;
+        }
+        blocks.count += 1;
+        let base = region.at(start).as_ptr().expose_provenance();
+        self.records.get(number).place(base, data_bytes);
+        self.own(span.first, span.pages, number);
+        Some(number)
+    }
+
+    /// Takes a block back, if it is one of these.
+    pub(super) fn give(&self, address: usize) -> Given {
+        if !self.has(address) {
+            return Given::Ordinary;
+        }
+        let frames = trace::take();
+        let mut blocks = self.blocks.lock();
+        let Some(number) = self.owner(address) else {
+            accuse(Crime::InvalidFree, address, Scene::FreePages);
+            return Given::Done;
+        };
+        let record = self.records.get(number);
+        if record.user() != address || record.state() != State::InUse {
+            let crime = match record.state() {
+                _ if record.user() != address => Crime::InteriorPointer,
+                _ => Crime::DoubleFree,
+            };
+            report::owners(record);
+            let bytes = record.bytes();
+            accuse(crime, address, Scene::Block { bytes });
+            return Given::Done;
+        }
+        if let Some(damage) = zone::check_active(record, FLAGS) {
+            let event = report::Event::damage(damage);
+            report::print(record, event, FLAGS, Some(&frames), "Ignoring");
+        }
+        record.freed.note(&frames);
+        record.set_state(State::Resting);
+        let start = record.base() - self.pages.base();
+        let pages = pages_for(record.room());
+        // What cannot be closed is as good as any other freed memory.
+        let _ = self
+            .fence
+            .close(self.pages.region(), start, start + record.room());
+        blocks.resting_pages += pages;
+        blocks.resting.append(&self.records, number);
+        while blocks.resting_pages > MOST_RESTING && self.wake(&mut blocks) {}
+        Given::Done
+    }
+
+    /// The bytes that were asked for, of a block in use; `Err` for one that is not, and for the inside of one.
+    pub(super) fn usable_size(&self, address: usize) -> Option<Result<usize, ()>> {
+        if !self.has(address) {
+            return None;
+        }
+        let blocks = self.blocks.lock();
+        let record = self.owner(address).map(|number| self.records.get(number));
+        let is_block =
+            |record: &&Record| record.user() == address && record.state() == State::InUse;
+        Some(record.filter(is_block).map(Record::bytes).ok_or(()))
+    }
+
+    /// Looks at what shares pages with blocks in use.
+    pub(super) fn check_all(&self) {
+        let _blocks = self.blocks.lock();
+        for record in self.records.all() {
+            if record.state() == State::InUse
+                && let Some(damage) = zone::check_active(record, FLAGS)
+            {
+                let event = report::Event::damage(damage);
+                report::print(record, event, FLAGS, None, "Ignoring");
+            }
+        }
+    }
+
+    /// Says whose page a faulting access was to; `false` if it is nobody's here. Waits for no lock: the thread may
+    /// hold any.
+    #[cold]
+    pub(super) fn explain(&self, address: usize, did: &str) -> bool {
+        if !self.has(address) {
+            return false;
+        }
+        let Some(number) = self.owner(address) else {
+            return false;
+        };
+        let record = self.records.get(number);
+        let what = match record.state() {
+            State::InUse if address >= record.user_end() => "buffer overflow",
+            State::InUse => "buffer underflow",
+            _ => "use after free",
+        };
+        let mut line = Line::<200>::new();
+        line.text("slubmalloc: ").text(what).text(": ").text(did);
+        line.text(" of ").hex(address).text(", ");
+        if address >= record.user() {
+            line.number(address - record.user()).text(" bytes behind");
+        } else {
+            line.number(record.user() - address).text(" bytes before");
+        }
+        line.text(" the start of a block of ")
+            .number(record.bytes());
+        line.text(" bytes in ");
+        record.sort().name(&mut line);
+        line.text("\n").print();
+        report::owners(record);
+        true
+    }
+
+    /// Takes the locks, to hold them across a fork.
+    pub(super) fn hold_for_fork(&self) {
+        self.blocks.hold_for_fork();
+        self.pages.hold_for_fork();
+    }
+
+    /// Frees the locks after a fork, in parent or child.
+    pub(super) fn end_fork(&self) {
+        self.pages.end_fork();
+        self.blocks.end_fork();
+    }
+
+    /// Whether nobody holds one of the locks at this moment.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.blocks.is_free() && self.pages.is_quiet()
+    }
+
+    /// Gives the address space of the block that rested longest back; `false` if none rests.
+    fn wake(&self, blocks: &mut Blocks) -> bool {
+        let Some(number) = blocks.resting.pop(&self.records) else {
+            return false;
+        };
+        let record = self.records.get(number);
+        let first = PageIndex::containing(record.base() - self.pages.base());
+        let data = pages_for(record.room());
+        let pages = (data + pages_for(page_size())) as u32;
+        blocks.resting_pages -= data;
+        blocks.count -= 1;
+        self.records.give(number);
+        self.own(first, pages, 0);
+        // Its pages are closed; whoever takes them opens them again.
+        self.pages.give(Span {
+            first,
+            pages,
+            zero: false,
+        });
+        true
+    }
+
+    fn has(&self, address: usize) -> bool {
+        address.wrapping_sub(self.pages.base()) < self.pages.bytes()
+    }
+
+    fn owner(&self, address: usize) -> Option<u32> {
+        let page = PageIndex::containing(address - self.pages.base()).0 as usize;
+        let is_known = page < self.owners.ready();
+        let number = is_known.then(|| self.owners.get(page).load(Relaxed));
+        number.filter(|number| *number != 0)
+    }
+
+    fn own(&self, first: PageIndex, pages: u32, number: u32) {
+        for page in first.0..first.0 + pages {
+            self.owners.get(page as usize).store(number, Relaxed);
+        }
+    }
+}

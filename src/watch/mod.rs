@@ -1,0 +1,238 @@
+//! Blocks that are watched: the modes that find misuse of memory, at a cost, when somebody asks for them.
+//!
+//! # Invariant
+//!
+//! A watched block lies in memory that the class map does not know, so the fast path of `free` never takes it; and
+//! bins of a watched class have no sheaves, so the fast path of `malloc` never serves it.
+
+mod address_map;
+mod bytes;
+mod choice;
+mod debug;
+mod guard;
+mod quarantine;
+mod record;
+mod report;
+mod trace;
+mod zone;
+
+use core::ptr::NonNull;
+
+pub(crate) use choice::{Options, Sort};
+pub(crate) use trace::allow as allow_traces;
+
+use crate::heap::{Heap, Node};
+use crate::slab::Object;
+use crate::units::Zeroed;
+use debug::Debug;
+use guard::Guard;
+use quarantine::Quarantine;
+
+/// What is watched, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `slab_debug`.
+    pub(crate) debug: Options,
+    /// One allocation of so many lies against a guard page; 0 for none.
+    pub(crate) guard: u32,
+    /// Bytes of freed blocks that rest before they are used again.
+    pub(crate) quarantine: usize,
+    /// Whether blocks are cleared when they are freed.
+    pub(crate) zero_on_free: bool,
+    /// Whether all blocks are zeroed when they are handed out.
+    pub(crate) zero_on_alloc: bool,
+}
+
+impl Settings {
+    /// Nothing is watched.
+    pub(crate) const OFF: Self = Self {
+        debug: Options::OFF,
+        guard: 0,
+        quarantine: 0,
+        zero_on_free: false,
+        zero_on_alloc: false,
+    };
+}
+
+/// A request for a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// Bytes that the program asks for.
+    pub(crate) bytes: usize,
+    /// A power of two, at least 16.
+    pub(crate) align: usize,
+    /// Whether it must hold zeroes.
+    pub(crate) zeroed: Zeroed,
+}
+
+/// What became of a block that was freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// It was watched and is taken care of.
+    Done,
+    /// It is an ordinary one.
+    Ordinary,
+}
+
+/// All modes.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    settings: Settings,
+    is_on: bool,
+    sees_all: bool,
+    debug: Option<Debug>,
+    guard: Option<Guard>,
+    quarantine: Quarantine,
+}
+
+impl Watch {
+    /// Prepares the modes; one for which there is no memory is off, and says so.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let resting = settings.quarantine.max(debug::LEAST_RESTING);
+        let debug = settings
+            .debug
+            .any()
+            .then(|| Debug::new(settings.debug, resting));
+        let guard = (settings.guard > 0).then(Guard::new);
+        let (debug, guard) = (debug.flatten(), guard.flatten());
+        let fills = settings.zero_on_free || settings.zero_on_alloc;
+        let sees_all = guard.is_some() || settings.quarantine > 0 || fills;
+        Self {
+            settings: settings.clone(),
+            is_on: debug.is_some() || sees_all,
+            sees_all,
+            debug,
+            guard,
+            quarantine: Quarantine::new(settings.quarantine),
+        }
+    }
+
+    /// Whether anything is watched at all.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Whether every call must come by here, so that no thread may have a fast path.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.sees_all
+    }
+
+    /// One allocation of so many is guarded; 0 for none.
+    pub(crate) fn guard_share(&self) -> u32 {
+        self.guard.as_ref().map_or(0, |_| self.settings.guard)
+    }
+
+    /// Whether all blocks are zeroed when they are handed out.
+    pub(crate) fn zeroes_on_alloc(&self) -> bool {
+        self.settings.zero_on_alloc
+    }
+
+    /// Whether blocks of this sort are debugged.
+    pub(crate) fn debugs(&self, sort: Sort) -> bool {
+        self.debug.as_ref().is_some_and(|debug| debug.watches(sort))
+    }
+
+    /// A debugged block, for a sort that is debugged; `None` where there is no memory.
+    pub(crate) fn take_debugged(
+        &self,
+        heap: &Heap,
+        home: &'static Node,
+        wish: Wish,
+    ) -> Option<Object> {
+        self.debug.as_ref()?.take(heap, home, wish)
+    }
+
+    /// A block against a guard page; `None` where there is no room for one.
+    pub(crate) fn take_guarded(&self, wish: Wish) -> Option<Object> {
+        self.guard.as_ref()?.take(wish)
+    }
+
+    /// Takes a block back if it is a watched one.
+    pub(crate) fn give(&self, heap: &Heap, block: NonNull<u8>) -> Given {
+        let address = block.as_ptr() as usize;
+        if let Some(guard) = &self.guard
+            && guard.give(address) == Given::Done
+        {
+            return Given::Done;
+        }
+        match &self.debug {
+            Some(debug) => debug.give(heap, address),
+            None => Given::Ordinary,
+        }
+    }
+
+    /// Prepares an ordinary block, which is in use, for its end; `reuse` gets the blocks that are to be used again,
+    /// this one or those that rested for long enough. Freed twice it is a crime.
+    pub(crate) fn retire(&self, heap: &Heap, block: Object, reuse: impl FnMut(Object)) {
+        let address = block.as_ptr() as usize;
+        if self.quarantine.refuses(heap, address) {
+            return;
+        }
+        let bytes = heap.usable_size(address);
+        if let (true, Some(bytes)) = (self.settings.zero_on_free, bytes) {
+            bytes::erase(address, bytes);
+        }
+        match bytes {
+            Some(bytes) if self.settings.quarantine > 0 => {
+                self.quarantine.rest(block, bytes, reuse);
+            }
+            // What is no block is for others to complain about.
+            _ => core::iter::once(block).for_each(reuse),
+        }
+    }
+
+    /// The bytes that the program asked for if `address` is a watched block in use; `Err` if it is a watched one that
+    /// is not.
+    pub(crate) fn usable_size(&self, address: usize) -> Option<Result<usize, ()>> {
+        let guarded = self.guard.as_ref().and_then(|it| it.usable_size(address));
+        let debugged = || self.debug.as_ref()?.usable_size(address);
+        let resting = || self.quarantine.has(address).then_some(Err(()));
+        guarded.or_else(debugged).or_else(resting)
+    }
+
+    /// Says what an access that faulted was, if a guard page was there for it.
+    pub(crate) fn explain_fault(&self, address: usize, did: &str) -> bool {
+        let guard = self.guard.as_ref();
+        guard.is_some_and(|guard| guard.explain(address, did))
+    }
+
+    /// Looks at all watched blocks, in use or not.
+    pub(crate) fn check_all(&self) {
+        if let Some(debug) = &self.debug {
+            debug.check_all();
+        }
+        if let Some(guard) = &self.guard {
+            guard.check_all();
+        }
+    }
+
+    /// Takes all locks, to hold them across a fork.
+    pub(crate) fn hold_for_fork(&self) {
+        if let Some(guard) = &self.guard {
+            guard.hold_for_fork();
+        }
+        if let Some(debug) = &self.debug {
+            debug.hold_for_fork();
+        }
+        self.quarantine.hold_for_fork();
+    }
+
+    /// Frees all locks after a fork, in parent or child.
+    pub(crate) fn end_fork(&self) {
+        self.quarantine.end_fork();
+        if let Some(debug) = &self.debug {
+            debug.end_fork();
+        }
+        if let Some(guard) = &self.guard {
+            guard.end_fork();
+        }
+    }
+
+    /// Whether nobody holds any of these locks at this moment.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.guard.as_ref().is_none_or(Guard::is_quiet)
+            && self.debug.as_ref().is_none_or(Debug::is_quiet)
+            && self.quarantine.is_quiet()
+    }
+}

@@ -1,0 +1,148 @@
+//! Freed blocks that rest before they are used again, so that whoever still uses them harms nobody else, and whoever
+//! frees them again is seen.
+//!
+//! # Invariant
+//!
+//! A block in the map is nobody's. The blocks form a queue: each knows the next one.
+#![forbid(unsafe_code)]
+
+use super::address_map::AddressMap;
+use crate::heap::Heap;
+use crate::report::{Crime, accuse};
+use crate::slab::Object;
+use crate::sync::Lock;
+
+/// Blocks that rest.
+#[derive(Debug)]
+pub(super) struct Quarantine {
+    most: usize,
+    queue: Lock<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// By address: the length, and the address of the block that came next.
+    blocks: AddressMap,
+    first: usize,
+    last: usize,
+    bytes: usize,
+}
+
+impl Quarantine {
+    /// Lets at most `most` bytes rest.
+    pub(super) const fn new(most: usize) -> Self {
+        Self {
+            most,
+            queue: Lock::new(Queue {
+                blocks: AddressMap::new(),
+                first: 0,
+                last: 0,
+                bytes: 0,
+            }),
+        }
+    }
+
+    /// Whether a block rests here already, which is named a crime.
+    pub(super) fn refuses(&self, heap: &Heap, address: usize) -> bool {
+        let rests = self.has(address);
+        if rests {
+            accuse(Crime::DoubleFree, address, heap.scene(address));
+        }
+        rests
+    }
+
+    /// Whether a block rests here.
+    pub(super) fn has(&self, address: usize) -> bool {
+        self.most > 0 && self.queue.lock().blocks.get(address).is_some()
+    }
+
+    /// Lets a block of `bytes` rest; `reuse` gets those that have rested for long enough.
+    pub(super) fn rest(&self, block: Object, bytes: usize, mut reuse: impl FnMut(Object)) {
+        let is_in = self.queue.lock().append(block, bytes);
+        if !is_in {
+            return reuse(block);
+        }
+        loop {
+            let mut queue = self.queue.lock();
+            if queue.bytes <= self.most {
+                return;
+            }
+            let Some(oldest) = queue.pop() else {
+                return;
+            };
+            // What is done with it needs locks that come before this one.
+            drop(queue);
+            reuse(oldest);
+        }
+    }
+
+    /// Takes the lock, to hold it across a fork.
+    pub(super) fn hold_for_fork(&self) {
+        self.queue.hold_for_fork();
+    }
+
+    /// Frees the lock after a fork, in parent or child.
+    pub(super) fn end_fork(&self) {
+        self.queue.end_fork();
+    }
+
+    /// Whether nobody holds the lock at this moment.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.queue.is_free()
+    }
+}
+
+impl Queue {
+    fn append(&mut self, block: Object, bytes: usize) -> bool {
+        let address = block.as_ptr().expose_provenance();
+        if !self.blocks.insert(address, [bytes, 0]) {
+            return false;
+        }
+        match core::mem::replace(&mut self.last, address) {
+            0 => self.first = address,
+            last => {
+                if let Some([length, _]) = self.blocks.get(last) {
+                    self.blocks.set(last, [length, address]);
+                }
+            }
+        }
+        self.bytes += bytes;
+        true
+    }
+
+    fn pop(&mut self) -> Option<Object> {
+        let address = self.first;
+        let [bytes, next] = self.blocks.remove(address)?;
+        self.first = next;
+        if next == 0 {
+            self.last = 0;
+        }
+        self.bytes -= bytes;
+        Object::new(core::ptr::with_exposed_provenance_mut(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    fn block(number: usize) -> Object {
+        Object::new(core::ptr::with_exposed_provenance_mut(number * 16)).unwrap()
+    }
+
+    #[test]
+    fn blocks_leave_in_the_order_in_which_they_came() {
+        let quarantine = Quarantine::new(100);
+        let mut left = Vec::new();
+        for number in 1..=6 {
+            quarantine.rest(block(number), 30, |it| left.push(it));
+        }
+        assert_eq!(left, [block(1), block(2), block(3)]);
+        assert!(quarantine.has(64) && !quarantine.has(48));
+        quarantine.rest(block(7), 500, |it| left.push(it));
+        assert_eq!(left.len(), 7);
+        assert!(!quarantine.has(112));
+    }
+}
