@@ -94,7 +94,7 @@ impl Bin {
             return false;
         }
         // SAFETY: below a slot there is another, or the header's second word, and below that its first.
-        if CHECKED && unsafe { top.sub(1).read() } == object {
+        if CHECKED && unsafe { top.wrapping_sub(1).read() } == object {
             return false;
         }
         // SAFETY: not full, so there is a slot above.

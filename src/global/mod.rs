@@ -5,7 +5,9 @@
 //! Every function works at any time in any thread: before the first allocation, behind the
 //! thread's exit hook, in the child of a fork.
 
+mod bare;
 mod life;
+mod look;
 mod purge;
 mod purge_thread;
 mod watched;
@@ -17,10 +19,15 @@ use crate::cache::ThreadCache;
 use crate::heap::Resized;
 use crate::report::{Crime, Scene, accuse};
 use crate::slab::{Object, class};
-use crate::stats::{Stats, View};
 use crate::sys;
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
-use life::{CACHES, PROCESS, Process, alive, current_node, here, own, process};
+pub use look::{
+    class_stats, look_at_exit, node_stats, print_stats, stats, traffic, validate,
+    wants_stats_at_exit,
+};
+
+use bare::{allocate_bare, allocate_ending};
+use life::{PROCESS, alive, here, process};
 use purge::collect_caches;
 use purge_thread::Moment;
 
@@ -244,79 +251,6 @@ pub fn map_from(bytes: usize) {
     }
 }
 
-/// What the heap holds.
-pub fn stats() -> Stats {
-    view().map_or_else(Stats::default, |view| view.sums())
-}
-
-/// What each size class holds, by size.
-pub fn class_stats(mut look: impl FnMut(crate::stats::ClassStats)) {
-    if let Some(view) = view() {
-        view.classes().for_each(&mut look);
-    }
-}
-
-/// The free memory of each node.
-pub fn node_stats(mut look: impl FnMut(crate::stats::NodeStats)) {
-    if let Some(view) = view() {
-        view.nodes().for_each(&mut look);
-    }
-}
-
-/// How much memory each node gave, on a machine with several: the node's number, and pages in the
-/// order of [`crate::TRAFFIC_NAMES`].
-pub fn traffic(mut look: impl FnMut(u8, &[u64])) {
-    if let Some(view) = view() {
-        view.traffic()
-            .for_each(|(node, pages)| look(node.0, &pages));
-    }
-}
-
-/// The statistics as text, a line at a time.
-pub fn print_stats(put: impl FnMut(&[u8])) {
-    // Who asks before the first allocation gets zeroes, not silence.
-    let _ = process();
-    if let Some(view) = view() {
-        view.print(put);
-    }
-}
-
-/// Checks every table of the heap against every other; a contradiction ends the process. Other
-/// threads wait meanwhile.
-pub fn validate() {
-    if let Some(process) = PROCESS.get() {
-        process.heap.validate();
-    }
-}
-
-/// Takes what the calling thread and the barns have at hand back into the slabs, where an object that was freed
-/// twice or never handed out shows: the last chance before the process ends.
-///
-/// Nothing happens where a lock is held: the process may be ending from a signal handler that interrupted its
-/// own thread, and then nobody will free that lock.
-pub fn look_at_exit() {
-    let cache = own();
-    let is_quiet = |process: &&Process| {
-        let is_free = cache.is_none_or(ThreadCache::is_quiet);
-        is_free && process.heap.is_quiet() && process.watch.is_quiet()
-    };
-    let Some(process) = PROCESS.get().filter(is_quiet) else {
-        return;
-    };
-    process.watch.check_all();
-    if let Some(cache) = cache {
-        cache.drain();
-    }
-    process.heap.empty_barns();
-}
-
-/// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.
-pub fn wants_stats_at_exit() -> bool {
-    PROCESS
-        .get()
-        .is_some_and(|process| process.config.stats_at_exit)
-}
-
 /// Frees `block`, of which the caller knows the size it asked for, and the alignment, which may be 1. A block that cannot be one
 /// of that size is a crime. See C23 7.24.3.4 and `operator delete`.
 ///
@@ -354,13 +288,6 @@ fn check_size(block: *mut u8, size: usize, align: usize) {
     }
 }
 
-fn view() -> Option<View<'static>> {
-    PROCESS.get().map(|process| View {
-        heap: &process.heap,
-        caches: &CACHES,
-    })
-}
-
 fn raw(block: Option<Object>) -> *mut u8 {
     block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
 }
@@ -393,35 +320,4 @@ fn tick(cache: &ThreadCache, moment: Moment) {
     if cache.is_time_to_look() || process.purge.glance(process, moment) {
         process.purge.tick(process, cache, moment);
     }
-}
-
-/// Allocates for the thread that is ending the process: without any lock that it may hold.
-#[cold]
-fn allocate_ending(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
-    let heap = &process()?.heap;
-    let home = heap.home_of(current_node(heap));
-    heap.take_mapping(home, size, align, zeroed)
-}
-
-/// Allocates for a thread that has no cache: it is ending, or there was no memory for one.
-#[cold]
-fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
-    let heap = &process()?.heap;
-    let home = heap.home_of(current_node(heap));
-    let Some(id) = class::aligned_class_of(size, align) else {
-        let size = size.max(class::MAX_SMALL + 1);
-        return heap
-            .take_large(home, size, align, zeroed)
-            .or_else(|| heap.take_under_pressure(home, size, align, zeroed));
-    };
-    clear(heap.take_object(home, id), size, zeroed)
-}
-
-/// Clears the first `size` bytes of a block that was just taken and has as many, if that is wanted.
-fn clear(block: Option<Object>, size: usize, zeroed: Zeroed) -> Option<Object> {
-    if let Some(block) = block.filter(|_| zeroed == Zeroed::Yes) {
-        // SAFETY: the block was taken by the caller and holds `size` bytes.
-        unsafe { sys::clear(block, size) };
-    }
-    block
 }

@@ -3,8 +3,9 @@
 
 use core::ptr::NonNull;
 
+use super::bare::{allocate_bare, clear};
 use super::life::{Process, alive, current_node};
-use super::{Moment, allocate_bare, clear, tick};
+use super::{Moment, tick};
 use crate::heap::{Home, Resized};
 use crate::slab::Object;
 use crate::units::{MIN_ALIGN, Zeroed};

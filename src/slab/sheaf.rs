@@ -203,7 +203,7 @@ impl SheafCell {
             return false;
         }
         // SAFETY: in front of a slot there is another, or the header, and in front of the count the link.
-        if unsafe { top.sub(1).read() } == object {
+        if unsafe { top.as_ptr().wrapping_sub(1).read() } == object {
             return false;
         }
         // SAFETY: below the capacity there is a slot above.

@@ -53,7 +53,9 @@ pub(crate) fn on_fault(explain: Explain) {
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel's description of the signal.
-    let address = unsafe { (*info).si_addr() } as usize;
+    let info_of = unsafe { &*info };
+    // SAFETY: a fault has an address.
+    let address = unsafe { info_of.si_addr() } as usize;
     // SAFETY: only `on_fault` stores there, before this can be called.
     let explain = unsafe { core::mem::transmute::<usize, Explain>(EXPLAIN.load(Relaxed)) };
     if explain(address, did(context)) {

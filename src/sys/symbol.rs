@@ -78,9 +78,9 @@ impl Module {
     /// The address as the file itself has it.
     pub(crate) fn offset(&self) -> usize {
         const TYPE: usize = 16;
-        let header = core::ptr::with_exposed_provenance::<u8>(self.base);
+        let kind = core::ptr::with_exposed_provenance::<u16>(self.base + TYPE);
         // SAFETY: the beginning of a mapped file that is run; its ELF header says whether it may lie anywhere.
-        let kind = unsafe { header.add(TYPE).cast::<u16>().read() };
+        let kind = unsafe { kind.read() };
         if kind == libc::ET_EXEC {
             self.address
         } else {

@@ -121,7 +121,7 @@ impl Options {
         for (flags, sort) in options.0.iter_mut().zip(sorts()) {
             let mut all = blocks().flatten();
             let named = all.find(|block| block.names().any(|name| sort.is_named(name)));
-            let general = || blocks().flatten().filter(|block| block.is_general()).last();
+            let general = || blocks().flatten().rfind(Block::is_general);
             *flags = named.or_else(general).map_or(0, |block| block.flags);
         }
         Some(options)

@@ -6,10 +6,10 @@
 //! mapping of their own. The memory of a free block is not touched but by whoever should not.
 #![forbid(unsafe_code)]
 
-use super::address_map::AddressMap;
 use super::choice::{Options, Sort, TRACE, USER};
-use super::record::{List, Record, Records, State};
+use super::record::{Record, Records, State};
 use super::report::{self, Event};
+use super::store::{Blocks, CHUNK};
 use super::zone::{self, Damage, LEAST};
 use super::{Given, Wish, trace};
 use crate::heap::{Heap, Node};
@@ -20,8 +20,6 @@ use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE, Zeroed, align_up};
 
 /// Bytes of freed blocks that rest at least before their memory is used again.
 pub(super) const LEAST_RESTING: usize = 4 << 20;
-/// Small blocks are cut from chunks of this length, at multiples of it.
-const CHUNK: usize = 256 << 10;
 
 /// The blocks of all sorts that are debugged.
 #[derive(Debug)]
@@ -30,32 +28,6 @@ pub(super) struct Debug {
     most_resting: usize,
     records: Records,
     blocks: Lock<Blocks>,
-}
-
-#[derive(Debug)]
-struct Blocks {
-    /// Records of blocks with memory of their own, by the address that was handed out.
-    singles: AddressMap,
-    /// By a chunk's address: the record of its first block, and its class.
-    chunks: AddressMap,
-    shelves: [Shelf; class::CLASSES + 1],
-    /// What was freed, the oldest first, and how many bytes that is.
-    resting: List,
-    resting_bytes: usize,
-}
-
-/// Memory for blocks of a class.
-#[derive(Debug)]
-struct Shelf {
-    /// Blocks that have rested.
-    free: List,
-    /// Blocks of the newest chunk that were never used: the first one's record, and how many.
-    fresh: (u32, u32),
-}
-
-/// Bytes between two blocks of a chunk.
-fn stride(id: ClassId) -> usize {
-    LEAST + class::info(id).size as usize + LEAST
 }
 
 impl Debug {
@@ -69,13 +41,7 @@ impl Debug {
             options,
             most_resting,
             records,
-            blocks: Lock::new(Blocks {
-                singles: AddressMap::new(),
-                chunks: AddressMap::new(),
-                shelves: [const { Shelf::EMPTY }; class::CLASSES + 1],
-                resting: List::EMPTY,
-                resting_bytes: 0,
-            }),
+            blocks: Lock::new(Blocks::new()),
         })
     }
 
@@ -90,7 +56,7 @@ impl Debug {
         let flags = self.options.of(sort);
         // Taken before any lock: the unwinder may wait for the loader's, which may allocate.
         let frames = self.frames(flags);
-        let (number, zeroed) = match sort.class() {
+        let (number, is_fresh) = match sort.class() {
             Some(id) if wish.align <= MIN_ALIGN => self.take_small(heap, home, id)?,
             _ => self.take_single(heap, home, wish)?,
         };
@@ -100,9 +66,8 @@ impl Debug {
         // What is one of a kind is aligned by its memory.
         let user = align_up(record.base() + LEAST, align)?;
         record.begin(sort, user, wish.bytes);
-        let zeroed = zeroed && wish.zeroed == Zeroed::Yes;
-        zone::activate(record, flags, zeroed);
-        if wish.zeroed == Zeroed::Yes && !zeroed {
+        zone::activate(record, flags, wish.zeroed == Zeroed::Yes);
+        if wish.zeroed == Zeroed::Yes && !is_fresh {
             super::bytes::fill(user, 0, wish.bytes);
         }
         if flags & USER != 0 {
@@ -239,7 +204,7 @@ impl Debug {
         let mut blocks = self.blocks.lock();
         let number = self.records.take();
         if let Some(number) = number
-            && blocks.singles.insert(user, [number as usize, 0])
+            && blocks.add_single(user, number)
         {
             self.records.get(number).place(base, room);
             return Some((number, true));
@@ -256,7 +221,7 @@ impl Debug {
     fn wake(&self, heap: &Heap) {
         loop {
             let mut blocks = self.blocks.lock();
-            if blocks.resting_bytes <= self.most_resting {
+            if blocks.resting_bytes() <= self.most_resting {
                 return;
             }
             let Some(memory) = blocks.wake_oldest(&self.records, |record| self.check_free(record))
@@ -296,81 +261,4 @@ impl Debug {
 fn complain(record: &Record, flags: u8, damage: Damage, frames: Option<&trace::Frames>) {
     report::print(record, Event::damage(damage), flags, frames, "Restoring");
     damage.repair();
-}
-
-impl Shelf {
-    const EMPTY: Self = Self {
-        free: List::EMPTY,
-        fresh: (0, 0),
-    };
-}
-
-impl Blocks {
-    /// The record of the block that `address` belongs to.
-    fn find(&self, address: usize) -> Option<u32> {
-        if let Some([number, _]) = self.singles.get(address) {
-            return Some(number as u32);
-        }
-        let chunk = address / CHUNK * CHUNK;
-        let [first, id] = self.chunks.get(chunk)?;
-        let id = ClassId(id as u8);
-        let index = (address - chunk) / stride(id).max(1);
-        (index < in_chunk(id)).then_some((first + index) as u32)
-    }
-
-    fn take_free(&mut self, records: &Records, id: ClassId) -> Option<u32> {
-        self.shelves.get_mut(id.index())?.free.pop(records)
-    }
-
-    fn take_fresh(&mut self, id: ClassId) -> Option<u32> {
-        let (first, left) = &mut self.shelves.get_mut(id.index())?.fresh;
-        *left = left.checked_sub(1)?;
-        *first += 1;
-        Some(*first - 1)
-    }
-
-    fn add_chunk(&mut self, records: &Records, start: usize, id: ClassId) -> bool {
-        let count = in_chunk(id);
-        let Some(first) = records.take_row(count as u32) else {
-            return false;
-        };
-        if !self.chunks.insert(start, [first as usize, id.index()]) {
-            return false;
-        }
-        for (number, base) in (first..).zip((start..).step_by(stride(id))).take(count) {
-            records.get(number).place(base, stride(id));
-        }
-        if let Some(shelf) = self.shelves.get_mut(id.index()) {
-            shelf.fresh = (first, count as u32);
-        }
-        true
-    }
-
-    fn rest(&mut self, records: &Records, number: u32, room: usize) {
-        self.resting_bytes += room;
-        self.resting.append(records, number);
-    }
-
-    /// Ends the rest of the oldest block; its memory, if that goes back to the heap.
-    fn wake_oldest(&mut self, records: &Records, check: impl Fn(&Record)) -> Option<Object> {
-        let number = self.resting.pop(records)?;
-        let record = records.get(number);
-        self.resting_bytes = self.resting_bytes.saturating_sub(record.room());
-        check(record);
-        let (user, base) = (record.user(), record.base());
-        if self.singles.remove(user).is_some() {
-            records.give(number);
-            return Object::new(core::ptr::with_exposed_provenance_mut(base));
-        }
-        record.set_state(State::Free);
-        let sort = record.sort().class();
-        let shelf = sort.and_then(|id| self.shelves.get_mut(id.index()))?;
-        shelf.free.append(records, number);
-        None
-    }
-}
-
-/// Blocks of a class that a chunk holds.
-fn in_chunk(id: ClassId) -> usize {
-    CHUNK / stride(id).max(1)
 }

@@ -178,7 +178,7 @@ impl Guard {
         if !self.has(address) {
             return None;
         }
-        let blocks = self.blocks.lock();
+        let _blocks = self.blocks.lock();
         let record = self.owner(address).map(|number| self.records.get(number));
         let is_block =
             |record: &&Record| record.user() == address && record.state() == State::InUse;

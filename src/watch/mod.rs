@@ -13,6 +13,7 @@ mod guard;
 mod quarantine;
 mod record;
 mod report;
+mod store;
 mod trace;
 mod zone;
 

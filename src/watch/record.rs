@@ -255,7 +255,9 @@ mod tests {
         assert_eq!(records.take(), Some(two));
         assert_eq!(records.take_row(4), Some(4));
         let mut list = List::EMPTY;
-        [three, one, two].map(|number| list.append(&records, number));
+        for number in [three, one, two] {
+            list.append(&records, number);
+        }
         let order = core::iter::from_fn(|| list.pop(&records));
         assert!(order.eq([three, one, two]));
         list.append(&records, two);

@@ -1,0 +1,37 @@
+//! Allocating past all thread caches.
+
+use super::life::{current_node, process};
+use crate::slab::{Object, class};
+use crate::sys;
+use crate::units::Zeroed;
+
+/// Allocates for the thread that is ending the process: without any lock that it may hold.
+#[cold]
+pub(super) fn allocate_ending(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+    let heap = &process()?.heap;
+    let home = heap.home_of(current_node(heap));
+    heap.take_mapping(home, size, align, zeroed)
+}
+
+/// Allocates for a thread that has no cache: it is ending, or there was no memory for one.
+#[cold]
+pub(super) fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+    let heap = &process()?.heap;
+    let home = heap.home_of(current_node(heap));
+    let Some(id) = class::aligned_class_of(size, align) else {
+        let size = size.max(class::MAX_SMALL + 1);
+        return heap
+            .take_large(home, size, align, zeroed)
+            .or_else(|| heap.take_under_pressure(home, size, align, zeroed));
+    };
+    clear(heap.take_object(home, id), size, zeroed)
+}
+
+/// Clears the first `size` bytes of a block that was just taken and has as many, if that is wanted.
+pub(super) fn clear(block: Option<Object>, size: usize, zeroed: Zeroed) -> Option<Object> {
+    if let Some(block) = block.filter(|_| zeroed == Zeroed::Yes) {
+        // SAFETY: the block was taken by the caller and holds `size` bytes.
+        unsafe { sys::clear(block, size) };
+    }
+    block
+}
