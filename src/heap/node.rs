@@ -25,9 +25,6 @@ const METADATA_SHARE: usize = 256;
 const MIN_METADATA: usize = 256 << 10;
 /// Where huge pages are wanted, they are from here on: below, an arena need not be dense.
 const DENSE_BYTES: usize = 32 << 20;
-/// Never committed: the kernel maps from above downwards, so a huge block may end where the reservation begins,
-/// and what is written behind it must not reach the tables.
-const FENCE_BYTES: usize = PART_ALIGN;
 /// Room for the node itself.
 const HOME_BYTES: usize = 64 << 10;
 const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
@@ -61,7 +58,7 @@ impl Node {
         loop {
             if let Some(mut region) = Self::reserve(bytes) {
                 // What building needs is committed first, while the reservation can go back whole.
-                if !region.commit(FENCE_BYTES, FENCE_BYTES + HOME_BYTES + Pools::BYTES) {
+                if !region.commit(0, HOME_BYTES + Pools::BYTES) {
                     region.give_back();
                     return None;
                 }
@@ -90,7 +87,7 @@ impl Node {
     const fn lead_bytes(bytes: usize) -> usize {
         let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
         // The gap keeps a stray write below the arena away from the tables.
-        FENCE_BYTES + HOME_BYTES + Pools::BYTES + Self::metadata_bytes(bytes) + tables + PART_ALIGN
+        HOME_BYTES + Pools::BYTES + Self::metadata_bytes(bytes) + tables + PART_ALIGN
     }
 
     fn reserve(bytes: usize) -> Option<Region> {
@@ -98,7 +95,7 @@ impl Node {
         let align = ARENA_ALIGN
             .min((bytes / 16).next_power_of_two())
             .max(BLOCK_SIZE);
-        Region::reserve(lead + bytes, lead, align)
+        Region::reserve_fenced(lead + bytes, lead, align)
     }
 
     fn build(
@@ -108,7 +105,6 @@ impl Node {
         policy: Option<Policy>,
         huge_pages: HugePages,
     ) -> Option<&'static Self> {
-        let (_fence, region) = region.split(FENCE_BYTES);
         let (home, region) = region.split(HOME_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
         let (metadata, region) = region.split(Self::metadata_bytes(bytes));

@@ -156,7 +156,7 @@ impl Records {
     pub(super) fn new() -> Option<Self> {
         let mut bytes = MOST_BYTES;
         while bytes >= LEAST_BYTES {
-            if let Some(region) = Region::reserve(bytes, 0, 1 << 16) {
+            if let Some(region) = Region::reserve_fenced(bytes, 0, 1 << 16) {
                 return Some(Self {
                     table: Table::new(region),
                     used: AtomicU32::new(0),

@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
     const char *direction = argv[1], *operation = argv[5], *fate = argv[6], *how = argc > 7 ? argv[7] : "malloc";
     enum { AROUND = 9 };
     char *blocks[AROUND];
-    int count = size > 4 * MIB ? 3 : AROUND;
+    int count = size > 4 * MIB ? 4 : AROUND;
     for (int i = 0; i < count; i++) {
         CHECK((blocks[i] = make(size, how)) != NULL);
         paint(blocks[i], size, i);
@@ -37,6 +37,7 @@ int main(int argc, char **argv) {
     } else if (is(direction, "loop")) {
         for (size_t i = 0; i <= size / 4; i++) ((volatile int *)block)[i] = (int)i;
     } else if (is(operation, "read")) {
+        look_for(from, length < 8 ? length : 8, 0xcc);
         for (size_t i = 0; i < length; i++) (void)((volatile char *)from)[i];
     } else if (is(direction, "under")) {
         for (size_t i = length; i-- > 0;) ((volatile char *)from)[i] = 'x';

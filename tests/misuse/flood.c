@@ -1,6 +1,6 @@
 /*
  * Attempts on the allocator's own state; each ends with an honest program that must get its own memory.
- * argv: what, size, and for below_tables how many bytes.
+ * argv: what, size, and for below_tables and first_over how many bytes.
  */
 #include "misuse.h"
 #include <sys/mman.h>
@@ -23,12 +23,23 @@ static void *scribbles(void *size) {
  * the reservation that the block is in, which begins with the allocator's own tables.
  */
 static void fill_above(char *block) {
-    for (size_t bytes = GIB; bytes >= 4 * MIB; bytes /= 2) {
+    for (size_t bytes = GIB; bytes >= MIB; bytes /= 2) {
         char *filler;
         while ((filler = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) > block)
             CHECK(filler != MAP_FAILED);
         CHECK(munmap(filler, bytes) == 0);
     }
+}
+
+/* All of them may be written, and any may be found first. */
+static void blame_all(char *block, size_t size) {
+    char *lowest = block, *highest = block;
+    for (int i = 0; i < neighbour_count; i++) {
+        char *neighbour = neighbours[i];
+        if (neighbour != NULL && neighbour < lowest) lowest = neighbour;
+        if (neighbour > highest) highest = neighbour;
+    }
+    blame(block, lowest, highest + size - lowest);
 }
 
 int main(int argc, char **argv) {
@@ -41,7 +52,26 @@ int main(int argc, char **argv) {
     settle_around(is(what, "below_tables") ? 64 : size);
     char *block = one_of_them();
     for (int i = 0; i < 60; i++) CHECK(escape(malloc(60000)) != NULL);
-    if (is(what, "over")) {
+    if (is(what, "first_over")) {
+        /* What the allocator mapped for itself, for the first block of this kind, lies right above that block. */
+        block = neighbours[0];
+        neighbours[0] = NULL;
+        size_t length = argument(argc, argv, 3);
+        blame(block, block + size, length);
+        stage("deed");
+        scribble(block + size, length, 'x');
+        stage("free");
+        free(block);
+    } else if (is(what, "last_under")) {
+        block = neighbours[neighbour_count - 1];
+        neighbours[neighbour_count - 1] = NULL;
+        size_t length = argument(argc, argv, 3);
+        blame(block, block - length, length);
+        stage("deed");
+        for (char *at = block; at-- > block - length;) *(volatile char *)at = 'x';
+        stage("free");
+        free(block);
+    } else if (is(what, "over")) {
         blame(block, block + size, MIB);
         stage("deed");
         scribble(block + size, MIB, 'x');
@@ -64,15 +94,16 @@ int main(int argc, char **argv) {
     } else if (is(what, "freed")) {
         for (int i = 0; i < neighbour_count; i++) free(neighbours[i]);
         free(block);
-        blame(block, block, size);
+        blame_all(block, size);
         stage("deed");
         poison(block, size, 1);
         scribbles((void *)size);
     } else if (is(what, "freed_in_turns")) {
-        blame(block, block, size);
+        blame_all(block, size);
+        /* What waits for its reuse is found by frees of later rounds, too. */
         for (int round = 0; round < 20; round++) {
-            stage("deed");
             for (int i = 0; i < neighbour_count; i += 7) free(neighbours[i]);
+            stage("deed");
             for (int i = 0; i < neighbour_count; i += 7)
                 if (neighbours[i] != NULL) poison(neighbours[i], size, i + round);
             stage("reuse");
@@ -82,7 +113,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < neighbour_count; i++) free(neighbours[i]);
         free(block);
         malloc_trim(0);
-        blame(block, block, size);
+        blame_all(block, size);
         stage("deed");
         poison(block, size, 1);
         scribbles((void *)size);

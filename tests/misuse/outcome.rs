@@ -85,8 +85,10 @@ pub(crate) enum Outcome {
     Pattern,
     /// Nothing was done wrong, and nothing happened.
     Harmless,
-    /// The program got away, and afterwards its memory was its own; or its own stray access killed it.
+    /// The program got away, and afterwards its memory was its own.
     Missed,
+    /// The stray access met a hole, and nothing was said.
+    Crashed,
     /// As `Missed`, but the block had an honest new owner by then, so that the deed is no crime to be seen.
     MissedInNewOwner,
     /// Blocks of an honest program overlapped afterwards.
@@ -140,10 +142,11 @@ fn read(row: &Row, mode: Mode, finished: &Finished) -> Result<Outcome, &'static 
         (Some(SIGSEGV | SIGBUS), _) if finished.stderr.is_empty() => {
             // A stray access may meet a hole; one by the allocator, or by an honest program later, may not.
             let is_own = said.last_stage() == Some(Stage::Deed) && row.crime.is_access();
-            if is_own && mode == Mode::Default {
-                return Ok(Outcome::Missed);
+            if is_own {
+                Ok(Outcome::Crashed)
+            } else {
+                Err("a fault without a report")
             }
-            Err("a fault without a report")
         }
         (Some(SIGSEGV), _) => {
             if said.last_stage() != Some(Stage::Deed) || !row.crime.is_access() {
@@ -200,6 +203,14 @@ fn check_report(
     stage: Stage,
 ) -> Result<(), &'static str> {
     let (block, from, to) = said.blamed.ok_or("the program blames nobody")?;
+    let is_long = report.contains("BUG ") || stage == Stage::Fault;
+    if is_long && row.crime.has_block() {
+        let has_owners = report.contains("\nAllocated: ")
+            && (!row.crime.is_of_free_block() || report.contains("\nFreed: "));
+        if !has_owners {
+            return Err("the report does not tell who had the block");
+        }
+    }
     if mode == Mode::Default {
         let is_line = report.starts_with("slubmalloc: ") && report.lines().count() == 1;
         if !is_line {

@@ -47,6 +47,22 @@ impl Crime {
         )
     }
 
+    /// Whether there is a block that it is done to.
+    pub(crate) fn has_block(self) -> bool {
+        self.is_access() || self.is_of_free_block()
+    }
+
+    /// Whether the block was freed before.
+    pub(crate) fn is_of_free_block(self) -> bool {
+        matches!(
+            self,
+            Self::WriteAfterFree
+                | Self::ReadAfterFree
+                | Self::DoubleFree
+                | Self::DoubleFreeHandedOut
+        )
+    }
+
     /// Whether it is a double free whose block nobody was given in between.
     pub(crate) fn is_double_free(self) -> bool {
         matches!(self, Self::DoubleFree | Self::DoubleFreeOfNothing)
@@ -67,21 +83,25 @@ impl Crime {
                 &["use after free"]
             }
             (_, Mode::Guard, Stage::Fault) => &["buffer overflow", "buffer underflow"],
-            (Self::Overflow, Mode::SlabDebug, _) => &["Right Redzone overwritten"],
-            (Self::Underflow, Mode::SlabDebug, _) => &["Left Redzone overwritten"],
-            (Self::Jump, Mode::SlabDebug, _) => &[" overwritten"],
-            (Self::Overflow | Self::Underflow | Self::Jump, ..) => &["buffer overflow"],
-            (Self::WriteAfterFree, Mode::SlabDebug, _) => &["Poison overwritten"],
-            (Self::WriteAfterFree, ..) => &["use after free"],
-            (Self::DoubleFree, Mode::SlabDebug, _) => &["Object already free"],
-            (Self::DoubleFree | Self::DoubleFreeHandedOut, ..) => &["double free"],
-            (Self::DoubleFreeOfNothing, Mode::SlabDebug, _) => {
-                &["Object already free", "Invalid object pointer"]
+            (Self::Overflow, ..) => &["Right Redzone overwritten"],
+            (Self::Underflow, ..) => &["Left Redzone overwritten"],
+            // It may hit any of them.
+            (Self::Jump, ..) => &["Redzone overwritten", "Poison overwritten"],
+            (Self::WriteAfterFree, ..) => &["Poison overwritten"],
+            (Self::DoubleFree | Self::DoubleFreeHandedOut, Mode::SlabDebug, _) => {
+                &["Object already free", "double free"]
             }
+            (Self::DoubleFree | Self::DoubleFreeHandedOut, ..) => &["double free"],
+            (Self::DoubleFreeOfNothing, Mode::SlabDebug, _) => &[
+                "Object already free",
+                "Invalid object pointer",
+                "double free",
+                "invalid free",
+            ],
             // Which of the two it was is known only as long as the pages remember.
             (Self::DoubleFreeOfNothing, ..) => &["double free", "invalid free"],
             (Self::InvalidFree | Self::InteriorFree | Self::NeverHandedOut, Mode::SlabDebug, _) => {
-                &["Invalid object pointer 0x"]
+                &["Invalid object pointer", "invalid free"]
             }
             (Self::InvalidFree, ..) => &["invalid free (never handed out)"],
             (Self::InteriorFree, ..) => &["invalid free (interior pointer)"],
@@ -271,6 +291,7 @@ pub(crate) fn families() -> Vec<Family> {
             "100 frees between", 20_000, DoubleFree, "double_free many_between 20000";
             "thousands of frees between", 64, DoubleFree, "double_free thousands_between 64";
             "thousands of frees between", 1000, DoubleFree, "double_free thousands_between 1000";
+            "frees of 4 MiB between", 100_000, DoubleFreeOfNothing, "double_free thousands_between 100000";
             "5 frees between, then the end of main", 64, DoubleFree, "double_free then_exit 64";
             "5 frees between, then the end of main", 20_000, DoubleFree, "double_free then_exit 20000";
             "5 frees between, second in a thread that ends", 64, DoubleFree, "double_free then_thread_exit 64";
@@ -344,6 +365,7 @@ pub(crate) fn families() -> Vec<Family> {
             "the inside, 4 MiB in", 5_000_000, InteriorFree, "invalid_free inside 5000000 0x400000";
             "16 bytes before the start", 64, NeverHandedOut, "invalid_free before 64 16";
             "16 bytes before the start", 100_000, NeverHandedOut, "invalid_free before 100000 16";
+            "16 bytes before the start", 5_000_000, NeverHandedOut, "invalid_free before 5000000 16";
             "the end of the last block", 64, NeverHandedOut, "invalid_free behind_last 64 0";
             "the end of the last block", 40, NeverHandedOut, "invalid_free behind_last 40 0";
             "the end of the last block", 102_400, NeverHandedOut, "invalid_free behind_last 102400 0";
@@ -411,6 +433,9 @@ pub(crate) fn families() -> Vec<Family> {
             "a mebibyte written before the start", 5_000_000, Underflow, "flood under 5000000";
             "a page written behind the end, towards the allocator's own tables", 5_000_000, Overflow, "flood below_tables 5000000 4096";
             "64 KiB written behind the end, towards the allocator's own tables", 5_000_000, Overflow, "flood below_tables 5000000 65536";
+            "1 KiB written behind the end of the first block", 5_000_000, Overflow, "flood first_over 5000000 1024";
+            "8 KiB written behind the end of the first block", 5_000_000, Overflow, "flood first_over 5000000 8192";
+            "16 KiB written before the start of the last block", 5_000_000, Underflow, "flood last_under 5000000 16384";
             "all freed blocks overwritten", 64, WriteAfterFree, "flood freed 64";
             "all freed blocks overwritten", 5000, WriteAfterFree, "flood freed 5000";
             "all freed blocks overwritten", 100_000, WriteAfterFree, "flood freed 100000";

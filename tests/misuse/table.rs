@@ -1,7 +1,7 @@
 //! The table as Markdown: written from what happened, and compared with the one that is stored.
 
 use super::outcome::{Mode, Outcome, Stage};
-use super::rows::Family;
+use super::rows::{Crime, Family};
 use core::fmt::Write;
 use std::collections::BTreeSet;
 
@@ -15,6 +15,12 @@ impl Cell {
     /// Whether every run was caught.
     pub(crate) fn is_sure(&self) -> bool {
         self.outcomes.iter().all(Outcome::is_caught)
+    }
+
+    /// Whether no run went on as if nothing had been.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let is_stopped = |outcome: &Outcome| outcome.is_caught() || *outcome == Outcome::Crashed;
+        self.outcomes.iter().all(is_stopped)
     }
 
     /// Whether some runs were caught and some were not.
@@ -43,7 +49,10 @@ impl Cell {
         if self.outcomes.contains(&Outcome::Pattern) {
             wheres.push("pattern");
         }
-        let missed = if self.outcomes.contains(&Outcome::Overlapped) {
+        let is_crash = |outcome: &Outcome| *outcome == Outcome::Crashed;
+        let missed = if self.outcomes.iter().all(is_crash) {
+            "crashes"
+        } else if self.outcomes.contains(&Outcome::Overlapped) {
             "no, one block for two"
         } else if self.outcomes.contains(&Outcome::MissedInNewOwner) {
             "no, has a new owner"
@@ -68,13 +77,14 @@ fails when a cell gets better or worse; `SLUBTEST_WRITE=1` writes this file anew
 |---|---|
 | yes | caught in every run: one line or a report that names the crime and the culprit's address, and the process ended |
 | likely | caught in some of ten runs |
-| no | not caught. What the program damaged is its own: the allocator's state is whole, and what it hands out afterwards belongs to one owner. A stray access may meet a hole and crash |
+| no | not caught. What the program damaged is its own: the allocator's state is whole, and what it hands out afterwards belongs to one owner |
+| crashes | the guilty access itself meets a hole; nothing is said |
 | at once, by fault | in the guilty call; at the guilty instruction |
 | at free, at realloc | when the damaged block was freed or resized |
 | at flush | when the program freed others |
 | at reuse | when the program went on allocating |
 | at exit | when `main` had returned |
-| pattern | nothing is reported, but what is read is the pattern of fresh or freed memory, which shows in every debugger |
+| pattern | nothing is reported, but what is read is the pattern of fresh memory, freed memory or a red zone, which shows in every debugger |
 | answers 0 | nothing to be caught: `malloc_usable_size` says that this is no block |
 | one block for two | not caught, and the program went on with one block twice |
 | has a new owner | not caught, as the block had been handed out again: nothing tells the old owner from the new |
@@ -83,9 +93,9 @@ Sizes are in bytes; up to 32 KiB a block is small, up to 4 MiB large, above huge
 ";
 
 /// The whole file; `cells` in the order of the rows, a mode after the other.
-pub(crate) fn render(families: &[Family], cells: &[[Cell; 3]]) -> String {
+pub(crate) fn render(families: &[Family], all: &[[Cell; 3]]) -> String {
     let mut text = HEAD.to_owned();
-    let mut cells = cells.iter();
+    let mut cells = all.iter();
     for family in families {
         let _ = write!(text, "\n## {}\n\n| misuse | size |", family.title);
         for mode in Mode::ALL {
@@ -101,6 +111,23 @@ pub(crate) fn render(families: &[Family], cells: &[[Cell; 3]]) -> String {
             text.push('\n');
         }
     }
+    let rows = families.iter().flat_map(|family| &family.rows);
+    let misuses: Vec<&[Cell; 3]> = rows
+        .zip(all)
+        .filter_map(|(row, three)| (row.crime != Crime::None).then_some(three))
+        .collect();
+    text.push_str("\n## Caught in every run\n\n|");
+    for mode in Mode::ALL {
+        let _ = write!(text, " {} |", mode.name());
+    }
+    text.push_str("\n|---|---|---|\n|");
+    for mode in Mode::ALL {
+        let sure = misuses
+            .iter()
+            .filter(|three| three[mode as usize].is_sure());
+        let _ = write!(text, " {} of {} |", sure.count(), misuses.len());
+    }
+    text.push('\n');
     text
 }
 
