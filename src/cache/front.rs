@@ -36,6 +36,17 @@ impl ThreadCache {
         self.behind.get()
     }
 
+    /// Takes note of the thread's number: its place in the order in which threads came to have a cache. The kernel's
+    /// number would be a question to the kernel, which a thread in a sandbox may not ask.
+    pub(crate) fn note_thread(&self, number: usize) {
+        self.thread.store(number as u32, Relaxed);
+    }
+
+    /// The thread's number, 0 if nobody took note of it.
+    pub(crate) fn thread(&self) -> u32 {
+        self.thread.load(Relaxed)
+    }
+
     /// Counts a block of that sort; whether it is the last of `share`. Always `false` without a front.
     pub(crate) fn is_turn(&self, sort: usize, share: u32) -> bool {
         let turn = self.front.get().and_then(|front| front.turns.get(sort));

@@ -81,6 +81,8 @@ pub(crate) struct ThreadCache {
     /// from there back.
     front: StaticRef<Front>,
     behind: StaticRef<Self>,
+    /// The thread's number, where something is watched.
+    thread: AtomicU32,
 }
 
 /// A small number for each bin.
@@ -151,6 +153,7 @@ impl ThreadCache {
             refilled: [const { AtomicU8::new(0) }; BINS],
             front: StaticRef::none(),
             behind: StaticRef::none(),
+            thread: AtomicU32::new(0),
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Registry {
     lists: Lock<Lists>,
     /// Caches that a thread owns.
     owned: AtomicUsize,
+    /// Threads that ever had one.
+    births: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Registry {
                 free: StaticRef::none(),
             }),
             owned: AtomicUsize::new(0),
+            births: AtomicUsize::new(0),
         }
     }
 
@@ -41,6 +44,12 @@ impl Registry {
     pub(crate) fn count(&self) -> usize {
         // ORDERING: relaxed, a number for who decides about threads.
         self.owned.load(Relaxed)
+    }
+
+    /// Number of threads that ever had a cache.
+    pub(crate) fn births(&self) -> usize {
+        // ORDERING: relaxed, a number for reports.
+        self.births.load(Relaxed)
     }
 
     /// A cache for a new thread; `None` where there is no memory for one.
@@ -61,6 +70,8 @@ impl Registry {
         cache.move_in(ties);
         // ORDERING: relaxed, under the lists' lock.
         cache.owned.store(1, Relaxed);
+        // ORDERING: relaxed, as above.
+        self.births.fetch_add(1, Relaxed);
         // ORDERING: relaxed, as above.
         let others = self.owned.fetch_add(1, Relaxed);
         ties.heap.note_threads(others + 1);

@@ -19,6 +19,9 @@ use crate::sys::{self, tls};
 use crate::units::{NodeId, Zeroed};
 use crate::watch::{self, Watch};
 
+/// The variable that the configuration is in.
+const CONF: &[u8] = b"SLUBMALLOC_CONF";
+
 /// What a thread's slot points to before its first allocation.
 static UNBORN: ThreadCache = ThreadCache::vacant();
 /// What it points to after its exit hook.
@@ -72,25 +75,16 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
         home: heap.home_of(current_node(heap)),
     };
     let cache = CACHES.birth(ties)?;
-    let is_fronted = process.watch.sees_all();
-    let face = if is_fronted {
-        cache.front(ties)
-    } else {
-        Some(cache)
-    };
     // Published before the hooks are: libc allocates while it takes them, and glibc aborts if it
     // cannot. So what it will ask for must be at hand.
-    tls::write(core::ptr::from_ref(face.unwrap_or(cache)).cast());
-    if !process.watch.is_on() {
-        let Some(reserve) = cache.alloc_slow(ties, sys::HOOK_BYTES, Zeroed::No) else {
-            tls::write((&raw const UNBORN).cast());
-            CACHES.exit(cache);
-            return None;
-        };
-        let ties = cache.ties()?;
-        cache.free_slow(ties, reserve);
-    }
+    tls::write(core::ptr::from_ref(cache).cast());
+    let Some(reserve) = cache.alloc_slow(ties, sys::HOOK_BYTES, Zeroed::No) else {
+        tls::write((&raw const UNBORN).cast());
+        CACHES.exit(cache);
+        return None;
+    };
     let ties = cache.ties()?;
+    cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();
     FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
@@ -99,6 +93,16 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
     if !(is_first && sys::is_main_thread()) {
         let argument = core::ptr::from_ref(cache).cast_mut().cast();
         let _ = sys::on_thread_exit(thread_exits, argument);
+    }
+    if process.watch.is_on() {
+        cache.note_thread(CACHES.births());
+        // Where something is watched, what the hooks needed was the last that came from a sheaf at once.
+        cache.drain();
+        if process.watch.sees_all()
+            && let Some(front) = cache.front(ties)
+        {
+            tls::write(core::ptr::from_ref(front).cast());
+        }
     }
     Some((cache, ties))
 }
@@ -169,7 +173,7 @@ fn make_process() -> Option<Process> {
     let mut config = Config::new(ram, sys::virtual_memory_left());
     if !sys::is_privileged() {
         let mut buffer = [0; 4096];
-        if let Some(text) = sys::environment(b"SLUBMALLOC_CONF", &mut buffer) {
+        if let Some(text) = sys::environment(CONF, &mut buffer) {
             config.apply(text, sys::write_stderr);
         }
     }
@@ -227,7 +231,10 @@ fn explain_fault(address: usize, did: &str) -> bool {
 static AT_START: extern "C" fn() = at_start;
 
 extern "C" fn at_start() {
-    watch::allow_traces();
+    // What is loaded for stacks is loaded now: later the program may be in a sandbox.
+    let is_configured = sys::environment(CONF, &mut [0; 4096]).is_some();
+    let process = if is_configured { process() } else { None };
+    watch::allow_traces(process.is_some_and(|process| process.watch.wants_traces()));
 }
 
 fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {

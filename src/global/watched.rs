@@ -4,8 +4,9 @@
 use core::ptr::NonNull;
 
 use super::bare::{allocate_bare, clear};
-use super::life::{Process, alive, current_node};
+use super::life::{Process, alive, current_node, own};
 use super::{Moment, tick};
+use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized};
 use crate::slab::Object;
 use crate::units::{MIN_ALIGN, Zeroed};
@@ -22,12 +23,13 @@ pub(super) fn allocate(
     if size > isize::MAX as usize {
         return None;
     }
+    let (cache, sort) = (alive(), Sort::of(size, align));
     let wish = Wish {
         bytes: size,
         align: align.max(MIN_ALIGN),
         zeroed,
+        thread: cache.map_or(0, |(cache, _)| cache.thread()),
     };
-    let (cache, sort) = (alive(), Sort::of(size, align));
     if watch.debugs(sort) {
         let home = match cache {
             Some((_, ties)) => ties.home,
@@ -65,7 +67,8 @@ pub(super) fn allocate(
 /// Takes a block back.
 pub(super) fn give(process: &'static Process, block: NonNull<u8>) {
     let (heap, watch) = (&process.heap, &process.watch);
-    if watch.give(heap, block) == Given::Ordinary {
+    let thread = own().map_or(0, ThreadCache::thread);
+    if watch.give(heap, thread, block) == Given::Ordinary {
         watch.retire(heap, block, |block| give_ordinary(process, block));
     }
 }

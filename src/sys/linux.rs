@@ -62,48 +62,44 @@ pub(crate) fn total_ram_bytes() -> usize {
     (info.totalram as usize).saturating_mul((info.mem_unit as usize).max(1))
 }
 
+/// The memory that this process may have at most: the machine's, or what its limits on address space and data say.
+pub(crate) fn memory_allowed() -> usize {
+    let data = limit_of(libc::RLIMIT_DATA).unwrap_or(usize::MAX);
+    let left = virtual_memory_left().unwrap_or(usize::MAX);
+    total_ram_bytes().min(left).min(data)
+}
+
 /// The address space that `RLIMIT_AS` leaves to this process; `None` where there is no limit.
 pub(crate) fn virtual_memory_left() -> Option<usize> {
-    let mut limit = libc::rlimit64 {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    let arguments = [
-        0,
-        libc::RLIMIT_AS as usize,
-        0,
-        (&raw mut limit) as usize,
-        0,
-        0,
-    ];
-    // SAFETY: the kernel fills `limit`.
-    unsafe { call(libc::SYS_prlimit64, arguments) }.value()?;
-    if limit.rlim_cur == libc::RLIM64_INFINITY {
-        return None;
-    }
+    let limit = limit_of(libc::RLIMIT_AS)?;
     let mut text = [0; 64];
     let statm = read_file(cstr::cstr!("/proc/self/statm"), &mut text).unwrap_or_default();
     let digits = statm.iter().take_while(|byte| byte.is_ascii_digit());
     let pages = digits.fold(0_usize, |pages, byte| pages * 10 + usize::from(byte - b'0'));
     let used = pages.saturating_mul(super::page_size());
-    Some(
-        usize::try_from(limit.rlim_cur)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(used),
-    )
+    Some(limit.saturating_sub(used))
 }
 
-/// The kernel's number of the calling thread.
-pub(crate) fn thread_number() -> usize {
-    // SAFETY: only reads a number.
-    unsafe { call(libc::SYS_gettid, [0; 6]) }
-        .value()
-        .unwrap_or(0)
+/// A limit of the process; `None` where there is none. See getrlimit(2).
+fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
+    let mut limit = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let arguments = [0, resource as usize, 0, (&raw mut limit) as usize, 0, 0];
+    // SAFETY: the kernel fills `limit`.
+    unsafe { call(libc::SYS_prlimit64, arguments) }.value()?;
+    if limit.rlim_cur == libc::RLIM64_INFINITY {
+        return None;
+    }
+    Some(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
 
 /// Whether the caller is the process's first thread.
 pub(crate) fn is_main_thread() -> bool {
-    thread_number() == process_id()
+    // SAFETY: only reads a number.
+    let thread = unsafe { call(libc::SYS_gettid, [0; 6]) };
+    thread.value() == Some(process_id())
 }
 
 /// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in

@@ -16,10 +16,14 @@ use crate::heap::{Heap, Node};
 use crate::report::Line;
 use crate::slab::{Object, class};
 use crate::sync::Lock;
+use crate::sys;
 use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE, Zeroed, align_up};
 
 /// Bytes of freed blocks that rest at least before their memory is used again.
-pub(super) const LEAST_RESTING: usize = 4 << 20;
+pub(super) const LEAST_RESTING: usize = 64 << 20;
+
+/// Records have this share of the memory that there may be.
+const RECORDS_SHARE: usize = 4;
 
 /// The blocks of all sorts that are debugged.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub(super) struct Debug {
 impl Debug {
     /// No blocks yet; `None` where there is no address space for records.
     pub(super) fn new(options: Options, most_resting: usize) -> Option<Self> {
-        let Some(records) = Records::new() else {
+        let Some(records) = Records::new(sys::memory_allowed() / RECORDS_SHARE) else {
             report::cannot("slab_debug");
             return None;
         };
@@ -48,6 +52,11 @@ impl Debug {
     /// Whether blocks of this sort are debugged.
     pub(super) fn watches(&self, sort: Sort) -> bool {
         self.options.of(sort) != 0
+    }
+
+    /// Whether call stacks are remembered or printed.
+    pub(super) fn wants_traces(&self) -> bool {
+        self.options.have(USER | TRACE)
     }
 
     /// A block; `None` where there is no memory.
@@ -71,7 +80,7 @@ impl Debug {
             super::bytes::fill(user, 0, wish.bytes);
         }
         if flags & USER != 0 {
-            record.allocated.note(&frames);
+            record.allocated.note(wish.thread, &frames);
             record.freed.forget();
         }
         drop(blocks);
@@ -80,7 +89,7 @@ impl Debug {
     }
 
     /// Takes a block back, if it is one of these.
-    pub(super) fn give(&self, heap: &Heap, address: usize) -> Given {
+    pub(super) fn give(&self, heap: &Heap, thread: u32, address: usize) -> Given {
         let frames = self.frames(if self.options.have(USER) { USER } else { 0 });
         let mut blocks = self.blocks.lock();
         let Some(number) = blocks.find(address) else {
@@ -109,7 +118,7 @@ impl Debug {
         let sort = record.sort();
         zone::deactivate(record, flags);
         if flags & USER != 0 {
-            record.freed.note(&frames);
+            record.freed.note(thread, &frames);
         }
         record.set_state(State::Resting);
         let room = record.room();
@@ -206,7 +215,8 @@ impl Debug {
         if let Some(number) = number
             && blocks.add_single(user, number)
         {
-            self.records.get(number).place(base, room);
+            let sort = Sort::of(wish.bytes, wish.align);
+            self.records.get(number).place(sort, base, room);
             return Some((number, true));
         }
         if let Some(number) = number {

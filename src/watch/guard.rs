@@ -17,14 +17,16 @@ use crate::arena::{Arena, Span, Use};
 use crate::report::{Crime, Line, Scene, accuse};
 use crate::slab::Object;
 use crate::sync::Lock;
-use crate::sys::{Fence, Region, Table, page_size};
+use crate::sys::{self, Fence, Region, Table, page_size};
 use crate::units::{BLOCK_SIZE, MIN_ALIGN, Order, PAGE_SIZE, PageIndex, align_up, pages_for};
 
-/// Address space for guarded blocks; halved while the kernel refuses.
+/// Address space for guarded blocks: at most this, and this share of what there is of memory and of what limits on
+/// it leave; halved while the kernel refuses.
 const MOST_BYTES: usize = 16 << 30;
-const LEAST_BYTES: usize = 64 << 20;
+const SHARE: usize = 4;
+const LEAST_BYTES: usize = 8 << 20;
 /// Pages of freed blocks that rest at most.
-const MOST_RESTING: usize = 1 << 18;
+const MOST_RESTING: usize = 1 << 15;
 /// Where each guard page is a mapping of its own, of which a process may have 65,530, so many blocks are guarded at
 /// most, in use or resting.
 const MOST_MAPPINGS: usize = 8 << 10;
@@ -55,12 +57,13 @@ struct Blocks {
 impl Guard {
     /// No blocks yet; `None` where there is no address space.
     pub(super) fn new() -> Option<Self> {
-        let mut bytes = MOST_BYTES;
+        let share = sys::memory_allowed() / SHARE / BLOCK_SIZE * BLOCK_SIZE;
+        let mut bytes = share.min(MOST_BYTES);
         while bytes >= LEAST_BYTES {
             let map = Arena::map_bytes_for(bytes).next_multiple_of(BLOCK_SIZE);
             let owners = Table::<AtomicU32>::bytes_for(bytes / PAGE_SIZE);
             if let Some(region) = Region::reserve_fenced(map + bytes + owners, 0, BLOCK_SIZE)
-                && let Some(records) = Records::new()
+                && let Some(records) = Records::new(bytes / PAGE_SIZE * size_of::<Record>())
             {
                 let (map, rest) = region.split(map);
                 let (data, owners) = rest.split(bytes);
@@ -77,7 +80,7 @@ impl Guard {
                     }),
                 });
             }
-            bytes /= 2;
+            bytes = bytes / 2 / BLOCK_SIZE * BLOCK_SIZE;
         }
         report::cannot("guard");
         None
@@ -97,7 +100,13 @@ impl Guard {
         if self.fence.is_costly() && blocks.count >= MOST_MAPPINGS && !self.wake(&mut blocks) {
             return None;
         }
-        let span = self.pages.take(pages as u32, order, Use::Large)?;
+        let span = loop {
+            match self.pages.take(pages as u32, order, Use::Large) {
+                Some(span) => break span,
+                None if self.wake(&mut blocks) => {}
+                None => return None,
+            }
+        };
         let Some(number) = self.fence_in(&mut blocks, &span, data_bytes) else {
             self.pages.give(span);
             return None;
@@ -106,7 +115,7 @@ impl Guard {
         let size = align_up(wish.bytes.max(1), wish.align.max(MIN_ALIGN))?;
         let user = record.end().saturating_sub(size).max(record.base());
         record.begin(Sort::of(wish.bytes, wish.align), user, wish.bytes);
-        record.allocated.note(&frames);
+        record.allocated.note(wish.thread, &frames);
         record.freed.forget();
         zone::activate(record, FLAGS, true);
         Object::new(core::ptr::with_exposed_provenance_mut(user))
@@ -128,13 +137,14 @@ impl Guard {
         }
         blocks.count += 1;
         let base = region.at(start).as_ptr().expose_provenance();
-        self.records.get(number).place(base, data_bytes);
+        let record = self.records.get(number);
+        record.place(record.sort(), base, data_bytes);
         self.own(span.first, span.pages, number);
         Some(number)
     }
 
     /// Takes a block back, if it is one of these.
-    pub(super) fn give(&self, address: usize) -> Given {
+    pub(super) fn give(&self, thread: u32, address: usize) -> Given {
         if !self.has(address) {
             return Given::Ordinary;
         }
@@ -159,7 +169,7 @@ impl Guard {
             let event = report::Event::damage(damage);
             report::print(record, event, FLAGS, Some(&frames), "Ignoring");
         }
-        record.freed.note(&frames);
+        record.freed.note(thread, &frames);
         record.set_state(State::Resting);
         let start = record.base() - self.pages.base();
         let pages = pages_for(record.room());

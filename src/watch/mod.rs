@@ -64,6 +64,8 @@ pub(crate) struct Wish {
     pub(crate) align: usize,
     /// Whether it must hold zeroes.
     pub(crate) zeroed: Zeroed,
+    /// The number of the thread that asks.
+    pub(crate) thread: u32,
 }
 
 /// What became of a block that was freed.
@@ -119,6 +121,12 @@ impl Watch {
         self.sees_all
     }
 
+    /// Whether call stacks are remembered.
+    pub(crate) fn wants_traces(&self) -> bool {
+        let debug = self.debug.as_ref();
+        self.guard.is_some() || debug.is_some_and(Debug::wants_traces)
+    }
+
     /// One allocation of so many is guarded; 0 for none.
     pub(crate) fn guard_share(&self) -> u32 {
         self.guard.as_ref().map_or(0, |_| self.settings.guard)
@@ -150,15 +158,15 @@ impl Watch {
     }
 
     /// Takes a block back if it is a watched one.
-    pub(crate) fn give(&self, heap: &Heap, block: NonNull<u8>) -> Given {
+    pub(crate) fn give(&self, heap: &Heap, thread: u32, block: NonNull<u8>) -> Given {
         let address = block.as_ptr() as usize;
         if let Some(guard) = &self.guard
-            && guard.give(address) == Given::Done
+            && guard.give(thread, address) == Given::Done
         {
             return Given::Done;
         }
         match &self.debug {
-            Some(debug) => debug.give(heap, address),
+            Some(debug) => debug.give(heap, thread, address),
             None => Given::Ordinary,
         }
     }
@@ -237,3 +245,6 @@ impl Watch {
             && self.quarantine.is_quiet()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,8 @@ use super::choice::Sort;
 use super::trace::{Frames, Stack};
 use crate::sys::{self, Region, Table, ZeroInit};
 
-/// Address space for records; halved while the kernel refuses.
-const MOST_BYTES: usize = 16 << 30;
-const LEAST_BYTES: usize = 1 << 20;
+/// Address space for records at least; what is asked for is halved while the kernel refuses.
+const LEAST_BYTES: usize = 256 << 10;
 
 /// The state of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +70,9 @@ impl Record {
         self.set_state(State::InUse);
     }
 
-    /// Tells where the block's memory is.
-    pub(super) fn place(&self, base: usize, room: usize) {
+    /// Tells where the block's memory is, which is of that sort.
+    pub(super) fn place(&self, sort: Sort, base: usize, room: usize) {
+        self.sort.store(sort.number(), Relaxed);
         self.base.store(base, Relaxed);
         self.room.store(room, Relaxed);
     }
@@ -130,9 +130,9 @@ impl Record {
 
 impl Track {
     /// Takes note of the caller, whose stack is that.
-    pub(super) fn note(&self, frames: &Frames) {
+    pub(super) fn note(&self, thread: u32, frames: &Frames) {
         self.stack.store(frames);
-        self.thread.store(sys::thread_number() as u32, Relaxed);
+        self.thread.store(thread, Relaxed);
         self.at.store(sys::milliseconds(), Relaxed);
     }
 
@@ -152,9 +152,9 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// No records yet; `None` where no address space is left for any.
-    pub(super) fn new() -> Option<Self> {
-        let mut bytes = MOST_BYTES;
+    /// No records yet, and room for as many as `bytes` hold, or fewer; `None` where no address space is left.
+    pub(super) fn new(bytes: usize) -> Option<Self> {
+        let mut bytes = bytes.next_multiple_of(1 << 16).max(LEAST_BYTES);
         while bytes >= LEAST_BYTES {
             if let Some(region) = Region::reserve_fenced(bytes, 0, 1 << 16) {
                 return Some(Self {
@@ -163,7 +163,7 @@ impl Records {
                     vacant: AtomicU32::new(0),
                 });
             }
-            bytes /= 2;
+            bytes = (bytes / 2).next_multiple_of(1 << 16);
         }
         None
     }
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn records_are_used_again_and_lists_keep_their_order() {
-        let records = Records::new().unwrap();
+        let records = Records::new(1 << 20).unwrap();
         let [one, two, three] = [(); 3].map(|()| records.take().unwrap());
         records.give(two);
         assert_eq!(records.take(), Some(two));

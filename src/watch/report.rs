@@ -37,7 +37,7 @@ impl Event {
     /// Damage.
     pub(super) fn damage(damage: Damage) -> Self {
         Self {
-            what: damage.what,
+            what: damage.part,
             address: damage.first,
             damage: Some(damage),
         }
@@ -58,7 +58,7 @@ pub(super) fn cannot(mode: &str) {
 #[inline(never)]
 pub(super) fn print(record: &Record, event: Event, flags: u8, caller: Option<&Frames>, fix: &str) {
     rule("=");
-    bug(record, event.what);
+    bug(record, event);
     rule("-");
     describe(record, event);
     owners(record);
@@ -75,6 +75,7 @@ pub(super) fn print(record: &Record, event: Event, flags: u8, caller: Option<&Fr
     record.sort().name(&mut line);
     line.text(": ").text(fix);
     if let Some(damage) = event.damage {
+        line.text(" ").text(damage.part);
         line.text(" ").hex(damage.first).text("-").hex(damage.last);
         line.text("=").hex(usize::from(damage.expected));
     }
@@ -93,11 +94,15 @@ fn text(text: &str) {
     sys::write_stderr(text.as_bytes());
 }
 
-fn bug(record: &Record, what: &str) {
+fn bug(record: &Record, event: Event) {
     let mut line = Line::<128>::new();
     line.text("BUG ");
     record.sort().name(&mut line);
-    line.text(": ").text(what).text("\n").print();
+    line.text(": ").text(event.what);
+    if event.damage.is_some() {
+        line.text(" overwritten");
+    }
+    line.text("\n").print();
 }
 
 fn describe(record: &Record, event: Event) {
@@ -114,15 +119,15 @@ fn describe(record: &Record, event: Event) {
         line.text(" instead of ").hex(usize::from(damage.expected));
     }
     line.text("\n").print();
+    let state = match record.state() {
+        State::Vacant => return text("Object was never handed out\n"),
+        State::InUse => " in use\n",
+        State::Resting | State::Free => " free\n",
+    };
     let mut line = Line::<200>::new();
     line.text("Object ").hex(record.user()).text(" @offset=");
     offset(&mut line, record, record.user());
-    line.text(" size=").number(record.bytes());
-    line.text(match record.state() {
-        State::InUse => " in use\n",
-        State::Vacant => " never handed out\n",
-        State::Resting | State::Free => " free\n",
-    });
+    line.text(" size=").number(record.bytes()).text(state);
     line.print();
 }
 
@@ -148,7 +153,7 @@ fn owner(did: &str, track: &Track) {
     }
     let age = sys::milliseconds().saturating_sub(at) as usize;
     let mut line = Line::<128>::new();
-    line.text(did).text(": age=").number(age).text("ms pid=");
+    line.text(did).text(": age=").number(age).text("ms thread=");
     line.number(track.thread.load(Relaxed) as usize);
     line.text("\n").print();
     trace::print(&track.stack.load());

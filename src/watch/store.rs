@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use super::address_map::AddressMap;
+use super::choice::Sort;
 use super::record::{List, Record, Records, State};
 use super::zone::LEAST;
 use crate::slab::{Object, class};
@@ -106,7 +107,9 @@ impl Blocks {
             return false;
         }
         for (number, base) in (first..).zip((start..).step_by(stride(id))).take(count) {
-            records.get(number).place(base, stride(id));
+            records
+                .get(number)
+                .place(Sort::of_class(id), base, stride(id));
         }
         if let Some(shelf) = self.shelves.get_mut(id.index()) {
             shelf.fresh = (first, count as u32);

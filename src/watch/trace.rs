@@ -32,9 +32,12 @@ pub(super) struct Stack([AtomicUsize; FRAMES]);
 
 // ORDERING: relaxed; who keeps a stack has a lock for it, and the state only ever goes on.
 
-/// Lets stacks be taken from now on: libraries may be loaded.
-pub(crate) fn allow() {
+/// Lets stacks be taken from now on: libraries may be loaded, and are if stacks are `wanted` for sure.
+pub(crate) fn allow(wanted: bool) {
     let _ = STATE.compare_exchange(FORBIDDEN, ALLOWED, Relaxed, Relaxed);
+    if wanted {
+        prepare();
+    }
 }
 
 /// Loads what the unwinder needs. What is allocated meanwhile has no stacks.
@@ -109,6 +112,9 @@ pub(super) fn print(frames: &Frames) {
 
 /// Prints a stack as addresses alone, on one line.
 pub(super) fn print_addresses(frames: &Frames) {
+    if *frames == Frames::default() {
+        return;
+    }
     let mut line = Line::<400>::new();
     for address in frames.iter().take_while(|address| **address != 0) {
         line.text(" ").hex(*address);

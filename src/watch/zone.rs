@@ -25,8 +25,8 @@ const MOST_LEFT: usize = 256;
 /// Damage: where, and what should stand there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Damage {
-    /// What is damaged, as the kernel says it.
-    pub(super) what: &'static str,
+    /// What is damaged, as the kernel calls it.
+    pub(super) part: &'static str,
     /// The first address that is damaged.
     pub(super) first: usize,
     /// The last one.
@@ -36,11 +36,11 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    fn find(what: &'static str, start: usize, end: usize, expected: u8) -> Option<Self> {
+    fn find(part: &'static str, start: usize, end: usize, expected: u8) -> Option<Self> {
         let first = first_other(start, end, expected)?;
         let last = last_other(first, end, expected)?;
         Some(Self {
-            what,
+            part,
             first,
             last,
             expected,
@@ -91,9 +91,9 @@ pub(super) fn check_inactive(record: &Record, flags: u8) -> Option<Damage> {
             return None;
         }
         let (start, last) = (record.user(), record.user_end() - 1);
-        let what = "Poison overwritten";
-        Damage::find(what, start, last, POISON_FREE)
-            .or_else(|| Damage::find(what, last, last + 1, POISON_END))
+        let part = "Poison";
+        Damage::find(part, start, last, POISON_FREE)
+            .or_else(|| Damage::find(part, last, last + 1, POISON_END))
     };
     check_red(record, flags, RED_INACTIVE).or_else(poison)
 }
@@ -108,6 +108,6 @@ fn check_red(record: &Record, flags: u8, byte: u8) -> Option<Damage> {
         return None;
     }
     let (user, end) = (record.user(), record.user_end());
-    Damage::find("Left Redzone overwritten", left(record), user, byte)
-        .or_else(|| Damage::find("Right Redzone overwritten", end, record.end(), byte))
+    Damage::find("Left Redzone", left(record), user, byte)
+        .or_else(|| Damage::find("Right Redzone", end, record.end(), byte))
 }

@@ -1,0 +1,160 @@
+extern crate std;
+
+use super::*;
+use crate::numa::Topology;
+use crate::sys;
+use std::vec::Vec;
+
+fn heap() -> Heap {
+    Heap::new(Topology::single(), crate::heap::Settings::TEST).unwrap()
+}
+
+fn wish(bytes: usize, align: usize) -> Wish {
+    Wish {
+        bytes,
+        align,
+        zeroed: Zeroed::No,
+        thread: 1,
+    }
+}
+
+fn watch(debug: &[u8], guard: u32, quarantine: usize) -> Watch {
+    Watch::new(&Settings {
+        debug: Options::parse(debug).unwrap(),
+        guard,
+        quarantine,
+        ..Settings::OFF
+    })
+}
+
+fn address(block: Object) -> usize {
+    block.as_ptr() as usize
+}
+
+#[test]
+fn nothing_is_on_unless_it_was_asked_for() {
+    let off = Watch::new(&Settings::OFF);
+    assert!(!off.is_on() && !off.sees_all());
+    let debug = watch(b"Z,kmalloc-64", 0, 0);
+    assert!(debug.is_on() && !debug.sees_all());
+    assert!(debug.debugs(Sort::of(64, 1)) && !debug.debugs(Sort::of(65, 1)));
+    assert!(watch(b"-", 3, 0).sees_all() && watch(b"-", 0, 9).sees_all());
+}
+
+#[test]
+fn debugged_blocks_are_aligned_poisoned_and_rest_in_turn() {
+    let (heap, watch) = (heap(), watch(b"FZP", 0, 0));
+    let home = heap.nodes().next().unwrap();
+    let sizes = [0, 1, 64, 5000, 32 << 10, 40_000, 5 << 20];
+    let mut taken = Vec::new();
+    for (bytes, align) in sizes
+        .into_iter()
+        .zip([16, 4096, 64, 16, 16, 1 << 16, 1 << 21])
+    {
+        let block = watch
+            .take_debugged(&heap, home, wish(bytes, align))
+            .unwrap();
+        assert_eq!(address(block) % align, 0);
+        assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
+        assert!(bytes::first_other(address(block), address(block) + bytes, 0x5a).is_none());
+        taken.push(block);
+    }
+    watch.check_all();
+    for block in taken {
+        assert_eq!(watch.give(&heap, 1, block), Given::Done);
+    }
+    // More than rests: the memory of the oldest is used again, and was not touched.
+    let mut seen = Vec::new();
+    for _ in 0..5_000 {
+        let block = watch.take_debugged(&heap, home, wish(30_000, 16));
+        seen.push(address(block.unwrap()));
+        watch.give(&heap, 1, block.unwrap());
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    let rest = debug::LEAST_RESTING / (32 << 10);
+    assert!((rest - 10..4_000).contains(&seen.len()), "{}", seen.len());
+    watch.check_all();
+    heap.validate();
+}
+
+#[test]
+fn zeroes_are_zeroes_whatever_is_poisoned() {
+    let (heap, watch) = (heap(), watch(b"ZP", 0, 0));
+    let home = heap.nodes().next().unwrap();
+    for bytes in [1, 500, 100_000, 5 << 20] {
+        for _ in 0..3 {
+            let zeroed = Zeroed::Yes;
+            let block = watch.take_debugged(
+                &heap,
+                home,
+                Wish {
+                    zeroed,
+                    ..wish(bytes, 16)
+                },
+            );
+            let start = address(block.unwrap());
+            assert!(bytes::first_other(start, start + bytes, 0).is_none());
+            watch.give(&heap, 1, block.unwrap());
+        }
+    }
+}
+
+#[test]
+fn guarded_blocks_end_where_a_page_does() {
+    let (heap, watch) = (heap(), watch(b"-", 1, 0));
+    for (bytes, align) in [
+        (1, 16),
+        (16, 16),
+        (100, 64),
+        (4096, 16),
+        (70_000, 4096),
+        (9, 1 << 16),
+    ] {
+        let block = watch.take_guarded(wish(bytes, align)).unwrap();
+        let end = address(block) + bytes.next_multiple_of(align);
+        assert_eq!(address(block) % align, 0);
+        assert!(align > 4096 || end.is_multiple_of(sys::page_size()));
+        assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
+        bytes::fill(address(block), 1, bytes);
+        assert_eq!(watch.give(&heap, 1, block), Given::Done);
+        assert_eq!(watch.usable_size(address(block)), Some(Err(())));
+    }
+    let outside = heap.take_large(heap.nodes().next().unwrap(), 50_000, 1, Zeroed::No);
+    assert_eq!(watch.give(&heap, 1, outside.unwrap()), Given::Ordinary);
+    assert!(watch.take_guarded(wish(64 << 20, 16)).is_none());
+    watch.check_all();
+}
+
+#[test]
+fn address_space_of_guarded_blocks_is_used_again_when_enough_rests() {
+    let (heap, watch) = (heap(), watch(b"-", 1, 0));
+    let mut least = usize::MAX;
+    for turn in 0..40_000 {
+        let block = watch.take_guarded(wish(50, 16)).unwrap();
+        // What is used again holds zeroes and may be written.
+        assert!(bytes::first_other(address(block), address(block) + 50, 0).is_none());
+        bytes::fill(address(block), 7, 50);
+        if turn == 0 {
+            least = address(block);
+        } else if address(block) == least {
+            return;
+        }
+        watch.give(&heap, 1, block);
+    }
+    panic!("the first address never came again");
+}
+
+#[test]
+fn what_rests_is_in_no_hands_until_it_is_used_again() {
+    let (heap, watch) = (heap(), watch(b"-", 0, 64 << 10));
+    let home = heap.nodes().next().unwrap();
+    let mut reused = Vec::new();
+    for _ in 0..3 {
+        let block = heap.take_large(home, 40_000, 1, Zeroed::No).unwrap();
+        watch.retire(&heap, block, |block| reused.push(block));
+        assert_eq!(watch.usable_size(address(block)), Some(Err(())));
+    }
+    assert_eq!(reused.len(), 2);
+    assert_eq!(watch.usable_size(address(reused[0])), None);
+}
