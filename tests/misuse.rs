@@ -27,6 +27,8 @@ use rows::{Crime, Row, families};
 use support::{Finished, Heap, compile, libc_allowed, root, run, skipped};
 use table::{Cell, render, stored_cells};
 
+/// The largest block that the guard has pages for, in bytes.
+const MOST_GUARDED: usize = 4 << 20;
 /// Longer than this, and it hangs; all of them take a fraction of a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs of a cell …
@@ -100,6 +102,28 @@ fn with_sanity_checks_alone_a_second_free_is_undone() {
     goes_on("slab_debug:F", "FIX ", is_meant, |_| {
         &["Object not freed again"]
     });
+}
+
+#[test]
+fn a_program_without_misuse_is_not_accused() {
+    if libc_allowed() {
+        return skipped("on libc: nobody is accused there");
+    }
+    const ROUNDS: usize = 12;
+    let program = compile("misuse/innocent.c", &["-rdynamic"]);
+    let faults = in_parallel(ROUNDS * Mode::ALL.len(), |number| {
+        let mode = Mode::ALL[number % Mode::ALL.len()];
+        let mut command = Command::new(&program);
+        command.arg((number * 3).to_string());
+        if let Some(configuration) = mode.configuration() {
+            command.env("SLUBMALLOC_CONF", configuration);
+        }
+        let finished = run(Heap::Slubmalloc, &mut command, PATIENCE);
+        let is_calm = finished.status.success() && finished.stderr.is_empty();
+        (!is_calm).then(|| format!("{}: {finished:?}", mode.name()))
+    });
+    let faults: Vec<_> = faults.into_iter().flatten().collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// Runs each such misuse: a line is printed that begins so and holds one of these words, and the program gets away.
@@ -176,6 +200,9 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
     let has_new_owner = any(&Outcome::MissedInNewOwner);
     match mode {
         Mode::Default => None,
+        _ if crime.is_any_double_free() && !is_sure => {
+            Some("every double free is caught where all blocks are watched")
+        }
         Mode::SlabDebug => match crime {
             Overflow | Underflow if !cell.is_stopped() => {
                 Some("slab_debug catches every write next to a block")
@@ -183,10 +210,11 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
             WriteAfterFree if !is_sure && !has_new_owner => {
                 Some("slab_debug catches every write to a free block")
             }
-            Crime::DoubleFreeHandedOut if !is_sure => Some("slab_debug catches every double free"),
             _ => None,
         },
         Mode::Guard => match crime {
+            // Above, a block has no pages of its own there.
+            _ if row.size > MOST_GUARDED => None,
             Overflow if !is_sure => Some("guard catches every write behind a block"),
             WriteAfterFree | ReadAfterFree if !is_by_fault(cell) && !has_new_owner => {
                 Some("guard faults at every use of a free block")

@@ -1,10 +1,11 @@
 /*
  * Uses a block after it was freed.
- * argv: size, read|first|middle|last|whole, at_once|others|churn|again|realloc|thread|gone|trim
+ * argv: size, read|first|middle|last|whole, at_once|others|churn|again|realloc|thread|gone|trim, [MiB]
  *
  * The second is what is touched, the third what happens between the free and the use: nothing, the frees of some
  * others, of thousands, all of them and new blocks until the address has a new owner, a realloc that moved the block
- * instead of the free, the free in another thread or in one that ended with its block, malloc_trim.
+ * instead of the free, the free in another thread or in one that ended with its block, malloc_trim. MiB
+ * are how much is allocated and freed behind the use.
  */
 #include "misuse.h"
 
@@ -45,6 +46,7 @@ int main(int argc, char **argv) {
     size_t size = argument(argc, argv, 1);
     CHECK(argc > 3);
     const char *what = argv[2], *when = argv[3];
+    size_t more = argc > 4 ? argument(argc, argv, 4) : 0;
     settle_around(size);
     char *block = one_of_them();
     memset(block, 'a', size);
@@ -74,6 +76,8 @@ int main(int argc, char **argv) {
     stage("deed");
     if (is(what, "read")) look_for(from, length, 0x6b);
     else scribble(from, length, 'x');
+    stage("reuse");
+    for (size_t freed = 0; freed < more * MIB; freed += size) free(escape(malloc(size)));
     go_on(size);
     return leave();
 }

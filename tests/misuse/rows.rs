@@ -23,6 +23,8 @@ pub(crate) enum Crime {
     DoubleFreeOfNothing,
     /// Frees a block twice, and goes on with both copies.
     DoubleFreeHandedOut,
+    /// Frees a block twice, in two threads that have it at hand when the program ends: no slab sees it.
+    DoubleFreeInSleepers,
     /// Frees what was never handed out.
     InvalidFree,
     /// Frees the inside of a block.
@@ -60,10 +62,17 @@ impl Crime {
                 | Self::ReadAfterFree
                 | Self::DoubleFree
                 | Self::DoubleFreeHandedOut
+                | Self::DoubleFreeInSleepers
         )
     }
 
-    /// Whether it is a double free whose block nobody was given in between.
+    /// Whether a block is freed twice, however.
+    pub(crate) fn is_any_double_free(self) -> bool {
+        self.is_double_free()
+            || matches!(self, Self::DoubleFreeHandedOut | Self::DoubleFreeInSleepers)
+    }
+
+    /// Whether it is a double free whose block nobody was given in between, and which a slab comes to see.
     pub(crate) fn is_double_free(self) -> bool {
         matches!(self, Self::DoubleFree | Self::DoubleFreeOfNothing)
     }
@@ -88,10 +97,14 @@ impl Crime {
             // It may hit any of them.
             (Self::Jump, ..) => &["Redzone overwritten", "Poison overwritten"],
             (Self::WriteAfterFree, ..) => &["Poison overwritten"],
-            (Self::DoubleFree | Self::DoubleFreeHandedOut, Mode::SlabDebug, _) => {
-                &["Object already free", "double free"]
+            (
+                Self::DoubleFree | Self::DoubleFreeHandedOut | Self::DoubleFreeInSleepers,
+                Mode::SlabDebug,
+                _,
+            ) => &["Object already free", "double free"],
+            (Self::DoubleFree | Self::DoubleFreeHandedOut | Self::DoubleFreeInSleepers, ..) => {
+                &["double free"]
             }
-            (Self::DoubleFree | Self::DoubleFreeHandedOut, ..) => &["double free"],
             (Self::DoubleFreeOfNothing, Mode::SlabDebug, _) => &[
                 "Object already free",
                 "Invalid object pointer",
@@ -261,6 +274,9 @@ pub(crate) fn families() -> Vec<Family> {
             "write, after thousands of frees", 1000, WriteAfterFree, "after_free 1000 last churn";
             "write, after frees and as many new blocks", 64, WriteAfterFree, "after_free 64 first again";
             "write, after frees and as many new blocks", 100_000, WriteAfterFree, "after_free 100000 first again";
+            "write, then frees of 80 MiB", 5000, WriteAfterFree, "after_free 5000 first at_once 80";
+            "write, then frees of 80 MiB", 100_000, WriteAfterFree, "after_free 100000 first at_once 80";
+            "write, then frees of 80 MiB", 5_000_000, WriteAfterFree, "after_free 5000000 first at_once 80";
             "write, when another thread freed", 64, WriteAfterFree, "after_free 64 first thread";
             "write, block of a thread that ended", 64, WriteAfterFree, "after_free 64 first gone";
             "write, after realloc moved the block", 64, WriteAfterFree, "after_free 64 first realloc";
@@ -300,7 +316,7 @@ pub(crate) fn families() -> Vec<Family> {
             "first in a thread that ended", 5_000_000, DoubleFree, "double_free other_thread 5000000";
             "first in a thread that sleeps on", 64, DoubleFree, "double_free thread_that_lives 64";
             "second in a thread that sleeps on", 64, DoubleFree, "double_free second_thread_lives 64";
-            "in two threads that sleep on", 64, DoubleFree, "double_free both_threads_live 64";
+            "in two threads that sleep on", 64, DoubleFreeInSleepers, "double_free both_threads_live 64";
             "in two threads", 64, DoubleFree, "double_free two_threads 64";
             "in two threads at the same time", 64, DoubleFree, "double_free race 64";
             "in two threads at the same time", 100_000, DoubleFree, "double_free race 100000";
@@ -373,6 +389,7 @@ pub(crate) fn families() -> Vec<Family> {
             "an object that was never handed out", 64, NeverHandedOut, "invalid_free never_handed_out 64 64";
             "an object that was never handed out, then the end of main", 64, NeverHandedOut, "invalid_free never_handed_out 64 64 exit";
             "realloc of a variable on the stack", 0, InvalidFree, "invalid_free stack 64 0 realloc";
+            "realloc of 16 bytes before the start", 5_000_000, NeverHandedOut, "invalid_free before 5000000 16 realloc";
             "realloc of the inside", 64, InteriorFree, "invalid_free inside 64 16 realloc";
             "realloc of the inside", 100_000, InteriorFree, "invalid_free inside 100000 4096 realloc";
             "realloc of the inside", 5_000_000, InteriorFree, "invalid_free inside 5000000 4096 realloc";
@@ -384,6 +401,9 @@ pub(crate) fn families() -> Vec<Family> {
         "Asking for the size of what is no block" {
             "a variable on the stack", 0, None, "invalid_free stack 64 0 usable";
             "address 1", 0, None, "invalid_free at 64 0x1 usable";
+            "16 bytes before the start", 64, None, "invalid_free before 64 16 usable";
+            "16 bytes before the start", 100_000, None, "invalid_free before 100000 16 usable";
+            "16 bytes before the start", 5_000_000, None, "invalid_free before 5000000 16 usable";
             "the inside", 64, None, "invalid_free inside 64 16 usable";
             "the inside", 100_000, None, "invalid_free inside 100000 4096 usable";
             "the inside", 5_000_000, None, "invalid_free inside 5000000 4096 usable";
