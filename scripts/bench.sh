@@ -2,7 +2,7 @@
 # Compares slubmalloc with glibc and every other allocator at hand. Results go to bench/results/.
 #
 #   scripts/bench.sh [--quick] [--only NAMES] [--peers NAMES] [--cores NUMBERS] [--threads NUMBERS]
-#                    [--latency | --count] [--no-install] [--no-linked] [--minutes N] [--rounds N]
+#                    [--latency | --count | --checks | --modes] [--no-install] [--no-linked] [--minutes N] [--rounds N]
 #                    [--ops N]
 #
 # --quick      fewer workloads and shorter runs, within three minutes once everything is built;
@@ -14,6 +14,9 @@
 # --ops        so many operations a run, in place of what takes half a second or is usual for a case
 # --latency    single calls: median, p99, p99.9, maximum
 # --count      instructions and misses for one operation, by perf or callgrind
+# --checks     against the same library without any check of frees, not against other allocators; results go to
+#              bench/results/checks/
+# --modes      the same library in the modes that watch blocks; results go to bench/results/modes/
 # --no-install installs no packages
 # --no-linked  leaves out the allocators that are built from crates
 set -eu
@@ -27,6 +30,7 @@ for argument in "$@"; do
     --no-linked) linked=no; continue ;;
     --quick) quick=yes ;;
     --latency | --count) mode=${argument#--} ;;
+    --checks | --modes) mode=${argument#--} linked=no; continue ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; exit ;;
     esac
     set -- "$@" "$argument"
@@ -62,4 +66,17 @@ fi
 if [ "$linked" = yes ] && [ -d "$linked_folder" ]; then
     set -- --linked "$linked_folder" "$@"
 fi
-exec "$target/release/compare" --library "$target/release/libslubmalloc.so" "$@"
+library=$target/release/libslubmalloc.so
+case $mode in
+checks)
+    RUSTFLAGS='--cfg unchecked' cargo build --release --quiet --target-dir "$target/unchecked"
+    set -- --build "unchecked=$target/unchecked/release/libslubmalloc.so" --out bench/results/checks "$@"
+    ;;
+modes)
+    for conf in slab_debug:FZPU slab_debug:FZP guard:1/1 guard:1/1000 quarantine:16m zero:free zero:alloc; do
+        set -- --build "$conf=$library@$conf" "$@"
+    done
+    set -- --out bench/results/modes "$@"
+    ;;
+esac
+exec "$target/release/compare" --library "$library" "$@"

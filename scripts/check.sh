@@ -26,8 +26,8 @@ check 'cargo fmt' cargo fmt --all --check
 check 'cargo clippy' cargo clippy --quiet --workspace --all-targets -- -D warnings
 # A workspace of its own.
 models() {
-    cargo fmt --manifest-path tests/models/Cargo.toml --check &&
-        cargo clippy --quiet --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" --all-targets -- -D warnings
+    cargo fmt --all --manifest-path tests/models/Cargo.toml --check &&
+        cargo clippy --quiet --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" --workspace --lib --tests -- -D warnings
 }
 check 'models' models
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items; }

@@ -7,7 +7,11 @@
 #![forbid(unsafe_code)]
 
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU32, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 
 use super::life::{CACHES, PROCESS, Process, leave_caches};
 use crate::config::ThreadChoice;
@@ -53,7 +57,7 @@ pub(super) struct PurgeThread {
     was_filtered: bool,
 }
 
-// ORDERING: relaxed throughout this file: wishes, and a futex word that sleepers look at again.
+// ORDERING: relaxed where nothing else is said: wishes, and a futex word that sleepers look at again.
 
 impl PurgeThread {
     /// None yet, and none ever without purging.
@@ -76,6 +80,9 @@ impl PurgeThread {
 
     /// Wakes the thread if there is something for it to do, or starts it.
     pub(super) fn call(&self, process: &'static Process, moment: Moment) {
+        // ORDERING: pairs with the fence in `serve`: either this thread sees the other asleep, or that one sees
+        // what this one has freed.
+        fence(SeqCst);
         match self.state.load(Relaxed) {
             SLEEPING => {
                 let idle = process.heap.free_bytes() + process.purge.parked_bytes();
@@ -100,6 +107,9 @@ impl PurgeThread {
 
     /// Takes note that a thread of the program's has ended: if it was the last, so must this one.
     pub(super) fn note_exit(&self) {
+        // ORDERING: pairs with the fence in `serve`: either this thread sees the other asleep, or that one sees
+        // that it is alone.
+        fence(SeqCst);
         if CACHES.count() <= 1 {
             self.wake();
         }
@@ -147,8 +157,10 @@ impl PurgeThread {
 
     /// A round for each step, until there is nothing to do.
     fn serve(&self, process: &Process) {
+        let unused = || process.heap.free_bytes() + process.purge.parked_bytes();
         let mut empty = 0;
         while !is_alone() {
+            let before = unused();
             let (bytes, is_quiet) = match process.purge.serve(process) {
                 Ok(round) => round,
                 Err(milliseconds) => {
@@ -157,8 +169,7 @@ impl PurgeThread {
                 }
             };
             // Where nothing happens, nothing more will go.
-            let idle = process.heap.free_bytes() + process.purge.parked_bytes();
-            let is_done = bytes == 0 && (is_quiet || idle <= WAKE_BYTES);
+            let is_done = bytes == 0 && (is_quiet || unused() <= WAKE_BYTES);
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {
                 continue;
@@ -168,6 +179,12 @@ impl PurgeThread {
                 break;
             }
             self.state.store(SLEEPING, Relaxed);
+            // ORDERING: pairs with the fences in `call` and `note_exit`. Who freed much since the round, or ended,
+            // and did not see this thread asleep is seen from here on.
+            fence(SeqCst);
+            if unused() > before.max(WAKE_BYTES) {
+                self.turn(SLEEPING, RUNNING);
+            }
             while self.state.load(Relaxed) == SLEEPING && !is_alone() {
                 if CACHES.count() > 1 {
                     sys::futex_wait(&self.state, SLEEPING);

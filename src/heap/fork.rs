@@ -7,6 +7,7 @@ use super::node::Node;
 impl Heap {
     /// Takes every lock from the top down.
     pub(crate) fn hold_for_fork(&self) {
+        self.bounds.hold_for_fork();
         self.nodes().for_each(Node::hold_for_fork);
         self.huge.hold_for_fork();
     }
@@ -15,6 +16,7 @@ impl Heap {
     pub(crate) fn end_fork(&self) {
         self.huge.end_fork();
         self.nodes().for_each(Node::end_fork);
+        self.bounds.end_fork();
     }
 
     /// Whether nobody holds any lock of slabs and arenas at this moment. A signal handler that ends the

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use super::{Heap, Hurry, Node};
 use crate::decay::Elapsed;
 use crate::limit::{self, Limit, Usage};
+use crate::sync::Lock;
 use crate::sys;
 use crate::units::PAGE_SIZE;
 
@@ -15,6 +16,8 @@ use crate::units::PAGE_SIZE;
 pub(crate) struct Bounds {
     limit: Limit,
     is_tight: AtomicBool,
+    /// Held while somebody looks at the usage and grants more of it.
+    granting: Lock<()>,
     /// When what waited unused last went back for want of memory, in milliseconds.
     relieved_at: AtomicU64,
     /// Whether the process was born behind a filter of system calls, as in most containers.
@@ -40,9 +43,20 @@ impl Bounds {
         Self {
             limit,
             is_tight: AtomicBool::new(false),
+            granting: Lock::new(()),
             relieved_at: AtomicU64::new(0),
             was_filtered: sys::is_filtered(),
         }
+    }
+
+    /// Takes the lock, to hold it across a fork.
+    pub(super) fn hold_for_fork(&self) {
+        self.granting.hold_for_fork();
+    }
+
+    /// Frees the lock after a fork, in parent or child.
+    pub(super) fn end_fork(&self) {
+        self.granting.end_fork();
     }
 }
 
@@ -102,6 +116,10 @@ impl Heap {
 
     /// Divides what may be taken among the arenas and mappings; `false` if it is too little.
     fn grant(&self, asker: Asker, bytes: usize) -> bool {
+        // What two threads see left is there once; and what was granted before must not be taken between the
+        // look and the next grant.
+        let _granting = self.bounds.granting.lock();
+        self.allow(0, 0);
         let own = self.resident_bytes();
         let limit = &self.bounds.limit;
         // A program that locked itself in may be killed for opening a file.
@@ -127,11 +145,16 @@ impl Heap {
                 Asker::Mapping => mappings += bytes,
             }
         }
+        self.allow(arenas, mappings);
+        grant.allowance >= bytes.max(1)
+    }
+
+    /// Lets each arena lend, and mappings have, so many bytes from now on.
+    fn allow(&self, arenas: usize, mappings: usize) {
         for node in self.nodes() {
             node.arena().allow(arenas / PAGE_SIZE);
         }
         self.huge.allow(mappings);
-        grant.allowance >= bytes.max(1)
     }
 
     /// Bytes that are resident, or may become so without anybody asking again.

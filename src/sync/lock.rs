@@ -64,9 +64,9 @@ impl<T> Lock<T> {
     /// Takes the lock, to hold it across a fork; the forking thread itself is let in meanwhile.
     pub(crate) fn hold_for_fork(&self) {
         self.acquire();
-        // ORDERING: relaxed, read by this thread alone for what it says.
+        // ORDERING: relaxed, the word below says that it is there.
         FORKING.store(sys::thread_id(), Ordering::Relaxed);
-        // ORDERING: release, for a waiter that looks at the word.
+        // ORDERING: release, pairs with the acquire in `wait`.
         self.word.store(FORK, Ordering::Release);
     }
 
@@ -130,9 +130,10 @@ impl<T> Lock<T> {
             backoff.snooze();
         }
         loop {
-            // ORDERING: relaxed look; the exchange below acquires.
-            let seen = self.word.load(Ordering::Relaxed);
-            // ORDERING: relaxed, only this thread can have stored its own number.
+            // ORDERING: acquire, pairs with the release in `hold_for_fork`: a thread that forked before must
+            // not find its own number when another one forks.
+            let seen = self.word.load(Ordering::Acquire);
+            // ORDERING: relaxed, as new as the word.
             if seen == FORK && FORKING.load(Ordering::Relaxed) == sys::thread_id() {
                 return;
             }

@@ -27,6 +27,9 @@ struct Arguments {
     /// Where the builds of `work` with linked allocators lie
     #[arg(long)]
     linked: Option<PathBuf>,
+    /// Another build, or the same library with another configuration: NAME=PATH or NAME=PATH@CONFIGURATION
+    #[arg(long = "build")]
+    builds: Vec<String>,
     /// Where recorded traces lie
     #[arg(long, default_value = "bench/traces")]
     traces: PathBuf,
@@ -85,7 +88,12 @@ fn main() -> Result<(), Failure> {
 /// glibc, ours, Debian's packages, the linked ones, and the limit of the pair workloads.
 fn peers(arguments: &Arguments) -> Result<Vec<Peer>, Failure> {
     let mut peers = vec![Peer::glibc(), Peer::subject(&arguments.library)?];
-    peers.extend(packaged());
+    for build in &arguments.builds {
+        peers.push(Peer::build(build)?);
+    }
+    if arguments.builds.is_empty() {
+        peers.extend(packaged());
+    }
     peers.extend(arguments.linked.iter().flat_map(|folder| linked(folder)));
     if let Some(wanted) = &arguments.peers {
         if let Some(missing) = wanted

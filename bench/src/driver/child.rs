@@ -105,6 +105,7 @@ fn under(peer: &Peer, cores: usize, wrapper: &[&str], program: &Path, seconds: u
     command
         .arg(program)
         .stdin(Stdio::null())
+        .envs(peer.variables())
         .env("RUST_BACKTRACE", "0");
     command
 }

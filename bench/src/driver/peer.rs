@@ -11,6 +11,8 @@ pub struct Peer {
     pub name: String,
     /// How a program gets it.
     pub way: Way,
+    /// Its `SLUBMALLOC_CONF`; nothing for the default, and for all others.
+    pub configuration: Option<String>,
 }
 
 /// How a program gets an allocator.
@@ -50,6 +52,7 @@ impl Peer {
         Self {
             name: BASELINE.into(),
             way: Way::Plain,
+            configuration: None,
         }
     }
 
@@ -65,6 +68,26 @@ impl Peer {
         Ok(Self {
             name: SUBJECT.into(),
             way: Way::Preload(vec![path]),
+            configuration: None,
+        })
+    }
+
+    /// Another build of the subject, or the same with another configuration, from `NAME=PATH` or
+    /// `NAME=PATH@CONFIGURATION`.
+    ///
+    /// # Errors
+    ///
+    /// When the text is neither, or there is no such file.
+    pub fn build(text: &str) -> Result<Self, Failure> {
+        let (name, rest) = text.split_once('=').ok_or("a build is NAME=PATH")?;
+        let (path, configuration) = match rest.split_once('@') {
+            Some((path, configuration)) => (path, Some(configuration.to_owned())),
+            None => (rest, None),
+        };
+        Ok(Self {
+            name: name.into(),
+            configuration,
+            ..Self::subject(Path::new(path))?
         })
     }
 
@@ -74,6 +97,7 @@ impl Peer {
         Self {
             name: LIMIT.into(),
             way: Way::Stack,
+            configuration: None,
         }
     }
 
@@ -81,6 +105,12 @@ impl Peer {
     #[must_use]
     pub fn runs_programs(&self) -> bool {
         matches!(self.way, Way::Plain | Way::Preload(_))
+    }
+
+    /// The variables that its programs get besides `LD_PRELOAD`.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let configuration = self.configuration.as_deref().into_iter();
+        configuration.map(|text| ("SLUBMALLOC_CONF", text))
     }
 
     /// What `LD_PRELOAD` is for it.
@@ -110,6 +140,7 @@ pub fn packaged() -> Vec<Peer> {
         Some(Peer {
             name: name.into(),
             way: Way::Preload(libraries),
+            configuration: None,
         })
     };
     PACKAGED.iter().filter_map(peer).collect()
@@ -129,6 +160,7 @@ pub fn linked(folder: &Path) -> Vec<Peer> {
             (!name.contains('.')).then(|| Peer {
                 name,
                 way: Way::Linked(entry.path()),
+                configuration: None,
             })
         })
         .collect();

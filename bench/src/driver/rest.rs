@@ -126,6 +126,7 @@ mod tests {
         let peer = |name: &str| Peer {
             name: name.into(),
             way: Way::Plain,
+            configuration: None,
         };
         let peers = [Peer::glibc(), peer(SUBJECT), peer("other")];
         let case = |name| Case::of(find(name).expect("listed"));

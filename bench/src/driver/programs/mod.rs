@@ -184,6 +184,7 @@ fn launch(
         .arg(times.to_string())
         .arg(program)
         .args(arguments);
+    command.envs(peer.variables());
     command.envs(variables.iter().copied()).stdin(Stdio::null());
     let output = command.output()?;
     succeeded(&output)?;

@@ -51,6 +51,7 @@ pub(super) fn once(peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
     command
         .arg("--unixsocket")
         .arg(&socket)
+        .envs(peer.variables())
         .env("LD_PRELOAD", preload);
     let server = Server(
         command

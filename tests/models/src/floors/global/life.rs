@@ -1,0 +1,161 @@
+//! A process with one number of unused bytes.
+#![forbid(unsafe_code)]
+
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::{
+    AtomicU32, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use core::world;
+
+use super::purge::Purge;
+use crate::cache::ThreadCache;
+use crate::config::{Config, ThreadChoice};
+use crate::decay::Elapsed;
+use crate::heap::Hurry;
+use crate::sync::Lock;
+use crate::sys;
+
+/// What a process has one of.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) heap: Heap,
+    pub(super) purge: Purge,
+    caches: AtomicUsize,
+}
+
+/// Unused bytes, under a lock as in the arena; who waits for their end sleeps on a word.
+#[derive(Debug)]
+pub(super) struct Heap {
+    lock: Lock<()>,
+    free: AtomicUsize,
+    is_gone: AtomicU32,
+    is_said: AtomicU32,
+}
+
+std::thread_local! {
+    static HERE: Cell<Option<&'static Process>> = const { Cell::new(None) };
+    static STARTED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A new process, in which nothing is unused.
+pub(super) fn begin() -> &'static Process {
+    let config = Config {
+        purge_ms: Some(8),
+        purge_thread: ThreadChoice::On,
+    };
+    let process = world::place(Process {
+        heap: Heap {
+            lock: Lock::new(()),
+            free: AtomicUsize::new(0),
+            is_gone: AtomicU32::new(0),
+            is_said: AtomicU32::new(0),
+        },
+        purge: Purge::new(&config),
+        caches: AtomicUsize::new(2),
+    });
+    HERE.set(Some(process));
+    STARTED.set(0);
+    sys::let_main_thread_go(false);
+    process
+}
+
+/// How many purge threads were started.
+pub(super) fn started() -> usize {
+    STARTED.get()
+}
+
+impl Heap {
+    /// A thread frees something.
+    pub(super) fn free(&self, bytes: usize) {
+        let _lock = self.lock.lock();
+        self.free.store(self.free.load(Relaxed) + bytes, Relaxed);
+    }
+
+    /// Sleeps until a round has given back what was unused.
+    pub(super) fn wait_until_gone(&self) {
+        wait(&self.is_gone);
+    }
+
+    /// The other thread says that it is done.
+    pub(super) fn say(&self) {
+        end_wait(&self.is_said);
+    }
+
+    /// Sleeps until it has said so.
+    pub(super) fn wait_for_word(&self) {
+        wait(&self.is_said);
+    }
+
+    pub(super) fn decay(&self, _elapsed: Elapsed, _hurry: Hurry) -> usize {
+        let _lock = self.lock.lock();
+        let bytes = self.free.load(Relaxed);
+        if bytes > 0 {
+            self.free.store(0, Relaxed);
+            end_wait(&self.is_gone);
+        }
+        bytes
+    }
+
+    pub(super) fn free_bytes(&self) -> usize {
+        self.free.load(Relaxed)
+    }
+
+    pub(super) fn touched_bytes(&self) -> usize {
+        usize::MAX / 2
+    }
+
+    pub(super) fn owes(&self) -> bool {
+        false
+    }
+}
+
+fn wait(word: &AtomicU32) {
+    while word.swap(0, Acquire) == 0 {
+        sys::futex_wait(word, 0);
+    }
+}
+
+fn end_wait(word: &AtomicU32) {
+    word.store(1, Release);
+    sys::futex_wake(word, 1);
+}
+
+/// Where the process is found.
+pub(super) struct Here;
+
+/// The process, once there is one.
+pub(super) static PROCESS: Here = Here;
+
+impl Here {
+    pub(super) fn get(&self) -> Option<&'static Process> {
+        HERE.get()
+    }
+}
+
+/// Threads that have a cache; how many is all that matters.
+pub(super) struct Caches;
+
+/// All thread caches.
+pub(super) static CACHES: Caches = Caches;
+
+impl Caches {
+    /// Number of caches that a thread owns.
+    pub(super) fn count(&self) -> usize {
+        HERE.get().map_or(0, |process| process.caches.load(Relaxed))
+    }
+
+    pub(super) fn for_each(&self, _look: impl FnMut(&'static ThreadCache)) {}
+
+    /// All threads of the program have ended.
+    pub(super) fn end(&self) {
+        if let Some(process) = HERE.get() {
+            process.caches.store(0, Relaxed);
+            sys::let_main_thread_go(true);
+        }
+    }
+}
+
+pub(super) fn leave_caches() {
+    STARTED.set(STARTED.get() + 1);
+}

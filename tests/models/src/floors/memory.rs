@@ -1,0 +1,166 @@
+//! Threads that share the memory of a node: its tables, its arena, its pools.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::world::{self, Fault};
+
+use crate::arena::{Span, Use};
+use crate::decay::Elapsed;
+use crate::heap::{Heap, Node, Settings};
+use crate::limit::Limit;
+use crate::numa::{Choice, NodeSet, Topology};
+use crate::slab::{Sheaf, class, sheaf_bytes};
+use crate::sys::HugePages;
+use crate::units::{ClassId, GRANULE_SHIFT, GranuleIndex, Order, PageIndex};
+
+/// So many preemptions are tried.
+pub(super) const BOUND: Option<usize> = Some(2);
+
+/// A heap on nodes that need not exist, one bit for each, with an arena of 1 MiB for each.
+pub(super) fn heap(nodes: u64, limit: Limit) -> &'static Heap {
+    let settings = Settings {
+        arena_bytes: 1 << 20,
+        reuse_bytes: 0,
+        huge_pages: HugePages::System,
+        limit,
+        choice: Choice::Local,
+        current_node: || None,
+    };
+    let topology = Topology::uniform(NodeSet::from_bits(nodes));
+    world::place(Heap::new(topology, settings).expect("there is memory"))
+}
+
+fn node() -> &'static Node {
+    let heap = heap(1, Limit::off());
+    heap.nodes().next().expect("there is a node")
+}
+
+/// The largest class, of which a slab has few objects.
+fn large() -> ClassId {
+    class::class_of(class::MAX_SMALL)
+}
+
+fn address(node: &Node, page: PageIndex) -> usize {
+    node.arena().base() + page.offset()
+}
+
+/// A thread takes a span, writes to it and gives it back, while another one has all free memory given
+/// back `purges` times. With a mistake the first one writes to its span once more.
+pub fn purge(fault: Fault, purges: usize, writes_late: bool) -> usize {
+    world::check(fault, BOUND, move || {
+        let node = node();
+        let arena = node.arena();
+        let take = || {
+            arena
+                .take(1, Order::new(0), Use::Large)
+                .expect("there are pages")
+        };
+        // A page that was used and one that never was.
+        let dirty = take();
+        (0..2).for_each(|page| world::watch(address(node, PageIndex(dirty.first.0 + page))));
+        world::write(address(node, dirty.first), 1);
+        arena.give(dirty);
+        let user = move || {
+            for turn in 1..=2 {
+                let span = take();
+                let place = address(node, span.first);
+                assert!(
+                    !span.zero || world::read(place) == 0,
+                    "what is called zero is"
+                );
+                world::write(place, turn);
+                assert_eq!(world::read(place), turn, "nobody takes memory that is lent");
+                arena.give(span);
+                if writes_late {
+                    world::write(place, turn);
+                }
+            }
+        };
+        let purger = move || (0..purges).for_each(|_| _ = arena.purge());
+        world::together([Box::new(purger), Box::new(user)]);
+        node.validate();
+    })
+}
+
+/// A thread makes slabs until the tables have grown; another one that is handed an object looks up its class, and what the
+/// fast path of `free` may read is there.
+pub fn growth(fault: Fault) -> usize {
+    world::check(fault, BOUND, || {
+        let node = node();
+        let (tables, id) = (node.tables(), large());
+        let handed = world::place(AtomicUsize::new(0));
+        let sheaf = new_sheaf(node, 1);
+        let grower = move || {
+            let mut sheaf = sheaf;
+            let got = node.pool(id).lock().fill(node.place(), id, &mut sheaf, 1);
+            assert_eq!(got, 1, "there is memory");
+            handed.store(sheaf.objects()[0].addr(), Ordering::SeqCst);
+        };
+        let reader = move || {
+            // Without a word from the other thread: whatever is said to be there is.
+            let covered = tables.covered_bytes() >> GRANULE_SHIFT;
+            let found = tables.next_in_slab(0, covered);
+            assert!(found.is_none_or(
+                |slab| tables.class_at(slab) == id || tables.class_at(slab) == ClassId::NONE
+            ));
+            let object = handed.swap(0, Ordering::SeqCst);
+            if object != 0 {
+                let offset = object - node.arena().base();
+                assert!(
+                    offset < tables.covered_bytes(),
+                    "the map covers what is out"
+                );
+                assert_eq!(tables.class_at(GranuleIndex::containing(offset)), id);
+            }
+        };
+        world::together([Box::new(reader), Box::new(grower)]);
+        node.validate();
+    })
+}
+
+fn new_sheaf(node: &Node, capacity: usize) -> Sheaf {
+    let memory = node.metadata().take(sheaf_bytes(capacity));
+    // SAFETY: as long as asked, aligned, for ever.
+    unsafe { Sheaf::new_in(memory.expect("there is memory")) }
+}
+
+/// A thread takes objects of a slab and gives one back, while another one has the slab's pages without objects given back
+/// `visits` times.
+pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
+    world::check(fault, BOUND, move || {
+        let node = node();
+        let id = class::class_of(8 << 10);
+        let pool = node.pool(id);
+        let mut kept = new_sheaf(node, 3);
+        assert_eq!(pool.lock().fill(node.place(), id, &mut kept, 3), 3);
+        let objects: Vec<_> = kept.objects().to_vec();
+        let slab = GranuleIndex::containing(objects[0].addr() - node.arena().base());
+        for object in &objects {
+            world::watch(object.addr());
+            world::write(object.addr(), 1);
+        }
+        // One stays out, so that the slab is partial; the pages of the others may go.
+        pool.lock().take_back(node.place(), id, &objects[..2]);
+        let mut sheaf = new_sheaf(node, 2);
+        let user = move || {
+            let got = pool.lock().fill(node.place(), id, &mut sheaf, 1);
+            assert_eq!(got, 1, "there are objects");
+            let object = sheaf.objects()[0].addr();
+            world::write(object, 2);
+            assert_eq!(world::read(object), 2, "nobody takes memory that is lent");
+            pool.lock().take_back(node.place(), id, sheaf.objects());
+            if writes_late {
+                world::write(object, 3);
+            }
+        };
+        let purger = move || {
+            for _ in 0..visits {
+                pool.lock()
+                    .purge_slab(node.place(), id, slab, Elapsed::FOR_EVER);
+            }
+        };
+        let stays = objects[2].addr();
+        world::together([Box::new(purger), Box::new(user)]);
+        assert_eq!(world::read(stays), 1, "what is out stays");
+        node.validate();
+    })
+}

@@ -1,0 +1,62 @@
+//! The kernel's other services.
+#![forbid(unsafe_code)]
+
+use core::cell::Cell;
+use core::ffi::{CStr, c_void};
+use core::world;
+
+/// There are no files.
+pub(crate) fn read_file<'buffer>(
+    _path: &CStr,
+    _buffer: &'buffer mut [u8],
+) -> Option<&'buffer [u8]> {
+    None
+}
+
+/// Tells why a scene ends.
+pub(crate) fn write_stderr(text: &[u8]) {
+    eprint!("{}", String::from_utf8_lossy(text));
+}
+
+/// Ends the scene.
+pub(crate) fn abort() -> ! {
+    panic!("the library aborts");
+}
+
+/// There is no filter.
+pub(crate) fn is_filtered() -> bool {
+    false
+}
+
+thread_local! {
+    static IS_MAIN_THREAD_GONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether `let_main_thread_go` was called with `true` last.
+pub(crate) fn is_main_thread_gone() -> bool {
+    IS_MAIN_THREAD_GONE.get()
+}
+
+/// Ends the process's first thread before the process, or brings it back for the next order.
+pub(crate) fn let_main_thread_go(is_gone: bool) {
+    IS_MAIN_THREAD_GONE.set(is_gone);
+}
+
+/// There is one process.
+pub(crate) fn process_id() -> usize {
+    1
+}
+
+/// Starts a thread.
+pub(crate) fn start_thread(entry: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
+    world::start_thread(move || _ = entry(core::ptr::null_mut()));
+    true
+}
+
+/// Names are of no use here.
+pub(crate) fn name_thread(_name: &CStr) {}
+
+/// Lets time pass.
+pub(crate) fn sleep(milliseconds: u64) {
+    world::pass(milliseconds);
+}

@@ -1,0 +1,38 @@
+//! The floor `sys`: what only counts and moves is the library's, what asks the machine asks the scene's world.
+
+#[path = "../../../../../src/sys/ending.rs"]
+mod ending;
+mod machine;
+#[path = "../../../../../src/sys/mapping.rs"]
+mod mapping;
+#[path = "../../../../../src/sys/memory.rs"]
+mod memory;
+#[path = "../../../../../src/sys/policy.rs"]
+mod policy;
+#[path = "../../../../../src/sys/prefetch.rs"]
+mod prefetch;
+#[path = "../../../../../src/sys/probe.rs"]
+mod probe;
+#[path = "../../../../../src/sys/region.rs"]
+mod region;
+mod rseq;
+mod syscall;
+#[path = "../../../../../src/sys/table.rs"]
+mod table;
+
+pub(crate) use core::world::{
+    futex_wait, futex_wait_for, futex_wake, milliseconds, number as thread_id,
+};
+
+pub(crate) use ending::{announce_end, is_ending};
+pub(crate) use machine::{
+    abort, is_filtered, is_main_thread_gone, let_main_thread_go, name_thread, process_id,
+    read_file, sleep, start_thread, write_stderr,
+};
+pub(crate) use mapping::{Mapping, MappingCell};
+pub(crate) use memory::{HugePages, clear, copy};
+pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
+pub(crate) use prefetch::prefetch;
+pub use probe::page_size;
+pub(crate) use region::Region;
+pub(crate) use table::{Table, ZeroInit};
