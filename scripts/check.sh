@@ -30,6 +30,11 @@ models() {
         cargo clippy --quiet --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" --workspace --lib --tests -- -D warnings
 }
 check 'models' models
+fuzz() {
+    cargo fmt --manifest-path tests/fuzz/Cargo.toml --check &&
+        cargo clippy --quiet --manifest-path tests/fuzz/Cargo.toml --target-dir "$TARGET/fuzz" --all-targets -- -D warnings
+}
+check 'fuzz' fuzz
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items; }
 check 'cargo doc' documentation
 

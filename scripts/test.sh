@@ -86,6 +86,7 @@ skipped() {
 cargo_tests() {
     local status=0
     "${patience[@]}" cargo test --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" || status=$?
+    "${patience[@]}" cargo test --manifest-path tests/fuzz/Cargo.toml --target-dir "$TARGET/fuzz" || status=$?
     if [ $quick = no ]; then
         "${patience[@]}" cargo test --no-fail-fast || status=$?
         return $status

@@ -36,15 +36,11 @@ extern "C" fn slubmalloc_node_of(address: *const c_void) -> c_int {
 #[unsafe(no_mangle)]
 extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
     const MAX_FAST: c_int = 80 * size_of::<usize>() as c_int / 4;
-    const MAX_MMAP_THRESHOLD: c_int = 32 << 20;
     let known = match parameter {
         libc::M_MXFAST => (0..=MAX_FAST).contains(&value),
         libc::M_MMAP_THRESHOLD => {
-            let known = (0..=MAX_MMAP_THRESHOLD).contains(&value);
-            if let (true, Ok(bytes)) = (known, usize::try_from(value)) {
-                slubmalloc_core::map_from(bytes);
-            }
-            known
+            slubmalloc_core::map_from(usize::try_from(value).unwrap_or(usize::MAX));
+            true
         }
         libc::M_TRIM_THRESHOLD => {
             slubmalloc_core::keep_unused(usize::try_from(value).unwrap_or(usize::MAX));

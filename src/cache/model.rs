@@ -1,5 +1,6 @@
-//! A heap beside a model: random operations of several threads on several nodes, and a list of what
-//! must be there.
+//! A heap beside a model: lists of operations of several threads on several nodes, and what must be there.
+//!
+//! The lists are those of `tests/fuzz`, which also has the program that runs them on the library as a whole.
 
 #![expect(
     clippy::disallowed_macros,
@@ -7,213 +8,306 @@
 )]
 
 extern crate std;
+use core::cell::Cell;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::UNIX_EPOCH;
 use std::vec::Vec;
+use std::{fs, println};
 
 use proptest::prelude::*;
 
-use super::tests::{World, alloc, free};
+use super::tests::{World, free};
 use super::*;
 use crate::decay::Elapsed;
-use crate::heap::{Hurry, Resized};
-use crate::units::Zeroed;
+use crate::heap::{Hurry, Resized, Settings};
+use crate::sys;
+use crate::units::{NodeId, Zeroed};
+use interpreter::{
+    Block, Exchange, Fault, Options, Owners, Pause, Player, RECORD, Record, Refusal, Release,
+    Resize, Take, Target,
+};
 
-/// What one step does; numbers are taken modulo what there is.
-#[derive(Clone, Debug)]
-enum Step {
-    Alloc {
-        thread: usize,
-        bytes: usize,
-        zeroed: bool,
-    },
-    Aligned {
-        thread: usize,
-        bytes: usize,
-        shift: u32,
-    },
-    Free {
-        thread: usize,
-        block: usize,
-    },
-    Resize {
-        block: usize,
-        bytes: usize,
-    },
-    Trim,
-    /// A thread claims its own objects, as one does that frees nearly all it has.
-    Ebb {
-        thread: usize,
-    },
-    /// What is claimed is taken, and the spare sheaves of idle classes.
-    Visit {
-        thread: usize,
-    },
-    /// Time passes.
-    Decay {
-        steps: u32,
-        quiet: u32,
-    },
-    /// Threads of which nothing else is seen come or go.
-    Crowd {
-        threads: usize,
-    },
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "what the program of tests/fuzz alone needs"
+)]
+#[path = "../../tests/fuzz/src/interpreter/mod.rs"]
+mod interpreter;
+
+/// Threads that a list can name.
+const THREADS: usize = 8;
+const TOO_MUCH: usize = isize::MAX as usize + 1;
+
+std::thread_local! {
+    /// The node that the thread whose turn it is believes to run on.
+    static RUNNING: Cell<Option<u8>> = const { Cell::new(None) };
 }
 
-/// A block as the program sees it: every byte is `mark`.
-struct Block {
-    start: Object,
-    bytes: usize,
-    mark: u8,
+/// A machine with threads that take turns.
+struct Machine {
+    world: World,
+    threads: [Option<&'static ThreadCache>; THREADS],
+    /// Where each of them runs.
+    places: [u8; THREADS],
+    current: usize,
 }
 
-impl Block {
-    fn paint(start: Object, bytes: usize, mark: u8) -> Self {
-        // SAFETY: the heap gave at least `bytes`.
-        unsafe { start.write_bytes(mark, bytes) };
-        Self { start, bytes, mark }
+impl Machine {
+    fn new(nodes: u64, places: [u8; THREADS]) -> Self {
+        let settings = Settings {
+            arena_bytes: 16 << 20,
+            current_node: || RUNNING.with(Cell::get),
+            ..Settings::TEST
+        };
+        Self {
+            world: World::with(nodes, settings),
+            threads: [None; THREADS],
+            places,
+            current: 0,
+        }
     }
 
-    fn is_intact(&self) -> bool {
-        // SAFETY: painted, and still held.
-        let bytes = unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.bytes) };
-        bytes.iter().all(|byte| *byte == self.mark)
+    /// Runs a list to its end, and looks at what it leaves; the threads have ended then.
+    fn perform(&mut self, records: impl Iterator<Item = Record>) -> Result<(), TestCaseError> {
+        static OWNERS: OnceLock<Option<Owners>> = OnceLock::new();
+        let owners = OWNERS.get_or_init(Owners::new).as_ref();
+        let exchange = Exchange::new();
+        let options = Options {
+            all_up_to: 64 << 10,
+            is_zeroed: false,
+            may_fail: true,
+            most_held: 48 << 20,
+        };
+        let player = owners.and_then(|owners| Player::new(0, records, owners, &exchange, options));
+        let mut player = player.expect("address space for the model");
+        loop {
+            RUNNING.set(Some(self.places[self.current]));
+            let pause = player.play(self.current as u8, self);
+            let pause = pause.map_err(|fault| {
+                let (operation, block) = player.last();
+                TestCaseError::fail(std::format!("{fault}: {operation:x?}, {block:x?}"))
+            })?;
+            match pause {
+                Pause::Switch(thread) => self.current = usize::from(thread) % THREADS,
+                Pause::End(thread) => {
+                    if let Some(cache) = self.threads[usize::from(thread) % THREADS].take() {
+                        self.world.registry.exit(cache);
+                    }
+                    self.current = 0;
+                }
+                Pause::Done => break,
+            }
+        }
+        prop_assert_eq!(player.clear_exchange(self), Ok(()));
+        RUNNING.set(None);
+        prop_assert_eq!(self.world.in_use(), 0);
+        prop_assert_eq!(self.world.heap.huge_counts().blocks, 0);
+        self.world.end();
+        self.threads = [None; THREADS];
+        self.current = 0;
+        prop_assert_eq!(self.world.in_use(), 0);
+        Ok(())
+    }
+
+    /// The cache of the thread whose turn it is, which is born if need be.
+    fn here(&mut self) -> &'static ThreadCache {
+        let place = self.places[self.current];
+        let world = &self.world;
+        self.threads[self.current].get_or_insert_with(|| world.thread(place))
+    }
+
+    fn alloc(&mut self, bytes: usize, zeroed: Zeroed) -> Option<Object> {
+        let cache = self.here();
+        let near = if zeroed == Zeroed::Yes || bytes > class::MAX_SMALL {
+            None
+        } else if bytes > class::FINE_LIMIT {
+            cache.pop(class::coarse_class_of(bytes))
+        } else {
+            cache.pop_fine(bytes)
+        };
+        near.or_else(|| cache.alloc_slow(cache.ties()?, bytes, zeroed))
     }
 }
 
-fn sizes() -> impl Strategy<Value = usize> {
-    prop_oneof![8 => 0_usize..1500, 4 => 1500_usize..40_000, 2 => 40_000_usize..500_000, 1 => 4_000_000_usize..6_000_000]
+fn address(object: Option<Object>) -> usize {
+    object.map_or(0, |object| object.as_ptr() as usize)
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        5 => (any::<usize>(), sizes(), any::<bool>())
-            .prop_map(|(thread, bytes, zeroed)| Step::Alloc { thread, bytes, zeroed }),
-        1 => (any::<usize>(), sizes(), 0_u32..22)
-            .prop_map(|(thread, bytes, shift)| Step::Aligned { thread, bytes, shift }),
-        5 => (any::<usize>(), any::<usize>())
-            .prop_map(|(thread, block)| Step::Free { thread, block }),
-        2 => (any::<usize>(), sizes()).prop_map(|(block, bytes)| Step::Resize { block, bytes }),
-        1 => Just(Step::Trim),
-        1 => any::<usize>().prop_map(|thread| Step::Ebb { thread }),
-        1 => any::<usize>().prop_map(|thread| Step::Visit { thread }),
-        1 => (1_u32..20, 0_u32..20).prop_map(|(steps, quiet)| Step::Decay { steps, quiet }),
-        1 => prop_oneof![Just(3_usize), Just(1_000)].prop_map(|threads| Step::Crowd { threads }),
-    ];
-    prop::collection::vec(step, 1..300)
+fn object(block: Block) -> Object {
+    Object::new(block.start as *mut u8).expect("a block is not null")
 }
 
-fn run(nodes: u64, homes: &[u8], steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let world = World::new(nodes, 16 << 20);
-    let threads: Vec<_> = homes.iter().map(|home| world.thread(*home)).collect();
-    let mut blocks: Vec<Block> = Vec::new();
-    for (mark, step) in (0_u8..=255).cycle().zip(steps) {
-        match step {
-            Step::Alloc {
-                thread,
-                bytes,
-                zeroed,
-            } => {
-                let cache = threads[thread % threads.len()];
-                let wish = if zeroed { Zeroed::Yes } else { Zeroed::No };
-                let Some(start) = cache.alloc_slow(cache.ties().unwrap(), bytes, wish) else {
-                    continue;
-                };
-                prop_assert_eq!(start.as_ptr() as usize % 16, 0);
-                let usable = world.heap.usable_size(start.as_ptr() as usize);
-                prop_assert!(usable.is_some_and(|usable| usable >= bytes));
-                if zeroed {
-                    let fresh = Block {
-                        start,
-                        bytes,
-                        mark: 0,
-                    };
-                    prop_assert!(fresh.is_intact(), "calloc's memory is not zero");
+impl Target for Machine {
+    fn take(&mut self, how: Take, bytes: usize, align: usize) -> Result<usize, Fault> {
+        let cache = self.here();
+        let ties = cache.ties().ok_or("a cache without a home")?;
+        let taken = match how {
+            Take::Calloc => self.alloc(bytes, Zeroed::Yes),
+            Take::OnNode(node) => ties
+                .heap
+                .node(NodeId(node))
+                .and_then(|node| ties.heap.take_on(node, bytes)),
+            _ if align > 16 => cache.alloc_aligned(ties, bytes, align),
+            _ => self.alloc(bytes, Zeroed::No),
+        };
+        Ok(address(taken))
+    }
+
+    fn release(&mut self, _: Release, block: Option<Block>) -> Result<(), Fault> {
+        if let Some(block) = block {
+            free(self.here(), object(block));
+        }
+        Ok(())
+    }
+
+    fn resize(&mut self, _: Resize, block: Block, bytes: usize) -> Result<usize, Fault> {
+        match self.world.heap.resize(object(block), bytes) {
+            Resized::At(start) => Ok(start.as_ptr() as usize),
+            Resized::NoBlock => Err("a block is not found"),
+            Resized::Copy { old_bytes } => {
+                let new = self.alloc(bytes, Zeroed::No);
+                if let Some(new) = new {
+                    // SAFETY: two blocks, both at least as long as the shorter one.
+                    unsafe { sys::copy(object(block), new, old_bytes.min(bytes)) };
+                    free(self.here(), object(block));
                 }
-                blocks.push(Block::paint(start, bytes, mark));
+                Ok(address(new))
             }
-            Step::Aligned {
-                thread,
-                bytes,
-                shift,
-            } => {
-                let cache = threads[thread % threads.len()];
-                let start = cache.alloc_aligned(cache.ties().unwrap(), bytes, 1 << shift);
-                if let Some(start) = start {
-                    prop_assert_eq!(start.as_ptr() as usize % (1 << shift), 0);
-                    blocks.push(Block::paint(start, bytes, mark));
-                }
-            }
-            Step::Free { thread, block } if !blocks.is_empty() => {
-                let block = blocks.swap_remove(block % blocks.len());
-                prop_assert!(
-                    block.is_intact(),
-                    "a block of {} bytes was overwritten",
-                    block.bytes
-                );
-                free(threads[thread % threads.len()], block.start);
-            }
-            Step::Resize { block, bytes } if !blocks.is_empty() && bytes > 0 => {
-                let place = block % blocks.len();
-                let block = &mut blocks[place];
-                if let Resized::At(start) = world.heap.resize(block.start, bytes) {
-                    block.start = start;
-                    block.bytes = block.bytes.min(bytes);
-                    prop_assert!(block.is_intact(), "resizing lost content");
-                    *block = Block::paint(start, bytes, mark);
-                }
-            }
-            Step::Trim => {
-                world.heap.trim();
-            }
-            Step::Ebb { thread } => {
-                let cache = threads[thread % threads.len()];
+        }
+    }
+
+    fn usable(&mut self, start: usize) -> usize {
+        self.world.heap.usable_size(start).unwrap_or(0)
+    }
+
+    fn refuse(&mut self, _: Refusal, _: Option<Block>) -> Result<(), Fault> {
+        match self.alloc(TOO_MUCH, Zeroed::No) {
+            None => Ok(()),
+            Some(_) => Err("what must be refused was not"),
+        }
+    }
+
+    fn tend(&mut self, [what, how]: [u8; 2]) -> Result<(), Fault> {
+        let cache = self.here();
+        match what % 8 {
+            0 => drop(self.world.heap.trim()),
+            // As a thread does that frees nearly all it has.
+            1 => {
                 let _busy = cache.busy.lock();
                 cache.claim_own();
             }
-            Step::Visit { thread } => {
-                threads[thread % threads.len()].visit(Haste::Never);
+            // What is claimed is taken, and the spare sheaves of idle classes.
+            2 => drop(cache.visit(Haste::Never)),
+            3 | 4 => {
+                let elapsed = Elapsed {
+                    steps: u32::from(how % 20) + 1,
+                    quiet: u32::from(how / 13),
+                };
+                self.world.heap.decay(elapsed, Hurry::No);
             }
-            Step::Decay { steps, quiet } => {
-                world.heap.decay(Elapsed { steps, quiet }, Hurry::No);
+            // Threads of which nothing else is seen come or go.
+            5 => self
+                .world
+                .heap
+                .note_threads(if how < 128 { 3 } else { 1_000 }),
+            6 => {
+                self.places[self.current] = how % 4;
+                RUNNING.set(Some(how % 4));
             }
-            Step::Crowd { threads } => world.heap.note_threads(threads),
-            Step::Free { .. } | Step::Resize { .. } => (),
+            _ => cache.drain(),
         }
+        if what >= 224 {
+            self.world.heap.validate();
+        }
+        Ok(())
     }
-    world.heap.validate();
-    for block in blocks {
-        prop_assert!(
-            block.is_intact(),
-            "a block of {} bytes was overwritten",
-            block.bytes
-        );
-        free(threads[0], block.start);
-    }
-    prop_assert_eq!(world.in_use(), 0);
-    prop_assert_eq!(world.heap.huge_counts().blocks, 0);
-    world.end();
-    Ok(())
 }
+
+/// Records, of which more than elsewhere are about the heap as a whole.
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let tend = |[slot, what, how]: [u8; 3]| [252, slot, 0, 0, what, how];
+    let switch = |[thread, rest]: [u8; 2]| [247, 0, 0, thread, rest, rest];
+    let record = prop_oneof![
+        12 => any::<Record>(),
+        2 => any::<[u8; 3]>().prop_map(tend),
+        2 => any::<[u8; 2]>().prop_map(switch),
+    ];
+    prop::collection::vec(record, 1..300)
+}
+
+const AT_HOME: [u8; THREADS] = [0; THREADS];
+const APART: [u8; THREADS] = [0, 2, 1, 2, 0, 3, 2, 0];
 
 proptest! {
     #[test]
-    fn one_node_keeps_what_it_is_given(steps in steps()) {
-        run(1, &[0, 0, 0], steps)?;
+    fn one_node_keeps_what_it_is_given(records in records()) {
+        Machine::new(1, AT_HOME).perform(records.into_iter())?;
     }
 
     #[test]
-    fn nodes_zero_and_two_keep_what_they_are_given(steps in steps()) {
-        run(0b101, &[0, 2, 1], steps)?;
+    fn nodes_zero_and_two_keep_what_they_are_given(records in records()) {
+        Machine::new(0b101, APART).perform(records.into_iter())?;
+    }
+
+    #[test]
+    fn four_nodes_keep_what_they_are_given(records in records()) {
+        Machine::new(0b1111, APART).perform(records.into_iter())?;
+    }
+}
+
+/// xorshift64*, eight bytes at a time.
+fn random(seed: &mut u64) -> [u8; 8] {
+    *seed ^= *seed >> 12;
+    *seed ^= *seed << 25;
+    *seed ^= *seed >> 27;
+    seed.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()
+}
+
+/// A random record, as likely about the heap as a whole as in [`records`].
+fn random_record(seed: &mut u64) -> Record {
+    let [a, b, c, d, e, f, kind, _] = random(seed);
+    match kind {
+        0..32 => [252, a, 0, 0, b, c],
+        32..48 => [247, 0, 0, a, b, c],
+        _ => [a, b, c, d, e, f],
     }
 }
 
 #[test]
-fn the_model_sees_an_overwritten_block() {
-    let world = World::new(1, 16 << 20);
-    let here = world.thread(0);
-    let block = Block::paint(alloc(here, 100).unwrap(), 100, 7);
-    // SAFETY: the block is held.
-    unsafe { block.start.write(8) };
-    assert!(!block.is_intact());
-    free(here, block.start);
-    world.end();
+fn many_lists_in_a_row_leave_nothing_behind() {
+    let full = std::env::var_os("SLUBTEST_FULL").is_some();
+    let lists = if full { 2_000 } else { 100 };
+    let now = UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
+    let given = std::env::var("SLUBTEST_SEED").ok();
+    let mut seed = given.map_or(now | 1, |seed| seed.parse().expect("a number"));
+    println!("SLUBTEST_SEED={seed}");
+    for nodes in [1, 0b101, 0b1111] {
+        let mut machine = Machine::new(nodes, APART);
+        for list in 0..lists {
+            let records = (0..1_000).map(|_| random_record(&mut seed));
+            let done = machine.perform(records);
+            assert!(done.is_ok(), "list {list} on nodes {nodes:b}: {done:?}");
+        }
+    }
+}
+
+#[test]
+fn stored_lists_hold_on_machines_that_do_not_exist() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+    let mut machines = [1, 0b101, 0b1111].map(|nodes| Machine::new(nodes, APART));
+    let mut lists = 0;
+    for file in fs::read_dir(corpus).expect("the stored lists") {
+        let path = file.expect("a stored list").path();
+        let bytes = fs::read(&path).expect("a stored list");
+        let (records, _) = bytes.as_chunks::<RECORD>();
+        for machine in &mut machines {
+            let done = machine.perform(records.iter().copied());
+            let nodes = machine.world.heap.nodes().count();
+            assert!(done.is_ok(), "{path:?} on {nodes} nodes: {done:?}");
+        }
+        lists += 1;
+    }
+    assert!(lists > 0);
 }

@@ -46,18 +46,20 @@ impl World {
 
     /// Objects that are out of their slabs, less those that wait in caches and barns.
     pub(super) fn in_use(&self) -> usize {
-        let mut sum = 0;
+        let (mut out, mut waiting) = (0, 0);
         for node in self.heap.nodes() {
             for id in class::all() {
                 let counts = node.pool(id).lock().counts(sizing::capacity(id));
-                sum += counts.out - counts.in_barn;
+                out += counts.out;
+                // Perhaps another node's, from a time when this one was out of memory.
+                waiting += counts.in_barn;
             }
         }
         self.registry.for_each(|cache| {
-            sum -= class::all().map(|id| cache.stock(id)).sum::<usize>();
-            sum -= cache.alien_stock();
+            waiting += class::all().map(|id| cache.stock(id)).sum::<usize>();
+            waiting += cache.alien_stock();
         });
-        sum
+        out - waiting
     }
 
     pub(super) fn end(&self) {

@@ -14,6 +14,7 @@ mod watched;
 
 use core::cell::Cell;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::cache::ThreadCache;
 use crate::heap::Resized;
@@ -30,6 +31,9 @@ use bare::{allocate_bare, allocate_ending};
 use life::{PROCESS, alive, here, process};
 use purge::collect_caches;
 use purge_thread::Moment;
+
+/// Whether `realloc` ever left a block as long as it was, since there was no memory for a shorter one.
+static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
 /// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
@@ -202,6 +206,8 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
                 unsafe { free(block) };
             } else if size <= old_bytes {
                 // A smaller block would be better, but the old one serves.
+                // ORDERING: relaxed, for who is told a size of what was given here.
+                KEEPS_LONG.store(true, Relaxed);
                 return block;
             }
             new
@@ -281,7 +287,9 @@ fn check_size(block: *mut u8, size: usize, align: usize) {
         return;
     }
     let usable = usable_size(block);
-    let is_short = align <= MIN_ALIGN && size < usable / 2 && usable > MIN_ALIGN;
+    // ORDERING: relaxed, as in `realloc`.
+    let may_be_long = align > MIN_ALIGN || KEEPS_LONG.load(Relaxed);
+    let is_short = !may_be_long && size < usable / 2 && usable > MIN_ALIGN;
     if usable > 0 && (size > usable || is_short) {
         let scene = Scene::Block { bytes: usable };
         accuse(Crime::SizeMismatch, block as usize, scene);

@@ -1,0 +1,10 @@
+//! What the driver asks of an allocator besides what the interpreter does.
+#![forbid(unsafe_code)]
+
+use crate::interpreter::Target;
+
+/// An allocator that every thread may use.
+pub(crate) trait Face: Target + Clone + Send + Sync {
+    /// Bytes in use, huge blocks, and the bytes of those.
+    fn held(&self) -> [usize; 3];
+}

@@ -1,0 +1,24 @@
+//! The interpreter: bytes to operations, operations to calls of an allocator, and a model of what must come out.
+//!
+//! # Invariant
+//!
+//! The same bytes give the same calls, whichever allocator answers and whichever program this is compiled into: the
+//! fuzzing program, libFuzzer's, and the unit tests of the library. Nothing here takes memory from the allocator
+//! under test.
+
+mod block;
+mod exchange;
+mod operation;
+mod owners;
+mod pages;
+mod player;
+mod target;
+
+pub(crate) use block::{Block, Origin};
+pub(crate) use exchange::Exchange;
+pub(crate) use operation::{
+    Habits, New, Operation, RECORD, Record, Refusal, Release, Resize, Take,
+};
+pub(crate) use owners::Owners;
+pub(crate) use player::{Options, Pause, Player};
+pub(crate) use target::{Fault, Target};

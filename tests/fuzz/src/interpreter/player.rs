@@ -1,0 +1,361 @@
+//! Runs operations one by one, and knows what must come out.
+//!
+//! # Invariant
+//!
+//! A slot holds a block exactly while the program does. At the end of an episode no slot holds any.
+#![forbid(unsafe_code)]
+
+use super::block::{Block, Origin, Slot};
+use super::exchange::Exchange;
+use super::operation::{Habits, Operation, Record, Release, Resize, Take};
+use super::owners::Owners;
+use super::pages::Pages;
+use super::target::{Fault, Target};
+
+/// Slots of one player, as many as habits can name.
+const SLOTS: usize = 1 << 12;
+
+/// What `malloc` aligns to.
+const LEAST_ALIGN: usize = 16;
+
+/// What is asked of the allocator beyond the C standard, and how much is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Write and read all bytes of blocks up to this size.
+    pub(crate) all_up_to: usize,
+    /// All fresh memory reads zero, not only `calloc`'s.
+    pub(crate) is_zeroed: bool,
+    /// There may be no memory.
+    pub(crate) may_fail: bool,
+    /// A player takes no more memory while it holds so many bytes.
+    pub(crate) most_held: usize,
+}
+
+/// Why a player stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// It is this thread's turn.
+    Switch(u8),
+    /// This thread ends, and the first one goes on.
+    End(u8),
+    /// All is done, and all was given back.
+    Done,
+}
+
+/// A list of operations on its way.
+pub(crate) struct Player<'world, Records> {
+    records: Records,
+    slots: Pages<Slot>,
+    owners: &'world Owners,
+    exchange: &'world Exchange,
+    options: Options,
+    habits: Habits,
+    held: usize,
+    last_id: u64,
+    thread: u8,
+    operations: u64,
+    current: Option<Operation>,
+    culprit: Option<Block>,
+}
+
+impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
+    /// Player number `number` of those who share `owners` and `exchange`; `None` without memory for its slots.
+    pub(crate) fn new(
+        number: u16,
+        records: Records,
+        owners: &'world Owners,
+        exchange: &'world Exchange,
+        options: Options,
+    ) -> Option<Self> {
+        Some(Self {
+            records,
+            slots: Pages::new(SLOTS)?,
+            owners,
+            exchange,
+            options,
+            habits: Habits::FIRST,
+            held: 0,
+            last_id: u64::from(number) << 48,
+            thread: 0,
+            operations: 0,
+            current: None,
+            culprit: None,
+        })
+    }
+
+    /// Calls of the allocator so far.
+    pub(crate) fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    /// What it was doing, and to which block.
+    pub(crate) fn last(&self) -> (Option<Operation>, Option<Block>) {
+        (self.current, self.culprit)
+    }
+
+    /// Where the operations come from.
+    pub(crate) fn into_records(self) -> Records {
+        self.records
+    }
+
+    /// Goes on in thread number `thread`, as which `target` sees the allocator.
+    pub(crate) fn play<T: Target>(&mut self, thread: u8, target: &mut T) -> Result<Pause, Fault> {
+        self.thread = thread;
+        loop {
+            let Some(record) = self.records.next() else {
+                self.current = None;
+                self.give_all_back(target)?;
+                return Ok(Pause::Done);
+            };
+            let operation = Operation::decode(record, self.habits);
+            self.current = Some(operation);
+            match operation {
+                Operation::Switch { thread } if thread != self.thread => {
+                    return Ok(Pause::Switch(thread));
+                }
+                Operation::End { thread } if thread != 0 => return Ok(Pause::End(thread)),
+                Operation::Switch { .. } | Operation::End { .. } => {}
+                operation => self.step(operation, target)?,
+            }
+        }
+    }
+
+    fn step<T: Target>(&mut self, operation: Operation, target: &mut T) -> Result<(), Fault> {
+        self.operations += 1;
+        match operation {
+            Operation::Take {
+                how,
+                slot,
+                bytes,
+                align,
+            } => {
+                if self.slot(slot).get().is_some() {
+                    self.release(Release::Free, slot, target)?;
+                }
+                self.take(how, slot, bytes, align, target)
+            }
+            Operation::Release { how, slot } => self.release(how, slot, target),
+            Operation::Resize { how, slot, bytes } => match self.slot(slot).get() {
+                None => self.take(Take::Realloc, slot, bytes, 1, target),
+                Some(block) => self.resize(how, slot, block, bytes.max(1), target),
+            },
+            Operation::Fill { slot, count, bytes } => (0..count).try_for_each(|step| {
+                let slot = self.cut(usize::from(slot) + step);
+                if self.slot(slot).get().is_some() {
+                    return Ok(());
+                }
+                self.operations += 1;
+                self.take(Take::Malloc, slot, bytes, 1, target)
+            }),
+            Operation::Sweep { slot, count, step } => (0..count).try_for_each(|turn| {
+                let slot = self.cut(usize::from(slot) + turn * usize::from(step));
+                if self.slot(slot).get().is_none() {
+                    return Ok(());
+                }
+                self.operations += 1;
+                self.release(Release::Free, slot, target)
+            }),
+            Operation::Check { slot } => match self.slot(slot).get() {
+                Some(block) => self.check(block, target),
+                None => Ok(()),
+            },
+            Operation::Exchange { slot, place } => {
+                self.exchange(slot, place);
+                Ok(())
+            }
+            Operation::Refuse { what, slot } => {
+                let block = self.slot(slot).get();
+                target.refuse(what, block)?;
+                block.map_or(Ok(()), |block| self.check(block, target))
+            }
+            Operation::Tend { what } => target.tend(what),
+            Operation::Episode(habits) => {
+                self.give_all_back(target)?;
+                self.habits = habits;
+                Ok(())
+            }
+            // The caller's.
+            Operation::Switch { .. } | Operation::End { .. } => Ok(()),
+        }
+    }
+
+    fn take<T: Target>(
+        &mut self,
+        how: Take,
+        slot: u16,
+        bytes: usize,
+        align: usize,
+        target: &mut T,
+    ) -> Result<(), Fault> {
+        if self.held + bytes > self.options.most_held {
+            return Ok(());
+        }
+        let start = target.take(how, bytes, align)?;
+        if start == 0 {
+            // A node may not be there.
+            let may_fail = self.options.may_fail || matches!(how, Take::OnNode(_));
+            return if may_fail { Ok(()) } else { Err("no memory") };
+        }
+        self.last_id += 1;
+        let block = Block {
+            start,
+            bytes,
+            usable: target.usable(start),
+            id: self.last_id,
+            origin: match how {
+                Take::Malloc | Take::Calloc | Take::Realloc => Origin::Plain,
+                Take::Memalign | Take::AlignedAlloc | Take::PosixMemalign => Origin::Aligned(align),
+                Take::New(form) => Origin::New(form, align),
+                Take::Valloc | Take::Pvalloc | Take::OnNode(_) => Origin::Other,
+            },
+        };
+        self.welcome(block, align)?;
+        let is_zeroed = how == Take::Calloc || self.options.is_zeroed;
+        if is_zeroed && !block.is_zero(self.options.all_up_to) {
+            return Err("memory that must be zero is not");
+        }
+        block.paint(self.options.all_up_to);
+        self.held += bytes;
+        self.slot(slot).set(Some(block));
+        Ok(())
+    }
+
+    /// Checks what can be said of a new block without looking into it.
+    fn welcome(&mut self, block: Block, align: usize) -> Result<(), Fault> {
+        self.culprit = Some(block);
+        if !block.start.is_multiple_of(align.max(LEAST_ALIGN)) {
+            return Err("a block is not aligned");
+        }
+        if block.usable < block.bytes {
+            return Err("fewer bytes are usable than were asked for");
+        }
+        if !self.owners.take(block.start, block.usable) {
+            return Err("a block overlaps another");
+        }
+        Ok(())
+    }
+
+    fn check<T: Target>(&mut self, block: Block, target: &mut T) -> Result<(), Fault> {
+        self.culprit = Some(block);
+        if !block.is_intact(usize::MAX, self.options.all_up_to) {
+            return Err("a block's content has changed");
+        }
+        if target.usable(block.start) != block.usable {
+            return Err("a block's usable size has changed");
+        }
+        Ok(())
+    }
+
+    /// Takes a block out of the model.
+    fn let_go<T: Target>(&mut self, block: Block, target: &mut T) -> Result<(), Fault> {
+        self.check(block, target)?;
+        if !self.owners.release(block.start, block.usable) {
+            return Err("a block overlapped another that was given back");
+        }
+        Ok(())
+    }
+
+    fn release<T: Target>(&mut self, how: Release, slot: u16, target: &mut T) -> Result<(), Fault> {
+        let Some(block) = self.slot(slot).get() else {
+            return target.release(how, None);
+        };
+        self.slot(slot).set(None);
+        self.held -= block.bytes.min(self.held);
+        self.give_back(how, block, target)
+    }
+
+    fn give_back<T: Target>(
+        &mut self,
+        how: Release,
+        block: Block,
+        target: &mut T,
+    ) -> Result<(), Fault> {
+        self.let_go(block, target)?;
+        // One that could not become shorter for want of memory has more bytes than its size needs.
+        let is_long = self.options.may_fail && block.bytes < block.usable / 2;
+        let how = match (how, block.origin) {
+            (Release::Sized, Origin::Other) => Release::Free,
+            (Release::Sized, _) if is_long => Release::Free,
+            (Release::Realloc | Release::Cfree, Origin::New(..)) => Release::Free,
+            (how, _) => how,
+        };
+        target.release(how, Some(block))
+    }
+
+    fn resize<T: Target>(
+        &mut self,
+        how: Resize,
+        slot: u16,
+        block: Block,
+        bytes: usize,
+        target: &mut T,
+    ) -> Result<(), Fault> {
+        let is_too_much = self.held - block.bytes.min(self.held) + bytes > self.options.most_held;
+        if is_too_much || matches!(block.origin, Origin::New(..)) {
+            return self.check(block, target);
+        }
+        self.let_go(block, target)?;
+        let start = target.resize(how, block, bytes)?;
+        if start == 0 {
+            if !self.options.may_fail {
+                return Err("no memory for a longer block");
+            }
+            self.welcome(block, 1)?;
+            return self.check(block, target);
+        }
+        self.last_id += 1;
+        let new = Block {
+            start,
+            bytes,
+            usable: target.usable(start),
+            id: self.last_id,
+            origin: Origin::Plain,
+        };
+        self.welcome(new, 1)?;
+        let moved = Block { start, ..block };
+        if !moved.is_intact(block.bytes.min(bytes), self.options.all_up_to) {
+            return Err("a block's content has changed by realloc");
+        }
+        new.paint(self.options.all_up_to);
+        self.held = self.held - block.bytes.min(self.held) + bytes;
+        self.slot(slot).set(Some(new));
+        Ok(())
+    }
+
+    fn exchange(&mut self, slot: u16, place: u8) {
+        let given = self.slot(slot).get();
+        let taken = self.exchange.change(place, given);
+        let bytes = |block: Option<Block>| block.map_or(0, |block| block.bytes);
+        self.held = (self.held + bytes(taken)).saturating_sub(bytes(given));
+        self.slot(slot).set(taken);
+    }
+
+    fn give_all_back<T: Target>(&mut self, target: &mut T) -> Result<(), Fault> {
+        for slot in 0..SLOTS as u16 {
+            if self.slot(slot).get().is_some() {
+                self.operations += 1;
+                self.release(Release::Free, slot, target)?;
+            }
+        }
+        self.held = 0;
+        Ok(())
+    }
+
+    /// Gives back what waits in the exchange; for the last who plays.
+    pub(crate) fn clear_exchange<T: Target>(&mut self, target: &mut T) -> Result<(), Fault> {
+        let exchange = self.exchange;
+        exchange
+            .leftovers()
+            .try_for_each(|block| self.give_back(Release::Free, block, target))
+    }
+
+    fn cut(&self, slot: usize) -> u16 {
+        slot as u16 & ((1 << self.habits.slot_bits) - 1)
+    }
+
+    /// A slot, of which habits name no more than there are.
+    fn slot(&mut self, number: u16) -> &mut Slot {
+        let slots = self.slots.len();
+        &mut self.slots[usize::from(number) % slots]
+    }
+}

@@ -1,0 +1,116 @@
+//! The functions of the crate itself, linked into this program, with its own check of its tables.
+
+use core::ptr::without_provenance_mut as address;
+
+use crate::face::Face;
+use crate::interpreter::{Block, Fault, Origin, Refusal, Release, Resize, Take, Target};
+
+const TOO_MUCH: usize = isize::MAX as usize + 1;
+
+/// The crate's functions.
+#[derive(Clone, Copy)]
+pub(crate) struct RustFace;
+
+impl Target for RustFace {
+    fn take(&mut self, how: Take, bytes: usize, align: usize) -> Result<usize, Fault> {
+        let page = slubmalloc::page_size();
+        let block = match how {
+            Take::Malloc | Take::Realloc => slubmalloc::malloc(bytes),
+            Take::Calloc => slubmalloc::calloc(1, bytes),
+            Take::New(_) if align == 1 => slubmalloc::malloc(bytes),
+            Take::Memalign | Take::AlignedAlloc | Take::PosixMemalign | Take::New(_) => {
+                slubmalloc::memalign(align, bytes)
+            }
+            Take::Valloc | Take::Pvalloc => slubmalloc::memalign(page, bytes),
+            Take::OnNode(node) => {
+                slubmalloc::alloc_onnode(bytes, node).unwrap_or(core::ptr::null_mut())
+            }
+        };
+        Ok(block as usize)
+    }
+
+    fn release(&mut self, how: Release, block: Option<Block>) -> Result<(), Fault> {
+        let start = address(block.map_or(0, |block| block.start));
+        if let (Release::Sized, Some(block)) = (how, block) {
+            let align = match block.origin {
+                Origin::Aligned(align) | Origin::New(_, align) => align,
+                Origin::Plain | Origin::Other => 1,
+            };
+            slubmalloc::check_size(start, block.bytes, align);
+        }
+        if how == Release::Realloc {
+            // SAFETY: the player gives the block up.
+            let none = unsafe { slubmalloc::realloc(start, 0) };
+            if start.is_null() {
+                // SAFETY: a new block, of which nobody else knows.
+                unsafe { slubmalloc::free(none) };
+            } else if !none.is_null() {
+                return Err("realloc to nothing gave a block");
+            }
+            return Ok(());
+        }
+        // SAFETY: the player gives the block up.
+        unsafe { slubmalloc::free(start) };
+        Ok(())
+    }
+
+    fn resize(&mut self, _: Resize, block: Block, bytes: usize) -> Result<usize, Fault> {
+        // SAFETY: the player uses the answer from now on.
+        Ok(unsafe { slubmalloc::realloc(address(block.start), bytes) } as usize)
+    }
+
+    fn usable(&mut self, start: usize) -> usize {
+        slubmalloc::usable_size(address(start))
+    }
+
+    fn refuse(&mut self, what: Refusal, block: Option<Block>) -> Result<(), Fault> {
+        let answer = match (what, block) {
+            (Refusal::Calloc, _) => slubmalloc::calloc(usize::MAX / 5, 7),
+            // SAFETY: a refusal leaves the block to the player.
+            (Refusal::Realloc, Some(block)) => unsafe {
+                slubmalloc::realloc(address(block.start), TOO_MUCH)
+            },
+            (Refusal::Memalign, _) => slubmalloc::memalign(4_096, usize::MAX - 100),
+            (Refusal::AlignedAlloc, _) => slubmalloc::memalign(1 << 63, 1),
+            (Refusal::OnNode, _) if slubmalloc::alloc_onnode(100, 255).is_some() => {
+                return Err("there is a node 255");
+            }
+            _ => slubmalloc::malloc(TOO_MUCH),
+        };
+        if answer.is_null() {
+            Ok(())
+        } else {
+            Err("what must be refused was not")
+        }
+    }
+
+    fn tend(&mut self, what: [u8; 2]) -> Result<(), Fault> {
+        let [what, how] = what;
+        match what {
+            0..=15 => drop(slubmalloc::trim()),
+            16..=79 => slubmalloc::validate(),
+            80..=99 => slubmalloc::print_stats(|_| {}),
+            100..=109 => slubmalloc::map_from(32 << (10 + how % 11)),
+            110..=119 => slubmalloc::keep_unused(usize::from(how) << 16),
+            120..=129 => {
+                slubmalloc::map_from(usize::MAX);
+                slubmalloc::keep_unused(0);
+            }
+            _ => {
+                let stats = slubmalloc::stats();
+                if stats.in_use > stats.arena {
+                    return Err("more is in use than there is");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Face for RustFace {
+    fn held(&self) -> [usize; 3] {
+        slubmalloc::validate();
+        let stats = slubmalloc::stats();
+        [stats.in_use, stats.huge_blocks, stats.huge]
+    }
+}
