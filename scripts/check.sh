@@ -4,6 +4,7 @@
 #
 #     scripts/check.sh           everything
 #     scripts/check.sh --lint    without the floor plan and the shape, which `cargo test` checks as well
+#     scripts/check.sh --simulated    the unit tests alone, over a kernel made of allocations: no system calls, no assembly
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -14,6 +15,16 @@ case ${1:-} in
     exit 0
     ;;
 --lint) shape=no ;;
+--simulated)
+    need_rust
+    cd "$ROOT"
+    simulated() {
+        RUSTFLAGS='--cfg simulated' cargo test --quiet -p slubmalloc --lib --target-dir "$TARGET/simulated"
+    }
+    check 'unit tests without a kernel' simulated
+    score_end
+    exit
+    ;;
 '') ;;
 *) usage "unknown argument: $1" ;;
 esac

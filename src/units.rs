@@ -208,4 +208,81 @@ mod tests {
         assert_eq!(align_up(64, 64), Some(64));
         assert_eq!(align_up(usize::MAX, 64), None);
     }
+
+    #[test]
+    fn every_length_is_held_by_the_smallest_order() {
+        for pages in 1..=BLOCK_PAGES {
+            let order = Order::holding(pages);
+            assert!(order.pages() >= pages);
+            assert!(order.index() == 0 || order.pages() / 2 < pages);
+        }
+    }
+
+    #[test]
+    fn every_run_of_a_block_is_cut_into_aligned_parts_and_nothing_else() {
+        for start in 0..BLOCK_PAGES {
+            for pages in 1..=BLOCK_PAGES - start {
+                let (mut page, mut left, mut parts) = (PageIndex(start), pages, 0);
+                while left > 0 {
+                    let order = Order::fitting(page, left);
+                    assert!(order.pages() <= left && page.0.is_multiple_of(order.pages()));
+                    // It could not be larger.
+                    let larger = order.pages() * 2;
+                    assert!(larger > left || !page.0.is_multiple_of(larger));
+                    (page, left) = (page.plus(order.pages()), left - order.pages());
+                    parts += 1;
+                }
+                assert!(page == PageIndex(start + pages) && parts <= 2 * MAX_ORDER);
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_block_has_one_page_and_one_granule() {
+        for offset in (0..2 * BLOCK_SIZE).step_by(16).chain([BLOCK_SIZE - 1]) {
+            let (page, granule) = (
+                PageIndex::containing(offset),
+                GranuleIndex::containing(offset),
+            );
+            assert!((page.offset()..page.offset() + PAGE_SIZE).contains(&offset));
+            assert!((granule.offset()..granule.offset() + GRANULE_SIZE).contains(&offset));
+            assert_eq!(page.granule(), granule);
+            assert_eq!(granule.first_page().granule(), granule);
+            assert_eq!(page.0, page.block() as u32 * BLOCK_PAGES + page.in_block());
+        }
+    }
+
+    #[test]
+    fn every_number_of_bytes_has_its_pages() {
+        for bytes in 0..=2 * BLOCK_SIZE {
+            let pages = pages_for(bytes);
+            assert!(pages * PAGE_SIZE >= bytes && pages * PAGE_SIZE < bytes + PAGE_SIZE);
+        }
+        assert_eq!(pages_for(usize::MAX), 1 << (usize::BITS - PAGE_SHIFT));
+    }
+
+    #[test]
+    fn rounding_up_is_exact_near_both_ends() {
+        for shift in 0..usize::BITS {
+            let align = 1_usize << shift;
+            let near = [
+                0,
+                align / 2,
+                align,
+                usize::MAX / 2,
+                usize::MAX - align,
+                usize::MAX,
+            ];
+            for value in near.into_iter().flat_map(|it| {
+                (0..70).flat_map(move |by| [it.wrapping_add(by), it.wrapping_sub(by)])
+            }) {
+                let exact = (value as u128).next_multiple_of(align as u128);
+                assert_eq!(
+                    align_up(value, align),
+                    usize::try_from(exact).ok(),
+                    "{value} to {align}"
+                );
+            }
+        }
+    }
 }

@@ -142,6 +142,28 @@ fn the_commit_charge_is_sane_and_strict_overcommit_is_lived_with() {
 }
 
 #[test]
+fn system_calls_that_fail_are_survived() {
+    for denied in [
+        &["mmap"][..],
+        &["munmap"],
+        &["mremap"],
+        &["mprotect"],
+        &["madvise"],
+        &["prctl"],
+        &["futex"],
+        &["mbind", "getcpu"],
+        &["clone3"],
+        &["mmap", "mprotect"],
+        &["munmap", "madvise"],
+        &[
+            "mmap", "munmap", "mremap", "mprotect", "madvise", "prctl", "futex", "mbind", "getcpu",
+        ],
+    ] {
+        keeps_promise("c/denied.c", denied);
+    }
+}
+
+#[test]
 fn a_seccomp_sandbox_entered_after_the_start_is_survived() {
     keeps_promise("c/sandbox.c", &["asked"]);
     // One that allows not even the question must be spared it.

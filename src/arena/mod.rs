@@ -313,4 +313,6 @@ impl Arena {
 }
 
 #[cfg(test)]
+mod exact_tests;
+#[cfg(test)]
 mod tests;

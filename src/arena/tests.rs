@@ -10,7 +10,7 @@ use super::*;
 use proptest::prelude::*;
 use std::vec::Vec;
 
-fn arena(pages: usize) -> Arena {
+pub(super) fn arena(pages: usize) -> Arena {
     let bytes = pages * PAGE_SIZE;
     let data = Region::reserve(bytes, 0, BLOCK_PAGES as usize * PAGE_SIZE).unwrap();
     let map = Region::reserve(Arena::map_bytes_for(bytes), 0, 1 << 16).unwrap();

@@ -195,6 +195,7 @@ fn a_forked_child_adopts_what_the_other_threads_held() {
     let world = World::new(1, SMALL_ARENA);
     let (survivor, orphan) = (world.thread(0), world.thread(0));
     let object = alloc(orphan, 4096).unwrap();
+    let _one = crate::sync::one_fork::take();
     world.registry.hold_for_fork();
     world.heap.hold_for_fork();
     world.heap.end_fork();

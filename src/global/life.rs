@@ -87,12 +87,19 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
     cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();
-    FORK.get_or_try_make(|| Some(sys::on_fork(before_fork, after_fork, after_fork_in_child)));
+    // Where libc has no memory for that, the next birth tries again.
+    let hook = || sys::on_fork(before_fork, after_fork, after_fork_in_child);
+    FORK.get_or_try_make(|| hook().then_some(true));
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
     // the first birth asks the kernel: a later one may happen in a sandbox.
     if !(is_first && sys::is_main_thread()) {
         let argument = core::ptr::from_ref(cache).cast_mut().cast();
-        let _ = sys::on_thread_exit(thread_exits, argument);
+        if !sys::on_thread_exit(thread_exits, argument) {
+            // Nobody would take the cache back at the thread's end.
+            leave_caches();
+            CACHES.exit(cache);
+            return None;
+        }
     }
     if process.watch.is_on() {
         cache.note_thread(CACHES.births());
@@ -210,7 +217,8 @@ fn make_process() -> Option<Process> {
     config.heap.limit = Limit::chosen(config.limit, ram, limit::read_file);
     let watch = Watch::new(&config.watch);
     if watch.guard_share() > 0 {
-        sys::on_fault(explain_fault);
+        // Without it a fault kills all the same, without a word.
+        let _ = sys::on_fault(explain_fault);
     }
     Some(Process {
         watch,
@@ -269,3 +277,7 @@ fn read_of_node<'buffer>(
     let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
     sys::read_file(path, buffer)
 }
+
+#[cfg(all(test, not(simulated)))]
+#[path = "faults/mod.rs"]
+mod faults;

@@ -43,6 +43,15 @@ impl Metadata {
         }
     }
 
+    /// Memory from `region`, of which all is committed and nothing written to.
+    pub(crate) fn committed(region: Region) -> Self {
+        let committed = region.bytes();
+        Self {
+            region,
+            state: Lock::new(State { used: 0, committed }),
+        }
+    }
+
     /// A piece of `bytes`, zeroed.
     pub(crate) fn take(&self, bytes: usize) -> Option<NonNull<u8>> {
         let mut state = self.state.lock();

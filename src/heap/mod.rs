@@ -25,6 +25,7 @@ pub(crate) use limits::Asker;
 use limits::Bounds;
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
+use node::Site;
 pub(crate) use purge::Hurry;
 pub(crate) use resize::Resized;
 pub use traffic::NAMES as TRAFFIC_NAMES;
@@ -37,7 +38,7 @@ use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::report::{Crime, Scene, accuse};
 use crate::slab::{Object, Sheaf, Slot, class};
-use crate::sys::HugePages;
+use crate::sys::{HugePages, Policy};
 use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
 
 /// How a heap is made.
@@ -95,16 +96,11 @@ impl Heap {
         let choice = settings.choice;
         let homes = choice.homes(&topology);
         let spread = choice.spreads(&topology).then(|| homes.iter().next());
-        let mut nodes = [None; MAX_NODES + 1];
-        let mut places = nodes.iter_mut();
-        for (id, place) in homes.iter().zip(places.by_ref()) {
-            let policy = choice.arena(&topology, id);
-            *place = Some(Node::create(id, &settings, policy)?);
-        }
-        if let (Some(id), Some(place)) = (spread.flatten(), places.next()) {
-            let policy = choice.block(&topology, id);
-            *place = Some(Node::create(id, &settings, policy)?);
-        }
+        let policy = |id| choice.arena(&topology, id);
+        let arenas = homes.iter().map(|id| (id, policy(id)));
+        let spread = spread.flatten();
+        let spread = spread.map(|id| (id, choice.block(&topology, id)));
+        let nodes = build_nodes(arenas.chain(spread), &settings)?;
         let heap = Self {
             topology,
             homes,
@@ -324,6 +320,27 @@ impl Heap {
     pub(crate) fn validate(&self) {
         self.nodes().for_each(Node::validate);
     }
+}
+
+/// Nodes with these numbers, whose memory comes from where the policies say; all or none.
+fn build_nodes(
+    wanted: impl Iterator<Item = (NodeId, Option<Policy>)>,
+    settings: &Settings,
+) -> Option<[Option<&'static Node>; MAX_NODES + 1]> {
+    let mut sites = [const { None }; MAX_NODES + 1];
+    let mut is_complete = true;
+    for (place, (id, policy)) in sites.iter_mut().zip(wanted) {
+        *place = Site::find(id, settings, policy);
+        is_complete &= place.is_some();
+        if !is_complete {
+            break;
+        }
+    }
+    if !is_complete {
+        sites.into_iter().flatten().for_each(Site::leave);
+        return None;
+    }
+    Some(sites.map(|site| site?.build(settings)))
 }
 
 fn crime_of(why: NotASpan) -> Crime {

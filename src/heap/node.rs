@@ -46,27 +46,34 @@ pub(crate) struct Node {
     metadata: CachePadded<Metadata>,
 }
 
-impl Node {
+/// A node's reservation, with the memory that the node itself needs.
+#[derive(Debug)]
+#[must_use = "a dropped site is address space lost"]
+pub(super) struct Site {
+    id: NodeId,
+    policy: Option<Policy>,
+    region: Region,
+    bytes: usize,
+}
+
+impl Site {
     /// Reserves what `settings` say for node `id`, or half of that, down to 1 MiB; `None` if even that,
-    /// or the first commit, is refused. Pages come from where `policy` says.
-    pub(crate) fn create(
-        id: NodeId,
-        settings: &Settings,
-        policy: Option<Policy>,
-    ) -> Option<&'static Self> {
+    /// or the first commit, is refused. Pages will come from where `policy` says.
+    pub(super) fn find(id: NodeId, settings: &Settings, policy: Option<Policy>) -> Option<Self> {
         let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
         loop {
-            if let Some(mut region) = Self::reserve(bytes) {
+            if let Some(region) = Node::reserve(bytes) {
                 // What building needs is committed first, while the reservation can go back whole.
                 if !region.commit(0, HOME_BYTES + Pools::BYTES) {
                     region.give_back();
                     return None;
                 }
-                region.name(cstr::cstr!("slubmalloc"));
-                if let Some(policy) = policy.filter(|policy| !is_striped(*policy)) {
-                    let _ = region.place(policy);
-                }
-                return Self::build(id, region, bytes, policy, settings.huge_pages);
+                return Some(Self {
+                    id,
+                    policy,
+                    region,
+                    bytes,
+                });
             }
             if bytes / 2 < MIN_ARENA_BYTES {
                 return None;
@@ -75,6 +82,28 @@ impl Node {
         }
     }
 
+    /// Gives everything back.
+    pub(super) fn leave(self) {
+        self.region.give_back();
+    }
+
+    /// Builds the node, which takes no system call that could be refused.
+    pub(super) fn build(mut self, settings: &Settings) -> Option<&'static Node> {
+        self.region.name(cstr::cstr!("slubmalloc"));
+        if let Some(policy) = self.policy.filter(|policy| !is_striped(*policy)) {
+            let _ = self.region.place(policy);
+        }
+        Node::build(
+            self.id,
+            self.region,
+            self.bytes,
+            self.policy,
+            settings.huge_pages,
+        )
+    }
+}
+
+impl Node {
     const fn metadata_bytes(bytes: usize) -> usize {
         let share = (bytes / METADATA_SHARE).next_multiple_of(PART_ALIGN);
         if share > MIN_METADATA {
@@ -122,14 +151,14 @@ impl Node {
         let node = Self {
             id,
             policy,
-            pools: Pools::new(pools)?,
+            pools: Pools::new(pools),
             tables: SlabTables::new(tables, bytes),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(data, map)),
             swept: Sweep::default(),
             metadata: CachePadded::new(Metadata::new(metadata)),
         };
-        Metadata::new(home).place(node)
+        Metadata::committed(home).place(node)
     }
 
     /// The node's number.

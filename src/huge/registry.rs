@@ -57,6 +57,7 @@ impl Registry {
         };
         let table = Table::new(region);
         if !table.grow(cells) {
+            table.give_back();
             return false;
         }
         let (old, old_mask) = (self.cells.replace(table), self.mask);

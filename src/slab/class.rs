@@ -259,4 +259,42 @@ mod tests {
         }
         assert_eq!(aligned_class_of(1, 64 << 10), None);
     }
+
+    /// What the table means, without it.
+    fn smallest(size: usize, align: usize) -> Option<ClassId> {
+        let serves = |id: &ClassId| {
+            let class = info(*id).size as usize;
+            class >= size && class.is_multiple_of(align)
+        };
+        all().find(serves)
+    }
+
+    #[test]
+    fn every_size_at_every_alignment_gets_the_smallest_class_that_serves() {
+        for align in (0..usize::BITS).map(|shift| 1_usize << shift) {
+            for size in 0..=MAX_SMALL + 1 {
+                let id = aligned_class_of(size, align);
+                // A class table has no more than 64 rows, so each pair is looked up in all of them.
+                assert_eq!(id, smallest(size, align), "{size} at {align}");
+            }
+            for size in [
+                usize::MAX,
+                usize::MAX - align,
+                usize::MAX / 2,
+                MAX_SMALL + 1,
+            ] {
+                assert_eq!(aligned_class_of(size, align), None);
+            }
+        }
+    }
+
+    #[test]
+    fn beyond_the_largest_class_there_is_none() {
+        for size in FINE_LIMIT + 1..=MAX_SMALL {
+            assert_eq!(Some(coarse_class_of(size)), smallest(size, 1));
+        }
+        for size in (MAX_SMALL + 1..4 * MAX_SMALL).chain([usize::MAX / 2, usize::MAX]) {
+            assert_eq!(coarse_class_of(size), ClassId::NONE);
+        }
+    }
 }

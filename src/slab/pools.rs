@@ -19,10 +19,9 @@ impl Pools {
     /// Bytes to reserve.
     pub(crate) const BYTES: usize = Table::<Entry>::bytes_for(CLASSES + 1);
 
-    /// Empty pools in `region`; `None` where there is no memory for them.
-    pub(crate) fn new(region: Region) -> Option<Self> {
-        let table = Table::new(region);
-        table.grow(CLASSES + 1).then_some(Self(table))
+    /// Empty pools in `region`, of which [`Self::BYTES`] are committed.
+    pub(crate) fn new(region: Region) -> Self {
+        Self(Table::committed(region))
     }
 
     /// The pool of class `id`.

@@ -177,6 +177,20 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
+/// Only one thread forks at a time; tests that play it take this.
+#[cfg(test)]
+pub(crate) mod one_fork {
+    extern crate std;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    static ONE: Mutex<()> = Mutex::new(());
+
+    /// The right to play a fork, until it is dropped.
+    pub(crate) fn take() -> MutexGuard<'static, ()> {
+        ONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -204,6 +218,7 @@ mod tests {
     #[test]
     fn a_lock_held_for_a_fork_lets_its_own_thread_in() {
         static LOCK: Lock<u32> = Lock::new(1);
+        let _one = one_fork::take();
         LOCK.hold_for_fork();
         *LOCK.lock() += 1;
         let other = thread::spawn(|| *LOCK.lock() += 1);

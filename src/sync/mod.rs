@@ -4,6 +4,8 @@ mod lock;
 mod once;
 mod static_ref;
 
+#[cfg(test)]
+pub(crate) use lock::one_fork;
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use once::Once;
 pub(crate) use static_ref::StaticRef;

@@ -24,6 +24,12 @@ impl Fence {
         Self { has_markers }
     }
 
+    /// The way that every kernel has.
+    #[cfg(test)]
+    pub(super) fn of_mappings() -> Self {
+        Self { has_markers: false }
+    }
+
     /// Whether each closed range is a mapping of its own, of which a process may not have very many.
     pub(crate) fn is_costly(&self) -> bool {
         !self.has_markers
@@ -69,7 +75,7 @@ mod tests {
         let page = page_size();
         let region = Region::reserve(4 * page, 0, page).unwrap();
         assert!(region.commit(0, 4 * page));
-        for fence in [Fence::probe(), Fence { has_markers: false }] {
+        for fence in [Fence::probe(), Fence::of_mappings()] {
             // SAFETY: the page is committed and open.
             unsafe { region.at(page).write(7) };
             assert!(fence.close(&region, page, 3 * page));

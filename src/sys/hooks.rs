@@ -1,8 +1,11 @@
 //! Being told: when a thread ends and when the process forks.
 
 use core::ffi::c_void;
+use core::num::NonZeroUsize;
 
 use once_cell::race::OnceNonZeroUsize;
+
+use super::syscall::ask;
 
 /// A function that a thread's end calls with the argument it was registered with.
 type ExitHook = extern "C" fn(*mut c_void);
@@ -16,7 +19,7 @@ pub(crate) fn on_thread_exit(hook: ExitHook, argument: *mut c_void) -> bool {
     match thread_atexit() {
         // SAFETY: glibc's function. Its third argument tells which library to keep loaded; any
         // address in it will do, but null is followed.
-        Some(register) => unsafe { register(hook, argument, hook as *mut c_void) == 0 },
+        Some(register) => ask(|| unsafe { register(hook, argument, hook as *mut c_void) }) == 0,
         None => by_key(hook, argument),
     }
 }
@@ -31,23 +34,27 @@ fn thread_atexit() -> Option<Register> {
 }
 
 /// The same by a pthread key, one for the whole process.
-fn by_key(hook: ExitHook, argument: *mut c_void) -> bool {
+pub(super) fn by_key(hook: ExitHook, argument: *mut c_void) -> bool {
     static KEY: OnceNonZeroUsize = OnceNonZeroUsize::new();
-    let create = || {
-        let mut key = 0;
-        // SAFETY: pthread_key_create(3) stores a key; the hook has the signature it wants.
-        let failed = unsafe { libc::pthread_key_create(&raw mut key, Some(key_hook(hook))) } != 0;
-        let stored = if failed { usize::MAX } else { key as usize + 1 };
-        core::num::NonZeroUsize::new(stored).ok_or(())
-    };
-    let Ok(stored) = KEY.get_or_try_init(create) else {
+    let Ok(stored) = KEY.get_or_try_init(|| make_key(hook)) else {
         return false;
     };
     let Ok(key) = libc::pthread_key_t::try_from(stored.get() - 1) else {
         return false;
     };
     // SAFETY: the key was created above.
-    unsafe { libc::pthread_setspecific(key, argument) == 0 }
+    ask(|| unsafe { libc::pthread_setspecific(key, argument) }) == 0
+}
+
+/// A new key, and 1.
+pub(super) fn make_key(hook: ExitHook) -> Result<NonZeroUsize, ()> {
+    let mut key = 0;
+    // SAFETY: pthread_key_create(3) stores a key; the hook has the signature it wants.
+    let answer = ask(|| unsafe { libc::pthread_key_create(&raw mut key, Some(key_hook(hook))) });
+    match answer {
+        0 => NonZeroUsize::new(key as usize + 1).ok_or(()),
+        _ => Err(()),
+    }
 }
 
 fn key_hook(hook: ExitHook) -> unsafe extern "C" fn(*mut c_void) {
@@ -62,7 +69,7 @@ pub(crate) fn on_fork(
     in_child: extern "C" fn(),
 ) -> bool {
     // SAFETY: pthread_atfork(3) stores three functions without arguments.
-    unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) == 0 }
+    ask(|| unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) }) == 0
 }
 
 /// Takes glibc's lock on its list of streams. Its `fork` does so behind all handlers, while a thread

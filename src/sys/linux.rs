@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::AtomicU32;
 
-use super::syscall::call;
+use super::syscall::{ask, call};
 
 /// Reads the beginning of a file into `buffer`; gives the part that was read.
 pub(crate) fn read_file<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'buffer [u8]> {
@@ -214,6 +214,6 @@ pub(crate) fn milliseconds() -> u64 {
         tv_nsec: 0,
     };
     // SAFETY: the structure is the call's to write.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    ask(|| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) });
     time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
 }

@@ -39,12 +39,23 @@ impl Mapping {
         if slack == 0 {
             return Some(mapping);
         }
-        let address = mapping.address();
-        let (lead, rest) = mapping.split(align_up(address, align)? - address);
-        let (mapping, tail) = rest.split(bytes);
-        lead.unmap();
-        tail.unmap();
-        Some(mapping)
+        let lead = mapping.address().wrapping_neg() & (align - 1);
+        let (mapping, tail) = mapping.split(lead + bytes);
+        let mapping = mapping.without(tail)?;
+        let (lead, mapping) = mapping.split(lead);
+        mapping.without(lead)
+    }
+
+    /// Gives a neighbour back that is not needed, or both where the kernel does not take a part: each may be
+    /// one mapping more, of which a process has a limited number.
+    fn without(self, neighbour: Self) -> Option<Self> {
+        let Err(neighbour) = neighbour.try_unmap() else {
+            return Some(self);
+        };
+        if let Ok(whole) = self.join(neighbour) {
+            whole.unmap();
+        }
+        None
     }
 
     /// The first byte.
@@ -69,8 +80,11 @@ impl Mapping {
         };
         if bytes <= self.bytes {
             let (mapping, tail) = self.split(bytes);
-            tail.unmap();
-            return Ok(mapping);
+            return match tail.try_unmap() {
+                Ok(()) => Ok(mapping),
+                // It is long enough as it was.
+                Err(tail) => mapping.join(tail).map_err(|(mapping, _)| mapping),
+            };
         }
         // SAFETY: the mapping is owned, and its old address is forgotten.
         match unsafe { memory::remap(self.start, self.bytes, bytes) } {
@@ -103,12 +117,21 @@ impl Mapping {
         memory::advise_huge_pages(self.start, self.bytes, wanted);
     }
 
-    /// Gives the memory back.
+    /// Gives the memory back; its addresses are lost where the kernel does not take them.
     pub(crate) fn unmap(self) {
-        if self.bytes > 0 {
+        if let Err(kept) = self.try_unmap() {
             // SAFETY: the mapping is owned, and whoever used it is done.
-            let _ = unsafe { memory::unmap(self.start, self.bytes) };
+            let _ = unsafe { memory::release_to_system(kept.start, kept.bytes) };
         }
+    }
+
+    /// Gives the memory back; itself where the kernel refuses.
+    fn try_unmap(self) -> Result<(), Self> {
+        // SAFETY: the mapping is owned, and whoever used it is done.
+        if self.bytes == 0 || unsafe { memory::unmap(self.start, self.bytes) } {
+            return Ok(());
+        }
+        Err(self)
     }
 
     /// Makes one of two mappings that lie next to each other; else they stay what they are.

@@ -10,7 +10,13 @@ mod weak;
 mod ending;
 mod errno;
 mod fence;
+#[cfg(all(test, not(simulated)))]
+pub(crate) mod faults;
+#[cfg(all(test, not(simulated)))]
+mod faults_tests;
 mod hooks;
+#[cfg(all(test, not(simulated)))]
+mod ledger;
 mod lines;
 mod linux;
 mod mapping;
@@ -22,6 +28,8 @@ mod region;
 mod rseq;
 mod signal;
 mod symbol;
+#[cfg(simulated)]
+mod simulated;
 mod syscall;
 mod table;
 mod thread;

@@ -189,10 +189,15 @@ pub(crate) fn node_of_page(address: usize) -> Option<u8> {
 
 /// The node of the CPU that runs the caller.
 pub(crate) fn current_node() -> Option<u8> {
-    let mut node: u32 = 0;
-    if let Some(kept) = super::rseq::node() {
-        return u8::try_from(kept).ok();
+    match super::rseq::node() {
+        Some(kept) => u8::try_from(kept).ok(),
+        None => asked_node(),
     }
+}
+
+/// The same, where nobody keeps it.
+pub(super) fn asked_node() -> Option<u8> {
+    let mut node: u32 = 0;
     // SAFETY: the kernel writes one unsigned int to `node`.
     let answer = unsafe { call(libc::SYS_getcpu, [0, (&raw mut node) as usize, 0, 0, 0, 0]) };
     answer.value()?;

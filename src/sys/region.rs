@@ -48,20 +48,25 @@ impl Region {
         let start = memory::reserve(asked)?;
         let address = start.as_ptr() as usize;
         let skipped = align_up(address + lead, align)? - lead - address;
-        // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
-        // ends are whole pages: `lead`, `align` and `bytes` are.
-        let (unused, rest) = Self {
+        let whole = Self {
             base: start,
             bytes: asked.into(),
             most: asked,
             policy: None,
             lazily: false,
             huge_pages: (HugePages::System, 0),
+        };
+        // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
+        // ends are whole pages: `lead`, `align` and `bytes` are.
+        let end = skipped + bytes;
+        let is_trimmed = (end == asked || whole.cut(end))
+            // SAFETY: nobody uses what was reserved above.
+            && (skipped == 0 || unsafe { memory::unmap(start, skipped) });
+        if !is_trimmed {
+            whole.give_back();
+            return None;
         }
-        .split(skipped);
-        let (region, tail) = rest.split(bytes);
-        unused.give_back();
-        tail.give_back();
+        let (_gone, region) = whole.split(skipped);
         Some(region)
     }
 
@@ -243,9 +248,12 @@ impl Region {
         done
     }
 
-    /// Gives the whole region back, of which nothing is used.
+    /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not
+    /// take the addresses.
     pub(crate) fn give_back(self) {
-        let _ = self.cut(0);
+        if self.bytes() > 0 && !self.cut(0) {
+            let _ = self.purge(0, self.bytes());
+        }
     }
 }
 

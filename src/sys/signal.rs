@@ -4,6 +4,8 @@ use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::syscall::ask;
+
 /// Says what a faulting access was; `false` if that is not known.
 type Explain = fn(address: usize, did: &str) -> bool;
 
@@ -31,9 +33,10 @@ impl Before {
 
 /// Has `explain` called for every access to memory that faults, unless the program puts a handler of its own in
 /// place. What it cannot explain goes to the handler that was there before; the rest dies of the signal at the
-/// instruction that did it.
-pub(crate) fn on_fault(explain: Explain) {
+/// instruction that did it. Whether that could be arranged.
+pub(crate) fn on_fault(explain: Explain) -> bool {
     EXPLAIN.store(explain as usize, Relaxed);
+    let mut done = true;
     for (signal, before) in SIGNALS.into_iter().zip(&BEFORE) {
         let mut old = MaybeUninit::<libc::sigaction>::uninit();
         // SAFETY: all-zero is an action, with no signal blocked.
@@ -42,13 +45,16 @@ pub(crate) fn on_fault(explain: Explain) {
         // On the program's alternative stack, if it has one: it may be the stack that overflowed.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         // SAFETY: a handler with the signature that the flags say.
-        if unsafe { libc::sigaction(signal, &raw const action, old.as_mut_ptr()) } == 0 {
+        let asked = ask(|| unsafe { libc::sigaction(signal, &raw const action, old.as_mut_ptr()) });
+        done &= asked == 0;
+        if asked == 0 {
             // SAFETY: written by the call.
             let old = unsafe { old.assume_init() };
             before.handler.store(old.sa_sigaction, Relaxed);
             before.flags.store(old.sa_flags as usize, Relaxed);
         }
     }
+    done
 }
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {

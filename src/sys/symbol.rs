@@ -5,6 +5,7 @@ use core::mem::MaybeUninit;
 
 use super::errno::kept;
 use super::lines::Lines;
+use super::syscall::ask;
 
 /// The longest path that is remembered.
 const MOST_PATH: usize = 200;
@@ -132,7 +133,7 @@ pub(crate) fn name_function(module: &Module) -> bool {
 fn run(arguments: &[*const c_char; 6], environment: &[*const c_char; 2]) -> bool {
     let mut child = MaybeUninit::<libc::pid_t>::uninit();
     // SAFETY: both lists end with null and hold C strings; without actions posix_spawn(3) allocates nothing.
-    let failed = unsafe {
+    let answer = ask(|| unsafe {
         libc::posix_spawn(
             child.as_mut_ptr(),
             cstr::cstr!("/bin/sh").as_ptr(),
@@ -141,16 +142,18 @@ fn run(arguments: &[*const c_char; 6], environment: &[*const c_char; 2]) -> bool
             arguments.as_ptr().cast(),
             environment.as_ptr().cast(),
         )
-    } != 0;
-    if failed {
+    });
+    if answer != 0 {
         return false;
     }
     // SAFETY: written by the call.
     let child = unsafe { child.assume_init() };
     let mut status = 0;
-    // SAFETY: waits for the child and stores how it ended. The program may have waited for it already.
-    let found = unsafe { libc::waitpid(child, &raw mut status, 0) };
-    found != child || libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    // SAFETY: waits for the child and stores how it ended.
+    let mut waits = || unsafe { libc::waitpid(child, &raw mut status, 0) };
+    // The program may have waited for it already.
+    let answer = ask(|| if waits() == child { 0 } else { libc::ECHILD });
+    answer != 0 || libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
 }
 
 /// The digits of a number, and a zero behind them.

@@ -9,6 +9,18 @@
 pub(super) struct Answer(isize);
 
 impl Answer {
+    /// A refusal with an error number.
+    #[cfg(any(test, simulated))]
+    pub(super) fn refusal(errno: i32) -> Self {
+        Self(-(errno as isize))
+    }
+
+    /// What was asked for.
+    #[cfg(simulated)]
+    pub(super) fn granted(value: usize) -> Self {
+        Self(value.cast_signed())
+    }
+
     /// The value, or `None` where the kernel refused.
     pub(super) fn value(self) -> Option<usize> {
         // Error numbers are the last page of the address space, as in every libc.
@@ -25,13 +37,28 @@ impl Answer {
     }
 }
 
+// In tests every call can be refused.
+#[cfg(all(test, not(simulated)))]
+pub(super) use super::faults::{ask, call};
+#[cfg(simulated)]
+pub(super) use super::simulated::raw as call;
+#[cfg(not(any(test, simulated)))]
+pub(super) use raw as call;
+
+/// Asks a function of libc's that answers 0 or an error number.
+#[cfg(any(not(test), simulated))]
+#[inline(always)]
+pub(super) fn ask(function: impl FnOnce() -> i32) -> i32 {
+    function()
+}
+
 /// Makes the system call `number`; unused arguments are 0.
 ///
 /// # Safety
 ///
 /// The call with these arguments must be sound: it may change memory that Rust knows about.
-#[cfg(target_arch = "x86_64")]
-pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer {
+#[cfg(all(target_arch = "x86_64", not(simulated)))]
+pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
     let [a, b, c, d, e, f] = arguments;
     let answer: isize;
     // SAFETY: the caller vouches for the call; the kernel clobbers rcx and r11 alone.
@@ -52,8 +79,8 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer
 /// # Safety
 ///
 /// The call with these arguments must be sound: it may change memory that Rust knows about.
-#[cfg(target_arch = "aarch64")]
-pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> Answer {
+#[cfg(all(target_arch = "aarch64", not(simulated)))]
+pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
     let [a, b, c, d, e, f] = arguments;
     let answer: isize;
     // SAFETY: the caller vouches for the call; the kernel clobbers x0 alone.

@@ -54,6 +54,16 @@ impl<T: ZeroInit> Table<T> {
         }
     }
 
+    /// A table over the whole of `region`, of which everything is committed and nothing written to.
+    pub(crate) fn committed(region: Region) -> Self {
+        let (bytes, table) = (region.bytes(), Self::new(region));
+        // ORDERING: relaxed, nobody else knows the table yet.
+        table.committed.store(bytes, Ordering::Relaxed);
+        // ORDERING: as above.
+        table.ready.store(bytes / size_of::<T>(), Ordering::Relaxed);
+        table
+    }
+
     /// Number of usable entries.
     pub(crate) fn ready(&self) -> usize {
         // ORDERING: pairs with the release in `grow`; an entry below is committed memory.
@@ -122,6 +132,11 @@ impl<T: ZeroInit> Table<T> {
     pub(crate) fn purge(self) {
         let committed = self.committed_bytes();
         let _ = self.region.purge(0, committed);
+    }
+
+    /// Gives a table that has no entry ready yet back, with its addresses.
+    pub(crate) fn give_back(self) {
+        self.region.give_back();
     }
 
     /// The first entry's address, for the fast path.

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 
-use super::syscall::call;
+use super::syscall::{ask, call};
 
 /// What a thread runs; it gets null.
 type Entry = extern "C" fn(*mut c_void) -> *mut c_void;
@@ -25,13 +25,17 @@ pub(crate) fn start_thread(entry: Entry) -> bool {
     // SAFETY: writes the set that it is given.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
     // A thread begins with its maker's mask.
-    // SAFETY: reads one set and writes the other.
-    if unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) } != 0 {
+    let block =
+        // SAFETY: reads one set and writes the other.
+        || unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) };
+    if ask(block) != 0 {
         return false;
     }
     let started = STACKS.into_iter().any(|stack| start(entry, stack));
-    // SAFETY: the set that was written above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), core::ptr::null_mut()) };
+    let restore =
+        // SAFETY: the set that was written above.
+        || unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), core::ptr::null_mut()) };
+    ask(restore);
     // SAFETY: as above.
     unsafe { errno.write(kept) };
     started
@@ -40,22 +44,22 @@ pub(crate) fn start_thread(entry: Entry) -> bool {
 fn start(entry: Entry, stack: usize) -> bool {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: writes the attributes.
-    if unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) } != 0 {
+    if ask(|| unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) }) != 0 {
         return false;
     }
     let attributes = attributes.as_mut_ptr();
-    // SAFETY: the attributes were initialised.
-    let detached =
-        unsafe { libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED) };
+    let detach =
+        // SAFETY: the attributes were initialised.
+        || unsafe { libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED) };
     // SAFETY: as above.
-    let sized = unsafe { libc::pthread_attr_setstacksize(attributes, stack) };
+    let size = || unsafe { libc::pthread_attr_setstacksize(attributes, stack) };
     let mut thread = MaybeUninit::uninit();
-    let started = detached == 0
-        && sized == 0
+    let create =
         // SAFETY: as above; `entry` takes and gives pointers that nobody uses.
-        && unsafe {
+        || unsafe {
             libc::pthread_create(thread.as_mut_ptr(), attributes, entry, core::ptr::null_mut())
-        } == 0;
+        };
+    let started = ask(detach) == 0 && ask(size) == 0 && ask(create) == 0;
     // SAFETY: the attributes were initialised and are used no more.
     unsafe { libc::pthread_attr_destroy(attributes) };
     started

@@ -7,8 +7,12 @@
 macro_rules! weak {
     ($name:literal) => {{
         let address: usize;
+        #[cfg(simulated)]
+        {
+            address = 0;
+        }
         // SAFETY: reads one word of the global offset table.
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(simulated)))]
         unsafe {
             ::core::arch::asm!(
                 concat!(".weak ", $name),
@@ -18,7 +22,7 @@ macro_rules! weak {
             );
         }
         // SAFETY: as above.
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(all(target_arch = "aarch64", not(simulated)))]
         unsafe {
             ::core::arch::asm!(
                 concat!(".weak ", $name),

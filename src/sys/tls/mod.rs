@@ -7,20 +7,25 @@
 //! `thread_local!` in a shared library asks `__tls_get_addr`, which may call `malloc`; an
 //! initial-exec symbol is two instructions and takes 8 bytes of the loader's static TLS surplus.
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(simulated)))]
 mod aarch64;
-#[cfg(target_arch = "x86_64")]
+#[cfg(simulated)]
+mod simulated;
+#[cfg(all(target_arch = "x86_64", not(simulated)))]
 mod x86_64;
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(simulated)))]
 pub(crate) use aarch64::{read, thread_id, write};
-#[cfg(target_arch = "x86_64")]
+#[cfg(simulated)]
+pub(crate) use simulated::{define_slot, read, thread_id, write};
+#[cfg(all(target_arch = "x86_64", not(simulated)))]
 pub(crate) use x86_64::{read, thread_id, write};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");
 
 /// Defines the slot; `$initial` is the static that a new thread's slot points to.
+#[cfg(not(simulated))]
 macro_rules! define_slot {
     ($initial:path) => {
         core::arch::global_asm!(
@@ -37,4 +42,5 @@ macro_rules! define_slot {
         );
     };
 }
+#[cfg(not(simulated))]
 pub(crate) use define_slot;

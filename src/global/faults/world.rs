@@ -1,0 +1,144 @@
+//! A heap with a few caches, from its birth to its end.
+
+extern crate std;
+use std::boxed::Box;
+
+use super::work::Work;
+use crate::cache::{Registry, ThreadCache, Ties};
+use crate::heap::{Heap, Settings};
+use crate::limit::Limit;
+use crate::numa::{Choice, NodeSet, Topology};
+use crate::stats::{Stats, View};
+use crate::sys::faults::Plan;
+use crate::sys::{self, HugePages};
+use crate::units::NodeId;
+
+const MIB: usize = 1 << 20;
+
+const ARENA: usize = 64 * MIB;
+
+/// A heap on a machine with up to three nodes, and its caches.
+pub(super) struct World {
+    pub(super) heap: &'static Heap,
+    pub(super) caches: &'static Registry,
+}
+
+impl World {
+    /// A world of the kind that belongs to a seed; `None` where the machine refuses.
+    pub(super) fn new(seed: u64) -> Option<Self> {
+        let nodes = [0b1, 0b101, 0b111][seed as usize % 3];
+        let choices = [
+            Choice::Local,
+            Choice::Interleave,
+            Choice::Bind(NodeSet::from_bits(1)),
+        ];
+        let settings = Settings {
+            arena_bytes: ARENA,
+            reuse_bytes: [0, 16 * MIB][seed as usize / 3 % 2],
+            huge_pages: [HugePages::System, HugePages::Always, HugePages::Never]
+                [seed as usize / 2 % 3],
+            limit: match seed % 5 {
+                4 => Limit::of(1 << 30),
+                _ => Limit::off(),
+            },
+            choice: choices[seed as usize / 5 % 3],
+            current_node: sys::current_node,
+        };
+        let heap = Heap::new(Topology::uniform(NodeSet::from_bits(nodes)), settings)?;
+        Some(Self {
+            heap: Box::leak(Box::new(heap)),
+            caches: Box::leak(Box::new(Registry::new())),
+        })
+    }
+
+    /// Whether its arenas are as large as they were to be.
+    fn is_whole(&self) -> bool {
+        self.heap
+            .nodes()
+            .all(|node| node.arena().region().most() >= ARENA)
+    }
+
+    pub(super) fn birth(&self, node: u8) -> Option<&'static ThreadCache> {
+        let home = self.heap.home_of(NodeId(node));
+        self.caches.birth(Ties {
+            heap: self.heap,
+            home,
+        })
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let caches = self.caches;
+        View {
+            heap: self.heap,
+            caches,
+        }
+        .sums()
+    }
+
+    /// Many steps of all kinds; how many requests were refused. All is freed in the end.
+    pub(super) fn work(&self, seed: u64, steps: usize) -> usize {
+        let mut work = Work::new(self, seed);
+        for _ in 0..steps {
+            work.step();
+        }
+        work.end();
+        work.refusals()
+    }
+
+    /// Empties everything that waits, and checks that nothing is held.
+    pub(super) fn rest(&self) {
+        self.heap.trim();
+        self.heap.validate();
+        let stats = self.stats();
+        assert_eq!(
+            (stats.in_use, stats.huge_blocks, stats.huge),
+            (0, 0, 0),
+            "{stats:?}"
+        );
+        assert_eq!((stats.cached, stats.huge_kept), (0, 0), "{stats:?}");
+        assert_eq!((stats.threads, stats.free()), (0, stats.arena), "{stats:?}");
+    }
+}
+
+/// A world under a plan from its birth to its end: what it promises is checked while refusals come and when they have
+/// stopped. How many requests were refused.
+pub(super) fn live(plan: &'static Plan, seed: u64, steps: usize) -> usize {
+    let refusals = plan.during(|| {
+        let world = World::new(seed).or_else(|| {
+            let ledger = plan.ledger();
+            assert!(plan.refused() > 0, "the machine has enough for a heap");
+            assert!(
+                ledger.bytes() <= ledger.refused_bytes(),
+                "a heap that never was keeps {ledger:?}"
+            );
+            plan.relent();
+            World::new(seed)
+        });
+        let world = world.expect("a heap, behind all refusals");
+        let made = plan.ledger().bytes();
+        let before = plan.refused();
+        let refusals = world.work(seed, steps);
+        // A smaller arena may be full.
+        let is_whole = world.is_whole();
+        assert!(
+            refusals == 0 || plan.refused() > before || !is_whole,
+            "nobody refused anything"
+        );
+        world.rest();
+        plan.relent();
+        let refusals_later = world.work(seed + 1, steps / 4);
+        assert!(refusals_later == 0 || !is_whole, "the heap recovers");
+        world.rest();
+        let ledger = plan.ledger();
+        assert_eq!(ledger.kept_bytes(), 0, "memory that nobody can free");
+        let lost = (ledger.bytes() - ledger.refused_bytes()).saturating_sub(made + REGISTRY);
+        assert_eq!(lost, 0, "of {} bytes at first", made);
+        refusals
+    });
+    // SAFETY: the world has ended.
+    unsafe { plan.raze() };
+    refusals
+}
+
+/// The table of huge blocks, which stays.
+const REGISTRY: usize = 64 << 10;

@@ -1,0 +1,306 @@
+//! Every place where the kernel or libc is asked, refused there with every plausible error number.
+#![forbid(unsafe_code)]
+
+extern crate std;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use core::sync::atomic::AtomicU32;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::string::{String, ToString};
+use std::vec::Vec;
+use std::{format, fs, println};
+
+use super::faults::{ERRNOS, Event, Machine, Plan};
+use super::symbol::name_function;
+use super::{
+    Fence, HugePages, Mapping, Module, Policy, Region, hooks, linux, memory, page_size, policy,
+    signal, thread,
+};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// A thing to ask for; whether it was granted.
+type Service = (&'static str, fn() -> bool);
+
+/// What the machine is asked for, and whether it is granted; on any machine it is.
+const SERVICES: [Service; 12] = [
+    ("a file", || {
+        linux::read_file(c"/proc/self/stat", &mut [0; 64]).is_some()
+    }),
+    ("a reservation", reserves),
+    ("a tail again", takes_a_tail_again),
+    ("a mapping", maps),
+    ("the size of the memory", || linux::total_ram_bytes() > 0),
+    ("the process's number", || linux::process_id() > 0),
+    ("the clock", || linux::milliseconds() > 0),
+    ("a hook for a thread", || {
+        hooks::on_thread_exit(hook, null_mut())
+    }),
+    ("a hook for a fork", || {
+        hooks::on_fork(nothing, nothing, nothing)
+    }),
+    ("a thread", || thread::start_thread(entry)),
+    ("pages that fault", fences),
+    ("a module", || {
+        Module::of(fences as *const () as usize).is_some()
+    }),
+];
+
+/// The same, where a machine may say no.
+const FAVOURS: [Service; 9] = [
+    ("word of faults", || signal::on_fault(|_, _| false)),
+    ("a function's name", || {
+        let module = Module::of(fences as *const () as usize);
+        module.is_some_and(|module| name_function(&module))
+    }),
+    ("a key", || hooks::by_key(hook, null_mut())),
+    ("a limit", || linux::virtual_memory_left().is_some()),
+    ("the first thread", || {
+        linux::is_main_thread() || linux::is_main_thread_gone()
+    }),
+    ("the allowed nodes", || policy::allowed_nodes().is_some()),
+    ("the running node", || policy::asked_node().is_some()),
+    ("a memory policy", policy::process_has_memory_policy),
+    ("no filter", || !thread::is_filtered()),
+];
+
+extern "C" fn hook(_nothing: *mut c_void) {}
+extern "C" fn nothing() {}
+extern "C" fn entry(_nothing: *mut c_void) -> *mut c_void {
+    null_mut()
+}
+
+/// A reservation and everything that is done with one.
+fn reserves() -> bool {
+    let Some(mut region) = Region::reserve(8 * MIB, 0, 4 * MIB) else {
+        return false;
+    };
+    region.name(c"test");
+    region.want_huge_pages(HugePages::Never, 0);
+    let placed = region.place(Policy::Prefer(0));
+    let _ = placed;
+    let done = region.commit(0, 64 * KIB)
+        && region.purge(0, page_size())
+        && region.decommit(0, page_size());
+    region.give_back();
+    done
+}
+
+/// Gives a tail back and takes it again: first while a stranger has it, then not.
+fn takes_a_tail_again() -> bool {
+    let Some(region) = Region::reserve(8 * MIB, 0, 64 * KIB) else {
+        return false;
+    };
+    let done = region.cut(MIB) && region.commit(4 * MIB, 4 * MIB + 64 * KIB);
+    region.give_back();
+    done
+}
+
+/// A mapping and everything that is done with one.
+fn maps() -> bool {
+    let Some(mapping) = Mapping::new(MIB, 2 * MIB) else {
+        return false;
+    };
+    mapping.want_huge_pages(HugePages::Never);
+    // A kernel without nodes refuses.
+    let _ = mapping.place(Policy::Bind { mask: 1, home: 0 });
+    let _ = policy::node_of_page(mapping.address());
+    let (mapping, is_longer) = match mapping.resize(3 * MIB) {
+        Ok(mapping) => (mapping, true),
+        Err(mapping) => (mapping, false),
+    };
+    let (mapping, is_shorter) = match mapping.resize(MIB) {
+        Ok(mapping) => (mapping, true),
+        Err(mapping) => (mapping, false),
+    };
+    mapping.unmap();
+    is_longer && is_shorter
+}
+
+/// Pages that are closed and opened again, in both ways.
+fn fences() -> bool {
+    let Some(region) = Region::reserve(MIB, 0, 64 * KIB) else {
+        return false;
+    };
+    let (start, end) = (64 * KIB, 128 * KIB);
+    let ways = [Fence::probe(), Fence::of_mappings()];
+    let is_fenced =
+        |fence: Fence| fence.close(&region, start, end) && fence.open(&region, start, end);
+    let done = region.commit(0, end) && ways.into_iter().all(is_fenced);
+    region.give_back();
+    done
+}
+
+/// What answers nothing.
+fn wait_and_wake() {
+    let word = AtomicU32::new(0);
+    linux::futex_wait(&word, 1);
+    linux::futex_wait_for(&word, 1, 1);
+    linux::futex_wake(&word, 1);
+    thread::name_thread(c"faults");
+    linux::write_stderr(b"never seen");
+}
+
+fn everything() {
+    for (_, service) in SERVICES.iter().chain(&FAVOURS) {
+        let _ = service();
+    }
+    wait_and_wake();
+}
+
+/// Nothing is to be written on the tests' own output.
+fn is_write(event: &Event) -> bool {
+    event.number == Some(libc::SYS_write)
+}
+
+/// A machine on which a stranger's mapping is in the way of who takes a tail again.
+const OLD: Machine = Machine {
+    is_old: true,
+    ..Machine::ENDLESS
+};
+
+/// A tail that a stranger has, who is left there.
+fn meets_a_stranger() -> bool {
+    let Some(region) = Region::reserve(8 * MIB, 0, 64 * KIB) else {
+        return false;
+    };
+    let is_met = region.cut(64 * KIB) && memory::reserve_at(region.at(64 * KIB), 64 * KIB);
+    let done = region.commit(0, MIB);
+    region.give_back();
+    is_met && done
+}
+
+#[test]
+fn what_is_refused_is_said_to_be() {
+    for (name, service) in SERVICES {
+        assert!(service(), "{name}");
+    }
+    for errno in ERRNOS {
+        for (name, service) in SERVICES.iter().chain(&FAVOURS) {
+            let plan = Plan::new(move |_| Some(errno));
+            let granted = plan.during(service);
+            assert!(!granted, "{name}, which the kernel refuses with {errno}");
+            assert!(plan.refused() > 0, "{name} asks nobody");
+            assert_eq!(plan.ledger().bytes(), 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_place_survives_every_refusal() {
+    let places = places();
+    let mut reached = BTreeSet::new();
+    let mut refusals = 0;
+    for errno in ERRNOS {
+        for place in &places {
+            let here = place.clone();
+            let plan = Plan::on(OLD, move |event| {
+                let is_here =
+                    (event.site.0, event.site.1, event.site.2) == (&*here.0, here.1, here.2);
+                (is_here || is_write(event)).then_some(errno)
+            });
+            plan.during(everything);
+            plan.during(meets_a_stranger);
+            if place.0.ends_with("/hooks.rs") {
+                // There are not keys enough for all places.
+                let _ = plan.during(|| hooks::make_key(hook));
+            }
+            let tallies = plan.tallies();
+            let refused = tallies.iter().filter(|(_, tally)| tally.refused > 0);
+            reached.extend(refused.map(|(site, _)| (site.0.to_string(), site.1, site.2)));
+            refusals += plan.refused();
+        }
+    }
+    let missing: Vec<_> = places.difference(&reached).collect();
+    println!(
+        "{} of {} sites, {refusals} refusals",
+        places.len() - missing.len(),
+        places.len()
+    );
+    assert!(missing.is_empty(), "never refused: {missing:?}");
+    let unknown: Vec<_> = reached.difference(&places).collect();
+    assert!(unknown.is_empty(), "not found in the source: {unknown:?}");
+}
+
+#[test]
+fn a_single_refusal_loses_nothing() {
+    let work: [fn() -> bool; 3] = [reserves, takes_a_tail_again, maps];
+    for work in work {
+        let calls = Plan::none();
+        assert!(calls.during(work));
+        assert_eq!(calls.ledger().bytes(), 0);
+        // How much a mapping has to be trimmed, and in how many calls, is chance.
+        for index in 0..calls.count() + 2 {
+            let plan = Plan::new(move |event| (event.index == index).then_some(libc::ENOMEM));
+            plan.during(work);
+            let ledger = plan.ledger();
+            assert_eq!(
+                ledger.kept_bytes(),
+                0,
+                "memory that nobody can free, refusal {index}"
+            );
+            // What is given back last may be refused, too: then there is no more to do than that.
+            assert!(ledger.bytes() <= ledger.refused_bytes(), "refusal {index}");
+        }
+    }
+}
+
+/// All places where src/sys calls the kernel or libc: the words `call` and `ask`, if they come from
+/// `syscall`, before a parenthesis.
+fn places() -> BTreeSet<(String, u32, u32)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut places = BTreeSet::new();
+    for entry in fs::read_dir(root.join("src/sys")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("src/sys/{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() || name.contains("faults") || name.ends_with("/syscall.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default();
+        let imports = code
+            .lines()
+            .find(|line| line.starts_with("use super::syscall::"));
+        let Some(imports) = imports else {
+            assert!(
+                !code.contains("syscall::"),
+                "{name} names calls in a way that is not looked for"
+            );
+            continue;
+        };
+        for word in ["call", "ask"]
+            .into_iter()
+            .filter(|word| has_word(imports, word))
+        {
+            for (line, text) in (1..).zip(code.lines()) {
+                let text = text.split("//").next().unwrap_or_default();
+                for column in uses_of(word, text) {
+                    places.insert((name.clone(), line, column));
+                }
+            }
+        }
+    }
+    assert!(places.len() > 30);
+    places
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|it| it == word)
+}
+
+/// The columns, counted from 1, where `word` is called.
+fn uses_of(word: &str, text: &str) -> Vec<u32> {
+    let opening = format!("{word}(");
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let found = text.match_indices(&opening).map(|(at, _)| at);
+    let whole = found.filter(|at| !text[..*at].ends_with(is_part) && !text[..*at].ends_with("fn "));
+    whole
+        .map(|at| text[..at].chars().count() as u32 + 1)
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! A kernel made of allocations, for tests on a machine that is interpreted: it maps, unmaps and forgets as the real one
+//! does, and knows no files, nodes or threads.
+//!
+//! # Invariant
+//!
+//! A mapping lies in one allocation. What was unmapped of that is a hole, and can be mapped again at its address alone.
+//! What is mapped again, or whose memory was given back, holds zeroes.
+
+extern crate std;
+use core::alloc::Layout;
+use core::ptr::with_exposed_provenance_mut;
+use std::alloc::{alloc_zeroed, dealloc};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::vec::Vec;
+
+use super::syscall::Answer;
+
+const PAGE: usize = 4096;
+
+/// An allocation and its holes, as starts and ends.
+struct Allocation {
+    bytes: usize,
+    holes: Vec<(usize, usize)>,
+}
+
+/// All allocations by address.
+static ALL: Mutex<BTreeMap<usize, Allocation>> = Mutex::new(BTreeMap::new());
+
+/// Answers the system call `number`.
+///
+/// # Safety
+///
+/// As for the real one.
+pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
+    let [first, second, third, fourth, ..] = arguments;
+    let bytes = second.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
+    let answer = match number {
+        libc::SYS_mmap if first == 0 => map(bytes),
+        // SAFETY: the caller's promise.
+        libc::SYS_mmap => unsafe { map_at(first, bytes, fourth as i32) },
+        // SAFETY: as above.
+        libc::SYS_munmap => unsafe { unmap(first, bytes) },
+        libc::SYS_mprotect => is_mapped(first, bytes).then_some(0),
+        // SAFETY: as above.
+        libc::SYS_mremap => unsafe { remap(first, bytes, third) },
+        libc::SYS_madvise if third == libc::MADV_DONTNEED as usize => {
+            // SAFETY: as above; the range is mapped.
+            is_mapped(first, bytes).then(|| unsafe { clear(first, bytes) })
+        }
+        libc::SYS_madvise | libc::SYS_close => Some(0),
+        libc::SYS_write => Some(third),
+        libc::SYS_getpid | libc::SYS_gettid => Some(1),
+        libc::SYS_futex => {
+            // Who waits looks again at once.
+            thread::yield_now();
+            Some(0)
+        }
+        _ => return Answer::refusal(libc::ENOSYS),
+    };
+    answer.map_or(Answer::refusal(libc::ENOMEM), Answer::granted)
+}
+
+fn map(bytes: usize) -> Option<usize> {
+    let layout = Layout::from_size_align(bytes, PAGE).ok()?;
+    if bytes == 0 {
+        return None;
+    }
+    // SAFETY: not empty.
+    let start = unsafe { alloc_zeroed(layout) };
+    if start.is_null() {
+        return None;
+    }
+    let holes = Vec::new();
+    let address = start.expose_provenance();
+    with_all(|all| all.insert(address, Allocation { bytes, holes }));
+    Some(address)
+}
+
+/// Maps a hole again, or replaces what is there if that is wanted.
+///
+/// # Safety
+///
+/// Nobody uses the range.
+unsafe fn map_at(start: usize, bytes: usize, flags: i32) -> Option<usize> {
+    let end = start + bytes;
+    let is_free = with_all(|all| {
+        let (_, allocation) = all.range_mut(..=start).next_back()?;
+        let index = allocation
+            .holes
+            .iter()
+            .position(|hole| hole.0 <= start && end <= hole.1)?;
+        let (from, to) = allocation.holes.swap_remove(index);
+        let left = [(from, start), (end, to)]
+            .into_iter()
+            .filter(|hole| hole.0 < hole.1);
+        allocation.holes.extend(left);
+        Some(())
+    });
+    let may_replace = flags & libc::MAP_FIXED != 0 && is_mapped(start, bytes);
+    (is_free.is_some() || may_replace).then(|| {
+        // SAFETY: inside of an allocation, and the caller's promise.
+        unsafe { clear(start, bytes) };
+        start
+    })
+}
+
+/// Makes a hole, or frees an allocation that is nothing else any more.
+///
+/// # Safety
+///
+/// Nobody uses the range.
+unsafe fn unmap(start: usize, bytes: usize) -> Option<usize> {
+    let end = start.checked_add(bytes)?;
+    let freed = with_all(|all| {
+        let (address, allocation) = all.range_mut(..=start).next_back()?;
+        let address = *address;
+        if end > address + allocation.bytes {
+            return None;
+        }
+        allocation
+            .holes
+            .retain(|hole| hole.1 <= start || end <= hole.0);
+        allocation.holes.push((start, end));
+        join(&mut allocation.holes);
+        let is_gone = allocation.holes == [(address, address + allocation.bytes)];
+        Some(
+            is_gone
+                .then(|| all.remove(&address))
+                .flatten()
+                .map(|it| (address, it.bytes)),
+        )
+    })?;
+    if let Some((address, bytes)) = freed
+        && let Ok(layout) = Layout::from_size_align(bytes, PAGE)
+    {
+        // SAFETY: allocated with this layout, and all of it was given up.
+        unsafe { dealloc(with_exposed_provenance_mut(address), layout) };
+    }
+    Some(0)
+}
+
+/// Moves what is mapped to a new place.
+///
+/// # Safety
+///
+/// The range is mapped, and nobody uses its old address any more.
+unsafe fn remap(start: usize, old_bytes: usize, bytes: usize) -> Option<usize> {
+    if !is_mapped(start, old_bytes) {
+        return None;
+    }
+    let new = map(bytes.checked_next_multiple_of(PAGE)?)?;
+    let (from, to) = (
+        with_exposed_provenance_mut::<u8>(start),
+        with_exposed_provenance_mut::<u8>(new),
+    );
+    // SAFETY: two allocations, both at least as long as the shorter one.
+    unsafe { to.copy_from_nonoverlapping(from, old_bytes.min(bytes)) };
+    // SAFETY: the caller's promise.
+    unsafe { unmap(start, old_bytes) }?;
+    Some(new)
+}
+
+/// Writes zeroes.
+///
+/// # Safety
+///
+/// The range lies in an allocation, and nobody needs its content.
+unsafe fn clear(start: usize, bytes: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { with_exposed_provenance_mut::<u8>(start).write_bytes(0, bytes) };
+    0
+}
+
+fn is_mapped(start: usize, bytes: usize) -> bool {
+    let end = start.saturating_add(bytes);
+    with_all(|all| {
+        let Some((address, allocation)) = all.range(..=start).next_back() else {
+            return false;
+        };
+        let is_apart = |hole: &(usize, usize)| hole.1 <= start || end <= hole.0;
+        end <= address + allocation.bytes && allocation.holes.iter().all(is_apart)
+    })
+}
+
+/// Makes one hole of neighbours.
+fn join(holes: &mut Vec<(usize, usize)>) {
+    holes.sort_unstable();
+    holes.dedup_by(|next, hole| {
+        let meets = next.0 <= hole.1;
+        if meets {
+            hole.1 = hole.1.max(next.1);
+        }
+        meets
+    });
+}
+
+fn with_all<T>(work: impl FnOnce(&mut BTreeMap<usize, Allocation>) -> T) -> T {
+    work(&mut ALL.lock().unwrap_or_else(PoisonError::into_inner))
+}
