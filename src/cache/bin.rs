@@ -7,7 +7,7 @@
 //! (`ends.rs`, `idle.rs`) and take the spare sheaf.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed};
 
 use super::ends::Ends;
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
@@ -136,6 +136,23 @@ impl Bin {
         let (bottom, limit) = (&self.ends.bottom, &self.ends.limit);
         let bytes = limit.load(Relaxed).saturating_sub(bottom.load(Relaxed));
         bytes as usize / size_of::<Slot>()
+    }
+
+    /// Shows the objects of the main sheaf, and `claimed` ones below its bottom, as they are at this moment; for who
+    /// holds the cache's lock.
+    pub(crate) fn look(&self, claimed: usize, mut show: impl FnMut(Slot)) {
+        if !self.has_main() {
+            return;
+        }
+        // ORDERING: acquire, pairs with `put`: a slot is written before `top` says so.
+        let top = self.ends.top.load(Acquire) as u32;
+        let bottom = self.ends.bottom_place();
+        let above = top.saturating_sub(bottom as u32) as usize / size_of::<Slot>();
+        let first = bottom.wrapping_add(1).wrapping_sub(claimed);
+        for slot in (0..claimed + above).map(|index| first.wrapping_add(index)) {
+            // SAFETY: a filled slot; its thread may fill it anew meanwhile, and either word will do.
+            show(unsafe { slot.read_volatile() });
+        }
     }
 
     /// Claims all objects of the main sheaf for whoever holds the cache's lock; how many there may be.

@@ -16,6 +16,7 @@ mod idle;
 mod registry;
 mod sizing;
 mod slow;
+mod witness;
 
 use core::ptr::null_mut;
 use core::sync::atomic::{

@@ -97,6 +97,11 @@ impl Registry {
         }
     }
 
+    /// Whether nobody holds the lists' lock at this moment.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.lists.is_free()
+    }
+
     /// Calls `look` with every cache that a thread owns.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&'static ThreadCache)) {
         let lists = self.lists.lock();

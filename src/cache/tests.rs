@@ -65,6 +65,8 @@ impl World {
     pub(super) fn end(&self) {
         let mut caches = Vec::new();
         self.registry.for_each(|cache| caches.push(cache));
+        // Nothing was freed twice, so nobody has what a slab has.
+        caches.iter().for_each(|cache| cache.witness());
         caches
             .into_iter()
             .for_each(|cache| self.registry.exit(cache));

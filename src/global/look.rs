@@ -51,7 +51,8 @@ pub fn validate() {
 }
 
 /// Takes what the calling thread and the barns have at hand back into the slabs, where an object that was freed
-/// twice or never handed out shows: the last chance before the process ends.
+/// twice or never handed out shows, and compares with them what other threads have: the last chance before the process
+/// ends.
 ///
 /// Nothing happens where a lock is held: the process may be ending from a signal handler that interrupted its
 /// own thread, and then nobody will free that lock.
@@ -59,7 +60,7 @@ pub fn look_at_exit() {
     let cache = own();
     let is_quiet = |process: &&Process| {
         let is_free = cache.is_none_or(ThreadCache::is_quiet);
-        is_free && process.heap.is_quiet() && process.watch.is_quiet()
+        is_free && CACHES.is_quiet() && process.heap.is_quiet() && process.watch.is_quiet()
     };
     let Some(process) = PROCESS.get().filter(is_quiet) else {
         return;
@@ -69,6 +70,11 @@ pub fn look_at_exit() {
         cache.drain();
     }
     process.heap.empty_barns();
+    CACHES.for_each(|cache| {
+        if cache.is_quiet() {
+            cache.witness();
+        }
+    });
 }
 
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.

@@ -239,16 +239,27 @@ impl Heap {
     pub(crate) fn misplaced(&self, address: usize) {
         let (crime, scene) = match self.locate(address) {
             Home::Slab { .. } => (Crime::InteriorPointer, self.scene(address)),
-            Home::Page { node, page, .. } => match node.arena().large_pages(page) {
+            Home::Page {
+                node,
+                page,
+                is_start,
+            } => match node.arena().large_pages(page) {
                 Ok(pages) => {
                     let bytes = pages as usize * PAGE_SIZE;
                     (Crime::InteriorPointer, Scene::Block { bytes })
                 }
                 Err(NotASpan::Inside) => (Crime::InteriorPointer, Scene::Nowhere),
+                Err(why @ NotASpan::Free) if is_start => (crime_of(why), Scene::FreePages),
                 Err(NotASpan::Free) => (Crime::InvalidFree, Scene::FreePages),
                 Err(NotASpan::Beyond) => (Crime::InvalidFree, Scene::Nowhere),
             },
-            Home::Outside => (Crime::InvalidFree, Scene::Nowhere),
+            Home::Outside => {
+                let why = self.huge.bytes_at(address).err();
+                (
+                    why.map_or(Crime::InvalidFree, crime_of_huge),
+                    Scene::Nowhere,
+                )
+            }
         };
         accuse(crime, address, scene);
     }

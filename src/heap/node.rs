@@ -124,7 +124,7 @@ impl Node {
         let align = ARENA_ALIGN
             .min((bytes / 16).next_power_of_two())
             .max(BLOCK_SIZE);
-        Region::reserve(lead + bytes, lead, align)
+        Region::reserve_fenced(lead + bytes, lead, align)
     }
 
     fn build(

@@ -133,12 +133,7 @@ impl Huge {
         let mut state = self.state.lock();
         match state.registry.remove(address) {
             Some(mapping) => {
-                state.freed.rotate_right(1);
-                state
-                    .freed
-                    .iter_mut()
-                    .take(1)
-                    .for_each(|newest| *newest = address);
+                state.note_freed(address);
                 state.keep(mapping);
                 self.note(&state);
                 Ok(())
@@ -216,6 +211,9 @@ impl Huge {
         };
         let start = mapping.start();
         state.registry.insert(mapping);
+        if start != block {
+            state.note_freed(address);
+        }
         done.then_some(start)
     }
 

@@ -50,7 +50,8 @@ impl Registry {
         } else {
             FIRST_CELLS
         };
-        let Some(region) = Region::reserve(Table::<MappingCell>::bytes_for(cells), 0, 1 << 16)
+        let Some(region) =
+            Region::reserve_fenced(Table::<MappingCell>::bytes_for(cells), 0, 1 << 16)
         else {
             return false;
         };

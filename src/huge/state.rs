@@ -77,6 +77,15 @@ impl State {
         self.low.note(kept);
     }
 
+    /// Remembers that the block at `address` is gone.
+    pub(super) fn note_freed(&mut self, address: usize) {
+        self.freed.rotate_right(1);
+        if let Some(newest) = self.freed.first_mut() {
+            *newest = address;
+        }
+    }
+
+    /// Why there is no block at `address`.
     pub(super) fn misses(&self, address: usize) -> NotHuge {
         if self.registry.is_inside(address) {
             NotHuge::Inside

@@ -15,6 +15,7 @@ mod record;
 mod row;
 mod sheaf;
 mod table;
+mod witness;
 
 pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;

@@ -31,6 +31,8 @@ pub(crate) struct Region {
     huge_pages: (HugePages, usize),
 }
 
+/// Addresses on both sides of a fenced region that are never used; a multiple of every OS page.
+const FENCE: usize = 64 << 10;
 /// A tail is taken again in multiples of this.
 const REGROWTH: usize = 4 << 20;
 
@@ -65,6 +67,15 @@ impl Region {
             return None;
         }
         let (_gone, region) = whole.split(skipped);
+        Some(region)
+    }
+
+    /// As [`Self::reserve`], for what the program must not reach: the kernel puts mappings side by side, a huge block
+    /// or the program's own as well, and a write beyond its bounds ends at the fence.
+    pub(crate) fn reserve_fenced(bytes: usize, lead: usize, align: usize) -> Option<Self> {
+        let whole = Self::reserve(bytes.checked_add(2 * FENCE)?, lead + FENCE, align)?;
+        let (_fence, rest) = whole.split(FENCE);
+        let (region, _fence) = rest.split(bytes);
         Some(region)
     }
 

@@ -121,7 +121,8 @@ impl AddressMap {
 
     fn double(&mut self) -> bool {
         let cells = ((self.mask + 1) * 2).max(FIRST_CELLS);
-        let Some(region) = Region::reserve(Table::<Cell>::bytes_for(cells), 0, 1 << 16) else {
+        let Some(region) = Region::reserve_fenced(Table::<Cell>::bytes_for(cells), 0, 1 << 16)
+        else {
             return false;
         };
         let table = Table::new(region);

@@ -213,7 +213,7 @@ impl Debug {
         let mut blocks = self.blocks.lock();
         let number = self.records.take();
         if let Some(number) = number
-            && blocks.add_single(user, number)
+            && blocks.add_single(base, user, number)
         {
             let sort = Sort::of(wish.bytes, wish.align);
             self.records.get(number).place(sort, base, room);

@@ -62,7 +62,7 @@ impl Guard {
         while bytes >= LEAST_BYTES {
             let map = Arena::map_bytes_for(bytes).next_multiple_of(BLOCK_SIZE);
             let owners = Table::<AtomicU32>::bytes_for(bytes / PAGE_SIZE);
-            if let Some(region) = Region::reserve(map + bytes + owners, 0, BLOCK_SIZE)
+            if let Some(region) = Region::reserve_fenced(map + bytes + owners, 0, BLOCK_SIZE)
                 && let Some(records) = Records::new(bytes / PAGE_SIZE * size_of::<Record>())
             {
                 let (map, rest) = region.split(map);

@@ -156,7 +156,7 @@ impl Records {
     pub(super) fn new(bytes: usize) -> Option<Self> {
         let mut bytes = bytes.next_multiple_of(1 << 16).max(LEAST_BYTES);
         while bytes >= LEAST_BYTES {
-            if let Some(region) = Region::reserve(bytes, 0, 1 << 16) {
+            if let Some(region) = Region::reserve_fenced(bytes, 0, 1 << 16) {
                 return Some(Self {
                     table: Table::new(region),
                     used: AtomicU32::new(0),

@@ -19,7 +19,8 @@ pub(super) const CHUNK: usize = 256 << 10;
 /// Where debugged blocks are, and what becomes of freed ones. Its owner holds a lock.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    /// Records of blocks with memory of their own, by the address that was handed out.
+    /// Records of blocks with memory of their own, by the address that was handed out, and by that of their memory: to
+    /// the heap that is a block, which nobody may free but the queue below.
     singles: AddressMap,
     /// By a chunk's address: the record of its first block, and its class.
     chunks: AddressMap,
@@ -67,9 +68,17 @@ impl Blocks {
         self.resting_bytes
     }
 
-    /// Enters a block with memory of its own; `false` where there is no memory for that.
-    pub(super) fn add_single(&mut self, user: usize, number: u32) -> bool {
-        self.singles.insert(user, [number as usize, 0])
+    /// Enters a block with memory of its own, which begins at `base`; `false` where there is no memory for that.
+    pub(super) fn add_single(&mut self, base: usize, user: usize, number: u32) -> bool {
+        let values = [number as usize, 0];
+        if !self.singles.insert(user, values) {
+            return false;
+        }
+        let done = self.singles.insert(base, values);
+        if !done {
+            let _ = self.singles.remove(user);
+        }
+        done
     }
 
     /// The record of the block that `address` belongs to.
@@ -135,6 +144,7 @@ impl Blocks {
         check(record);
         let (user, base) = (record.user(), record.base());
         if self.singles.remove(user).is_some() {
+            let _ = self.singles.remove(base);
             records.give(number);
             return Object::new(core::ptr::with_exposed_provenance_mut(base));
         }
