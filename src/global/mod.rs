@@ -27,7 +27,7 @@ pub use look::{
     wants_stats_at_exit,
 };
 
-use bare::{allocate_bare, allocate_ending};
+use bare::{allocate_bare, allocate_ending, clear};
 use life::{PROCESS, alive, here, process};
 use purge::collect_caches;
 use purge_thread::Moment;
@@ -151,7 +151,12 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
         return Some(core::ptr::null_mut());
     };
     let node = process.heap.node(NodeId(node))?;
-    Some(raw(process.heap.take_on(node, size)))
+    let zeroed = if process.watch.zeroes_on_alloc() {
+        Zeroed::Yes
+    } else {
+        Zeroed::No
+    };
+    Some(raw(clear(process.heap.take_on(node, size), size, zeroed)))
 }
 
 /// The number of the node that the memory at `address` is on; `None` for what is no memory of this

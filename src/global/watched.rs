@@ -23,6 +23,11 @@ pub(super) fn allocate(
     if size > isize::MAX as usize {
         return None;
     }
+    let zeroed = if watch.zeroes_on_alloc() {
+        Zeroed::Yes
+    } else {
+        zeroed
+    };
     let (cache, sort) = (alive(), Sort::of(size, align));
     let wish = Wish {
         bytes: size,
@@ -46,11 +51,6 @@ pub(super) fn allocate(
     if is_turn && let Some(block) = watch.take_guarded(wish) {
         return Some(block);
     }
-    let zeroed = if watch.zeroes_on_alloc() {
-        Zeroed::Yes
-    } else {
-        zeroed
-    };
     let Some((cache, ties)) = cache else {
         return allocate_bare(size, align, zeroed);
     };

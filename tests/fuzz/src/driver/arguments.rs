@@ -20,6 +20,7 @@ operations --replay FILE... [OPTION...]   stored lists, one after the other
   --full             write and check every byte of every block
   --zeroed           all fresh memory must be zero; implied by zero:alloc in --conf
   --may-fail         there may be no memory; implied by limit: and arena: in --conf
+  --may-rest         freed blocks may count as in use; implied by slab_debug: and quarantine: in --conf
   --patience N       seconds without an operation after which a run counts as hanging; 120
   --minimise N       seconds to make a list that fails shorter; 60, 0 for not at all
   --save DIR         where lists that fail are written; the current directory
@@ -55,6 +56,8 @@ pub(super) struct Arguments {
     pub(super) is_full: bool,
     pub(super) is_zeroed: bool,
     pub(super) may_fail: bool,
+    /// Whether freed blocks may count as in use.
+    pub(super) may_rest: bool,
     pub(super) patience: u64,
     pub(super) minimise: u64,
     pub(super) save: PathBuf,
@@ -86,6 +89,7 @@ impl Arguments {
             is_full: false,
             is_zeroed: false,
             may_fail: false,
+            may_rest: false,
             patience: 120,
             minimise: 60,
             save: PathBuf::from("."),
@@ -123,6 +127,7 @@ impl Arguments {
                 "--full" => all.is_full = true,
                 "--zeroed" => all.is_zeroed = true,
                 "--may-fail" => all.may_fail = true,
+                "--may-rest" => all.may_rest = true,
                 "--patience" => all.patience = number(&value()?)?,
                 "--minimise" => all.minimise = number(&value()?)?,
                 "--save" => all.save = value()?.into(),
@@ -146,6 +151,9 @@ impl Arguments {
         let conf = all.conf.as_deref().unwrap_or_default();
         all.is_zeroed |= conf.contains("zero:alloc");
         all.may_fail |= ["limit:", "arena:"].iter().any(|key| conf.contains(key));
+        all.may_rest |= ["slab_debug:", "quarantine:"]
+            .iter()
+            .any(|key| conf.contains(key));
         Ok(all)
     }
 
@@ -166,6 +174,7 @@ impl Arguments {
             (self.is_full, "--full"),
             (self.is_zeroed, "--zeroed"),
             (self.may_fail, "--may-fail"),
+            (self.may_rest, "--may-rest"),
         ];
         for (_, flag) in flags.into_iter().filter(|(is_set, _)| *is_set) {
             words.extend(flag.split('=').map(str::to_owned));
