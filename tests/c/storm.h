@@ -196,18 +196,23 @@ static inline void ends_with(pid_t pid, int code) {
     CHECK_AT(WIFEXITED(status) && WEXITSTATUS(status) == code, WEXITSTATUS(status) * 1000 + code);
 }
 
-/* Resident memory in the second quarter of a storm, and in the last: the largest of sixteen readings each, at most. */
+/* Resident memory in the second quarter of a storm, and in the last: the largest of sixteen readings each. */
 struct plateau {
-    size_t early, late, all, looked;
+    size_t all;
+    atomic_size_t early, late;
 };
 
-static inline void look(struct plateau *plateau, size_t done) {
-    size_t look = done * 64 / plateau->all;
-    if (look <= plateau->looked) return;
-    plateau->looked = look;
-    if (look < 16 || (look >= 32 && look < 48)) return;
-    size_t now = resident(), *most = look < 32 ? &plateau->early : &plateau->late;
-    if (now > *most) *most = now;
+static inline void raise_to(atomic_size_t *most, size_t value) {
+    size_t before = *most;
+    while (before < value && !atomic_compare_exchange_weak(most, &before, value)) {}
+}
+
+/* To be called once for each number from 1 to `all`, by any thread. */
+static inline void look(struct plateau *plateau, size_t number) {
+    size_t place = number * 64 / plateau->all;
+    if (place == (number - 1) * 64 / plateau->all) return;
+    if (place >= 16 && place < 32) raise_to(&plateau->early, resident());
+    if (place >= 48) raise_to(&plateau->late, resident());
 }
 
 /* Whether memory that grows is a fault: libc does not promise, but a storm with a fault in it has to notice. */
@@ -219,10 +224,10 @@ static inline int level_is_promised(void) { return !libc_allowed(); }
 
 /* A quarter more and 32 MiB are for what is alive or unused by chance, and for huge pages. */
 static inline void is_level(struct plateau *plateau) {
-    say("resident: %zu KiB early, %zu KiB late\n", plateau->early / KIB, plateau->late / KIB);
-    CHECK(plateau->early > 0 && plateau->late > 0);
-    size_t most = plateau->early + plateau->early / 4 + 32 * MIB;
-    CHECK_AT(!level_is_promised() || plateau->late <= most, plateau->late / KIB);
+    size_t early = plateau->early, late = plateau->late, most = early + early / 4 + 32 * MIB;
+    say("resident: %zu KiB early, %zu KiB late\n", early / KIB, late / KIB);
+    CHECK(early > 0 && late > 0);
+    CHECK_AT(!level_is_promised() || late <= most, late / KIB);
 }
 
 #endif

@@ -94,7 +94,7 @@ static void *until_cancelled(void *number) {
 int main(int argc, char **argv) {
     size_t all = amount(argc, argv);
     watchdog(PATIENCE_SECONDS + (unsigned)(all / 200));
-    struct plateau plateau = {.all = all};
+    struct plateau plateau = {.all = (all + THREADS - 1) / THREADS};
     uint64_t random = 23;
     for (size_t number = 0; number < all; number += THREADS) {
         pthread_t threads[THREADS];
@@ -109,7 +109,7 @@ int main(int argc, char **argv) {
             CHECK(pthread_join(threads[i], &result) == 0 && result == PTHREAD_CANCELED);
         }
         CHECK_AT(live == 0, live);
-        look(&plateau, number + THREADS < all ? number + THREADS : all);
+        look(&plateau, number / THREADS + 1);
     }
     say("cancelled at work: %zu, %zu, %zu, %zu\n", (size_t)cancelled_in[0], (size_t)cancelled_in[1],
         (size_t)cancelled_in[2], (size_t)cancelled_in[3]);

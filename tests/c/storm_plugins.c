@@ -7,7 +7,8 @@
 enum { LINES = 6, OPENINGS_OF_A_THREAD = 20, SHELF = 16 };
 
 static char **libraries;
-static size_t count, all;
+static size_t count;
+static struct plateau plateau;
 static atomic_size_t opened, unloaded;
 
 static void open_one(uint64_t *random) {
@@ -35,8 +36,10 @@ static void open_one(uint64_t *random) {
 static void *opens(void *number) {
     uint64_t random = (uintptr_t)number * 7919;
     struct block shelf[SHELF] = {{NULL, 0, 0}};
-    for (int i = 0; i < OPENINGS_OF_A_THREAD && atomic_fetch_add(&opened, 1) < all; i++) {
+    size_t opening;
+    for (int i = 0; i < OPENINGS_OF_A_THREAD && (opening = atomic_fetch_add(&opened, 1)) < plateau.all; i++) {
         open_one(&random);
+        look(&plateau, opening + 1);
         turns(shelf, SHELF, &random, 10);
     }
     clear(shelf, SHELF);
@@ -44,7 +47,7 @@ static void *opens(void *number) {
 }
 
 static void *line(void *number) {
-    for (uintptr_t i = 0; opened < all; i++) {
+    for (uintptr_t i = 0; opened < plateau.all; i++) {
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, opens, (void *)(i * LINES + (uintptr_t)number)) == 0);
         CHECK(pthread_join(thread, NULL) == 0);
@@ -53,19 +56,17 @@ static void *line(void *number) {
 }
 
 int main(int argc, char **argv) {
-    all = amount(argc, argv);
+    plateau.all = amount(argc, argv);
     CHECK(argc > 2);
     libraries = argv + 2;
     count = (size_t)argc - 2;
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 100));
-    struct plateau plateau = {.all = all};
+    watchdog(PATIENCE_SECONDS + (unsigned)(plateau.all / 100));
     pthread_t lines[LINES];
     start(lines, LINES, line);
-    for (size_t done; (done = opened) < all; rest(2)) look(&plateau, done);
     join(lines, LINES);
     /* Or nothing was constructed and destroyed, only counted. */
     say("unloaded %zu times\n", (size_t)unloaded);
-    CHECK_AT(unloaded >= all / 50, unloaded);
+    CHECK_AT(unloaded >= plateau.all / 50, unloaded);
     is_level(&plateau);
     return done();
 }

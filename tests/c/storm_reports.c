@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
     CHECK(nowhere >= 0 && complaints > 2 && dup2(nowhere, 2) == 2);
     FILE *stream = fopen("/dev/null", "w");
     CHECK(stream != NULL);
-    struct plateau plateau = {.all = all};
+    struct plateau plateau = {.all = all / KINDS};
     uint64_t random = 29;
     struct block shelf[SHELF] = {{NULL, 0, 0}};
     pthread_t threads[THREADS];
@@ -83,7 +83,7 @@ int main(int argc, char **argv) {
         case 4: report(); break;
         default:
             usable(shelf, &random);
-            look(&plateau, i + 1); /* always the same number of steps behind the trim */
+            look(&plateau, (i + 1) / KINDS); /* always the same number of steps behind the trim */
         }
     }
     stop = 1;

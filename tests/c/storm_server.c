@@ -86,12 +86,13 @@ int main(int argc, char **argv) {
     /* All of the books at once, or they would look like growth. */
     memset(table, 0, SHARDS * sizeof *table);
     for (int i = 0; i < SHARDS; i++) CHECK(pthread_mutex_init(&table[i].lock, NULL) == 0);
-    struct plateau plateau = {.all = 6400};
+    struct plateau plateau = {.all = 64};
     pthread_t lines[LINES];
     start(lines, LINES, line);
-    for (double done; (done = passed()) < 1; rest(20)) {
+    for (size_t number = 1; number <= plateau.all; number++) {
+        while (passed() < (double)number / (double)plateau.all) rest(2);
         CHECK_AT(live < 2 * LIVE, live);
-        look(&plateau, (size_t)(done * 6400));
+        look(&plateau, number);
     }
     join(lines, LINES);
     for (int i = 0; i < SHARDS; i++) clear(table[i].blocks, SLOTS / SHARDS);

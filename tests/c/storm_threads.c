@@ -8,7 +8,7 @@ enum { CREATORS = 4, MAILBOXES = 1024, MOST_DETACHED = 32 };
 
 static _Atomic(struct block *) mailboxes[MAILBOXES];
 static atomic_size_t created, detached;
-static size_t all;
+static struct plateau plateau;
 
 /* The letter is a small block of the same thread's. */
 static void put(uint64_t *random) {
@@ -44,7 +44,8 @@ static void *is_detached(void *number) {
 
 static void *creates(void *unused) {
     size_t number;
-    while ((number = atomic_fetch_add(&created, 1)) < all) {
+    while ((number = atomic_fetch_add(&created, 1)) < plateau.all) {
+        look(&plateau, number + 1);
         pthread_t thread;
         void *left;
         if (number % 4 == 0 && detached < MOST_DETACHED) {
@@ -61,12 +62,10 @@ static void *creates(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    all = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 500));
-    struct plateau plateau = {.all = all};
+    plateau.all = amount(argc, argv);
+    watchdog(PATIENCE_SECONDS + (unsigned)(plateau.all / 500));
     pthread_t creators[CREATORS];
     start(creators, CREATORS, creates);
-    for (size_t done; (done = created) < all; rest(2)) look(&plateau, done);
     join(creators, CREATORS);
     while (detached > 0) rest(1);
     for (int i = 0; i < MAILBOXES; i++) take(&mailboxes[i]);
