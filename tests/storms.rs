@@ -129,7 +129,7 @@ fn each_storm_notices_the_fault_that_it_looks_for() {
     notices(&FORK, "NONE", 40, None);
     notices(&FORK, "LOCKED", 100, Some("hung"));
     notices(&THREADS, "TWICE", 3_000, Some("CHECK("));
-    notices(&THREADS, "LOSES", 100_000, Some("late <= most"));
+    notices(&THREADS, "LOSES", 50_000, Some("late <= most"));
     notices(&SIGNALS, "INTERRUPTED", 10_000, Some("block.at != NULL"));
     notices(&SIGNALS, "STRAY_THREAD", 10_000, Some("alternate != NULL"));
     notices(&PLUGINS, "TWICE", 2_000, Some(""));

@@ -4,7 +4,7 @@
  */
 #include "storm.h"
 
-enum { THREADS = 8, SHELF = 64, KINDS = 6 };
+enum { THREADS = 8, SHELF = 64, KINDS = 6, WARM = 2000 };
 
 static atomic_int stop;
 static atomic_size_t turned[THREADS];
@@ -74,6 +74,8 @@ int main(int argc, char **argv) {
     struct block shelf[SHELF] = {{NULL, 0, 0}};
     pthread_t threads[THREADS];
     start(threads, THREADS, works);
+    for (int i = 0; i < THREADS; i++)
+        while (turned[i] < WARM) rest(1);
     for (size_t i = 0; i < all; i++) {
         switch (i % KINDS) {
         case 0: malloc_trim(random_of(&random) % 2 ? 0 : random_of(&random) % MIB); break;
@@ -89,7 +91,7 @@ int main(int argc, char **argv) {
     stop = 1;
     join(threads, THREADS);
     clear(shelf, SHELF);
-    for (int i = 0; i < THREADS; i++) CHECK_AT(turned[i] > 0, i);
+    for (int i = 0; i < THREADS; i++) CHECK_AT(turned[i] > WARM, i);
     is_level(&plateau);
     return done();
 }
