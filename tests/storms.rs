@@ -61,7 +61,7 @@ const EXITS: Storm = storm("c/storm_exits.c", 24, 1_000);
 const SERVER: Storm = storm("c/storm_server.c", 2, 60);
 
 /// The storms for the list of configurations: threads, children, and all kinds of requests.
-const SUBSET: [(&Storm, usize); 4] = [(&FORK, 60), (&THREADS, 4_000), (&CANCEL, 200), (&EXITS, 8)];
+const SUBSET: [(&Storm, usize); 4] = [(&FORK, 60), (&THREADS, 4_000), (&CANCEL, 600), (&EXITS, 8)];
 
 #[test]
 fn sixteen_threads_fork_at_once() {
@@ -184,7 +184,7 @@ fn notices(storm: &Storm, fault: &str, amount: usize, words: Option<&str>) {
     let faulty = root().join("tests/c/storm_faulty.c");
     let fault_flag = format!("-DFAULT={fault}");
     let flags = [
-        "-DPATIENCE_SECONDS=2",
+        "-DPATIENCE_SECONDS=4",
         &fault_flag,
         faulty.to_str().expect("a plain path"),
     ];

@@ -93,7 +93,7 @@ static void *until_cancelled(void *number) {
 
 int main(int argc, char **argv) {
     size_t all = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 200));
+    watchdog(2 * PATIENCE_SECONDS);
     struct plateau plateau = {.all = (all + THREADS - 1) / THREADS};
     uint64_t random = 23;
     for (size_t number = 0; number < all; number += THREADS) {
@@ -110,6 +110,7 @@ int main(int argc, char **argv) {
         }
         CHECK_AT(live == 0, live);
         look(&plateau, number / THREADS + 1);
+        gets_on();
     }
     say("cancelled at work: %zu, %zu, %zu, %zu\n", (size_t)cancelled_in[0], (size_t)cancelled_in[1],
         (size_t)cancelled_in[2], (size_t)cancelled_in[3]);

@@ -143,7 +143,7 @@ int main(int argc, char **argv) {
     }
     static char *const ways[] = {"exit", "quick", "thread", "last"};
     size_t all = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 20));
+    watchdog(2 * PATIENCE_SECONDS);
     for (size_t i = 0; i < all; i++) {
         char code[16];
         snprintf(code, sizeof code, "%zu", i % 250 + 1);
@@ -153,6 +153,7 @@ int main(int argc, char **argv) {
             _exit(126);
         }
         ends_with(pid, atoi(code));
+        gets_on();
     }
     return done();
 }

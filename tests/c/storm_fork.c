@@ -64,6 +64,7 @@ static void *forks(void *number) {
         if (pid == 0) child(shelf, childs, code);
         turns(shelf, SHELF, &random, 20);
         ends_with(pid, code);
+        gets_on();
     }
     clear(shelf, SHELF);
     return NULL;
@@ -88,7 +89,7 @@ int main(int argc, char **argv) {
         return atoi(argv[2]);
     }
     all = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 50));
+    watchdog(2 * PATIENCE_SECONDS);
     uint64_t random = 5;
     for (int i = 0; i < INHERITED; i++) inherited[i] = make(&random, 1 + 100 * (size_t)i);
     pthread_t forkers[FORKERS], others[BUSY];

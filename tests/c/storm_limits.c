@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
     /* The kernel kills a process whose first stack cannot grow. */
     char stack[256 * 1024];
     memset(escape(stack), 1, sizeof stack);
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 5));
+    watchdog(2 * PATIENCE_SECONDS);
     struct plateau plateau = {.all = all};
     uint64_t random = 17;
     pthread_t threads[THREADS], later;
@@ -124,6 +124,7 @@ int main(int argc, char **argv) {
             while (proved[t] != now) usleep(500);
         CHECK(pthread_create(&later, NULL, comes_later, NULL) == 0 && pthread_join(later, NULL) == 0);
         look(&plateau, i + 1);
+        gets_on();
     }
     stop = 1;
     join(threads, THREADS);

@@ -40,6 +40,7 @@ static void *opens(void *number) {
     for (int i = 0; i < OPENINGS_OF_A_THREAD && (opening = atomic_fetch_add(&opened, 1)) < plateau.all; i++) {
         open_one(&random);
         look(&plateau, opening + 1);
+        gets_on();
         turns(shelf, SHELF, &random, 10);
     }
     clear(shelf, SHELF);
@@ -60,7 +61,7 @@ int main(int argc, char **argv) {
     CHECK(argc > 2);
     libraries = argv + 2;
     count = (size_t)argc - 2;
-    watchdog(PATIENCE_SECONDS + (unsigned)(plateau.all / 100));
+    watchdog(2 * PATIENCE_SECONDS);
     pthread_t lines[LINES];
     start(lines, LINES, line);
     join(lines, LINES);

@@ -1,11 +1,12 @@
 /*
  * A server that runs for argv[1] seconds: eight lines of threads that are born, work, rest and die put blocks into a
  * shared table and take others out, whose contents they check. The sizes drift from 16 bytes to 16 KiB and back, eight
- * times in all; as much is alive all the time. Resident memory must not drift with them.
+ * times in all; as much is alive all the time. Resident memory must not drift with them. The seconds begin when as many
+ * blocks have been replaced as it takes for memory to find its level, also with huge pages on a slow machine.
  */
 #include "storm.h"
 
-enum { LINES = 8, SLOTS = 1 << 20, SHARDS = 64, CYCLES = 8 };
+enum { LINES = 8, SLOTS = 1 << 20, SHARDS = 64, CYCLES = 8, WARM = 1500000 };
 #define LIVE (96 * MIB)
 
 static struct {
@@ -13,7 +14,9 @@ static struct {
     struct block blocks[SLOTS / SHARDS];
 } *table;
 static atomic_size_t live, replaced, born;
-static double began, lasts;
+static _Atomic double began;
+static double lasts;
+static atomic_int stop;
 
 static double passed(void) { return (now() - began) / lasts; }
 
@@ -60,7 +63,7 @@ static void replace(uint64_t *random, size_t median) {
 /* A connection: bursts of requests, with rests between that leave its caches idle. */
 static void *serves(void *number) {
     uint64_t random = (uintptr_t)number * 7919;
-    for (uint64_t bursts = 1 + random_of(&random) % 20; bursts > 0 && passed() < 1; bursts--) {
+    for (uint64_t bursts = 1 + random_of(&random) % 20; bursts > 0 && !stop; bursts--) {
         size_t median = median_now();
         for (int i = 0; i < 2000; i++) replace(&random, median);
         if (random_of(&random) % 4 == 0) rest((long)(random_of(&random) % 30));
@@ -69,7 +72,7 @@ static void *serves(void *number) {
 }
 
 static void *line(void *unused) {
-    while (passed() < 1) {
+    while (!stop) {
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, serves, (void *)(atomic_fetch_add(&born, 1) + 1)) == 0);
         CHECK(pthread_join(thread, NULL) == 0);
@@ -79,8 +82,9 @@ static void *line(void *unused) {
 
 int main(int argc, char **argv) {
     size_t seconds = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)seconds);
-    began = now(), lasts = (double)seconds;
+    watchdog(2 * PATIENCE_SECONDS);
+    began = now();
+    lasts = (double)seconds;
     table = mmap(NULL, SHARDS * sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(table != MAP_FAILED);
     /* All of the books at once, or they would look like growth. */
@@ -89,11 +93,15 @@ int main(int argc, char **argv) {
     struct plateau plateau = {.all = 64};
     pthread_t lines[LINES];
     start(lines, LINES, line);
+    while (replaced < WARM) rest(2);
+    watchdog(PATIENCE_SECONDS + (unsigned)seconds);
+    began = now();
     for (size_t number = 1; number <= plateau.all; number++) {
         while (passed() < (double)number / (double)plateau.all) rest(2);
         CHECK_AT(live < 2 * LIVE, live);
         look(&plateau, number);
     }
+    stop = 1;
     join(lines, LINES);
     for (int i = 0; i < SHARDS; i++) clear(table[i].blocks, SLOTS / SHARDS);
     say("%zu blocks in %zu threads\n", (size_t)replaced, (size_t)born);

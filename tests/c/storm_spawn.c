@@ -66,6 +66,7 @@ static void *spawns(void *number) {
         turns(shelf, SHELF, &random, 20);
         if (way == 0) by_shell(code);
         else ends_with(way < 8 ? by_vfork(code) : by_spawn(code), atoi(code));
+        gets_on();
     }
     clear(shelf, SHELF);
     return NULL;
@@ -85,7 +86,7 @@ static void *busy(void *number) {
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "ends") == 0) return as_child(argv[2]);
     all = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)(all / 50));
+    watchdog(2 * PATIENCE_SECONDS);
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     CHECK(length > 0);
     pthread_t spawners[SPAWNERS], others[BUSY];

@@ -46,6 +46,7 @@ static void *creates(void *unused) {
     size_t number;
     while ((number = atomic_fetch_add(&created, 1)) < plateau.all) {
         look(&plateau, number + 1);
+        gets_on();
         pthread_t thread;
         void *left;
         if (number % 4 == 0 && detached < MOST_DETACHED) {
@@ -63,7 +64,7 @@ static void *creates(void *unused) {
 
 int main(int argc, char **argv) {
     plateau.all = amount(argc, argv);
-    watchdog(PATIENCE_SECONDS + (unsigned)(plateau.all / 500));
+    watchdog(2 * PATIENCE_SECONDS);
     pthread_t creators[CREATORS];
     start(creators, CREATORS, creates);
     join(creators, CREATORS);
