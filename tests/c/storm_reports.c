@@ -4,7 +4,7 @@
  */
 #include "storm.h"
 
-enum { THREADS = 8, SHELF = 64, KINDS = 6, WARM = 2000 };
+enum { THREADS = 8, SHELF = 64, KINDS = 6, WARM = 2000, BETWEEN = 200 };
 
 static atomic_int stop;
 static atomic_size_t turned[THREADS];
@@ -61,6 +61,14 @@ static void usable(struct block *shelf, uint64_t *random) {
     }
 }
 
+/* Returns when every thread has done that much more. */
+static void all_turn(size_t more) {
+    size_t before[THREADS];
+    for (int i = 0; i < THREADS; i++) before[i] = turned[i];
+    for (int i = 0; i < THREADS; i++)
+        while (turned[i] < before[i] + more) rest(1);
+}
+
 int main(int argc, char **argv) {
     size_t all = amount(argc, argv);
     watchdog(2 * PATIENCE_SECONDS);
@@ -74,8 +82,7 @@ int main(int argc, char **argv) {
     struct block shelf[SHELF] = {{NULL, 0, 0}};
     pthread_t threads[THREADS];
     start(threads, THREADS, works);
-    for (int i = 0; i < THREADS; i++)
-        while (turned[i] < WARM) rest(1);
+    all_turn(WARM);
     for (size_t i = 0; i < all; i++) {
         switch (i % KINDS) {
         case 0: malloc_trim(random_of(&random) % 2 ? 0 : random_of(&random) % MIB); break;
@@ -86,13 +93,15 @@ int main(int argc, char **argv) {
         default:
             usable(shelf, &random);
             gets_on();
-            look(&plateau, (i + 1) / KINDS); /* always the same number of steps behind the trim */
+            /* Always as much work behind the trim. */
+            all_turn(BETWEEN);
+            look(&plateau, (i + 1) / KINDS);
         }
     }
     stop = 1;
     join(threads, THREADS);
     clear(shelf, SHELF);
-    for (int i = 0; i < THREADS; i++) CHECK_AT(turned[i] > WARM, i);
+    for (int i = 0; i < THREADS; i++) CHECK_AT(turned[i] >= WARM + all / KINDS * BETWEEN, i);
     is_level(&plateau);
     return done();
 }
