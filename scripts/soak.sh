@@ -35,7 +35,7 @@ STORMS=(
     'storm_spawn 10000 500'
     'storm_limits 200 12'
     'storm_cancel 10000 1000'
-    'storm_reports 3000 120'
+    'storm_reports 1200 120'
     'storm_exits 1000 40'
 )
 SERVER_SECONDS=5

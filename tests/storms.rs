@@ -56,7 +56,7 @@ const PLUGINS: Storm = Storm {
 const SPAWN: Storm = storm("c/storm_spawn.c", 300, 10_000);
 const LIMITS: Storm = storm("c/storm_limits.c", 12, 200);
 const CANCEL: Storm = storm("c/storm_cancel.c", 600, 10_000);
-const REPORTS: Storm = storm("c/storm_reports.c", 150, 3_000);
+const REPORTS: Storm = storm("c/storm_reports.c", 120, 1_200);
 const EXITS: Storm = storm("c/storm_exits.c", 24, 1_000);
 const SERVER: Storm = storm("c/storm_server.c", 2, 60);
 
