@@ -24,6 +24,10 @@ VARIANTS=(
     'thp:never,reuse:0'
     limit:2g
     arena:1g
+    slab_debug:FZPU
+    guard:1/1
+    'guard:1/100,quarantine:16m,zero:free'
+    crime:warn
 )
 
 # The storms, their full length, and their length in a turn of a configuration.

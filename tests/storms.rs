@@ -27,6 +27,8 @@ const CONFIGURATIONS: &[&str] = &[
     "purge_ms:83,purge_thread:on",
     "thp:always,reuse:0",
     "limit:1g",
+    "slab_debug:FZP",
+    "guard:1/50,quarantine:1m,zero:free",
 ];
 
 /// A program, and how often it does what it does.
