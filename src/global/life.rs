@@ -131,11 +131,23 @@ pub(super) fn leave_caches() {
 extern "C" fn thread_exits(_cache: *mut c_void) {
     if let Some(cache) = own() {
         leave_caches();
+        // `exit` in a signal handler comes by here, perhaps with a lock that this thread held when it was
+        // interrupted. Its cache stays as it is then, and who visits takes what waits there.
+        if !is_quiet(Some(cache)) {
+            return;
+        }
         CACHES.exit(cache);
         if let Some(process) = PROCESS.get() {
             process.purge.thread.note_exit();
         }
     }
+}
+
+/// Whether every lock that emptying `cache` needs is free, now or soon.
+pub(super) fn is_quiet(cache: Option<&ThreadCache>) -> bool {
+    let is_free = cache.is_none_or(ThreadCache::is_quiet);
+    let is_quiet = |process: &Process| process.heap.is_quiet() && process.watch.is_quiet();
+    is_free && CACHES.is_quiet() && PROCESS.get().is_some_and(is_quiet)
 }
 
 extern "C" fn before_fork() {

@@ -1,8 +1,7 @@
 //! Looking at the heap: numbers, checks, and the last look before the process ends.
 #![forbid(unsafe_code)]
 
-use super::life::{CACHES, PROCESS, Process, own, process};
-use crate::cache::ThreadCache;
+use super::life::{CACHES, PROCESS, Process, is_quiet, own, process};
 use crate::stats::{ClassStats, NodeStats, Stats, View};
 
 /// What the heap holds.
@@ -58,11 +57,7 @@ pub fn validate() {
 /// own thread, and then nobody will free that lock.
 pub fn look_at_exit() {
     let cache = own();
-    let is_quiet = |process: &&Process| {
-        let is_free = cache.is_none_or(ThreadCache::is_quiet);
-        is_free && CACHES.is_quiet() && process.heap.is_quiet() && process.watch.is_quiet()
-    };
-    let Some(process) = PROCESS.get().filter(is_quiet) else {
+    let Some(process) = PROCESS.get().filter(|_| is_quiet(cache)) else {
         return;
     };
     process.watch.check_all();
@@ -79,9 +74,9 @@ pub fn look_at_exit() {
 
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.
 pub fn wants_stats_at_exit() -> bool {
-    PROCESS
-        .get()
-        .is_some_and(|process| process.config.stats_at_exit)
+    let is_wanted = |process: &Process| process.config.stats_at_exit;
+    // As for `look_at_exit`.
+    PROCESS.get().is_some_and(is_wanted) && is_quiet(own())
 }
 
 fn view() -> Option<View<'static>> {

@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::cache::ThreadCache;
 use crate::heap::Resized;
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{self, Crime, Scene, accuse};
 use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
@@ -270,35 +270,41 @@ pub fn map_from(bytes: usize) {
 /// As for [`free`].
 #[inline]
 pub unsafe fn free_sized(block: *mut u8, size: usize, align: usize) {
-    if !here().is_in_class_of(block, size) {
-        check_size(block, size, align);
+    if here().is_in_class_of(block, size) || has_size(block, size, align) || !report::only_warns() {
+        // SAFETY: the caller gives the block up.
+        unsafe { free(block) };
     }
-    // SAFETY: the caller gives the block up.
-    unsafe { free(block) };
 }
 
+/// Whether a block can be one that was asked for with that size, which is named a crime if not.
+///
 /// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer, may have more
 /// bytes than its size needs.
 #[cold]
 #[inline(never)]
-fn check_size(block: *mut u8, size: usize, align: usize) {
+fn has_size(block: *mut u8, size: usize, align: usize) -> bool {
+    if sys::is_ending() {
+        // Blocks have any size then.
+        return true;
+    }
+    // ORDERING: relaxed, as in `realloc`.
+    let may_be_long = KEEPS_LONG.load(Relaxed);
     let asked = PROCESS
         .get()
         .and_then(|process| watched::usable_size(process, block as usize));
-    if let Some(Ok(bytes)) = asked {
-        if bytes != size {
-            accuse(Crime::SizeMismatch, block as usize, Scene::Block { bytes });
+    let (bytes, is_right) = match asked {
+        Some(Ok(bytes)) => (bytes, size == bytes || size < bytes && may_be_long),
+        _ => {
+            let usable = usable_size(block);
+            let may_be_long = may_be_long || align > MIN_ALIGN || usable <= MIN_ALIGN;
+            let is_short = size < usable / 2 && !may_be_long;
+            (usable, usable == 0 || size <= usable && !is_short)
         }
-        return;
+    };
+    if !is_right {
+        accuse(Crime::SizeMismatch, block as usize, Scene::Block { bytes });
     }
-    let usable = usable_size(block);
-    // ORDERING: relaxed, as in `realloc`.
-    let may_be_long = align > MIN_ALIGN || KEEPS_LONG.load(Relaxed);
-    let is_short = !may_be_long && size < usable / 2 && usable > MIN_ALIGN;
-    if usable > 0 && (size > usable || is_short) {
-        let scene = Scene::Block { bytes: usable };
-        accuse(Crime::SizeMismatch, block as usize, scene);
-    }
+    is_right
 }
 
 fn raw(block: Option<Object>) -> *mut u8 {

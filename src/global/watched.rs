@@ -9,16 +9,26 @@ use super::{Moment, tick};
 use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized};
 use crate::slab::Object;
+use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::{Given, Sort, Wish};
 
-/// A block of at least `size` bytes at a multiple of `align`.
+/// A block of at least `size` bytes at a multiple of `align`. Where memory is short, nothing rests any longer.
 pub(super) fn allocate(
     process: &'static Process,
     size: usize,
     align: usize,
     zeroed: Zeroed,
 ) -> Option<Object> {
+    let attempt = || attempt(process, size, align, zeroed);
+    attempt().or_else(|| {
+        let reuse = |block| give_ordinary(process, block);
+        process.watch.wake_all(&process.heap, reuse);
+        attempt()
+    })
+}
+
+fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
     let (heap, watch) = (&process.heap, &process.watch);
     if size > isize::MAX as usize {
         return None;
@@ -102,5 +112,7 @@ pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize)
 /// The size of a watched block, as [`crate::watch::Watch::usable_size`] tells it.
 pub(super) fn usable_size(process: &Process, address: usize) -> Option<Result<usize, ()>> {
     let watch = &process.watch;
-    watch.is_on().then(|| watch.usable_size(address))?
+    // Who is about to abort may hold a lock that this needs.
+    let is_asked = watch.is_on() && !sys::is_ending();
+    is_asked.then(|| watch.usable_size(address))?
 }

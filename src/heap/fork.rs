@@ -22,6 +22,6 @@ impl Heap {
     /// Whether nobody holds any lock of slabs and arenas at this moment. A signal handler that ends the
     /// process may have interrupted its own thread with one of them.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.nodes().all(Node::is_quiet)
+        self.nodes().all(Node::is_quiet) && self.huge.is_quiet()
     }
 }

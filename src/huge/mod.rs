@@ -275,6 +275,11 @@ impl Huge {
         self.state.hold_for_fork();
     }
 
+    /// Whether nobody holds the lock, now or soon.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.state.is_free()
+    }
+
     /// Frees the lock after a fork, in parent or child.
     pub(crate) fn end_fork(&self) {
         self.state.end_fork();

@@ -19,6 +19,9 @@ const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 const FORK: u32 = 3;
 
+/// Milliseconds after which a lock counts as held for good.
+const PATIENCE_MS: u32 = 50;
+
 /// The thread that is forking, 0 for none; only one can at a time.
 static FORKING: AtomicUsize = AtomicUsize::new(0);
 
@@ -55,10 +58,15 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
-    /// Whether nobody holds the lock at this moment.
+    /// Whether nobody holds the lock now or soon. What a signal handler has interrupted in its own thread stays held.
     pub(crate) fn is_free(&self) -> bool {
         // ORDERING: relaxed, a look.
-        self.word.load(Ordering::Relaxed) == FREE
+        let look = || self.word.load(Ordering::Relaxed) == FREE;
+        look()
+            || (0..PATIENCE_MS).any(|_| {
+                sys::sleep(1);
+                look()
+            })
     }
 
     /// Takes the lock, to hold it across a fork; the forking thread itself is let in meanwhile.

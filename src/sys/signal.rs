@@ -64,17 +64,29 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     let address = unsafe { info_of.si_addr() } as usize;
     // SAFETY: only `on_fault` stores there, before this can be called.
     let explain = unsafe { core::mem::transmute::<usize, Explain>(EXPLAIN.load(Relaxed)) };
-    if explain(address, did(context)) {
+    // What was sent, not caused, has no address, and no instruction that would fault again.
+    let is_sent = info_of.si_code <= 0;
+    let die = || {
+        set_default(signal);
+        if is_sent {
+            // SAFETY: raise(3) may be called in a handler; the signal waits until this one returns.
+            let _ = unsafe { libc::raise(signal) };
+        }
+    };
+    if !is_sent && explain(address, did(context)) {
         // Back at the instruction, it faults again.
-        return set_default(signal);
+        return die();
     }
     let place = SIGNALS.iter().position(|it| *it == signal).unwrap_or(0);
     let Some(before) = BEFORE.get(place) else {
-        return set_default(signal);
+        return die();
     };
     let handler = before.handler.load(Relaxed);
+    if handler == libc::SIG_IGN && is_sent {
+        return;
+    }
     if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
-        return set_default(signal);
+        return die();
     }
     if before.flags.load(Relaxed) & libc::SA_SIGINFO as usize != 0 {
         type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);

@@ -48,7 +48,9 @@ impl Module {
             let mut range = words.next()?.split(|byte| *byte == b'-').map(number);
             let (start, end) = (range.next()?, range.next()?);
             let offset = words.nth(1).map(number)?;
-            let path = words.nth(2).unwrap_or_default();
+            // It may have blanks.
+            let path = line.iter().position(|byte| *byte == b'/');
+            let path = path.and_then(|start| line.get(start..)).unwrap_or_default();
             if offset == 0 && path.starts_with(b"/") {
                 base = start;
             }

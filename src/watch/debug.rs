@@ -125,7 +125,7 @@ impl Debug {
         blocks.rest(&self.records, number, room);
         drop(blocks);
         self.trace(flags, "free", sort, address, &frames);
-        self.wake(heap);
+        self.wake(heap, self.most_resting);
         Given::Done
     }
 
@@ -193,7 +193,11 @@ impl Debug {
             drop(blocks);
             let chunk = heap.take_large(home, CHUNK, CHUNK, Zeroed::No)?;
             let start = chunk.as_ptr().expose_provenance();
-            // Another thread may have brought one as well; both serve.
+            // Another thread may have brought one meanwhile.
+            if self.blocks.lock().has_fresh(id) {
+                heap.give(chunk);
+                continue;
+            }
             if !self.blocks.lock().add_chunk(&self.records, start, id) {
                 heap.give(chunk);
                 return None;
@@ -227,11 +231,11 @@ impl Debug {
         None
     }
 
-    /// Lets the oldest blocks be used again when more rests than should.
-    fn wake(&self, heap: &Heap) {
+    /// Lets the oldest blocks be used again until no more than `most` bytes rest.
+    pub(super) fn wake(&self, heap: &Heap, most: usize) {
         loop {
             let mut blocks = self.blocks.lock();
-            if blocks.resting_bytes() <= self.most_resting {
+            if blocks.resting_bytes() <= most {
                 return;
             }
             let Some(memory) = blocks.wake_oldest(&self.records, |record| self.check_free(record))

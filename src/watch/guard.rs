@@ -173,10 +173,13 @@ impl Guard {
         record.set_state(State::Resting);
         let start = record.base() - self.pages.base();
         let pages = pages_for(record.room());
-        // What cannot be closed is as good as any other freed memory.
-        let _ = self
+        // What cannot be closed, as it is locked perhaps, must hold zeroes when it is used again.
+        if !self
             .fence
-            .close(self.pages.region(), start, start + record.room());
+            .close(self.pages.region(), start, start + record.room())
+        {
+            super::bytes::fill(record.base(), 0, record.room());
+        }
         blocks.resting_pages += pages;
         blocks.resting.append(&self.records, number);
         while blocks.resting_pages > MOST_RESTING && self.wake(&mut blocks) {}

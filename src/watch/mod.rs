@@ -191,6 +191,14 @@ impl Watch {
         }
     }
 
+    /// Ends the rest of all blocks, since memory is short; `reuse` gets the ordinary ones.
+    pub(crate) fn wake_all(&self, heap: &Heap, reuse: impl FnMut(Object)) {
+        if let Some(debug) = &self.debug {
+            debug.wake(heap, 0);
+        }
+        self.quarantine.wake(0, reuse);
+    }
+
     /// The bytes that the program asked for if `address` is a watched block in use; `Err` if it is a watched one that
     /// is not.
     pub(crate) fn usable_size(&self, address: usize) -> Option<Result<usize, ()>> {

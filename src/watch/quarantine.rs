@@ -62,9 +62,14 @@ impl Quarantine {
         if !is_in {
             return reuse(block);
         }
+        self.wake(self.most, reuse);
+    }
+
+    /// Lets the oldest blocks be used again until no more than `most` bytes rest.
+    pub(super) fn wake(&self, most: usize, mut reuse: impl FnMut(Object)) {
         loop {
             let mut queue = self.queue.lock();
-            if queue.bytes <= self.most {
+            if queue.bytes <= most {
                 return;
             }
             let Some(oldest) = queue.pop() else {

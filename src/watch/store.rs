@@ -106,6 +106,12 @@ impl Blocks {
         Some(*first - 1)
     }
 
+    /// Whether there are blocks of the class that were never used.
+    pub(super) fn has_fresh(&self, id: ClassId) -> bool {
+        let shelf = self.shelves.get(id.index());
+        shelf.is_some_and(|shelf| shelf.fresh.1 > 0)
+    }
+
     /// Cuts a chunk into blocks; `false` where there is no memory for their records.
     pub(super) fn add_chunk(&mut self, records: &Records, start: usize, id: ClassId) -> bool {
         let count = in_chunk(id);

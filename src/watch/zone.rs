@@ -19,8 +19,8 @@ const RED_ACTIVE: u8 = 0xcc;
 
 /// Bytes of a red zone at least; also where a block begins in its memory.
 pub(super) const LEAST: usize = 16;
-/// Bytes of a left red zone at most: an aligned block may lie far from its memory's beginning.
-const MOST_LEFT: usize = 256;
+/// Bytes of a red zone at most: an aligned block may lie far from its memory's beginning and end.
+const MOST: usize = 4096;
 
 /// Damage: where, and what should stand there.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,12 @@ impl Damage {
 
 /// Where a record's left red zone begins.
 pub(super) fn left(record: &Record) -> usize {
-    record.base().max(record.user().saturating_sub(MOST_LEFT))
+    record.base().max(record.user().saturating_sub(MOST))
+}
+
+/// Where a record's right red zone ends.
+pub(super) fn right(record: &Record) -> usize {
+    record.end().min(record.user_end().saturating_add(MOST))
 }
 
 /// Prepares a block that is handed out; its content is 0 already if it is `zeroed`.
@@ -100,7 +105,7 @@ pub(super) fn check_inactive(record: &Record, flags: u8) -> Option<Damage> {
 
 fn paint(record: &Record, byte: u8) {
     fill(left(record), byte, record.user() - left(record));
-    fill(record.user_end(), byte, record.end() - record.user_end());
+    fill(record.user_end(), byte, right(record) - record.user_end());
 }
 
 fn check_red(record: &Record, flags: u8, byte: u8) -> Option<Damage> {
@@ -109,5 +114,5 @@ fn check_red(record: &Record, flags: u8, byte: u8) -> Option<Damage> {
     }
     let (user, end) = (record.user(), record.user_end());
     Damage::find("Left Redzone", left(record), user, byte)
-        .or_else(|| Damage::find("Right Redzone", end, record.end(), byte))
+        .or_else(|| Damage::find("Right Redzone", end, right(record), byte))
 }

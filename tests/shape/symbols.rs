@@ -81,6 +81,7 @@ pub(crate) const IMPORTS: &[&str] = &[
     "pthread_key_create",
     "pthread_setspecific",
     "pthread_sigmask",
+    "raise",
     "sigaction",
     "sigfillset",
     "strlen",
