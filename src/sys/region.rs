@@ -29,6 +29,8 @@ pub(crate) struct Region {
     lazily: bool,
     /// Whether huge pages are wanted, and from which offset on.
     huge_pages: (HugePages, usize),
+    /// Bytes on both sides that are never used, and go back with the region if it goes back whole.
+    fence: usize,
 }
 
 /// Addresses on both sides of a fenced region that are never used; a multiple of every OS page.
@@ -55,6 +57,7 @@ impl Region {
             policy: None,
             lazily: false,
             huge_pages: (HugePages::System, 0),
+            fence: 0,
         };
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
@@ -76,7 +79,10 @@ impl Region {
         let whole = Self::reserve(bytes.checked_add(2 * FENCE)?, lead + FENCE, align)?;
         let (_fence, rest) = whole.split(FENCE);
         let (region, _fence) = rest.split(bytes);
-        Some(region)
+        Some(Self {
+            fence: FENCE,
+            ..region
+        })
     }
 
     /// Whether address space for `bytes` is to be had at this moment.
@@ -123,6 +129,7 @@ impl Region {
             policy: self.policy,
             lazily: self.lazily,
             huge_pages: (HugePages::System, 0),
+            fence: 0,
         };
         (
             Self {
@@ -132,6 +139,7 @@ impl Region {
                 policy: self.policy,
                 lazily: self.lazily,
                 huge_pages: self.huge_pages,
+                fence: 0,
             },
             rest,
         )
@@ -251,6 +259,13 @@ impl Region {
     /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not
     /// take the addresses.
     pub(crate) fn give_back(self) {
+        let whole = self.bytes() + 2 * self.fence;
+        // SAFETY: the fences lie around the region.
+        let start = unsafe { self.base.sub(self.fence) };
+        // SAFETY: nobody uses the region any more, and nobody ever used its fences.
+        if self.fence > 0 && unsafe { memory::unmap(start, whole) } {
+            return;
+        }
         if self.bytes() > 0 && !self.cut(0) {
             let _ = self.purge(0, self.bytes());
         }

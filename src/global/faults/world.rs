@@ -140,5 +140,5 @@ pub(super) fn live(plan: &'static Plan, seed: u64, steps: usize) -> usize {
     refusals
 }
 
-/// The table of huge blocks, which stays.
-const REGISTRY: usize = 64 << 10;
+/// The table of huge blocks, which stays, and the fences around it.
+const REGISTRY: usize = 3 * (64 << 10);
