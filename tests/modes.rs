@@ -18,7 +18,6 @@ const PROMISES: &[(&str, &[&str])] = &[
     ("interrupted", &[]),
     ("keys", &[]),
     ("leave", &["exit"]),
-    ("refused", &[]),
     ("sandbox", &["asked"]),
     ("starved", &[]),
     ("too_large", &[]),

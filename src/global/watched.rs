@@ -22,6 +22,9 @@ pub(super) fn allocate(
 ) -> Option<Object> {
     let attempt = || attempt(process, size, align, zeroed);
     attempt().or_else(|| {
+        if !process.heap.pressure_helps(size) {
+            return None;
+        }
         let reuse = |block| give_ordinary(process, block);
         process.watch.wake_all(&process.heap, reuse);
         attempt()

@@ -6,6 +6,7 @@
 //! registry; its address alone tells which.
 
 mod account;
+mod crimes;
 mod fork;
 mod large;
 mod limits;
@@ -21,6 +22,7 @@ mod tune;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crimes::{crime_of, crime_of_huge};
 pub(crate) use limits::Asker;
 use limits::Bounds;
 pub(crate) use locate::Home;
@@ -32,11 +34,10 @@ pub use traffic::NAMES as TRAFFIC_NAMES;
 pub(crate) use traffic::{Source, Traffic};
 use tune::Tuning;
 
-use crate::arena::NotASpan;
-use crate::huge::{Huge, HugeCounts, NotHuge};
+use crate::huge::{Huge, HugeCounts};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{Scene, accuse};
 use crate::slab::{Object, Sheaf, Slot, class};
 use crate::sys::{HugePages, Policy};
 use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
@@ -234,36 +235,6 @@ impl Heap {
         }
     }
 
-    /// Names the crime with an address that is not the start of a block.
-    #[cold]
-    pub(crate) fn misplaced(&self, address: usize) {
-        let (crime, scene) = match self.locate(address) {
-            Home::Slab { .. } => (Crime::InteriorPointer, self.scene(address)),
-            Home::Page {
-                node,
-                page,
-                is_start,
-            } => match node.arena().large_pages(page) {
-                Ok(pages) => {
-                    let bytes = pages as usize * PAGE_SIZE;
-                    (Crime::InteriorPointer, Scene::Block { bytes })
-                }
-                Err(NotASpan::Inside) => (Crime::InteriorPointer, Scene::Nowhere),
-                Err(why @ NotASpan::Free) if is_start => (crime_of(why), Scene::FreePages),
-                Err(NotASpan::Free) => (Crime::InvalidFree, Scene::FreePages),
-                Err(NotASpan::Beyond) => (Crime::InvalidFree, Scene::Nowhere),
-            },
-            Home::Outside => {
-                let why = self.huge.bytes_at(address).err();
-                (
-                    why.map_or(Crime::InvalidFree, crime_of_huge),
-                    Scene::Nowhere,
-                )
-            }
-        };
-        accuse(crime, address, scene);
-    }
-
     /// The usable bytes of the block at `address`; `None` if there is none.
     pub(crate) fn usable_size(&self, address: usize) -> Option<usize> {
         match self.locate(address) {
@@ -341,21 +312,4 @@ fn build_nodes(
         return None;
     }
     Some(sites.map(|site| site?.build(settings)))
-}
-
-fn crime_of(why: NotASpan) -> Crime {
-    match why {
-        // Free pages that were part of a block once; a page beyond the frontier never was.
-        NotASpan::Free => Crime::DoubleFree,
-        NotASpan::Inside => Crime::InteriorPointer,
-        NotASpan::Beyond => Crime::InvalidFree,
-    }
-}
-
-fn crime_of_huge(why: NotHuge) -> Crime {
-    match why {
-        NotHuge::Inside => Crime::InteriorPointer,
-        NotHuge::Freed => Crime::DoubleFree,
-        NotHuge::Unknown => Crime::InvalidFree,
-    }
 }
