@@ -206,6 +206,45 @@ fn a_block_that_rests_is_not_handed_out_and_not_freed_again() {
     assert!(finished.stderr.starts_with("slubmalloc: double free of "));
 }
 
+#[test]
+fn a_signal_that_is_sent_kills_as_ever() {
+    let program = compile("c/raised.c", &[]);
+    for conf in ["guard:1/1", "guard:1/1000", "slab_debug:FZPU"] {
+        let mut command = Command::new(&program);
+        let finished = run(
+            Heap::Slubmalloc,
+            command.env("SLUBMALLOC_CONF", conf),
+            PATIENCE,
+        );
+        assert_eq!(finished.signal(), Some(SIGSEGV), "{conf}: {finished:?}");
+        assert_eq!(finished.stderr, "", "{conf}");
+    }
+}
+
+#[test]
+fn a_handler_that_allocates_is_not_kept_waiting_by_a_report() {
+    let program = compile("crimes/handled.c", &[]);
+    for conf in ["slab_debug:FZP", "guard:1/1", "quarantine:1m"] {
+        let mut command = Command::new(&program);
+        command.arg("1").env("SLUBMALLOC_CONF", conf);
+        let finished = run(Heap::Slubmalloc, &mut command, PATIENCE);
+        assert_eq!(finished.signal(), Some(SIGABRT), "{conf}: {finished:?}");
+    }
+}
+
+#[test]
+fn exit_in_a_handler_ends() {
+    let program = compile("c/exit_in_handler.c", &["-pthread"]);
+    for conf in ["crime:abort", "stats:exit", "zero:free"] {
+        for time in (1_000..2_000).step_by(37) {
+            let mut command = Command::new(&program);
+            command.arg(time.to_string()).env("SLUBMALLOC_CONF", conf);
+            let finished = run(Heap::Slubmalloc, &mut command, Duration::from_secs(20));
+            assert!(finished.status.success(), "{conf} {time}: {finished:?}");
+        }
+    }
+}
+
 fn promises_hold(conf: &str) {
     for (name, arguments) in PROMISES {
         let program = compile(&format!("c/{name}.c"), &[]);
