@@ -102,6 +102,7 @@ impl View<'_> {
             .filter(|class| class.slabs > 0)
     }
 
+    #[inline(never)]
     fn class(&self, id: ClassId) -> ClassStats {
         let info = class::info(id);
         let mut stats = ClassStats {
@@ -124,6 +125,7 @@ impl View<'_> {
     }
 
     /// The sums.
+    #[inline(never)]
     pub(crate) fn sums(&self) -> Stats {
         let huge = self.heap.huge_counts();
         let mut stats = Stats {

@@ -20,7 +20,9 @@ mod witness;
 
 use core::ptr::null_mut;
 use core::sync::atomic::{
-    self, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+    self, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+    compiler_fence,
 };
 
 use front::Front;
@@ -84,6 +86,8 @@ pub(crate) struct ThreadCache {
     behind: StaticRef<Self>,
     /// The thread's number, where something is watched.
     thread: AtomicU32,
+    /// How often its thread has come into the allocator past the fast paths and not left it.
+    inside: AtomicU32,
 }
 
 /// A small number for each bin.
@@ -155,6 +159,7 @@ impl ThreadCache {
             front: StaticRef::none(),
             behind: StaticRef::none(),
             thread: AtomicU32::new(0),
+            inside: AtomicU32::new(0),
         }
     }
 
@@ -174,6 +179,24 @@ impl ThreadCache {
             known.store(place(entry), Relaxed);
         }
         self.look_home();
+    }
+
+    /// Runs what takes locks for this cache's thread. A signal handler can tell then what it has interrupted.
+    #[inline]
+    pub(crate) fn inside<T>(&self, run: impl FnOnce() -> T) -> T {
+        let before = self.inside.load(Relaxed);
+        self.inside.store(before + 1, Relaxed);
+        // No lock is taken before the handler can see this, and none held behind it.
+        compiler_fence(SeqCst);
+        let answer = run();
+        compiler_fence(SeqCst);
+        self.inside.store(before, Relaxed);
+        answer
+    }
+
+    /// Whether the cache's thread, which asks, was interrupted where it may hold locks.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.inside.load(Relaxed) > 0
     }
 
     /// What the cache is tied to; `None` for the static ones.

@@ -68,7 +68,9 @@ impl Registry {
             }
         };
         cache.move_in(ties);
-        // ORDERING: relaxed, under the lists' lock.
+        // ORDERING: relaxed, under the lists' lock. A thread that did not survive a fork may have been inside.
+        cache.inside.store(0, Relaxed);
+        // ORDERING: as above.
         cache.owned.store(1, Relaxed);
         // ORDERING: relaxed, as above.
         self.births.fetch_add(1, Relaxed);

@@ -66,6 +66,19 @@ pub(super) fn own() -> Option<&'static ThreadCache> {
     cache.ties().map(|_| cache)
 }
 
+/// Runs what takes locks for the calling thread; see [`ThreadCache::inside`].
+pub(super) fn inside<T>(run: impl FnOnce() -> T) -> T {
+    match own() {
+        Some(cache) => cache.inside(run),
+        None => run(),
+    }
+}
+
+/// The process, if something in it is watched.
+pub(super) fn watching() -> Option<&'static Process> {
+    process().filter(|process| process.watch.is_on())
+}
+
 #[cold]
 fn birth() -> Option<(&'static ThreadCache, Ties)> {
     let process = process()?;
@@ -131,9 +144,9 @@ pub(super) fn leave_caches() {
 extern "C" fn thread_exits(_cache: *mut c_void) {
     if let Some(cache) = own() {
         leave_caches();
-        // `exit` in a signal handler comes by here, perhaps with a lock that this thread held when it was
-        // interrupted. Its cache stays as it is then, and who visits takes what waits there.
-        if !is_quiet(Some(cache)) {
+        // `exit` in a signal handler comes by here, perhaps with locks that this thread held when it was
+        // interrupted: its cache stays as it is then, and who visits takes what waits there.
+        if cache.is_interrupted() {
             return;
         }
         CACHES.exit(cache);
@@ -141,13 +154,6 @@ extern "C" fn thread_exits(_cache: *mut c_void) {
             process.purge.thread.note_exit();
         }
     }
-}
-
-/// Whether every lock that emptying `cache` needs is free, now or soon.
-pub(super) fn is_quiet(cache: Option<&ThreadCache>) -> bool {
-    let is_free = cache.is_none_or(ThreadCache::is_quiet);
-    let is_quiet = |process: &Process| process.heap.is_quiet() && process.watch.is_quiet();
-    is_free && CACHES.is_quiet() && PROCESS.get().is_some_and(is_quiet)
 }
 
 extern "C" fn before_fork() {

@@ -1,44 +1,39 @@
 //! Looking at the heap: numbers, checks, and the last look before the process ends.
 #![forbid(unsafe_code)]
 
-use super::life::{CACHES, PROCESS, Process, is_quiet, own, process};
+use super::life::{CACHES, PROCESS, Process, inside, own, process};
+use crate::cache::ThreadCache;
 use crate::stats::{ClassStats, NodeStats, Stats, View};
 
 /// What the heap holds.
 pub fn stats() -> Stats {
-    view().map_or_else(Stats::default, |view| view.sums())
+    view(|view| view.sums()).unwrap_or_default()
 }
 
 /// What each size class holds, by size.
 pub fn class_stats(mut look: impl FnMut(ClassStats)) {
-    if let Some(view) = view() {
-        view.classes().for_each(&mut look);
-    }
+    let _ = view(|view| view.classes().for_each(&mut look));
 }
 
 /// The free memory of each node.
 pub fn node_stats(mut look: impl FnMut(NodeStats)) {
-    if let Some(view) = view() {
-        view.nodes().for_each(&mut look);
-    }
+    let _ = view(|view| view.nodes().for_each(&mut look));
 }
 
 /// How much memory each node gave, on a machine with several: the node's number, and pages in the
 /// order of [`crate::TRAFFIC_NAMES`].
 pub fn traffic(mut look: impl FnMut(u8, &[u64])) {
-    if let Some(view) = view() {
+    let _ = view(|view| {
         view.traffic()
             .for_each(|(node, pages)| look(node.0, &pages));
-    }
+    });
 }
 
 /// The statistics as text, a line at a time.
 pub fn print_stats(put: impl FnMut(&[u8])) {
     // Who asks before the first allocation gets zeroes, not silence.
     let _ = process();
-    if let Some(view) = view() {
-        view.print(put);
-    }
+    let _ = view(|view| view.print(put));
 }
 
 /// Checks every table of the heap against every other; a contradiction ends the process. Other
@@ -52,12 +47,9 @@ pub fn validate() {
 /// Takes what the calling thread and the barns have at hand back into the slabs, where an object that was freed
 /// twice or never handed out shows, and compares with them what other threads have: the last chance before the process
 /// ends.
-///
-/// Nothing happens where a lock is held: the process may be ending from a signal handler that interrupted its
-/// own thread, and then nobody will free that lock.
 pub fn look_at_exit() {
     let cache = own();
-    let Some(process) = PROCESS.get().filter(|_| is_quiet(cache)) else {
+    let Some(process) = PROCESS.get().filter(|_| may_take_locks()) else {
         return;
     };
     process.watch.check_all();
@@ -72,16 +64,27 @@ pub fn look_at_exit() {
     });
 }
 
-/// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends.
+/// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends, and they can be taken.
 pub fn wants_stats_at_exit() -> bool {
     let is_wanted = |process: &Process| process.config.stats_at_exit;
-    // As for `look_at_exit`.
-    PROCESS.get().is_some_and(is_wanted) && is_quiet(own())
+    PROCESS.get().is_some_and(is_wanted) && may_take_locks()
 }
 
-fn view() -> Option<View<'static>> {
-    PROCESS.get().map(|process| View {
-        heap: &process.heap,
-        caches: &CACHES,
+/// Whether the thread that ends the process may wait for locks. It may not if a signal handler of its own ends the
+/// process and has interrupted it here; nor in a copy of the process that was made behind our fork handlers, where whoever
+/// holds them does not exist.
+fn may_take_locks() -> bool {
+    let is_interrupted = own().is_some_and(ThreadCache::is_interrupted);
+    let is_quiet = |process: &Process| process.heap.is_quiet() && process.watch.is_quiet();
+    !is_interrupted && CACHES.is_quiet() && PROCESS.get().is_some_and(is_quiet)
+}
+
+fn view<T>(look: impl FnOnce(View<'static>) -> T) -> Option<T> {
+    let process = PROCESS.get()?;
+    inside(|| {
+        Some(look(View {
+            heap: &process.heap,
+            caches: &CACHES,
+        }))
     })
 }

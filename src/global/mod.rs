@@ -28,7 +28,7 @@ pub use look::{
 };
 
 use bare::{allocate_bare, allocate_ending, clear};
-use life::{PROCESS, alive, here, process};
+use life::{PROCESS, alive, here, inside, process, watching};
 use purge::collect_caches;
 use purge_thread::Moment;
 
@@ -88,15 +88,16 @@ fn free_slow(block: *mut u8) {
         // What it does not hold a lock for is not worth looking at any more.
         return;
     }
-    let process = process();
-    if let Some(process) = process.filter(|process| process.watch.is_on()) {
-        return watched::give(process, block);
+    if let Some(process) = watching() {
+        return inside(|| watched::give(process, block));
     }
     if let Some((cache, ties)) = alive() {
-        cache.free_slow(ties, block);
-        return tick(cache, Moment::Free);
+        return cache.inside(|| {
+            cache.free_slow(ties, block);
+            tick(cache, Moment::Free);
+        });
     }
-    match process {
+    match process() {
         Some(process) => process.heap.give(block),
         None => accuse(Crime::InvalidFree, block.as_ptr() as usize, Scene::Nowhere),
     }
@@ -134,11 +135,13 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
     if sys::is_ending() {
         return raw(allocate_ending(size, align, Zeroed::No));
     }
-    if let Some(process) = process().filter(|process| process.watch.is_on()) {
-        return raw(watched::allocate(process, size, align, Zeroed::No));
+    if let Some(process) = watching() {
+        return raw(inside(|| {
+            watched::allocate(process, size, align, Zeroed::No)
+        }));
     }
     raw(match alive() {
-        Some((cache, ties)) => cache.alloc_aligned(ties, size, align),
+        Some((cache, ties)) => cache.inside(|| cache.alloc_aligned(ties, size, align)),
         None => allocate_bare(size, align, Zeroed::No),
     })
 }
@@ -156,7 +159,8 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
     } else {
         Zeroed::No
     };
-    Some(raw(clear(process.heap.take_on(node, size), size, zeroed)))
+    let block = inside(|| process.heap.take_on(node, size));
+    Some(raw(clear(block, size, zeroed)))
 }
 
 /// The number of the node that the memory at `address` is on; `None` for what is no memory of this
@@ -189,12 +193,14 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
         accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
         return core::ptr::null_mut();
     };
-    let resized = if process.watch.is_on() {
-        watched::resize(process, old, size)
-    } else {
-        process.heap.resize(old, size)
+    let resize = || {
+        if process.watch.is_on() {
+            watched::resize(process, old, size)
+        } else {
+            process.heap.resize(old, size)
+        }
     };
-    match resized {
+    match inside(resize) {
         Resized::At(block) => block.as_ptr(),
         Resized::NoBlock => {
             // As freeing it would.
@@ -226,22 +232,25 @@ pub fn usable_size(block: *const u8) -> usize {
     let Some(process) = PROCESS.get() else {
         return 0;
     };
-    match watched::usable_size(process, block as usize) {
+    inside(|| match watched::usable_size(process, block as usize) {
         Some(answer) => answer.unwrap_or(0),
         None => process.heap.usable_size(block as usize).unwrap_or(0),
-    }
+    })
 }
 
 /// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
 pub fn trim() -> bool {
-    if let Some((cache, _)) = alive() {
-        cache.drain();
-    }
+    let cache = alive();
     let Some(process) = PROCESS.get() else {
         return false;
     };
     let any = Cell::new(false);
-    collect_caches(|| any.set(process.heap.trim() || any.get()));
+    inside(|| {
+        if let Some((cache, _)) = cache {
+            cache.drain();
+        }
+        collect_caches(|| any.set(process.heap.trim() || any.get()));
+    });
     any.get()
 }
 
@@ -250,7 +259,7 @@ pub fn trim() -> bool {
 /// mallopt(3).
 pub fn keep_unused(bytes: usize) {
     if let Some(process) = process() {
-        process.heap.keep_unused(bytes);
+        inside(|| process.heap.keep_unused(bytes));
     }
 }
 
@@ -258,7 +267,7 @@ pub fn keep_unused(bytes: usize) {
 /// 4 MiB are always. See `M_MMAP_THRESHOLD` in mallopt(3).
 pub fn map_from(bytes: usize) {
     if let Some(process) = process() {
-        process.heap.map_from(bytes);
+        inside(|| process.heap.map_from(bytes));
     }
 }
 
@@ -316,16 +325,15 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
     if sys::is_ending() {
         return allocate_ending(size, MIN_ALIGN, zeroed);
     }
-    let process = process()?;
-    if process.watch.is_on() {
-        return watched::allocate(process, size, MIN_ALIGN, zeroed);
+    if let Some(process) = watching() {
+        return inside(|| watched::allocate(process, size, MIN_ALIGN, zeroed));
     }
     match alive() {
-        Some((cache, ties)) => {
+        Some((cache, ties)) => cache.inside(|| {
             let block = cache.alloc_slow(ties, size, zeroed);
             tick(cache, Moment::Malloc);
             block
-        }
+        }),
         None => allocate_bare(size, MIN_ALIGN, zeroed),
     }
 }

@@ -14,6 +14,8 @@ use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::{Given, Sort, Wish};
 
 /// A block of at least `size` bytes at a multiple of `align`. Where memory is short, nothing rests any longer.
+#[cold]
+#[inline(never)]
 pub(super) fn allocate(
     process: &'static Process,
     size: usize,
@@ -31,6 +33,8 @@ pub(super) fn allocate(
     })
 }
 
+#[cold]
+#[inline(never)]
 fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
     let (heap, watch) = (&process.heap, &process.watch);
     if size > isize::MAX as usize {
@@ -78,6 +82,8 @@ fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed)
 }
 
 /// Takes a block back.
+#[cold]
+#[inline(never)]
 pub(super) fn give(process: &'static Process, block: NonNull<u8>) {
     let (heap, watch) = (&process.heap, &process.watch);
     let thread = own().map_or(0, ThreadCache::thread);
@@ -86,6 +92,8 @@ pub(super) fn give(process: &'static Process, block: NonNull<u8>) {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
     let (heap, watch) = (&process.heap, &process.watch);
     let Some((cache, ties)) = alive() else {
@@ -104,6 +112,8 @@ fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
 }
 
 /// Tries to change a block's size without copying it, which is not done with watched ones.
+#[cold]
+#[inline(never)]
 pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize) -> Resized {
     match usable_size(process, block.as_ptr() as usize) {
         Some(Ok(old_bytes)) => Resized::Copy { old_bytes },
@@ -113,6 +123,8 @@ pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize)
 }
 
 /// The size of a watched block, as [`crate::watch::Watch::usable_size`] tells it.
+#[cold]
+#[inline(never)]
 pub(super) fn usable_size(process: &Process, address: usize) -> Option<Result<usize, ()>> {
     let watch = &process.watch;
     // Who is about to abort may hold a lock that this needs.

@@ -61,12 +61,7 @@ impl<T> Lock<T> {
     /// Whether nobody holds the lock now or soon. What a signal handler has interrupted in its own thread stays held.
     pub(crate) fn is_free(&self) -> bool {
         // ORDERING: relaxed, a look.
-        let look = || self.word.load(Ordering::Relaxed) == FREE;
-        look()
-            || (0..PATIENCE_MS).any(|_| {
-                sys::sleep(1);
-                look()
-            })
+        self.word.load(Ordering::Relaxed) == FREE || is_free_soon(&self.word)
     }
 
     /// Takes the lock, to hold it across a fork; the forking thread itself is let in meanwhile.
@@ -158,6 +153,16 @@ impl<T> Lock<T> {
             }
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn is_free_soon(word: &AtomicU32) -> bool {
+    (0..PATIENCE_MS).any(|_| {
+        sys::sleep(1);
+        // ORDERING: relaxed, a look.
+        word.load(Ordering::Relaxed) == FREE
+    })
 }
 
 impl<T> Deref for Guard<'_, T> {

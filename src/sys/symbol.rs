@@ -55,6 +55,9 @@ impl Module {
                 base = start;
             }
             if (start..end).contains(&address) {
+                if base == 0 || !path.starts_with(b"/") {
+                    return None;
+                }
                 let mut module = Self {
                     path: [0; MOST_PATH],
                     base,
@@ -64,7 +67,7 @@ impl Module {
                 };
                 let room = module.path.split_last_mut()?.1;
                 room.iter_mut().zip(path).for_each(|(to, from)| *to = *from);
-                return path.starts_with(b"/").then_some(module);
+                return Some(module);
             }
         }
         None
