@@ -65,9 +65,10 @@ impl Debug {
         let flags = self.options.of(sort);
         // Taken before any lock: the unwinder may wait for the loader's, which may allocate.
         let frames = self.frames(flags);
-        let (number, is_fresh) = match sort.class() {
-            Some(id) if wish.align <= MIN_ALIGN => self.take_small(heap, home, id)?,
-            _ => self.take_single(heap, home, wish)?,
+        let small = sort.class().filter(|_| wish.align <= MIN_ALIGN);
+        let number = match small {
+            Some(id) => self.take_small(heap, home, id)?,
+            None => self.take_single(heap, home, wish)?,
         };
         let blocks = self.blocks.lock();
         let record = self.records.get(number);
@@ -76,7 +77,8 @@ impl Debug {
         let user = align_up(record.base() + LEAST, align)?;
         record.begin(sort, user, wish.bytes);
         zone::activate(record, flags, wish.zeroed == Zeroed::Yes);
-        if wish.zeroed == Zeroed::Yes && !is_fresh {
+        // Memory of its own came from the heap as it was wished for.
+        if wish.zeroed == Zeroed::Yes && small.is_some() {
             super::bytes::fill(user, 0, wish.bytes);
         }
         if flags & USER != 0 {
@@ -179,33 +181,35 @@ impl Debug {
         trace::take()
     }
 
-    fn take_small(&self, heap: &Heap, home: &'static Node, id: ClassId) -> Option<(u32, bool)> {
+    fn take_small(&self, heap: &Heap, home: &'static Node, id: ClassId) -> Option<u32> {
         loop {
             let mut blocks = self.blocks.lock();
             if let Some(number) = blocks.take_free(&self.records, id) {
                 let record = self.records.get(number);
                 self.check_free(record);
-                return Some((number, false));
+                return Some(number);
             }
             if let Some(number) = blocks.take_fresh(id) {
-                return Some((number, false));
+                return Some(number);
             }
             drop(blocks);
             let chunk = heap.take_large(home, CHUNK, CHUNK, Zeroed::No)?;
             let start = chunk.as_ptr().expose_provenance();
+            let mut blocks = self.blocks.lock();
             // Another thread may have brought one meanwhile.
-            if self.blocks.lock().has_fresh(id) {
+            let is_needed = !blocks.has_fresh(id);
+            let is_added = is_needed && blocks.add_chunk(&self.records, start, id);
+            drop(blocks);
+            if !is_added {
                 heap.give(chunk);
-                continue;
-            }
-            if !self.blocks.lock().add_chunk(&self.records, start, id) {
-                heap.give(chunk);
-                return None;
+                if is_needed {
+                    return None;
+                }
             }
         }
     }
 
-    fn take_single(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<(u32, bool)> {
+    fn take_single(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<u32> {
         let align = wish.align.max(LEAST);
         let room = wish.bytes.checked_add(align)?.checked_add(LEAST)?;
         // A class would serve what is small; a span of its own keeps it away from other blocks.
@@ -221,7 +225,7 @@ impl Debug {
         {
             let sort = Sort::of(wish.bytes, wish.align);
             self.records.get(number).place(sort, base, room);
-            return Some((number, true));
+            return Some(number);
         }
         if let Some(number) = number {
             self.records.give(number);

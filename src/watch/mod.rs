@@ -173,7 +173,7 @@ impl Watch {
 
     /// Prepares an ordinary block, which is in use, for its end; `reuse` gets the blocks that are to be used again,
     /// this one or those that rested for long enough. Freed twice it is a crime.
-    pub(crate) fn retire(&self, heap: &Heap, block: Object, reuse: impl FnMut(Object)) {
+    pub(crate) fn retire(&self, heap: &Heap, block: Object, mut reuse: impl FnMut(Object)) {
         let address = block.as_ptr() as usize;
         if self.quarantine.refuses(heap, address) {
             return;
@@ -187,7 +187,7 @@ impl Watch {
                 self.quarantine.rest(block, bytes, reuse);
             }
             // What is no block is for others to complain about.
-            _ => core::iter::once(block).for_each(reuse),
+            _ => reuse(block),
         }
     }
 
