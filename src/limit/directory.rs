@@ -4,7 +4,7 @@
 //! line alone may be longer than what one wants to read here.
 #![forbid(unsafe_code)]
 
-use super::Reader;
+use super::{Reader, Show};
 use crate::report::Line;
 
 /// Room for `/proc/self/cgroup`, of which a line for each controller is read.
@@ -13,6 +13,8 @@ const TEXT_BYTES: usize = 4096;
 const DIRECTORY_BYTES: usize = 1024;
 /// Room for the longest name of a file behind it.
 const NAME_BYTES: usize = 32;
+/// Room for a line of the statistics that matters: a key and a number.
+const LINE_BYTES: usize = 64;
 
 /// One of the kernel's two interfaces: where it is mounted and what its files are called.
 #[derive(Debug)]
@@ -78,8 +80,10 @@ impl Directory {
     #[inline(never)]
     pub(super) fn detect(read: &mut Reader<'_>) -> Option<Self> {
         let mut text = [0; TEXT_BYTES];
-        let length = read(cstr::cstr!("/proc/self/cgroup"), &mut text)?;
-        let (interface, path) = membership(text.get(..length)?)?;
+        let text = beginning(&mut text, |show| {
+            read(cstr::cstr!("/proc/self/cgroup"), show)
+        })?;
+        let (interface, path) = membership(text)?;
         let mount = interface
             .mounts
             .iter()
@@ -144,16 +148,66 @@ impl Directory {
         text: &'text mut [u8],
         read: &mut Reader<'_>,
     ) -> Option<&'text [u8]> {
+        beginning(text, |show| self.show(length, name, read, show))
+    }
+
+    /// Shows each complete line of such a file to `show`, of a long one the first [`LINE_BYTES`], as long as that
+    /// returns `true`.
+    pub(super) fn each_line(
+        &self,
+        length: usize,
+        name: &str,
+        read: &mut Reader<'_>,
+        show: &mut Show<'_>,
+    ) {
+        let mut line = Line::<LINE_BYTES>::new();
+        let mut each = |piece: &[u8]| {
+            piece.iter().all(|byte| {
+                if *byte != b'\n' {
+                    line.raw(core::slice::from_ref(byte));
+                    return true;
+                }
+                let goes_on = show(line.as_bytes());
+                line = Line::new();
+                goes_on
+            })
+        };
+        let _ = self.show(length, name, read, &mut each);
+    }
+
+    #[inline(never)]
+    fn show(
+        &self,
+        length: usize,
+        name: &str,
+        read: &mut Reader<'_>,
+        show: &mut Show<'_>,
+    ) -> Option<()> {
         let mut path = Line::<{ DIRECTORY_BYTES + NAME_BYTES }>::new();
         path.raw(self.ancestor(length)).text(name).text("\0");
-        let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
-        let length = read(path, text)?;
-        text.get(..length)
+        read(
+            core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?,
+            show,
+        )
     }
 
     fn ancestor(&self, length: usize) -> &[u8] {
         self.bytes.get(..length).unwrap_or_default()
     }
+}
+
+/// Fills `text` with the beginning of what `read` shows, and returns that part.
+fn beginning(text: &mut [u8], read: impl FnOnce(&mut Show<'_>) -> Option<()>) -> Option<&[u8]> {
+    let mut length = 0;
+    read(&mut |piece| {
+        let room = text.get_mut(length..).unwrap_or_default();
+        length += piece.len().min(room.len());
+        room.iter_mut()
+            .zip(piece)
+            .for_each(|(to, from)| *to = *from);
+        length < text.len()
+    })?;
+    text.get(..length)
 }
 
 /// Which interface counts this process's memory, and the path of its group there.
@@ -179,7 +233,7 @@ fn membership(text: &[u8]) -> Option<(&'static Interface, &[u8])> {
 }
 
 /// The complete lines of a text that may have been cut.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
         .filter_map(|line| line.strip_suffix(b"\n"))
 }

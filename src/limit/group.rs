@@ -5,8 +5,8 @@
 //! A group has a limit: at least one of its levels. No soft limit is above the hard one of its level.
 #![forbid(unsafe_code)]
 
-use super::directory::{Directory, lines};
-use super::{Reader, UNLIMITED, Usage, soft_of};
+use super::directory::Directory;
+use super::{Reader, Show, UNLIMITED, Usage, soft_of};
 use core::ffi::CStr;
 
 /// So many of the groups above each other are watched, those nearest to the process, if so many have limits.
@@ -15,8 +15,6 @@ const MAX_LEVELS: usize = 8;
 const ENDLESS: usize = 1 << 62;
 /// Room for a number.
 const NUMBER_BYTES: usize = 32;
-/// Room for as much of the statistics as is needed: the keys stand within the first 2.5 KiB.
-const STATISTICS_BYTES: usize = 4096;
 
 /// The groups that limit this process.
 #[derive(Clone, Debug)]
@@ -54,7 +52,7 @@ impl Group {
     /// See the kernel's `Documentation/admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst`.
     pub(crate) fn detect(
         ram: usize,
-        mut read: impl FnMut(&CStr, &mut [u8]) -> Option<usize>,
+        mut read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
     ) -> Option<Self> {
         let directory = Directory::detect(&mut read)?;
         let mut levels = [Level::NONE; MAX_LEVELS];
@@ -91,7 +89,7 @@ impl Group {
     /// `None` if no usage can be read.
     pub(crate) fn usage(
         &self,
-        mut read: impl FnMut(&CStr, &mut [u8]) -> Option<usize>,
+        mut read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
     ) -> Option<Usage> {
         let (hard, soft) = (self.hard(), self.soft());
         let mut most: Option<Usage> = None;
@@ -134,19 +132,23 @@ fn level(directory: &Directory, length: usize, endless: usize, read: &mut Reader
 #[inline(never)]
 fn used(directory: &Directory, length: usize, read: &mut Reader<'_>) -> Option<usize> {
     let interface = directory.interface;
-    let mut text = [0; STATISTICS_BYTES];
-    let all = number(directory.read(length, interface.usage, &mut text, read)?)?;
-    let statistics = directory.read(length, interface.statistics, &mut text, read);
-    let reclaimable = lines(statistics.unwrap_or_default()).filter_map(|line| {
-        let mut keys = interface.reclaimable.iter();
-        number(keys.find_map(|key| line.strip_prefix(*key))?)
-    });
-    let left = reclaimable.fold(all, usize::saturating_sub);
-    let kernel = interface.kernel.and_then(|name| {
-        let mut text = [0; 32];
+    let mut one = |name: &str| {
+        let mut text = [0; NUMBER_BYTES];
         number(directory.read(length, name, &mut text, read)?)
+    };
+    let all = one(interface.usage)?;
+    let kernel = interface.kernel.and_then(&mut one).unwrap_or(0);
+    let mut left = all.saturating_sub(kernel);
+    let mut keys_left = interface.reclaimable.len();
+    directory.each_line(length, interface.statistics, read, &mut |line| {
+        let mut keys = interface.reclaimable.iter();
+        if let Some(digits) = keys.find_map(|key| line.strip_prefix(*key)) {
+            left = left.saturating_sub(number(digits).unwrap_or(0));
+            keys_left -= 1;
+        }
+        keys_left > 0
     });
-    Some(left.saturating_sub(kernel.unwrap_or(0)))
+    Some(left)
 }
 
 /// A decimal number, alone on its line; `None` for all else, `max` and what is too large among it.

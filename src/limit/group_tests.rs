@@ -53,7 +53,7 @@ fn where_the_ram_is_not_known_large_numbers_limit_and_endless_ones_do_not() {
     let hard = |limit| {
         let machine = Machine::new("4:memory:/a\n").v1("/sys/fs/cgroup/memory/a", limit);
         let machine = machine.v1("/sys/fs/cgroup/memory", V1_ENDLESS);
-        Group::detect(0, |path, buffer| machine.read(path, buffer)).map(|group| group.hard())
+        Group::detect(0, |path, show| machine.read(path, show)).map(|group| group.hard())
     };
     assert_eq!(hard(1 << 40), Some(1 << 40));
     assert_eq!(hard(V1_ENDLESS), None);
@@ -95,7 +95,7 @@ fn a_soft_limit_alone_is_one() {
     let limit = Limit::group(machine.group().expect("a limit"));
     assert!(!limit.is_off());
     assert_eq!((limit.hard, limit.soft), (UNLIMITED, 64 * MIB));
-    let usage = limit.usage(0, |path, buffer| machine.read(path, buffer));
+    let usage = limit.usage(0, |path, show| machine.read(path, show));
     let grant = limit.grant(usage, MIB);
     assert_eq!((grant.allowance, grant.is_tight), (34 * MIB, false));
     assert!(limit.grant(usage, 35 * MIB).is_tight);
@@ -228,7 +228,7 @@ fn what_cannot_be_read_is_left_out() {
     machine.without("/sys/fs/cgroup/a/memory.current");
     assert_eq!(machine.usage_of(&group), None);
     let limit = Limit::group(group);
-    let usage = limit.usage(5 * MIB, |path, buffer| machine.read(path, buffer));
+    let usage = limit.usage(5 * MIB, |path, show| machine.read(path, show));
     assert_eq!(usage, Usage::of(5 * MIB));
 }
 
@@ -283,11 +283,11 @@ proptest! {
     #[test]
     fn no_bytes_do_harm(bytes: Vec<u8>, lengths in proptest::collection::vec(0_usize..9999, 20)) {
         let mut lengths = lengths.iter().cycle();
-        let mut read = |_: &CStr, buffer: &mut [u8]| {
-            for (slot, byte) in buffer.iter_mut().zip(bytes.iter().cycle()) {
-                *slot = *byte;
-            }
-            lengths.next().copied()
+        let mut read = |_: &CStr, show: &mut Show<'_>| {
+            let length = *lengths.next()?;
+            let text: Vec<u8> = bytes.iter().cycle().copied().take(length).collect();
+            text.chunks(512).all(show);
+            Some(())
         };
         if let Some(group) = Group::detect(RAM, &mut read) {
             let _ = group.usage(&mut read);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::format;
 use std::string::{String, ToString};
 
-use super::{Group, Usage};
+use super::{Group, Show, Usage};
 use core::ffi::CStr;
 
 pub(super) const MIB: usize = 1 << 20;
@@ -77,15 +77,15 @@ impl Machine {
         .with(&format!("{directory}/memory.stat"), statistics)
     }
 
-    pub(super) fn read(&self, path: &CStr, buffer: &mut [u8]) -> Option<usize> {
+    /// In pieces of lengths that no line has.
+    pub(super) fn read(&self, path: &CStr, show: &mut Show<'_>) -> Option<()> {
         let text = self.0.get(path.to_str().ok()?)?.as_bytes();
-        let length = text.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&text[..length]);
-        Some(length)
+        text.chunks(7).all(show);
+        Some(())
     }
 
     pub(super) fn group(&self) -> Option<Group> {
-        Group::detect(RAM, |path, buffer| self.read(path, buffer))
+        Group::detect(RAM, |path, show| self.read(path, show))
     }
 
     /// The hard and the soft limit in MiB; `None` where there is neither.
@@ -95,7 +95,7 @@ impl Machine {
     }
 
     pub(super) fn usage_of(&self, group: &Group) -> Option<Usage> {
-        group.usage(|path, buffer| self.read(path, buffer))
+        group.usage(|path, show| self.read(path, show))
     }
 
     /// The usage in MiB against the hard and the soft limit.

@@ -13,8 +13,11 @@ pub(crate) use group::Group;
 use crate::sys;
 use core::ffi::CStr;
 
-/// What reads the beginning of a file into a buffer and gives the length, or `None` where there is no such file.
-type Reader<'a> = dyn FnMut(&CStr, &mut [u8]) -> Option<usize> + 'a;
+/// What shows a file to a function, a piece at a time and as long as that returns `true`; `None` where there is no such
+/// file. So nobody needs room for a whole file: usage is read on the stacks of the program's threads.
+type Reader<'a> = dyn FnMut(&CStr, &mut Show<'_>) -> Option<()> + 'a;
+/// What a piece is shown to.
+type Show<'a> = dyn FnMut(&[u8]) -> bool + 'a;
 
 /// In the place of a number of bytes: there is no limit.
 const UNLIMITED: usize = usize::MAX;
@@ -111,7 +114,7 @@ impl Limit {
     pub(crate) fn chosen(
         choice: LimitChoice,
         ram: usize,
-        read: impl FnMut(&CStr, &mut [u8]) -> Option<usize>,
+        read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
     ) -> Self {
         match choice {
             LimitChoice::Off => Self::off(),
@@ -135,7 +138,7 @@ impl Limit {
     pub(crate) fn usage(
         &self,
         own: usize,
-        read: impl FnMut(&CStr, &mut [u8]) -> Option<usize>,
+        read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
     ) -> Usage {
         let group = self.group.as_ref();
         group
@@ -187,9 +190,9 @@ const fn soft_of(hard: usize) -> usize {
     }
 }
 
-/// Reads the beginning of a file; to be passed where a reader is asked for.
-pub(crate) fn read_file(path: &CStr, buffer: &mut [u8]) -> Option<usize> {
-    sys::read_file(path, buffer).map(<[u8]>::len)
+/// Shows a file of this machine; to be passed where a reader is asked for.
+pub(crate) fn read_file(path: &CStr, show: &mut Show<'_>) -> Option<()> {
+    sys::show_file(path, show)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn looks_are_few_on_the_way_to_the_limit() {
 
 #[test]
 fn a_choice_becomes_a_limit() {
-    let nothing = |_: &CStr, _: &mut [u8]| None;
+    let nothing = |_: &CStr, _: &mut Show<'_>| None;
     for (choice, hard) in [
         (LimitChoice::Off, UNLIMITED),
         (LimitChoice::Auto, UNLIMITED),

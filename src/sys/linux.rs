@@ -7,29 +7,55 @@ use super::syscall::{ask, call};
 
 /// Reads the beginning of a file into `buffer`; gives the part that was read.
 pub(crate) fn read_file<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'buffer [u8]> {
-    let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
-    let arguments = [
-        libc::AT_FDCWD as usize,
-        path.as_ptr() as usize,
-        flags,
-        0,
-        0,
-        0,
-    ];
-    // SAFETY: `path` is a C string.
-    let file = unsafe { call(libc::SYS_openat, arguments) }.value()?;
+    let file = open(path)?;
     let mut length = 0;
     while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        let arguments = [file, rest.as_mut_ptr() as usize, rest.len(), 0, 0, 0];
-        // SAFETY: the kernel writes at most `rest.len()` bytes to `rest`.
-        match unsafe { call(libc::SYS_read, arguments) }.value() {
+        match read(file, rest) {
             None | Some(0) => break,
             Some(bytes) => length += bytes,
         }
     }
-    // SAFETY: the file was opened above and is used by nobody else.
-    let _ = unsafe { call(libc::SYS_close, [file, 0, 0, 0, 0, 0]) };
+    close(file);
     buffer.get(..length)
+}
+
+/// Bytes that [`show_file`] reads at once: what has no memory of its own is on the reader's stack, which may be small.
+const PIECE: usize = 256;
+
+/// Shows a file to `show` from its beginning, a piece at a time, as long as that returns `true`; `None` where there is
+/// no such file.
+pub(crate) fn show_file(path: &CStr, show: &mut dyn FnMut(&[u8]) -> bool) -> Option<()> {
+    let file = open(path)?;
+    let mut piece = [0; PIECE];
+    while let Some(bytes) = read(file, &mut piece).filter(|bytes| *bytes > 0) {
+        if !show(piece.get(..bytes).unwrap_or_default()) {
+            break;
+        }
+    }
+    close(file);
+    Some(())
+}
+
+/// Opens a file for reading.
+fn open(path: &CStr) -> Option<usize> {
+    let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
+    let path = path.as_ptr() as usize;
+    let arguments = [libc::AT_FDCWD as usize, path, flags, 0, 0, 0];
+    // SAFETY: `path` is a C string.
+    unsafe { call(libc::SYS_openat, arguments) }.value()
+}
+
+/// Reads from where the file is at; returns the number of bytes, 0 at its end.
+fn read(file: usize, buffer: &mut [u8]) -> Option<usize> {
+    let arguments = [file, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
+    // SAFETY: the kernel writes at most `buffer.len()` bytes to `buffer`.
+    unsafe { call(libc::SYS_read, arguments) }.value()
+}
+
+/// Closes a file that was opened here and is used by nobody else.
+fn close(file: usize) {
+    // SAFETY: the caller opened it.
+    let _ = unsafe { call(libc::SYS_close, [file, 0, 0, 0, 0, 0]) };
 }
 
 /// Writes `text` to standard error, as far as it goes.

@@ -42,7 +42,7 @@ pub(crate) use hooks::{
 };
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread,
-    is_main_thread_gone, memory_allowed, milliseconds, process_id, read_file, sleep,
+    is_main_thread_gone, memory_allowed, milliseconds, process_id, read_file, show_file, sleep,
     total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};

@@ -13,6 +13,11 @@ pub(crate) fn read_file<'buffer>(
     None
 }
 
+/// There are no files.
+pub(crate) fn show_file(_path: &CStr, _show: &mut dyn FnMut(&[u8]) -> bool) -> Option<()> {
+    None
+}
+
 /// Tells why a scene ends.
 pub(crate) fn write_stderr(text: &[u8]) {
     eprint!("{}", String::from_utf8_lossy(text));
