@@ -1,9 +1,11 @@
-//! Link options of the shared library.
+//! Link options of the shared library, and what it may do that the archive must not.
 
 fn main() {
     // Nothing is torn down at exit, and threads may still run our code: the library stays.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // A preloaded library that misses a symbol must fail here and not in somebody's program.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
+    // The archive is built from the same source, without this.
+    println!("cargo:rustc-cfg=preload");
     println!("cargo:rerun-if-changed=build.rs");
 }

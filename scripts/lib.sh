@@ -132,13 +132,14 @@ need_rust() {
     done
 }
 
-# build_library: the release library at $LIBRARY (and the archive beside it), silent unless it fails.
+# build_library: the release library at $LIBRARY and the archive beside it, silent unless it fails.
 build_library() {
     have cargo || die "no cargo: install Rust from https://rustup.rs"
     need gcc >&2
     local log
     log=$(mktemp)
-    if ! (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo build --release -p slubmalloc-cdylib) >"$log" 2>&1; then
+    if ! (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET \
+        cargo build --release -p slubmalloc-cdylib -p slubmalloc-staticlib) >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
         die "the library does not build"
