@@ -10,6 +10,8 @@ mod cxx;
 mod errno;
 mod exports;
 mod extensions;
+#[cfg(preload)]
+mod imports;
 mod life;
 
 /// A panic is a bug of ours; the process ends without formatting anything.

@@ -48,6 +48,9 @@ pub(super) fn by_key(hook: ExitHook, argument: *mut c_void) -> bool {
 
 /// A new key, and 1.
 pub(super) fn make_key(hook: ExitHook) -> Result<NonZeroUsize, ()> {
+    if !is_linked!("pthread_key_create") || !is_linked!("pthread_setspecific") {
+        return Err(());
+    }
     let mut key = 0;
     // SAFETY: pthread_key_create(3) stores a key; the hook has the signature it wants.
     let answer = ask(|| unsafe { libc::pthread_key_create(&raw mut key, Some(key_hook(hook))) });
@@ -68,8 +71,54 @@ pub(crate) fn on_fork(
     in_parent: extern "C" fn(),
     in_child: extern "C" fn(),
 ) -> bool {
-    // SAFETY: pthread_atfork(3) stores three functions without arguments.
-    ask(|| unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) }) == 0
+    // glibc's pthread_atfork(3) is a stub in the program's own code around the first; musl has the second alone.
+    type WithOwner =
+        unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn(), usize) -> i32;
+    type Alone = unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn()) -> i32;
+    let with_owner = weak!("__register_atfork");
+    // SAFETY: 0 is `None`, anything else is the function.
+    let with_owner = unsafe { core::mem::transmute::<usize, Option<WithOwner>>(with_owner) };
+    let alone = weak!("pthread_atfork");
+    // SAFETY: as above.
+    let alone = unsafe { core::mem::transmute::<usize, Option<Alone>>(alone) };
+    ask(|| match (with_owner, alone) {
+        // SAFETY: stores three functions without arguments, and whose they are.
+        (Some(register), _) => unsafe { register(before, in_parent, in_child, owner()) },
+        // SAFETY: pthread_atfork(3) stores three functions without arguments.
+        (None, Some(register)) => unsafe { register(before, in_parent, in_child) },
+        (None, None) => libc::ENOSYS,
+    }) == 0
+}
+
+/// What the object that this code is part of is called when it is unloaded: handlers go with their owner.
+fn owner() -> usize {
+    let owner: usize;
+    #[cfg(simulated)]
+    {
+        owner = 0;
+    }
+    // SAFETY: reads a word of the object's own, which the compiler's start files define.
+    #[cfg(all(target_arch = "x86_64", not(simulated)))]
+    unsafe {
+        core::arch::asm!(
+            ".hidden __dso_handle",
+            "mov {0}, qword ptr [rip + __dso_handle]",
+            out(reg) owner,
+            options(nostack, preserves_flags, pure, readonly),
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(all(target_arch = "aarch64", not(simulated)))]
+    unsafe {
+        core::arch::asm!(
+            ".hidden __dso_handle",
+            "adrp {0}, __dso_handle",
+            "ldr {0}, [{0}, :lo12:__dso_handle]",
+            out(reg) owner,
+            options(nostack, preserves_flags, pure, readonly),
+        );
+    }
+    owner
 }
 
 /// Takes glibc's lock on its list of streams. Its `fork` does so behind all handlers, while a thread

@@ -16,6 +16,12 @@ const STACKS: [usize; 2] = [256 << 10, 2 << 20];
 /// Starts a detached thread with all signals blocked, so that it never runs a handler of the
 /// program's; `false` if there can be none. libc allocates in here. See pthread_create(3).
 pub(crate) fn start_thread(entry: Entry) -> bool {
+    let can_be = is_linked!("pthread_create")
+        && is_linked!("pthread_attr_setstacksize")
+        && is_linked!("pthread_sigmask");
+    if !can_be {
+        return false;
+    }
     // SAFETY: gives the address of a number of this thread's.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.

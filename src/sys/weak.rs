@@ -35,3 +35,35 @@ macro_rules! weak {
         address
     }};
 }
+
+/// Whether a function of the C library is there. It is, unless the shared library imports it weakly because older C
+/// libraries keep it in a library of its own.
+macro_rules! is_linked {
+    ($name:literal) => {{
+        let address: usize;
+        #[cfg(simulated)]
+        {
+            address = 1;
+        }
+        // SAFETY: reads one word of the global offset table.
+        #[cfg(all(target_arch = "x86_64", not(simulated)))]
+        unsafe {
+            ::core::arch::asm!(
+                concat!("mov {0}, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                out(reg) address,
+                options(nostack, preserves_flags, pure, readonly),
+            );
+        }
+        // SAFETY: as above.
+        #[cfg(all(target_arch = "aarch64", not(simulated)))]
+        unsafe {
+            ::core::arch::asm!(
+                concat!("adrp {0}, :got:", $name),
+                concat!("ldr {0}, [{0}, :got_lo12:", $name, "]"),
+                out(reg) address,
+                options(nostack, preserves_flags, pure, readonly),
+            );
+        }
+        address != 0
+    }};
+}

@@ -1,0 +1,35 @@
+//! What the shared library asks of the C library: names in versions that old ones have, and weak ones.
+//!
+//! # Invariant
+//!
+//! Nothing newer than glibc 2.17 is needed, and what lay in `libpthread.so.0` before glibc 2.34 is weak: a program
+//! without threads may not have it loaded. Whoever calls such a function asks `is_linked!` first. The code is one
+//! unit after link-time optimisation, so that what is said here holds for every reference in it.
+
+/// Functions of threads, which glibc 2.34 moved into `libc.so.6` under a new version.
+macro_rules! of_threads {
+    ($version:literal: $($name:literal),* $(,)?) => {
+        core::arch::global_asm!($(
+            concat!(".weak ", $name),
+            concat!(".symver ", $name, ", ", $name, "@", $version),
+        )*);
+    };
+}
+
+macro_rules! since {
+    ($version:literal) => {
+        of_threads!(
+            $version:
+            "pthread_attr_setstacksize",
+            "pthread_create",
+            "pthread_key_create",
+            "pthread_setspecific",
+            "pthread_sigmask",
+        );
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+since!("GLIBC_2.2.5");
+#[cfg(target_arch = "aarch64")]
+since!("GLIBC_2.17");
