@@ -7,12 +7,15 @@
 #![cfg_attr(not(test), no_std)]
 
 mod cxx;
+#[cfg(preload)]
+mod deepbind;
 mod errno;
 mod exports;
 mod extensions;
 #[cfg(preload)]
 mod imports;
 mod life;
+mod loader;
 
 /// A panic is a bug of ours; the process ends without formatting anything.
 #[cfg(not(test))]

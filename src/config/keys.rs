@@ -23,7 +23,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; 14] = [
+pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -48,6 +48,13 @@ pub(super) const KEYS: [Key; 14] = [
             };
             Some(())
         },
+    },
+    Key {
+        name: "deepbind",
+        values: "off|keep|keep=NAME",
+        default: "off",
+        does: "plug-ins for which the flag RTLD_DEEPBIND counts, under a preload: none, all, or those named, NAME* for beginnings",
+        set: |config, value| config.deepbind.set(value),
     },
     Key {
         name: "guard",

@@ -6,6 +6,7 @@
 //! in one line.
 #![forbid(unsafe_code)]
 
+mod deepbind;
 mod keys;
 
 use crate::heap::Settings;
@@ -15,6 +16,7 @@ use crate::report::Line;
 use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
 use crate::watch;
+use deepbind::Deepbind;
 use keys::{KEYS, MAX_ARENA};
 
 /// What can be chosen.
@@ -32,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) purge_thread: ThreadChoice,
     /// What is watched.
     pub(crate) watch: watch::Settings,
+    /// Which plug-ins are opened as their host says.
+    pub(crate) deepbind: Deepbind,
     /// Whether crimes are only named.
     pub(crate) only_warn: bool,
 }
@@ -77,6 +81,7 @@ impl Config {
             purge_ms: Some(DEFAULT_PURGE_MS),
             purge_thread: ThreadChoice::Auto,
             watch: watch::Settings::OFF,
+            deepbind: Deepbind::OFF,
             only_warn: false,
         }
     }

@@ -64,6 +64,11 @@ pub fn look_at_exit() {
     });
 }
 
+/// Whether the plug-in that is opened as `path` keeps the flag `RTLD_DEEPBIND` of dlopen(3).
+pub fn keeps_deepbind(path: &[u8]) -> bool {
+    process().is_some_and(|process| process.config.deepbind.keeps(path))
+}
+
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends, and they can be taken.
 pub fn wants_stats_at_exit() -> bool {
     let is_wanted = |process: &Process| process.config.stats_at_exit;

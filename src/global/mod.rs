@@ -23,7 +23,7 @@ use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 pub use look::{
-    class_stats, look_at_exit, node_stats, print_stats, stats, traffic, validate,
+    class_stats, keeps_deepbind, look_at_exit, node_stats, print_stats, stats, traffic, validate,
     wants_stats_at_exit,
 };
 

@@ -35,6 +35,9 @@ pub(crate) const EXPORTS: &[&str] = &[
     "__libc_memalign",
     "__libc_valloc",
     "__libc_pvalloc",
+    // The loader's, without RTLD_DEEPBIND.
+    "dlopen",
+    "dlmopen",
     // C++ operator new and new[].
     "_Znwm",
     "_Znam",
@@ -66,6 +69,7 @@ pub(crate) const IMPORTS: &[&str] = &[
     "abort",
     "bcmp",
     "clock_gettime",
+    "dl_iterate_phdr",
     "environ",
     "fwrite",
     "getauxval",

@@ -3,10 +3,12 @@
 //!
 //! The names are the same in libstdc++ and libc++abi: `std::bad_alloc` lies in no inline namespace.
 
-use core::ffi::{CStr, c_int, c_void};
+use core::ffi::{CStr, c_void};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use slubmalloc_core::{Line, weak};
+
+use crate::loader;
 
 /// The arguments of `__cxa_throw`, and itself, in the order the assembly loads them.
 #[derive(Debug)]
@@ -30,28 +32,13 @@ fn runtime(linked: usize, name: &CStr) -> usize {
 
 #[cold]
 fn loaded_later(name: &CStr) -> usize {
-    type Open = unsafe extern "C" fn(*const core::ffi::c_char, c_int) -> *mut c_void;
-    type Find = unsafe extern "C" fn(*mut c_void, *const core::ffi::c_char) -> *mut c_void;
-    let (open, find) = (weak!("dlopen"), weak!("dlsym"));
-    if open == 0 || find == 0 {
-        return 0;
-    }
-    // SAFETY: dlopen(3).
-    let open = unsafe { core::mem::transmute::<usize, Open>(open) };
-    // SAFETY: dlsym(3).
-    let find = unsafe { core::mem::transmute::<usize, Find>(find) };
-    for library in [c"libstdc++.so.6", c"libc++abi.so.1", c"libc++.so.1"] {
-        // SAFETY: only asks for a library that is loaded already.
-        let handle = unsafe { open(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        if !handle.is_null() {
-            // SAFETY: an open library.
-            let address = unsafe { find(handle, name.as_ptr()) };
-            if !address.is_null() {
-                return address as usize;
-            }
-        }
-    }
-    0
+    let mut libraries = [c"libstdc++.so.6", c"libc++abi.so.1", c"libc++.so.1"].into_iter();
+    libraries
+        .find_map(|library| match loader::in_library(library, name) {
+            0 => None,
+            found => Some(found),
+        })
+        .unwrap_or(0)
 }
 
 /// The function that `std::set_new_handler` installed, or null.
