@@ -94,6 +94,11 @@ has_static_tls() {
         ! aarch64-linux-gnu-readelf --relocs --wide "$library" | grep TLSDESC
 }
 
+# What the oldest glibc for aarch64 has.
+asks_for_old_glibc() {
+    ! aarch64-linux-gnu-readelf --version-info --wide "$library" | grep -E 'Name: GLIBC_' | grep -v 'GLIBC_2\.1[78] '
+}
+
 # start_program NAME PAGE_BYTES: in the background; leaves the output and the exit code beside the program.
 start_program() {
     local status=0
@@ -121,6 +126,7 @@ judge_program() {
 check 'the library builds' build
 if [ "$FAILED" -eq 0 ]; then
     check 'thread-local storage is static' has_static_tls
+    check 'the oldest glibc is new enough' asks_for_old_glibc
     mkdir -p "$directory/programs"
     if [ ${#programs[@]} -eq 0 ]; then
         fail 'no program in tests/c or tests/cxx says single-threaded in its first ten lines'

@@ -122,6 +122,18 @@ need() {
     if in_ci; then exit 1; fi
 }
 
+# need_file PATTERN PACKAGE: the same for a file that is no command.
+need_file() {
+    compgen -G "$1" >/dev/null && return 0
+    if [ "$(id -u)" -eq 0 ] && have apt-get; then
+        echo "installing $2"
+        install_packages "$2"
+    fi
+    compgen -G "$1" >/dev/null && return 0
+    warn "MISSING: $1 (Debian package $2)"
+    if in_ci; then exit 1; fi
+}
+
 # need_rust: cargo with rustfmt and clippy.
 need_rust() {
     have cargo || die "no cargo: install Rust from https://rustup.rs"

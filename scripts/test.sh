@@ -104,8 +104,10 @@ cargo_tests() {
 cd "$ROOT"
 
 section 'tools'
-need gcc g++ make objdump=binutils pkg-config python3 perl git timeout=coreutils
+need gcc g++ musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils
 if [ $quick = no ]; then
+    need php=php-cli apache2 ab=apache2-utils
+    need_file "/usr/lib/apache2/modules/libphp*.so" libapache2-mod-php
     need redis-server sqlite3 xz=xz-utils valgrind node=nodejs java=default-jdk-headless javac=default-jdk-headless
 fi
 need_rust

@@ -8,7 +8,9 @@ use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Finished, Heap, compile, compile_to, library, root, run, scratch, target};
+use support::{
+    Finished, Heap, compile, compile_to, keeps_promise, library, root, run, scratch, target,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -23,6 +25,11 @@ fn blocks_go_between_host_and_plug_in() {
     for conf in ["", "purge_thread:on", "slab_debug:FZPU"] {
         assert!(host("swap", conf).is_ok(), "{conf}");
     }
+}
+
+#[test]
+fn a_runtime_s_blocks_are_freed_by_the_program() {
+    keeps_promise("c/deepbind_demangle.c", &[]);
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod server;
 #[path = "programs/sources.rs"]
 mod sources;
 mod support;
+#[path = "programs/web.rs"]
+mod web;
 
 use core::time::Duration;
 use std::fs;
@@ -217,6 +219,79 @@ fn redis_serves_saves_and_loads_the_others_dump() {
         digests.iter().all(|digest| *digest == digests[0]),
         "{digests:?}"
     );
+}
+
+#[test]
+fn php_works_with_plug_ins_that_are_bound_deeply() {
+    skip_unless!("php");
+    for (own_heap, opcache) in [("1", "0"), ("0", "0"), ("0", "1")] {
+        same_on_all("php", |command, dir| {
+            // By -r, and without the line that only a file needs.
+            let source = sources::PHP.trim_start_matches("<?php");
+            command
+                .args(["-d", &format!("opcache.enable_cli={opcache}"), "-r", source])
+                .env("USE_ZEND_ALLOC", own_heap)
+                .env("TMPDIR", dir);
+        });
+    }
+}
+
+#[test]
+fn php_serves_pages() {
+    skip_unless!("php", "ab");
+    let pages = HEAPS.map(|heap| {
+        let dir = scratch(&format!("php-{heap:?}"));
+        let web = web::Web::php(heap, &dir, sources::PHP);
+        benchmarked(&web, 150);
+        let page = web.page().expect("a page");
+        let said = web.ends();
+        assert!(!said.contains("slubmalloc:"), "{heap:?}: {said}");
+        page
+    });
+    assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
+}
+
+#[test]
+fn apache_serves_pages_of_php() {
+    skip_unless!("apache2", "ab");
+    if web::php_module().is_none() {
+        return support::skipped("no mod_php here");
+    }
+    let pages = HEAPS.map(|heap| {
+        // Children without rights must come by, whoever owns the repository.
+        let dir = std::env::temp_dir().join(format!("slubmalloc-{}-{heap:?}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a directory");
+        let web = web::Web::apache(heap, &dir, sources::PHP);
+        benchmarked(&web, 200);
+        // Every plug-in is closed and opened again.
+        web.restarts();
+        benchmarked(&web, 100);
+        let page = web.page().expect("a page");
+        let said = web.ends();
+        for bad in ["slubmalloc:", "exit signal", "free():", "corrupt"] {
+            assert!(!said.contains(bad), "{heap:?}: {said}");
+        }
+        assert!(said.contains("caught SIGTERM"), "{heap:?}: {said}");
+        let _ = fs::remove_dir_all(&dir);
+        page
+    });
+    assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
+}
+
+/// Has many clients ask for the page; each must get it.
+fn benchmarked(web: &web::Web, requests: usize) {
+    let mut benchmark = Command::new("ab");
+    benchmark
+        .args(["-q", "-l", "-c", "6", "-s", "60", "-n"])
+        .args([requests.to_string(), web.address()]);
+    let told = run(Heap::Libc, &mut benchmark, PATIENCE).succeeded().stdout;
+    let number = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.trim().parse::<usize>().ok())
+    };
+    assert_eq!(number("Complete requests:"), Some(requests), "{told}");
+    assert_eq!(number("Failed requests:"), Some(0), "{told}");
+    assert_eq!(number("Non-2xx responses:"), None, "{told}");
 }
 
 /// As [`run_on_all`], and all must succeed; returns the directories they worked in.

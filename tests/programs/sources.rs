@@ -7,6 +7,7 @@ pub(crate) const PERL: &str = include_str!("churn.pl");
 pub(crate) const NODE: &str = include_str!("churn.js");
 pub(crate) const JAVA: &str = include_str!("Churn.java");
 pub(crate) const RUST: &str = include_str!("churn.rs");
+pub(crate) const PHP: &str = include_str!("work.php");
 pub(crate) const GIT: &str = include_str!("history.sh");
 pub(crate) const TAR_AND_XZ: &str = include_str!("pack.sh");
 
