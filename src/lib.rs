@@ -22,9 +22,10 @@ mod global;
 mod global_alloc;
 
 pub use global::{
-    alloc_onnode, calloc, class_stats, free, free_sized, keep_unused, keeps_deepbind, look_at_exit,
-    malloc, malloc_fast, malloc_slow, map_from, memalign, node_of, node_stats, print_stats,
-    realloc, stats, traffic, trim, usable_size, validate, wants_stats_at_exit,
+    address_limit_changed, alloc_onnode, calloc, class_stats, free, free_sized, keep_unused,
+    keeps_deepbind, look_at_exit, malloc, malloc_fast, malloc_slow, map_from, memalign, node_of,
+    node_stats, print_stats, realloc, stats, traffic, trim, usable_size, validate,
+    wants_stats_at_exit,
 };
 pub use global_alloc::Slubmalloc;
 pub use heap::TRAFFIC_NAMES;

@@ -15,6 +15,8 @@ mod extensions;
 #[cfg(preload)]
 mod imports;
 mod life;
+#[cfg(preload)]
+mod limits;
 mod loader;
 
 /// A panic is a bug of ours; the process ends without formatting anything.

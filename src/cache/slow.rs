@@ -50,7 +50,7 @@ impl ThreadCache {
         let heap = ties.heap;
         heap.take_large(ties.home, bytes, align, zeroed)
             .or_else(|| {
-                if !heap.pressure_helps(bytes) {
+                if !heap.pressure_helps(bytes, align) {
                     return None;
                 }
                 self.drain();
@@ -61,12 +61,11 @@ impl ThreadCache {
     /// Fills the main sheaf, if need be with what waits in this cache and in the barns given up.
     fn refill_or_drain(&self, ties: Ties, id: ClassId) -> Option<Object> {
         let slab = class::info(id).slab_bytes();
-        let refill = || self.refill(ties, id);
         let heap = ties.heap;
-        heap.take_within(Asker::Arenas, slab, refill).or_else(|| {
+        let refill = || heap.take_within(Asker::Arenas, slab, || self.refill(ties, id));
+        refill().or_else(|| {
             self.drain();
-            heap.trim();
-            heap.take_within(Asker::Arenas, slab, refill)
+            heap.take_small_under_pressure(refill)
         })
     }
 

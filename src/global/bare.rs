@@ -20,11 +20,14 @@ pub(super) fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option
     let home = heap.home_of(current_node(heap));
     let Some(id) = class::aligned_class_of(size, align) else {
         let size = size.max(class::MAX_SMALL + 1);
-        return heap
-            .take_large(home, size, align, zeroed)
-            .or_else(|| heap.take_under_pressure(home, size, align, zeroed));
+        return heap.take_large(home, size, align, zeroed).or_else(|| {
+            let helps = heap.pressure_helps(size, align);
+            helps.then(|| heap.take_under_pressure(home, size, align, zeroed))?
+        });
     };
-    clear(heap.take_object(home, id), size, zeroed)
+    let take = || heap.take_object(home, id);
+    let object = take().or_else(|| heap.take_small_under_pressure(take));
+    clear(object, size, zeroed)
 }
 
 /// Clears the first `size` bytes of a block that was just taken and has as many, if that is wanted.

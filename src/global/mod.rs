@@ -10,6 +10,7 @@ mod life;
 mod look;
 mod purge;
 mod purge_thread;
+mod space;
 mod watched;
 
 use core::cell::Cell;
@@ -26,6 +27,7 @@ pub use look::{
     class_stats, keeps_deepbind, look_at_exit, node_stats, print_stats, stats, traffic, validate,
     wants_stats_at_exit,
 };
+pub use space::address_limit_changed;
 
 use bare::{allocate_bare, allocate_ending, clear};
 use life::{PROCESS, alive, here, inside, process, watching};
@@ -163,9 +165,8 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
     Some(raw(clear(block, size, zeroed)))
 }
 
-/// The number of the node that the memory at `address` is on; `None` for what is no memory of this
-/// heap. Of huge and interleaved blocks only pages that were written to have a node; for others the
-/// answer means nothing.
+/// The number of the node that the memory at `address` is on; `None` for what is no memory of this heap. Of huge and
+/// interleaved blocks only pages that were written to have a node; for others the answer means nothing.
 pub fn node_of(address: *const u8) -> Option<u8> {
     let process = PROCESS.get()?;
     process.heap.node_of(address as usize).map(|node| node.0)
@@ -254,17 +255,16 @@ pub fn trim() -> bool {
     any.get()
 }
 
-/// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of
-/// giving it back when it was not needed for some time; `usize::MAX` for all. See `M_TRIM_THRESHOLD` in
-/// mallopt(3).
+/// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of giving it back when
+/// it was not needed for some time; `usize::MAX` for all. See `M_TRIM_THRESHOLD` in mallopt(3).
 pub fn keep_unused(bytes: usize) {
     if let Some(process) = process() {
         inside(|| process.heap.keep_unused(bytes));
     }
 }
 
-/// Makes blocks of `bytes` and more mappings of their own, as far as they are above 32 KiB; those above
-/// 4 MiB are always. See `M_MMAP_THRESHOLD` in mallopt(3).
+/// Makes blocks of `bytes` and more mappings of their own, as far as they are above 32 KiB; those above 4 MiB always are. See
+/// `M_MMAP_THRESHOLD` in mallopt(3).
 pub fn map_from(bytes: usize) {
     if let Some(process) = process() {
         inside(|| process.heap.map_from(bytes));

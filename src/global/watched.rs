@@ -24,9 +24,10 @@ pub(super) fn allocate(
 ) -> Option<Object> {
     let attempt = || attempt(process, size, align, zeroed);
     attempt().or_else(|| {
-        if !process.heap.pressure_helps(size) {
+        if !process.heap.pressure_helps(size, align) {
             return None;
         }
+        process.watch.give_up_reservations();
         let reuse = |block| give_ordinary(process, block);
         process.watch.wake_all(&process.heap, reuse);
         attempt()

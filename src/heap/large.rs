@@ -1,8 +1,8 @@
-//! Blocks above the largest class: spans of an arena, or mappings of their own; and what can be given
-//! up for them.
+//! Blocks above the largest class: spans of an arena, or mappings of their own.
 
 use core::ptr::NonNull;
 
+use super::pressure::addresses_for;
 use super::{Asker, Heap, Node};
 use crate::arena::Use;
 use crate::huge::Request;
@@ -19,9 +19,7 @@ impl Heap {
         align: usize,
         zeroed: Zeroed,
     ) -> Option<NonNull<u8>> {
-        if bytes > isize::MAX as usize {
-            return None;
-        }
+        addresses_for(bytes, align)?;
         let may_be_span = bytes <= BLOCK_SIZE && align <= BLOCK_SIZE;
         if bytes > self.largest_bytes()
             && may_be_span
@@ -68,48 +66,6 @@ impl Heap {
         let block = self.take_within(Asker::Mapping, bytes, || self.huge.take(request))?;
         self.note_block(home, pages_for(bytes.max(1)) as u64);
         Some(block)
-    }
-
-    /// A large or huge block for a process that has met a limit: on address space, on data or on
-    /// commitment. What the heap holds without need goes back, until there is room.
-    #[cold]
-    pub(crate) fn take_under_pressure(
-        &self,
-        home: &'static Node,
-        bytes: usize,
-        align: usize,
-        zeroed: Zeroed,
-    ) -> Option<NonNull<u8>> {
-        let take = || self.take_large(home, bytes, align, zeroed);
-        self.trim();
-        self.nodes().for_each(|node| node.arena().retreat());
-        if let Some(start) = take() {
-            return Some(start);
-        }
-        // Address space that is given back may be lost to the arenas. It helps only where that is
-        // what is short.
-        if sys::Region::can_reserve(bytes) {
-            return None;
-        }
-        while self.nodes().filter(|node| node.cut()).count() > 0 {
-            if let Some(start) = take() {
-                return Some(start);
-            }
-        }
-        None
-    }
-
-    /// Whether giving up what the heap holds could make room for `bytes`; if not, a program that
-    /// asks for the impossible shall keep its warm memory.
-    #[cold]
-    pub(crate) fn pressure_helps(&self, bytes: usize) -> bool {
-        let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;
-        let held = self.nodes().map(committed).sum::<usize>() + self.huge.counts().kept_bytes;
-        let unused = self
-            .nodes()
-            .map(|node| node.arena().unused_bytes())
-            .sum::<usize>();
-        bytes <= held || bytes <= held + unused && !sys::Region::can_reserve(bytes)
     }
 }
 

@@ -60,7 +60,7 @@ impl Metadata {
         let end = start.checked_add(bytes)?;
         if end > state.committed {
             let committed = align_up(end, STEP.max(page_size()))?;
-            if committed > self.region.bytes() || !self.region.commit(state.committed, committed) {
+            if committed > self.region.most() || !self.region.commit(state.committed, committed) {
                 return None;
             }
             state.committed = committed;
@@ -85,6 +85,14 @@ impl Metadata {
         let place = self.take(size_of::<T>())?.cast::<T>();
         // SAFETY: a fresh piece of zeroes, large and aligned enough, never lent again.
         Some(unsafe { place.as_ref() })
+    }
+
+    /// Gives the address space that nothing was put into yet back. It is taken again when it is needed and free.
+    pub(crate) fn cut(&self) {
+        let state = self.state.lock();
+        if let Some(kept) = align_up(state.committed, STEP.max(page_size())) {
+            let _ = self.region.cut(kept);
+        }
     }
 
     /// Bytes that are lent.

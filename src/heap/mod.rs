@@ -14,6 +14,7 @@ mod locate;
 mod metadata;
 mod node;
 mod onnode;
+mod pressure;
 mod purge;
 mod resize;
 mod traffic;

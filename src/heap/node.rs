@@ -269,10 +269,13 @@ impl Node {
         self.sweep(Elapsed::FOR_EVER, usize::MAX) + outside > 0
     }
 
-    /// Gives half of the address space that nothing was put into yet back; whether there was any.
+    /// Gives the address space that nothing was put into yet back and returns `true` if the arena had any.
     pub(crate) fn cut(&self) -> bool {
         let cut = self.arena.cut();
-        self.tables.cut(self.arena.bytes());
+        if cut {
+            self.tables.cut(self.arena.bytes());
+            self.metadata.cut();
+        }
         cut
     }
 

@@ -286,9 +286,7 @@ impl Huge {
     }
 
     fn map(&self, request: Request) -> Option<Mapping> {
-        let map = || Mapping::new(request.bytes, request.align);
-        // Short of address space, what is kept for reuse goes first.
-        let mut mapping = map().or_else(|| if self.trim() > 0 { map() } else { None })?;
+        let mut mapping = Mapping::new(request.bytes, request.align)?;
         mapping.set_mark(request.mark);
         mapping.want_huge_pages(request.huge_pages);
         if let Some(policy) = request.policy {

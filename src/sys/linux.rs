@@ -97,7 +97,7 @@ pub(crate) fn memory_allowed() -> usize {
 
 /// The address space that `RLIMIT_AS` leaves to this process; `None` where there is no limit.
 pub(crate) fn virtual_memory_left() -> Option<usize> {
-    let limit = limit_of(libc::RLIMIT_AS)?;
+    let limit = super::address_limit()?;
     let mut text = [0; 64];
     let statm = read_file(cstr::cstr!("/proc/self/statm"), &mut text).unwrap_or_default();
     let digits = statm.iter().take_while(|byte| byte.is_ascii_digit());
@@ -107,7 +107,7 @@ pub(crate) fn virtual_memory_left() -> Option<usize> {
 }
 
 /// A limit of the process; `None` where there is none. See getrlimit(2).
-fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
+pub(super) fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
     let mut limit = libc::rlimit64 {
         rlim_cur: 0,
         rlim_max: 0,

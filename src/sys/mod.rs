@@ -30,6 +30,7 @@ mod signal;
 mod symbol;
 #[cfg(simulated)]
 mod simulated;
+mod space;
 mod syscall;
 mod table;
 mod thread;
@@ -55,6 +56,7 @@ pub(crate) use probe::is_privileged;
 pub use probe::page_size;
 pub(crate) use region::Region;
 pub(crate) use signal::on_fault;
+pub(crate) use space::{address_limit, has_too_many_addresses};
 pub(crate) use symbol::{Module, backtrace, name_function, own_code};
 pub(crate) use table::{Table, ZeroInit};
 pub(crate) use thread::{is_filtered, name_thread, start_thread};

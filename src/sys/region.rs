@@ -161,20 +161,22 @@ impl Region {
 
     /// Takes a tail that was given back again, if nobody else has it by now.
     fn regrow(&self, end: usize) -> bool {
-        let bytes = self.bytes();
-        let end = end.next_multiple_of(REGROWTH).min(self.most).max(end);
         if end > self.most {
             return false;
         }
+        let bytes = self.bytes();
         // SAFETY: an address computed inside what was this region once.
         let start = unsafe { self.base.add(bytes) };
-        let taken = memory::reserve_at(start, end - bytes);
-        if taken {
+        let wanted = end.next_multiple_of(REGROWTH).min(self.most);
+        let taken = [wanted, end]
+            .into_iter()
+            .find(|end| memory::reserve_at(start, *end - bytes));
+        if let Some(end) = taken {
             // ORDERING: relaxed, see `bytes`.
             self.bytes.store(end, Relaxed);
             self.place_reservation(bytes, end);
         }
-        taken
+        taken.is_some()
     }
 
     /// The length at first, which it can reach again.

@@ -159,6 +159,12 @@ impl Debug {
         }
     }
 
+    /// Gives the address space that nothing was put into yet back.
+    pub(super) fn cut(&self) {
+        let _blocks = self.blocks.lock();
+        self.records.cut();
+    }
+
     /// Takes the lock, to hold it across a fork.
     pub(super) fn hold_for_fork(&self) {
         self.blocks.hold_for_fork();

@@ -244,6 +244,14 @@ impl Guard {
         true
     }
 
+    /// Gives the address space that nothing was put into yet back.
+    pub(super) fn cut(&self) {
+        let _blocks = self.blocks.lock();
+        let _ = self.pages.cut();
+        self.owners.cut(0);
+        self.records.cut();
+    }
+
     /// Takes the locks, to hold them across a fork.
     pub(super) fn hold_for_fork(&self) {
         self.blocks.hold_for_fork();

@@ -224,6 +224,16 @@ impl Watch {
         }
     }
 
+    /// Gives the address space that nothing was put into yet back; it is taken again when it is needed and free.
+    pub(crate) fn give_up_reservations(&self) {
+        if let Some(guard) = &self.guard {
+            guard.cut();
+        }
+        if let Some(debug) = &self.debug {
+            debug.cut();
+        }
+    }
+
     /// Takes all locks, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
         if let Some(guard) = &self.guard {

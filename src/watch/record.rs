@@ -168,6 +168,11 @@ impl Records {
         None
     }
 
+    /// Gives the address space that no record lies in back; the caller holds the owner's lock.
+    pub(super) fn cut(&self) {
+        self.table.cut(0);
+    }
+
     /// The record with this number.
     pub(super) fn get(&self, number: u32) -> &Record {
         self.table.get(number.saturating_sub(1) as usize)

@@ -27,6 +27,11 @@ pub(crate) const EXPORTS: &[&str] = &[
     "malloc_stats",
     "malloc_info",
     "cfree",
+    // What limits the heap has to hear of.
+    "setrlimit",
+    "setrlimit64",
+    "prlimit",
+    "prlimit64",
     // The names glibc used to offer to interposers.
     "__libc_malloc",
     "__libc_free",
@@ -89,5 +94,6 @@ pub(crate) const IMPORTS: &[&str] = &[
     "sigaction",
     "sigfillset",
     "strlen",
+    "syscall",
     "waitpid",
 ];

@@ -28,6 +28,11 @@ pub(crate) fn abort() -> ! {
     panic!("the library aborts");
 }
 
+/// There is no limit on address space.
+pub(crate) fn has_too_many_addresses() -> bool {
+    false
+}
+
 /// There is no filter.
 pub(crate) fn is_filtered() -> bool {
     false

@@ -26,7 +26,7 @@ pub(crate) use core::world::{
 
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use machine::{
-    abort, is_filtered, is_main_thread_gone, let_main_thread_go, name_thread, process_id,
+    abort, has_too_many_addresses, is_filtered, is_main_thread_gone, let_main_thread_go, name_thread, process_id,
     read_file, show_file, sleep, start_thread, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};

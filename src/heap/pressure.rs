@@ -1,0 +1,113 @@
+//! Making room where memory was refused: what the heap holds without need is given up, the cheapest first.
+//!
+//! # Invariant
+//!
+//! A request that nothing can serve costs nothing but the answer. The effort for any other is in proportion to what is
+//! given up, never to the size of the heap: pages that are free inside of the heap need no purging to be used again.
+#![forbid(unsafe_code)]
+
+use core::ptr::NonNull;
+
+use super::{Heap, Node};
+use crate::slab::class;
+use crate::sys::{self, Mapping};
+use crate::units::{PAGE_SIZE, Zeroed};
+
+/// No process gets more addresses than this without asking for them by name.
+const MOST_ADDRESSES: usize = 1 << 48;
+
+/// What a request takes of addresses, at most: the bytes and what the alignment may skip. `None` if no process has as
+/// many.
+pub(super) fn addresses_for(bytes: usize, align: usize) -> Option<usize> {
+    let skipped = if align > sys::page_size() { align } else { 0 };
+    bytes
+        .checked_add(skipped)
+        .filter(|bytes| *bytes <= MOST_ADDRESSES)
+}
+
+impl Heap {
+    /// Takes a small object by `take` once more, after what waits in barns and empty slabs became pages, and then after
+    /// what else the heap could give up.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_small_under_pressure<T>(&self, take: impl Fn() -> Option<T>) -> Option<T> {
+        self.collect();
+        let taken = take();
+        if taken.is_some() || !self.give_up_addresses(PAGE_SIZE) {
+            return taken;
+        }
+        take()
+    }
+
+    /// A large or huge block for a process that has met a limit: on address space, on data or on
+    /// commitment. What the heap holds without need goes back, until there is room.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_under_pressure(
+        &self,
+        home: &'static Node,
+        bytes: usize,
+        align: usize,
+        zeroed: Zeroed,
+    ) -> Option<NonNull<u8>> {
+        self.collect();
+        let taken = self.take_large(home, bytes, align, zeroed);
+        if taken.is_some() {
+            return taken;
+        }
+        let needed = addresses_for(bytes, align)?;
+        let retreated = self
+            .nodes()
+            .map(|node| node.arena().retreat())
+            .sum::<usize>();
+        if !self.give_up_addresses(needed) && retreated == 0 {
+            return None;
+        }
+        self.take_large(home, bytes, align, zeroed)
+    }
+
+    /// Whether giving up what the heap holds could make room for `bytes` at a multiple of `align`; if not, a program
+    /// that asks for the impossible shall keep its warm memory.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn pressure_helps(&self, bytes: usize, align: usize) -> bool {
+        let Some(needed) = addresses_for(bytes, align) else {
+            return false;
+        };
+        let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;
+        let mut held = self.nodes().map(committed).sum::<usize>() + self.huge.counts().kept_bytes;
+        if needed > held && !sys::Region::can_reserve(needed) {
+            held += self
+                .nodes()
+                .map(|node| node.arena().unused_bytes())
+                .sum::<usize>();
+        }
+        let missing = needed.saturating_sub(held);
+        missing == 0 || Mapping::new(missing, 1).map(Mapping::unmap).is_some()
+    }
+
+    /// Gives the address space that nothing was put into yet back to the program, for its other mappings; the arenas take
+    /// it again when they need it and it is free.
+    #[cold]
+    pub(crate) fn give_up_reservations(&self) -> bool {
+        self.nodes().filter(|node| node.cut()).count() > 0
+    }
+
+    /// Turns what waits in the barns, and slabs without an object in use, into free pages.
+    fn collect(&self) {
+        self.empty_barns();
+        for node in self.nodes() {
+            for id in class::all() {
+                node.pool(id).lock().trim(node.place(), id, 0);
+            }
+        }
+    }
+
+    /// Gives freed mappings back, and reservations if address space is what is short. Returns `true` if there were any.
+    fn give_up_addresses(&self, needed: usize) -> bool {
+        let mappings = self.huge.trim() > 0;
+        // Address space that is given back may be lost to the arenas.
+        let is_short = !sys::Region::can_reserve(needed);
+        is_short && self.give_up_reservations() || mappings
+    }
+}
