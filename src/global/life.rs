@@ -189,7 +189,11 @@ fn end_fork() {
 
 /// The process's heap, made now if there is none.
 pub(super) fn process() -> Option<&'static Process> {
-    PROCESS.get_or_try_make(make_process)
+    match PROCESS.get() {
+        Some(process) => Some(process),
+        // Not on the caller's stack: what is made is large, and what makes it larger.
+        None => sys::on_own_stack(|| PROCESS.get_or_try_make(make_process))?,
+    }
 }
 
 #[cold]
@@ -258,7 +262,7 @@ static AT_START: extern "C" fn() = at_start;
 
 extern "C" fn at_start() {
     // What is loaded for stacks is loaded now: later the program may be in a sandbox.
-    let is_configured = sys::environment(CONF, &mut [0; 4096]).is_some();
+    let is_configured = sys::environment(CONF, &mut []).is_some();
     let process = if is_configured { process() } else { None };
     watch::allow_traces(process.is_some_and(|process| process.watch.wants_traces()));
 }

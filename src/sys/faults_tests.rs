@@ -14,8 +14,8 @@ use std::{format, fs, println};
 use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::symbol::name_function;
 use super::{
-    Fence, HugePages, Mapping, Module, Policy, Region, hooks, linux, memory, page_size, policy,
-    signal, thread,
+    Fence, HugePages, Mapping, Module, Policy, Region, hooks, linux, memory, on_own_stack,
+    page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -25,13 +25,14 @@ const MIB: usize = 1 << 20;
 type Service = (&'static str, fn() -> bool);
 
 /// What the machine is asked for, and whether it is granted; on any machine it is.
-const SERVICES: [Service; 12] = [
+const SERVICES: [Service; 13] = [
     ("a file", || {
         linux::read_file(c"/proc/self/stat", &mut [0; 64]).is_some()
     }),
     ("a reservation", reserves),
     ("a tail again", takes_a_tail_again),
     ("a mapping", maps),
+    ("a stack", || on_own_stack(|| ()).is_some()),
     ("the size of the memory", || linux::total_ram_bytes() > 0),
     ("the process's number", || linux::process_id() > 0),
     ("the clock", || linux::milliseconds() > 0),

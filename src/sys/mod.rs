@@ -21,6 +21,7 @@ mod lines;
 mod linux;
 mod mapping;
 mod memory;
+mod own_stack;
 mod policy;
 mod prefetch;
 mod probe;
@@ -48,6 +49,7 @@ pub(crate) use linux::{
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy, discard};
+pub(crate) use own_stack::on_own_stack;
 pub(crate) use policy::{
     CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
 };
