@@ -48,6 +48,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/linux.rs",
     "sys/mapping.rs",
     "sys/memory.rs",
+    "sys/own_stack.rs",
     "sys/policy.rs",
     "sys/prefetch.rs",
     "sys/probe.rs",

@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 
+use super::on_own_stack;
 use super::syscall::{ask, call};
 
 /// What a thread runs; it gets null.
@@ -14,7 +15,8 @@ type Entry = extern "C" fn(*mut c_void) -> *mut c_void;
 const STACKS: [usize; 2] = [256 << 10, 2 << 20];
 
 /// Starts a detached thread with all signals blocked, so that it never runs a handler of the
-/// program's; `false` if there can be none. libc allocates in here. See pthread_create(3).
+/// program's; `false` if there can be none. libc allocates in here, on a stack that has room for that. See
+/// pthread_create(3).
 pub(crate) fn start_thread(entry: Entry) -> bool {
     let can_be = is_linked!("pthread_create")
         && is_linked!("pthread_attr_setstacksize")
@@ -22,6 +24,10 @@ pub(crate) fn start_thread(entry: Entry) -> bool {
     if !can_be {
         return false;
     }
+    on_own_stack(|| start_masked(entry)).unwrap_or(false)
+}
+
+fn start_masked(entry: Entry) -> bool {
     // SAFETY: gives the address of a number of this thread's.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
