@@ -167,9 +167,8 @@ impl View<'_> {
         };
         let sums = self.sums();
         line(&|it| {
-            it.text("slubmalloc ")
-                .text(env!("CARGO_PKG_VERSION"))
-                .text(" statistics, in KiB");
+            it.head().text("statistics of version ");
+            it.text(env!("CARGO_PKG_VERSION")).text(", in KiB");
         });
         for (name, bytes) in [
             ("in use in arenas", sums.in_use),

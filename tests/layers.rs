@@ -52,6 +52,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/policy.rs",
     "sys/prefetch.rs",
     "sys/probe.rs",
+    "sys/program.rs",
     "sys/region.rs",
     "sys/rseq.rs",
     "sys/signal.rs",

@@ -23,8 +23,8 @@ mod loader;
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let mut line = slubmalloc_core::Line::<160>::new();
-    line.text("slubmalloc: internal error");
+    let mut line = slubmalloc_core::Line::<256>::headline();
+    line.text("internal error");
     if let Some(place) = info.location() {
         line.text(" at ")
             .text(place.file())

@@ -1,7 +1,7 @@
 //! The keys of `SLUBMALLOC_CONF`: what each takes, and what it does.
 #![forbid(unsafe_code)]
 
-use super::{Config, ThreadChoice, print_help, size};
+use super::{Config, ThreadChoice, print_help, size, size_or_off};
 use crate::limit::LimitChoice;
 use crate::numa::Choice;
 use crate::sys::HugePages;
@@ -18,6 +18,8 @@ const MAX_PURGE_MS: usize = 3_600_000;
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) values: &'static str,
+    /// Which of those are accepted; empty for all.
+    pub(super) bounds: &'static str,
     pub(super) default: &'static str,
     pub(super) does: &'static str,
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
@@ -27,8 +29,9 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "arena",
         values: "SIZE",
+        bounds: "SIZE from 64m to 4t",
         default: "twice the RAM, at least 64g",
-        does: "address space to reserve, divided among the nodes, 64m to 4t",
+        does: "address space to reserve, divided among the nodes",
         set: |config, value| {
             let bytes = size(value).filter(|bytes| (MIN_ARENA..=MAX_ARENA).contains(bytes))?;
             config.heap.arena_bytes = bytes;
@@ -38,6 +41,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "crime",
         values: "abort|warn",
+        bounds: "",
         default: "abort",
         does: "what happens behind the line that names a wrong free: the end, or nothing, as if it had not been asked for",
         set: |config, value| {
@@ -52,6 +56,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "deepbind",
         values: "off|keep|keep=NAME",
+        bounds: "",
         default: "off",
         does: "plug-ins for which the flag RTLD_DEEPBIND counts, under a preload: none, all, or those named, NAME* for beginnings",
         set: |config, value| config.deepbind.set(value),
@@ -59,6 +64,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "guard",
         values: "1/N|off",
+        bounds: "N from 1 to 4294967295",
         default: "off",
         does: "put one block of each class in N on pages of its own, against a page that faults",
         set: |config, value| {
@@ -73,7 +79,8 @@ pub(super) const KEYS: [Key; 15] = [
     },
     Key {
         name: "help",
-        values: "1",
+        values: "1|off",
+        bounds: "",
         default: "0",
         does: "list the keys on standard error",
         set: |_, value| match value {
@@ -81,15 +88,16 @@ pub(super) const KEYS: [Key; 15] = [
                 print_help();
                 Some(())
             }
-            b"0" => Some(()),
+            b"0" | b"off" => Some(()),
             _ => None,
         },
     },
     Key {
         name: "limit",
         values: "SIZE|auto|off",
+        bounds: "SIZE from 16m on",
         default: "auto",
-        does: "memory in use above which allocation fails, at least 16m; auto: the memory cgroup's limit",
+        does: "memory in use above which allocation fails; auto: the memory cgroup's limit",
         set: |config, value| {
             config.limit = match value {
                 b"auto" => LimitChoice::Auto,
@@ -102,6 +110,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "numa",
         values: "local|interleave|weighted|bind=N,N|prefer=N|off",
+        bounds: "",
         default: "local",
         does: "nodes to take memory from",
         set: |config, value| {
@@ -111,12 +120,13 @@ pub(super) const KEYS: [Key; 15] = [
     },
     Key {
         name: "purge_ms",
-        values: "N|never",
+        values: "N|never|off",
+        bounds: "N up to 3600000",
         default: "1000",
-        does: "milliseconds after which unused memory has mostly gone back to the system, up to 3600000; 0 for at once",
+        does: "milliseconds after which unused memory has mostly gone back to the system; 0 for at once",
         set: |config, value| {
             config.purge_ms = match value {
-                b"never" => None,
+                b"off" | b"never" => None,
                 _ => Some(size(value).filter(|ms| *ms <= MAX_PURGE_MS)? as u64),
             };
             Some(())
@@ -125,6 +135,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "purge_thread",
         values: "auto|on|off",
+        bounds: "",
         default: "auto",
         does: "a thread that gives memory back while the program sleeps; auto: with several threads and 32 MiB touched",
         set: |config, value| {
@@ -139,28 +150,31 @@ pub(super) const KEYS: [Key; 15] = [
     },
     Key {
         name: "quarantine",
-        values: "SIZE",
+        values: "SIZE|off",
+        bounds: "",
         default: "0",
         does: "freed blocks to keep from being used again, in bytes",
         set: |config, value| {
-            config.watch.quarantine = size(value)?;
+            config.watch.quarantine = size_or_off(value)?;
             Some(())
         },
     },
     Key {
         name: "reuse",
-        values: "SIZE",
+        values: "SIZE|off",
+        bounds: "",
         default: "64m",
         does: "freed mappings above 4 MiB to keep for reuse, more if as much was in use of late; 0 for none",
         set: |config, value| {
-            config.heap.reuse_bytes = size(value)?;
+            config.heap.reuse_bytes = size_or_off(value)?;
             Some(())
         },
     },
     Key {
         name: "slab_debug",
-        values: "[FZPUT][,NAME...][;...]|-",
-        default: "-",
+        values: "[FZPUT][,NAME...][;...]|-|off",
+        bounds: "",
+        default: "off",
         does: "sanity checks, red zones, poison, user tracking, trace: for all caches or those named, as in the kernel",
         set: |config, value| {
             config.watch.debug = Options::parse(value)?;
@@ -170,6 +184,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "stats",
         values: "exit|off",
+        bounds: "",
         default: "off",
         does: "print statistics on standard error when the program ends",
         set: |config, value| {
@@ -183,13 +198,14 @@ pub(super) const KEYS: [Key; 15] = [
     },
     Key {
         name: "thp",
-        values: "system|never|always",
+        values: "system|never|always|off",
+        bounds: "",
         default: "system",
         does: "transparent huge pages: as set for the system, never, or for heaps above 32 MiB and blocks above 4 MiB",
         set: |config, value| {
             config.heap.huge_pages = match value {
                 b"system" => HugePages::System,
-                b"never" => HugePages::Never,
+                b"off" | b"never" => HugePages::Never,
                 b"always" => HugePages::Always,
                 _ => return None,
             };
@@ -199,6 +215,7 @@ pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "zero",
         values: "free|alloc|off",
+        bounds: "",
         default: "off",
         does: "clear blocks when they are freed, or when they are handed out",
         set: |config, value| {

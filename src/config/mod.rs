@@ -17,7 +17,7 @@ use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
 use crate::watch;
 use deepbind::Deepbind;
-use keys::{KEYS, MAX_ARENA};
+use keys::{KEYS, Key, MAX_ARENA};
 
 /// What can be chosen.
 #[derive(Clone, Debug)]
@@ -87,10 +87,11 @@ impl Config {
     }
 
     /// Applies `text`, pairs `key:value` separated by commas; `complain` gets a line for each that
-    /// is not understood.
+    /// is not understood, up to a number.
     #[cold]
     #[inline(never)]
     pub(crate) fn apply(&mut self, text: &[u8], mut complain: impl FnMut(&[u8])) {
+        let (mut unknown, mut refused) = (0, 0);
         for pair in pairs(text) {
             if pair.is_empty() {
                 continue;
@@ -98,23 +99,61 @@ impl Config {
             let mut parts = pair.splitn(2, |byte| *byte == b':');
             let name = parts.next().unwrap_or_default();
             let value = parts.next().unwrap_or_default();
-            let mut line = Line::<256>::new();
-            line.text("slubmalloc: SLUBMALLOC_CONF: ");
-            match KEYS.iter().find(|key| key.name.as_bytes() == name) {
-                None => line.text("unknown key \"").raw(shown(name)).text("\""),
-                Some(key) if (key.set)(self, value).is_some() => continue,
-                Some(key) => {
-                    line.text(key.name).text(" takes ").text(key.values);
-                    line.text(", not \"")
-                        .raw(shown(value))
-                        .text("\"; using the default, ");
-                    line.text(key.default)
-                }
+            let key = KEYS.iter().find(|key| key.name.as_bytes() == name);
+            if key.is_some_and(|key| (key.set)(self, value).is_some()) {
+                continue;
+            }
+            let count = match key {
+                None => &mut unknown,
+                Some(_) => &mut refused,
             };
-            line.text("\n");
-            complain(line.as_bytes());
+            *count += 1;
+            if *count < MOST_LINES {
+                complain(complaint(key, name, value).as_bytes());
+            }
+        }
+        for (count, what) in [
+            (unknown, " more unknown keys"),
+            (refused, " more bad values"),
+        ] {
+            if count >= MOST_LINES {
+                let mut line = beginning();
+                line.number(count + 1 - MOST_LINES).text(what).text("\n");
+                complain(line.as_bytes());
+            }
         }
     }
+}
+
+/// Lines for unknown keys at most, and as many for values that are refused; the last one counts the rest.
+const MOST_LINES: usize = 8;
+
+/// Bytes of a bad key or value that are shown.
+const SHOWN: usize = 40;
+
+/// A line about a key that is not known, or about a value that it does not take.
+#[inline(never)]
+fn complaint(key: Option<&Key>, name: &[u8], value: &[u8]) -> Line<512> {
+    let mut line = beginning();
+    match key {
+        None => line.text("unknown key ").quoted(name, SHOWN),
+        Some(key) => {
+            line.text(key.name).text(" takes ").text(key.values);
+            if !key.bounds.is_empty() {
+                line.text(", ").text(key.bounds);
+            }
+            line.text(", not ").quoted(value, SHOWN);
+            line.text("; using the default, ").text(key.default)
+        }
+    };
+    line.text("\n");
+    line
+}
+
+fn beginning() -> Line<512> {
+    let mut line = Line::headline();
+    line.text("SLUBMALLOC_CONF: ");
+    line
 }
 
 /// The parts between commas. A part that begins with a digit belongs to the one before, since that
@@ -147,23 +186,17 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// As much of a text as a line has room for.
-fn shown(text: &[u8]) -> &[u8] {
-    text.get(..text.len().min(40)).unwrap_or_default()
-}
-
 fn print_help() {
+    let mut line = beginning();
+    line.text("the keys are\n").print();
     for key in &KEYS {
-        let mut line = Line::<200>::new();
-        line.text("slubmalloc: ")
-            .text(key.name)
-            .text(":")
-            .text(key.values)
-            .column(32);
-        line.text(key.does)
-            .text(" (default ")
-            .text(key.default)
-            .text(")\n");
+        let mut line = Line::<256>::new();
+        line.text("  ").text(key.name).text(":").text(key.values);
+        line.column(32).text(" ").text(key.does).text(" (");
+        if !key.bounds.is_empty() {
+            line.text(key.bounds).text("; ");
+        }
+        line.text("default ").text(key.default).text(")\n");
         line.print();
     }
 }
@@ -187,118 +220,10 @@ fn size(text: &[u8]) -> Option<usize> {
     number.checked_mul(1 << shift)
 }
 
-#[cfg(test)]
-mod tests {
-    extern crate std;
-    use super::*;
-    use crate::watch::Options;
-    use std::{string::String, vec::Vec};
-
-    fn parse(text: &str) -> (Config, Vec<String>) {
-        let mut config = Config::new(8 << 30, None);
-        let mut lines = Vec::new();
-        config.apply(text.as_bytes(), |line| {
-            lines.push(String::from_utf8_lossy(line).into_owned());
-        });
-        (config, lines)
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size(b"12"), Some(12));
-        assert_eq!(size(b"3m"), Some(3 << 20));
-        assert_eq!(size(b"1G"), Some(1 << 30));
-        for bad in [
-            &b""[..],
-            b"m",
-            b"-1",
-            b"1mb",
-            b"99999999999999999999",
-            b"99999999t",
-        ] {
-            assert_eq!(size(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn every_pair_counts_and_blanks_do_not() {
-        let (config, lines) = parse("arena:1g, reuse:0,,stats:exit,numa:off");
-        assert_eq!(config.heap.arena_bytes, 1 << 30);
-        assert_eq!(config.heap.reuse_bytes, 0);
-        assert!(config.stats_at_exit);
-        assert_eq!(config.heap.choice, Choice::Off);
-        assert!(lines.is_empty());
-    }
-
-    #[test]
-    fn a_list_of_nodes_has_commas_of_its_own() {
-        let (config, lines) = parse("numa:bind=0,2-3,stats:exit");
-        let nodes = crate::numa::NodeSet::from_bits(0b1101);
-        assert_eq!(config.heap.choice, Choice::Bind(nodes));
-        assert!(config.stats_at_exit && lines.is_empty());
-        let (config, lines) = parse("numa:bind=,stats:exit,numa:prefer=1,2");
-        assert_eq!((config.heap.choice, lines.len()), (Choice::Local, 2));
-    }
-
-    #[test]
-    fn a_limit_is_a_size_or_a_word() {
-        for (text, limit) in [
-            ("", LimitChoice::Auto),
-            ("limit:auto", LimitChoice::Auto),
-            ("limit:off", LimitChoice::Off),
-            ("limit:16m", LimitChoice::Bytes(16 << 20)),
-            ("limit:off,limit:2g", LimitChoice::Bytes(2 << 30)),
-        ] {
-            let (config, lines) = parse(text);
-            assert_eq!((config.limit, lines.len()), (limit, 0), "{text}");
-        }
-        for text in ["limit:15m", "limit:0", "limit:", "limit:none", "limit"] {
-            let (config, lines) = parse(text);
-            assert_eq!(
-                (config.limit, lines.len()),
-                (LimitChoice::Auto, 1),
-                "{text}"
-            );
-            assert!(lines[0].contains("limit takes SIZE|auto|off, not"));
-        }
-    }
-
-    #[test]
-    fn what_is_not_understood_is_one_line_each_and_changes_nothing() {
-        let (config, lines) = parse("colour:red,arena:1k,reuse,stats:exit");
-        assert_eq!(config.heap.arena_bytes, 64 << 30);
-        assert_eq!(config.heap.reuse_bytes, DEFAULT_REUSE);
-        assert!(config.stats_at_exit);
-        assert_eq!(
-            lines[0],
-            "slubmalloc: SLUBMALLOC_CONF: unknown key \"colour\"\n"
-        );
-        assert!(lines[1].contains("arena takes SIZE, not \"1k\"; using the default"));
-        assert_eq!(lines.len(), 3);
-    }
-
-    #[test]
-    fn names_of_caches_belong_to_slab_debug() {
-        let (config, lines) =
-            parse("slab_debug:Z,kmalloc-64,large;U,kmalloc-*,crime:warn,guard:1/100");
-        let options = Options::parse(b"Z,kmalloc-64,large;U,kmalloc-*");
-        assert_eq!(Some(config.watch.debug), options);
-        assert!(config.only_warn && config.watch.guard == 100 && lines.is_empty());
-        let (config, lines) = parse("slab_debug:FZ,nosuch,zero:free,quarantine:1m,guard:2");
-        assert_eq!(config.watch.debug, Options::OFF);
-        assert!(config.watch.zero_on_free && !config.watch.zero_on_alloc);
-        assert_eq!((config.watch.quarantine, lines.len()), (1 << 20, 2));
-        assert!(lines[0].contains("slab_debug takes") && lines[1].contains("guard takes"));
-    }
-
-    #[test]
-    fn reservations_follow_the_machine_and_its_limits() {
-        assert_eq!(Config::new(0, None).heap.arena_bytes, 64 << 30);
-        assert_eq!(Config::new(100 << 30, None).heap.arena_bytes, 256 << 30);
-        assert_eq!(Config::new(100 << 40, None).heap.arena_bytes, 4 << 40);
-        assert_eq!(
-            Config::new(8 << 30, Some(3 << 30)).heap.arena_bytes,
-            3 << 29
-        );
-    }
+/// As [`size`], and `off` for 0.
+fn size_or_off(text: &[u8]) -> Option<usize> {
+    if text == b"off" { Some(0) } else { size(text) }
 }
+
+#[cfg(test)]
+mod tests;

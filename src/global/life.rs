@@ -221,8 +221,8 @@ fn make_process() -> Option<Process> {
         topology.restrict(allowed);
     }
     if !choice.fits(&topology) {
-        let mut line = Line::<160>::new();
-        line.text("slubmalloc: SLUBMALLOC_CONF: numa names a node without memory for this process; using the default, local\n");
+        let mut line = Line::<256>::headline();
+        line.text("SLUBMALLOC_CONF: numa names a node without memory for this process; using the default, local\n");
         line.print();
         *choice = Choice::Local;
     }
@@ -261,6 +261,7 @@ fn explain_fault(address: usize, did: &str) -> bool {
 static AT_START: extern "C" fn() = at_start;
 
 extern "C" fn at_start() {
+    sys::keep_program_name();
     // What is loaded for stacks is loaded now: later the program may be in a sandbox.
     let is_configured = sys::environment(CONF, &mut []).is_some();
     let process = if is_configured { process() } else { None };

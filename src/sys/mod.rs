@@ -25,6 +25,7 @@ mod own_stack;
 mod policy;
 mod prefetch;
 mod probe;
+mod program;
 mod region;
 mod rseq;
 mod signal;
@@ -56,6 +57,7 @@ pub(crate) use policy::{
 pub(crate) use prefetch::prefetch;
 pub(crate) use probe::is_privileged;
 pub use probe::page_size;
+pub(crate) use program::{NAME as PROGRAM_NAME, keep_program_name, program_name};
 pub(crate) use region::Region;
 pub(crate) use signal::on_fault;
 pub(crate) use space::{address_limit, has_too_many_addresses};

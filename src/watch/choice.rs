@@ -144,7 +144,9 @@ impl<'text> Block<'text> {
         let mut parts = text.splitn(2, |byte| *byte == b',');
         let letters = parts.next()?.trim_ascii();
         let mut flags = 0;
-        for letter in letters {
+        // As for every other key; as letters it would be sanity checks alone.
+        let is_off = letters.eq_ignore_ascii_case(b"off");
+        for letter in if is_off { b"-" } else { letters } {
             flags |= match letter.to_ascii_uppercase() {
                 b'F' => SANITY,
                 b'Z' => RED_ZONE,
@@ -192,6 +194,8 @@ mod tests {
             assert_eq!(flags("", bytes), all);
             assert_eq!(flags("fz", bytes), SANITY | RED_ZONE);
             assert_eq!(flags("-", bytes), 0);
+            assert_eq!(flags("off", bytes), 0);
+            assert_eq!(flags("FZ;off,kmalloc-*,large,huge", bytes), 0);
         }
     }
 

@@ -14,7 +14,7 @@ use super::record::{List, Record, Records, State};
 use super::zone;
 use super::{Given, Wish, report, trace};
 use crate::arena::{Arena, Span, Use};
-use crate::report::{Crime, Line, Scene, accuse};
+use crate::report::{Crime, Line, Scene, accuse, accuse_with};
 use crate::slab::Object;
 use crate::sync::Lock;
 use crate::sys::{self, Fence, Region, Table, page_size};
@@ -160,9 +160,9 @@ impl Guard {
                 _ if record.user() != address => Crime::InteriorPointer,
                 _ => Crime::DoubleFree,
             };
-            report::owners(record);
             let bytes = record.bytes();
-            accuse(crime, address, Scene::Block { bytes });
+            let scene = Scene::Block { bytes };
+            accuse_with(crime, address, scene, &|| report::owners(record));
             return Given::Done;
         }
         if let Some(damage) = zone::check_active(record, FLAGS) {
@@ -227,8 +227,8 @@ impl Guard {
             State::InUse => "buffer underflow",
             _ => "use after free",
         };
-        let mut line = Line::<200>::new();
-        line.text("slubmalloc: ").text(what).text(": ").text(did);
+        let mut line = Line::<256>::headline();
+        line.text(what).text(": ").text(did);
         line.text(" of ").hex(address).text(", ");
         if address >= record.user() {
             line.number(address - record.user()).text(" bytes behind");

@@ -47,8 +47,8 @@ impl Event {
 /// Says that a mode is off for want of address space.
 #[cold]
 pub(super) fn cannot(mode: &str) {
-    let mut line = Line::<128>::new();
-    line.text("slubmalloc: no address space for ").text(mode);
+    let mut line = Line::<128>::headline();
+    line.text("no address space for ").text(mode);
     line.text("; it is off\n").print();
 }
 
@@ -57,6 +57,7 @@ pub(super) fn cannot(mode: &str) {
 #[cold]
 #[inline(never)]
 pub(super) fn print(record: &Record, event: Event, flags: u8, caller: Option<&Frames>, fix: &str) {
+    headline(record, event);
     rule("=");
     bug(record, event);
     rule("-");
@@ -82,6 +83,13 @@ pub(super) fn print(record: &Record, event: Event, flags: u8, caller: Option<&Fr
     line.text("\n").print();
 }
 
+/// The line before the kernel's, which name neither program nor process.
+fn headline(record: &Record, event: Event) {
+    let mut line = Line::<160>::headline();
+    name(&mut line, record, event);
+    line.text(" at ").hex(event.address).text("\n").print();
+}
+
 fn rule(dash: &str) {
     let mut line = Line::<96>::new();
     (0..77).for_each(|_| {
@@ -97,12 +105,17 @@ fn text(text: &str) {
 fn bug(record: &Record, event: Event) {
     let mut line = Line::<128>::new();
     line.text("BUG ");
-    record.sort().name(&mut line);
+    name(&mut line, record, event);
+    line.text("\n").print();
+}
+
+/// Appends the block's cache and what happened to it.
+fn name<const N: usize>(line: &mut Line<N>, record: &Record, event: Event) {
+    record.sort().name(line);
     line.text(": ").text(event.what);
     if event.damage.is_some() {
         line.text(" overwritten");
     }
-    line.text("\n").print();
 }
 
 fn describe(record: &Record, event: Event) {

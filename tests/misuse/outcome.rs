@@ -1,7 +1,7 @@
 //! What became of one run of a misuse, read from how the program died and from what it said on the way.
 
 use super::rows::{Crime, Row};
-use crate::support::Finished;
+use crate::support::{Finished, message_of};
 
 const SIGABRT: i32 = 6;
 const SIGBUS: i32 = 7;
@@ -212,7 +212,7 @@ fn check_report(
         }
     }
     if mode == Mode::Default {
-        let is_line = report.starts_with("slubmalloc: ") && report.lines().count() == 1;
+        let is_line = message_of(report).is_some() && report.lines().count() == 1;
         if !is_line {
             return Err("the report is not one line");
         }

@@ -160,9 +160,26 @@ pub(crate) struct Finished {
     pub(crate) stderr: String,
     pub(crate) status: ExitStatus,
     pub(crate) raw: Vec<u8>,
+    /// The number of its process.
+    pub(crate) process: u32,
+}
+
+/// What a line says that begins as the first of every report does: with the program's name and the number of the
+/// process.
+pub(crate) fn message_of(line: &str) -> Option<&str> {
+    let (head, message) = line.split_once("]: slubmalloc: ")?;
+    let (program, process) = head.split_once('[')?;
+    let is_head = !program.is_empty() && !program.contains(' ') && process.parse::<u32>().is_ok();
+    is_head.then_some(message)
 }
 
 impl Finished {
+    /// What the first line on standard error says, behind program and process; empty if it is no report's.
+    pub(crate) fn report(&self) -> &str {
+        let first = self.stderr.lines().next().unwrap_or_default();
+        message_of(first).unwrap_or_default()
+    }
+
     /// Panics with all that is known unless the program ended with 0.
     pub(crate) fn succeeded(self) -> Self {
         assert!(
@@ -264,6 +281,7 @@ pub(crate) fn run_alone(heap: Heap, command: &mut Command, patience: Duration) -
         stderr,
         status,
         raw,
+        process: child.id(),
     }
 }
 

@@ -92,8 +92,8 @@ pub(super) extern "C" fn prepare_bad_alloc(out: &mut Throw) {
     let destructor = runtime(weak!("_ZNSt9bad_allocD1Ev"), c"_ZNSt9bad_allocD1Ev");
     if [allocate, throw, vtable, type_info, destructor].contains(&0) {
         // Nobody could catch it.
-        Line::<64>::new()
-            .text("slubmalloc: operator new without memory or a C++ runtime\n")
+        Line::<160>::headline()
+            .text("operator new without memory or a C++ runtime\n")
             .print();
         // SAFETY: abort(3) may be called at any time.
         unsafe { libc::abort() }

@@ -15,7 +15,7 @@ mod units;
 mod sys;
 #[path = "../../../../src/sync/mod.rs"]
 mod sync;
-#[path = "../../../../src/report.rs"]
+#[path = "../../../../src/report/mod.rs"]
 mod report;
 #[path = "../../../../src/decay.rs"]
 mod decay;

@@ -52,6 +52,14 @@ pub(crate) fn let_main_thread_go(is_gone: bool) {
     IS_MAIN_THREAD_GONE.set(is_gone);
 }
 
+/// Bytes of a program's name.
+pub(crate) const PROGRAM_NAME: usize = 8;
+
+/// The program has no name.
+pub(crate) fn program_name(_name: &mut [u8; PROGRAM_NAME]) -> &[u8] {
+    b"models"
+}
+
 /// There is one process.
 pub(crate) fn process_id() -> usize {
     1

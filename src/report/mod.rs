@@ -1,0 +1,147 @@
+//! Reports: text without memory, and the two ways to end, the caller's crime and our own fault.
+//!
+//! # Invariant
+//!
+//! The first line of every report begins with the program's name and the number of the process.
+#![forbid(unsafe_code)]
+
+mod line;
+
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+pub use line::Line;
+
+use crate::sys;
+
+/// Bytes that a line has room for.
+const LINE: usize = 256;
+
+/// What a caller may do wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crime {
+    /// The address was never handed out.
+    InvalidFree,
+    /// The address lies inside an object, not at its start.
+    InteriorPointer,
+    /// The block is free already.
+    DoubleFree,
+    /// The size that came with the block is not the block's.
+    SizeMismatch,
+}
+
+impl Crime {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidFree => "invalid free (never handed out)",
+            Self::InteriorPointer => "invalid free (interior pointer)",
+            Self::DoubleFree => "double free",
+            Self::SizeMismatch => "size mismatch in sized free",
+        }
+    }
+}
+
+/// Where a crime was done, as far as anybody knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scene {
+    /// Outside of the heap.
+    Nowhere,
+    /// In a slab.
+    Slab {
+        /// Bytes of its objects.
+        size: u32,
+        /// Its address.
+        start: usize,
+        /// How many objects it has.
+        objects: u32,
+        /// How many of them are out.
+        out: u32,
+    },
+    /// In a large or huge block.
+    Block {
+        /// Its length.
+        bytes: usize,
+    },
+    /// In pages that belong to no block.
+    FreePages,
+}
+
+impl Scene {
+    fn describe(self, line: &mut Line<LINE>) {
+        match self {
+            Self::Nowhere => line,
+            Self::Slab {
+                size,
+                start,
+                objects,
+                out,
+            } => {
+                line.text(" in kmalloc-").number(size as usize);
+                line.text(" (slab ").hex(start).text(", ");
+                line.number(out as usize).text(" of ");
+                line.number(objects as usize).text(" objects out)")
+            }
+            Self::Block { bytes } => line.text(" in a block of ").number(bytes).text(" bytes"),
+            Self::FreePages => line.text(" in free pages"),
+        };
+    }
+}
+
+/// Whether crimes are only named, and what was to be done is left undone.
+static WARN_ONLY: AtomicBool = AtomicBool::new(false);
+
+// ORDERING: relaxed; set once, before there is a heap to do wrong to.
+
+/// Has crimes only named from now on.
+pub(crate) fn only_warn() {
+    WARN_ONLY.store(true, Relaxed);
+}
+
+/// Whether crimes are only named.
+pub(crate) fn only_warns() -> bool {
+    WARN_ONLY.load(Relaxed)
+}
+
+/// Names the crime, the address and what it belongs to in one line and aborts; where crimes are only named,
+/// the caller leaves undone what it was asked to do.
+#[cold]
+#[inline(never)]
+pub(crate) fn accuse(crime: Crime, address: usize, scene: Scene) {
+    accuse_with(crime, address, scene, &|| ());
+}
+
+/// As [`accuse`]; `more` prints what else is known of it.
+#[cold]
+#[inline(never)]
+pub(crate) fn accuse_with(crime: Crime, address: usize, scene: Scene, more: &dyn Fn()) {
+    let mut line = Line::<LINE>::headline();
+    line.text(crime.name()).text(" of ").hex(address);
+    scene.describe(&mut line);
+    let end = if only_warns() { "; ignored\n" } else { "\n" };
+    line.text(end).print();
+    more();
+    if !only_warns() {
+        abort();
+    }
+}
+
+/// Aborts after a report. A handler for SIGABRT may allocate; locks that this thread holds must not stop it.
+#[cold]
+pub(crate) fn abort() -> ! {
+    sys::announce_end();
+    sys::abort()
+}
+
+/// Ends the process because a table of ours contradicts itself.
+#[cold]
+pub(crate) fn our_fault(what: &str) -> ! {
+    let mut line = Line::<LINE>::headline();
+    line.text("internal error: ").text(what).text("\n").print();
+    abort()
+}
+
+/// Ends the process unless a table of ours agrees with itself.
+pub(crate) fn check(holds: bool, what: &str) {
+    if !holds {
+        our_fault(what);
+    }
+}
