@@ -75,6 +75,72 @@ impl LowWater {
     }
 }
 
+/// What a call of the program's spends on a round of purging, in tenths of a microsecond as a slow machine needs them.
+const CALL: usize = 5_000;
+/// A slab, a pageblock, a pool or a bin that is looked at.
+const VISIT: usize = 2;
+/// An object that goes from a sheaf to its slab.
+const OBJECT_SHARE: usize = 4;
+/// A system call, and a page whose memory it gives back.
+const RELEASE: usize = 20;
+const PAGE: usize = 4;
+/// Pages that are given back at once, at least.
+const LEAST_PAGES: usize = 64;
+
+/// How much a round of purging may still do before the call that it runs in returns.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: usize,
+}
+
+impl Budget {
+    /// For a thread that nobody waits for.
+    pub(crate) const fn unlimited() -> Self {
+        Self { left: usize::MAX }
+    }
+
+    /// For a call of the program's: half a millisecond.
+    pub(crate) const fn of_a_call() -> Self {
+        Self { left: CALL }
+    }
+
+    /// Something was looked at.
+    pub(crate) fn visit(&mut self) {
+        self.spend(VISIT);
+    }
+
+    /// Objects went from a sheaf to their slabs.
+    pub(crate) fn flush(&mut self, objects: usize) {
+        self.spend(objects / OBJECT_SHARE);
+    }
+
+    /// The memory of neighbouring pages went back.
+    pub(crate) fn release(&mut self, pages: usize) {
+        self.spend(RELEASE + pages * PAGE);
+    }
+
+    /// Whether nothing more may be done.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Pages that may be given back at once.
+    pub(crate) fn pages(&self) -> usize {
+        (self.left / PAGE).max(LEAST_PAGES)
+    }
+
+    /// How many looks the time that was spent of an unlimited budget is worth.
+    #[cfg(test)]
+    pub(crate) fn visits(&self) -> usize {
+        (usize::MAX - self.left) / VISIT
+    }
+
+    fn spend(&mut self, time: usize) {
+        // Without a limit there is more of it than anybody can spend.
+        self.left = self.left.saturating_sub(time);
+    }
+}
+
 fn kept(unused: usize, steps: u32, least: usize) -> usize {
     let mut kept = unused;
     for _ in 0..steps {

@@ -30,6 +30,14 @@ impl Buddy {
         Some(page)
     }
 
+    /// Whether there is a free block of `order` or more.
+    pub(super) fn has(&self, order: Order) -> bool {
+        self.free_blocks
+            .iter()
+            .skip(order.index())
+            .any(|count| *count > 0)
+    }
+
     /// Gives a block back and joins it with its buddy as long as that is free.
     pub(super) fn give(&mut self, map: &PageMap, mut page: PageIndex, mut order: Order) {
         while let Some(larger) = order.up() {

@@ -8,21 +8,24 @@
 mod buddy;
 mod frontier;
 mod page_map;
+mod page_set;
 mod purge;
 mod reach;
 mod record;
 mod summary;
 
+pub(crate) use purge::Pass;
 pub(crate) use record::{Head, Use};
 
 use crate::decay::LowWater;
 use crate::report::{check, our_fault};
 use crate::sync::Lock;
-use crate::sys::Region;
+use crate::sys::{Region, page_size};
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use page_map::PageMap;
+use purge::Release;
 
 /// Sole ownership of a run of pages.
 #[must_use = "a dropped span is a leak"]
@@ -52,6 +55,10 @@ pub(crate) enum NotASpan {
 pub(crate) struct Arena {
     data: Region,
     map: PageMap,
+    /// Held while the frontier moves: the kernel is asked without the lock that everybody needs.
+    growing: Lock<()>,
+    /// Held while the kernel takes the memory of pages that are out of the buddy system.
+    purging: Lock<()>,
     state: Lock<State>,
     /// Free dirty pages, and lent ones, changed under the lock.
     dirty: AtomicUsize,
@@ -64,8 +71,10 @@ struct State {
     frontier: u32,
     /// The fewest free dirty pages of late.
     low: LowWater,
-    /// Pages that were to go in an earlier round, which had no time for them.
+    /// Pages that are still to go in this round.
     owed: usize,
+    /// Pages whose memory goes back at this moment.
+    release: Option<Release>,
     /// Clean pages that may still be lent, until somebody looks at the limit again.
     allowance: usize,
 }
@@ -98,11 +107,14 @@ impl Arena {
         Self {
             data,
             map,
+            growing: Lock::new(()),
+            purging: Lock::new(()),
             state: Lock::new(State {
                 buddy: Buddy::default(),
                 frontier: 0,
                 low: LowWater::default(),
                 owed: 0,
+                release: None,
                 allowance: usize::MAX,
             }),
             dirty: AtomicUsize::new(0),
@@ -129,16 +141,16 @@ impl Arena {
     /// node is out of memory.
     pub(crate) fn take(&self, pages: u32, align: Order, used_for: Use) -> Option<Span> {
         let order = Order::holding(pages).max(align);
-        let mut state = self.state.lock();
-        if pages as usize > state.allowance {
-            return None;
-        }
-        let first = match state.buddy.take(&self.map, order) {
-            Some(first) => first,
-            None => {
-                self.extend(&mut state, order)?;
-                state.buddy.take(&self.map, order)?
+        let (mut state, first) = loop {
+            let mut state = self.state.lock();
+            if pages as usize > state.allowance {
+                return None;
             }
+            if let Some(first) = state.buddy.take(&self.map, order) {
+                break (state, first);
+            }
+            drop(state);
+            self.extend(order)?;
         };
         state
             .buddy
@@ -168,8 +180,9 @@ impl Arena {
         dirty
     }
 
-    /// Takes note of pages that came back.
-    fn regain(&self, pages: u32) {
+    /// Accounts pages as free.
+    fn regain(&self, first: PageIndex, pages: u32) {
+        self.map.note_dirty(first);
         self.add_dirty(pages as isize);
         self.add_used(-(pages as isize));
     }
@@ -201,7 +214,7 @@ impl Arena {
     pub(crate) fn give(&self, span: Span) {
         let mut state = self.state.lock();
         self.map.set_head(span.first, None);
-        self.regain(span.pages);
+        self.regain(span.first, span.pages);
         state.buddy.give_run(&self.map, span.first, span.pages);
     }
 
@@ -210,7 +223,7 @@ impl Arena {
         let mut state = self.state.lock();
         let head = self.large_head(&state, page)?;
         self.map.set_head(page, None);
-        self.regain(head.pages);
+        self.regain(page, head.pages);
         state.buddy.give_run(&self.map, page, head.pages);
         Ok(head.pages)
     }
@@ -229,18 +242,24 @@ impl Arena {
         };
         let (old_end, new_end) = (page.plus(head.pages), page.plus(pages));
         if pages > head.pages {
-            let more = (pages - head.pages) as usize;
-            let may = page.in_block() + pages <= BLOCK_PAGES && more <= state.allowance;
-            // Behind the last span there is memory that nobody has committed yet.
-            if !may
-                || !self.reach(&mut state, new_end.0)
-                || !state.buddy.take_run(&self.map, old_end, pages - head.pages)
-            {
+            let more = pages - head.pages;
+            if page.in_block() + pages > BLOCK_PAGES || more as usize > state.allowance {
                 return false;
             }
-            self.soil(&mut state, old_end, pages - head.pages);
+            if new_end.0 > state.frontier {
+                // After the last span there is memory that nobody has committed yet.
+                drop(state);
+                if !self.reach(new_end.0) {
+                    return false;
+                }
+                state = self.state.lock();
+            }
+            if more as usize > state.allowance || !state.buddy.take_run(&self.map, old_end, more) {
+                return false;
+            }
+            self.soil(&mut state, old_end, more);
         } else {
-            self.regain(head.pages - pages);
+            self.regain(page, head.pages - pages);
             state.buddy.give_run(&self.map, new_end, head.pages - pages);
         }
         self.map.set_head(page, Some(Head { pages, ..head }));
@@ -252,26 +271,32 @@ impl Arena {
         let state = self.state.lock();
         ArenaCounts {
             free_blocks: state.buddy.free_blocks(),
-            free_pages: state.buddy.free_pages(),
+            // What goes back to the kernel at this moment is nobody's.
+            free_pages: state.buddy.free_pages()
+                + state.release.map_or(0, |pages| u64::from(pages.count())),
             dirty_pages: self.dirty_pages() as u64,
             committed_pages: u64::from(state.frontier),
             map_bytes: self.map.committed_bytes(),
         }
     }
 
-    /// Takes the lock, to hold it across a fork.
+    /// Takes the locks, to hold them across a fork: no page is out of the buddy system then.
     pub(crate) fn hold_for_fork(&self) {
+        self.growing.hold_for_fork();
+        self.purging.hold_for_fork();
         self.state.hold_for_fork();
     }
 
-    /// Whether nobody holds the lock at this moment.
+    /// Whether nobody holds the locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.state.is_free()
+        self.growing.is_free() && self.purging.is_free() && self.state.is_free()
     }
 
     /// Frees the lock after a fork, in parent or child.
     pub(crate) fn end_fork(&self) {
         self.state.end_fork();
+        self.purging.end_fork();
+        self.growing.end_fork();
     }
 
     /// Checks that every committed page is free or in exactly one span; aborts otherwise.
@@ -283,7 +308,10 @@ impl Arena {
         while page.0 < state.frontier {
             match (self.map.free_block_of(page), self.map.head(page)) {
                 (Some((_, order)), None) => {
-                    dirty += self.map.dirty_pages(page, order.pages()) as usize;
+                    let pages = self.map.dirty_pages(page, order.pages()) as usize;
+                    let is_known = pages == 0 || self.map.is_dirty(page) || is_coarse();
+                    check(is_known, "dirty pages are forgotten");
+                    dirty += pages;
                     page = page.plus(order.pages());
                 }
                 (None, Some(head)) => {
@@ -307,9 +335,15 @@ impl Arena {
         match self.map.head(page) {
             Some(head) if head.used_for == Use::Large => Ok(head),
             _ if self.map.free_block_of(page).is_some() => Err(NotASpan::Free),
+            _ if state.release.is_some_and(|pages| pages.has(page)) => Err(NotASpan::Free),
             _ => Err(NotASpan::Inside),
         }
     }
+}
+
+/// Whether a page of the operating system is several of ours, of which one that is used keeps the memory of all.
+fn is_coarse() -> bool {
+    page_size() > PAGE_SIZE
 }
 
 #[cfg(test)]

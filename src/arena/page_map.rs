@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::record::{BlockRecord, Head};
-use super::summary::Summary;
+use super::summary::{Mark, Summary};
 use crate::sys::{Region, Table};
 use crate::units::{BLOCK_PAGES, Order, PageIndex};
 
@@ -57,13 +57,13 @@ impl PageMap {
     /// Lists a free block.
     pub(super) fn list(&self, page: PageIndex, order: Order) {
         self.record(page).set_free(page.in_block(), order);
-        self.summary.set(page.block(), order);
+        self.summary.set(page.block(), Mark::Free(order));
     }
 
     /// Takes a free block off its list.
     pub(super) fn unlist(&self, page: PageIndex, order: Order) {
         if !self.record(page).clear_free(page.in_block(), order) {
-            self.summary.clear(page.block(), order);
+            self.summary.clear(page.block(), Mark::Free(order));
         }
     }
 
@@ -99,6 +99,28 @@ impl PageMap {
     /// How many of `pages`, of one pageblock, may hold something else than zeroes.
     pub(super) fn dirty_pages(&self, first: PageIndex, pages: u32) -> u32 {
         self.record(first).dirty_pages(first.in_block(), pages)
+    }
+
+    /// Remembers that the pageblock of `page` has free dirty pages.
+    pub(super) fn note_dirty(&self, page: PageIndex) {
+        self.summary.set(page.block(), Mark::Dirty);
+    }
+
+    /// Forgets that; what can go has gone.
+    pub(super) fn forget_dirty(&self, page: PageIndex) {
+        self.summary.clear(page.block(), Mark::Dirty);
+    }
+
+    /// Whether the pageblock of `page` is remembered to have free dirty pages.
+    pub(super) fn is_dirty(&self, page: PageIndex) -> bool {
+        self.summary.has(page.block(), Mark::Dirty)
+    }
+
+    /// The highest pageblock below the one with the number `end` that may have free dirty pages, and has a free block of
+    /// at least the order `least`.
+    pub(super) fn highest_dirty(&self, end: usize, least: Order) -> Option<PageIndex> {
+        let block = self.summary.highest_dirty(end, least)?;
+        Some(PageIndex(block as u32 * BLOCK_PAGES))
     }
 
     /// Bytes of memory in use.

@@ -1,137 +1,231 @@
 //! Giving the memory behind free pages back to the kernel: whole 2 MiB first, so that no huge page is
 //! broken for little, and what lies in smaller pieces as far as it is much.
+//!
+//! # Invariant
+//!
+//! Pages whose memory is being given back are in no free block, and nobody waits for the kernel at the arena's lock.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use super::page_map::PageMap;
-use super::record::DIRTY_WORDS;
-use super::{Arena, State};
-use crate::decay::Elapsed;
+use super::page_set::PageSet;
+use super::record::Head;
+use super::{Arena, State, Use};
+use crate::decay::{Budget, Elapsed};
 use crate::sys::page_size;
 use crate::units::{BLOCK_PAGES, Order, PAGE_SIZE, PageIndex};
-
-/// One bit for each page of a pageblock.
-type Pages = [u64; DIRTY_WORDS];
 
 /// The order of a huge page on machines with pages of 4 KiB.
 const HUGE_PAGE: Order = Order::new(9);
 const SINGLE: Order = Order::new(0);
-/// In a step at least so many pages go, so that the end is reached: 1 MiB.
+/// Minimum pages purged per step, so that decay terminates: 1 MiB.
 const LEAST: usize = 256;
 /// Dirty pages in pieces below 2 MiB stay as long as they are no more than this share of what is used,
 /// or 256 KiB.
 const WASTE_SHARE: usize = 64;
 const WASTE: usize = 64;
+/// Runs of pages that are given back at once, at most: a fork waits for that.
+const MOST_RUNS: usize = 64;
 
-impl Arena {
-    /// Gives memory back that was not needed for some time, but for `kept` pages, and about `most` pages at
-    /// once; the number of pages. `owes` tells whether there are more.
-    pub(crate) fn decay(&self, elapsed: Elapsed, kept: usize, most: usize) -> usize {
-        let (surplus, waste) = {
-            let mut state = self.state.lock();
-            let dirty = self.dirty_pages();
-            let used = state.frontier as usize - state.buddy.free_pages() as usize;
-            let waste = (used / WASTE_SHARE).max(WASTE);
-            let surplus = state.low.surplus(dirty, elapsed, LEAST).max(state.owed);
-            (surplus.min(dirty.saturating_sub(kept)), waste)
-        };
-        let now = surplus.min(most);
-        let purged = self.purge_blocks(HUGE_PAGE, now);
-        let waste = match elapsed.is_long() || surplus > now {
-            true => kept,
-            false => waste.max(kept),
-        };
-        let rest = now - purged.min(now);
-        let rest = rest.min(self.dirty_pages().saturating_sub(waste));
-        let purged = purged + self.purge_blocks(SINGLE, rest);
-        let left = surplus.saturating_sub(now);
-        self.state.lock().owed = left.min(self.dirty_pages());
-        purged
+/// Which free blocks are purged, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// Those of 2 MiB and more.
+    Whole,
+    /// All others too.
+    Pieces,
+}
+
+/// Pages of one pageblock that were taken out of the buddy system to be given back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Release {
+    block: PageIndex,
+    pages: PageSet,
+}
+
+impl Release {
+    /// Whether `page` is one of them.
+    pub(super) fn has(&self, page: PageIndex) -> bool {
+        page.block() == self.block.block() && self.pages.has(page.in_block())
     }
 
-    /// Whether a round had no time for all that was to go.
-    pub(crate) fn owes(&self) -> bool {
-        self.state.lock().owed > 0
+    /// Number of pages.
+    pub(super) fn count(&self) -> u32 {
+        self.pages.count()
+    }
+
+    /// The runs of pages, as first page and length.
+    fn runs(&self) -> impl Iterator<Item = (PageIndex, u32)> {
+        let block = self.block;
+        self.pages
+            .runs()
+            .map(move |(first, end)| (block.plus(first), end - first))
+    }
+}
+
+impl Arena {
+    /// Decides how many pages go in this round: what was not needed for some time, but for `kept` pages.
+    pub(crate) fn begin_decay(&self, elapsed: Elapsed, kept: usize) {
+        let mut state = self.state.lock();
+        let dirty = self.dirty_pages();
+        let surplus = state.low.surplus(dirty, elapsed, LEAST).max(state.owed);
+        state.owed = surplus.min(dirty.saturating_sub(kept));
+    }
+
+    /// Gives back what the round decided on, but for `kept` pages, from the pageblock below `end` on downwards, which it
+    /// lowers, until the budget is spent. Returns the number of pages, and whether the pass is over.
+    pub(crate) fn decay(
+        &self,
+        pass: Pass,
+        kept: usize,
+        end: &mut usize,
+        budget: &mut Budget,
+    ) -> (usize, bool) {
+        let least = match pass {
+            Pass::Whole => HUGE_PAGE,
+            Pass::Pieces => SINGLE,
+        };
+        self.purge_blocks(least, Some(kept), end, budget)
+    }
+
+    /// Dirty pages that may stay in pieces below 2 MiB.
+    pub(crate) fn waste_pages(&self) -> usize {
+        let state = self.state.lock();
+        let used = state.frontier as usize - state.buddy.free_pages() as usize;
+        (used / WASTE_SHARE).max(WASTE)
+    }
+
+    /// Ends a round: what is left of its decision stays.
+    pub(crate) fn end_decay(&self) {
+        self.state.lock().owed = 0;
     }
 
     /// Gives the memory behind all free pages back; the number of pages.
     pub(crate) fn purge(&self) -> usize {
-        self.purge_blocks(SINGLE, usize::MAX)
+        let (mut end, mut budget) = (usize::MAX, Budget::unlimited());
+        self.purge_blocks(SINGLE, None, &mut end, &mut budget).0
     }
 
-    /// Gives back about `wanted` pages of free blocks of at least `order`, from the highest on: the lowest
-    /// are used first.
-    fn purge_blocks(&self, order: Order, wanted: usize) -> usize {
+    /// Gives pages of free blocks of at least `order` back, from the highest on: the lowest are used first. With `kept` it
+    /// stops when no more than that are dirty, or what is owed has gone.
+    fn purge_blocks(
+        &self,
+        least: Order,
+        kept: Option<usize>,
+        end: &mut usize,
+        budget: &mut Budget,
+    ) -> (usize, bool) {
         let mut purged = 0;
-        let mut end = self.state.lock().frontier.next_multiple_of(BLOCK_PAGES);
-        while purged < wanted && end > 0 {
-            end -= BLOCK_PAGES;
-            // One pageblock at a time, so that nobody waits for the whole arena.
-            let mut state = self.state.lock();
-            if end >= state.frontier {
-                continue;
-            }
-            match self.purge_block(&mut state, PageIndex(end), order) {
+        while !budget.is_spent() {
+            match self.purge_next(least, kept, end, budget) {
                 Some(pages) => purged += pages,
-                // The kernel keeps what is locked into memory, and would refuse the rest too.
-                None => break,
+                None => return (purged, true),
             }
         }
-        purged
+        (purged, false)
     }
 
-    /// How many pages went; `None` if the kernel takes none.
-    fn purge_block(&self, state: &mut State, block: PageIndex, order: Order) -> Option<usize> {
-        // A page of the operating system may be several of ours; only whole ones go.
-        let unit = (page_size() / PAGE_SIZE) as u32;
-        debug_assert!(unit.is_power_of_two());
-        let pages = free_and_dirty(&self.map, block, order, unit);
-        let mut purged = 0;
-        let mut page = 0;
-        while let Some(first) = next(&pages, page, true) {
-            let end = next(&pages, first, false).unwrap_or(BLOCK_PAGES);
-            page = end;
-            let (first, end) = ((first + unit - 1) & !(unit - 1), end & !(unit - 1));
-            if first >= end {
-                continue;
-            }
-            let (start, count) = (block.plus(first), end - first);
-            if !self.data.purge(start.offset(), block.plus(end).offset()) {
+    /// Gives pages of the highest pageblock below `end` back that has any. `None` if there are none, or if the kernel
+    /// takes none.
+    fn purge_next(
+        &self,
+        least: Order,
+        kept: Option<usize>,
+        end: &mut usize,
+        budget: &mut Budget,
+    ) -> Option<usize> {
+        let _purging = self.purging.lock();
+        let (release, dirty) = {
+            let mut state = self.state.lock();
+            let wanted = match kept {
+                Some(kept) => state.owed.min(self.dirty_pages().saturating_sub(kept)),
+                None => usize::MAX,
+            };
+            if wanted == 0 {
                 return None;
             }
-            let dirty = self.map.dirty_pages(start, count) as usize;
-            self.map.set_dirty(start, count, false);
-            state.low.note(self.add_dirty(-dirty.cast_signed()));
-            purged += dirty;
+            let blocks = state.frontier.div_ceil(BLOCK_PAGES) as usize;
+            let block = self.map.highest_dirty(blocks.min(*end), least)?;
+            budget.visit();
+            let (pages, is_all) = purgeable(&self.map, block, least, wanted.min(budget.pages()));
+            *end = block.block() + usize::from(!is_all);
+            if is_all && least == SINGLE {
+                self.map.forget_dirty(block);
+            }
+            let release = Release { block, pages };
+            (release, self.take_out(&mut state, release))
+        };
+        let mut is_done = true;
+        for (first, count) in release.runs() {
+            // The kernel keeps what is locked into memory, and would refuse the rest too.
+            is_done = is_done && self.data.purge(first.offset(), first.plus(count).offset());
+            budget.release(count as usize);
         }
-        Some(purged)
+        self.put_back(release, is_done);
+        is_done.then_some(dirty)
+    }
+
+    /// Takes free pages out of the buddy system, as spans that are clean; how many were dirty.
+    fn take_out(&self, state: &mut State, release: Release) -> usize {
+        let mut dirty = 0;
+        for (first, pages) in release.runs() {
+            let is_taken = state.buddy.take_run(&self.map, first, pages);
+            debug_assert!(is_taken);
+            dirty += self.map.dirty_pages(first, pages) as usize;
+            self.map.set_dirty(first, pages, false);
+            let used_for = Use::Slab;
+            self.map.set_head(first, Some(Head { pages, used_for }));
+        }
+        state.low.note(self.add_dirty(-dirty.cast_signed()));
+        state.owed = state.owed.saturating_sub(dirty);
+        state.release = Some(release);
+        dirty
+    }
+
+    /// Puts pages back into the buddy system, which have no memory any more if that `is_done`.
+    fn put_back(&self, release: Release, is_done: bool) {
+        let mut state = self.state.lock();
+        state.release = None;
+        for (first, pages) in release.runs() {
+            self.map.set_head(first, None);
+            if !is_done {
+                self.map.set_dirty(first, pages, true);
+                self.map.note_dirty(first);
+                self.add_dirty(pages as isize);
+            }
+            state.buddy.give_run(&self.map, first, pages);
+        }
     }
 }
 
-/// The pages of free blocks of at least the order `least` that are dirty, or share a page of the operating
-/// system, `unit` of ours, with one that is.
-fn free_and_dirty(map: &PageMap, block: PageIndex, least: Order, unit: u32) -> Pages {
-    let mut pages = Pages::default();
-    let mut page = block;
-    while page.0 < block.0 + BLOCK_PAGES {
-        page = match map.free_block_of(page) {
-            Some((_, order)) => {
-                if order >= least {
-                    fill(&mut pages, page.in_block(), order.pages());
-                }
-                page.plus(order.pages())
-            }
-            None => page.plus(map.head(page).map_or(1, |head| head.pages)),
-        };
-        // Blocks of that order begin at its multiples.
-        page.0 = page.0.next_multiple_of(least.pages());
+/// About `most` pages of free blocks of at least the order `least` that are dirty, or share a page of the operating
+/// system with one that is; whether those are all.
+fn purgeable(map: &PageMap, block: PageIndex, least: Order, most: usize) -> (PageSet, bool) {
+    // A page of the operating system may be several of ours; only whole ones go.
+    let unit = (page_size() / PAGE_SIZE) as u32;
+    debug_assert!(unit.is_power_of_two());
+    let record = map.record(block);
+    let (mut pages, dirty) = (record.free_pages(least), record.dirty());
+    for (word, dirty) in pages.0.iter_mut().zip(dirty.0) {
+        *word &= widened(dirty, unit);
     }
-    for (word, dirty) in pages.iter_mut().zip(map.record(block).dirty()) {
-        // ORDERING: relaxed, under the arena's lock.
-        *word &= widened(dirty.load(Relaxed), unit);
+    let (mut chosen, mut count, mut runs) = (PageSet::default(), 0, 0);
+    for (first, end) in pages.runs() {
+        let (first, end) = ((first + unit - 1) & !(unit - 1), end & !(unit - 1));
+        if first >= end {
+            continue;
+        }
+        if count >= most || runs == MOST_RUNS {
+            return (chosen, false);
+        }
+        let left = u32::try_from(most - count).unwrap_or(BLOCK_PAGES);
+        let length = (end - first).min(left.next_multiple_of(unit));
+        chosen.fill(first, length);
+        (count, runs) = (count + length as usize, runs + 1);
+        if first + length < end {
+            return (chosen, false);
+        }
     }
-    pages
+    (chosen, true)
 }
 
 /// With all bits of each group of `unit` in which there is one.
@@ -142,26 +236,4 @@ fn widened(bits: u64, unit: u32) -> u64 {
         .map(|start| group << start)
         .filter(|group| unit > 1 && bits & group != 0)
         .fold(bits, |all, group| all | group)
-}
-
-fn fill(pages: &mut Pages, first: u32, count: u32) {
-    for page in first..first + count {
-        if let Some(word) = pages.get_mut(page as usize / 64) {
-            *word |= 1 << (page % 64);
-        }
-    }
-}
-
-/// The first page from `from` on whose bit is `set`.
-fn next(pages: &Pages, from: u32, set: bool) -> Option<u32> {
-    let mut page = from;
-    while page < BLOCK_PAGES {
-        let word = pages.get(page as usize / 64).copied().unwrap_or_default();
-        let bits = (if set { word } else { !word }) >> (page % 64);
-        if bits != 0 {
-            return Some(page + bits.trailing_zeros()).filter(|page| *page < BLOCK_PAGES);
-        }
-        page = (page / 64 + 1) * 64;
-    }
-    None
 }

@@ -1,7 +1,7 @@
 //! The arena's end: committing beyond it, and giving up what lies at it.
 #![forbid(unsafe_code)]
 
-use super::{Arena, Head, Span, State, Use, frontier};
+use super::{Arena, Head, Span, Use, frontier};
 use crate::sys;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, GRANULE_PAGES, Order, PAGE_SIZE, PageIndex};
 
@@ -14,30 +14,35 @@ impl Arena {
     /// number of pages.
     pub(crate) fn retreat(&self) -> usize {
         let mut pages = 0;
-        while let Some(span) = self.take_last() {
-            let (start, count) = (span.first, span.pages);
-            let end = start.plus(count);
-            // The kernel takes its time for memory, not for addresses: nobody waits for it at the lock.
-            let is_empty = span.zero || self.data.purge(start.offset(), end.offset());
-            let mut state = self.state.lock();
-            self.map.set_head(start, None);
-            self.add_used(-(count as isize));
-            if state.frontier == end.0
-                && is_empty
-                && self.data.decommit(start.offset(), end.offset())
-            {
-                state.frontier = start.0;
-                pages += count as usize;
-                continue;
-            }
-            if !is_empty {
-                self.map.set_dirty(start, count, true);
-                self.add_dirty(count as isize);
-            }
-            state.buddy.give_run(&self.map, start, count);
-            break;
+        while let Some(count) = self.retreat_once() {
+            pages += count;
         }
         pages
+    }
+
+    /// The same for a pageblock at most; `None` if there is nothing.
+    fn retreat_once(&self) -> Option<usize> {
+        let _growing = self.growing.lock();
+        let span = self.take_last()?;
+        let (start, count) = (span.first, span.pages);
+        let end = start.plus(count);
+        // The kernel takes its time for memory, not for addresses: nobody waits for it at the lock.
+        let is_empty = span.zero || self.data.purge(start.offset(), end.offset());
+        let is_done = is_empty && self.data.decommit(start.offset(), end.offset());
+        let mut state = self.state.lock();
+        self.map.set_head(start, None);
+        self.add_used(-(count as isize));
+        if is_done {
+            state.frontier = start.0;
+            return Some(count as usize);
+        }
+        if !is_empty {
+            self.map.set_dirty(start, count, true);
+            self.map.note_dirty(start);
+            self.add_dirty(count as isize);
+        }
+        state.buddy.give_run(&self.map, start, count);
+        None
     }
 
     /// Takes the free pages at the frontier, at most a pageblock; `zero` if none of them has memory.
@@ -79,8 +84,8 @@ impl Arena {
     /// Gives the address space beyond the frontier's pageblock back and returns `true` if there was any. It is taken
     /// again when it is needed and free.
     pub(crate) fn cut(&self) -> bool {
-        let state = self.state.lock();
-        let frontier = PageIndex(state.frontier).offset();
+        let _growing = self.growing.lock();
+        let frontier = PageIndex(self.state.lock().frontier).offset();
         let kept = frontier.next_multiple_of(BLOCK_SIZE);
         if kept >= self.bytes() {
             return false;
@@ -90,47 +95,70 @@ impl Arena {
         cut
     }
 
-    /// Commits memory until a block of `order` is free.
-    pub(super) fn extend(&self, state: &mut State, order: Order) -> Option<()> {
+    /// Commits memory until a block of `order` is free. `None` where there is none; who comes back with `Some` may find
+    /// that another thread was faster.
+    pub(super) fn extend(&self, order: Order) -> Option<()> {
+        let _growing = self.growing.lock();
+        let frontier = {
+            let state = self.state.lock();
+            if state.buddy.has(order) {
+                return Some(());
+            }
+            state.frontier
+        };
+        if self.extend_from(frontier, order).is_some() {
+            return Some(());
+        }
+        // What goes back to the kernel at this moment comes back.
+        drop(self.purging.lock());
+        self.state.lock().buddy.has(order).then_some(())
+    }
+
+    fn extend_from(&self, frontier: u32, order: Order) -> Option<()> {
         let limit = (self.data.most() / PAGE_SIZE) as u32;
-        let needed = frontier::needed(state.frontier, limit, order)?;
-        let wanted = frontier::wanted(state.frontier, limit, needed);
-        if is_time_to_look(state.frontier, wanted) && sys::has_too_many_addresses() {
+        let needed = frontier::needed(frontier, limit, order)?;
+        let wanted = frontier::wanted(frontier, limit, needed);
+        if is_time_to_look(frontier, wanted) && sys::has_too_many_addresses() {
             return None;
         }
         let reached = [wanted, needed]
             .into_iter()
-            .find(|end| self.commit(state.frontier, *end))?;
-        let first = PageIndex(state.frontier);
-        let pages = reached - state.frontier;
-        state.frontier = reached;
-        state.buddy.give_run(&self.map, first, pages);
+            .find(|end| self.commit(frontier, *end))?;
+        self.advance(frontier, reached);
         Some(())
     }
 
     /// Moves the frontier to `end` or beyond, if it is not there yet.
-    pub(super) fn reach(&self, state: &mut State, end: u32) -> bool {
-        let frontier = PageIndex(state.frontier);
-        if end <= frontier.0 {
+    pub(super) fn reach(&self, end: u32) -> bool {
+        let _growing = self.growing.lock();
+        let frontier = self.state.lock().frontier;
+        if end <= frontier {
             return true;
         }
         // It is no loss if what lies between turns out not to be free.
         let needed = end.next_multiple_of(GRANULE_PAGES);
         let limit = (self.data.most() / PAGE_SIZE) as u32;
-        let is_near = needed <= limit && needed - frontier.0 <= BLOCK_PAGES;
+        let is_near = needed <= limit && needed - frontier <= BLOCK_PAGES;
         if !is_near
-            || is_time_to_look(frontier.0, needed) && sys::has_too_many_addresses()
-            || !self.commit(frontier.0, needed)
+            || is_time_to_look(frontier, needed) && sys::has_too_many_addresses()
+            || !self.commit(frontier, needed)
         {
             return false;
         }
-        state.frontier = needed;
-        state
-            .buddy
-            .give_run(&self.map, frontier, needed - frontier.0);
+        self.advance(frontier, needed);
         true
     }
 
+    /// Frees the pages from `start` to `end`, which were committed.
+    fn advance(&self, start: u32, end: u32) {
+        let mut state = self.state.lock();
+        state.frontier = end;
+        state
+            .buddy
+            .give_run(&self.map, PageIndex(start), end - start);
+    }
+
+    /// Commits the pages from `start` to `end`; the caller lets nobody else move the frontier.
     fn commit(&self, start: u32, end: u32) -> bool {
         let (start, offset) = (PageIndex(start).offset(), PageIndex(end).offset());
         self.map.grow(end as usize) && self.data.commit(start, offset)

@@ -7,12 +7,11 @@
 
 use core::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
+use super::page_set::{PageSet, WORDS};
 use crate::report::our_fault;
 use crate::sys::ZeroInit;
 use crate::units::{BLOCK_PAGES, ORDERS, Order};
 
-/// Words of the dirty map.
-pub(super) const DIRTY_WORDS: usize = BLOCK_PAGES as usize / 64;
 /// Where each order's bits begin: 16 words for single pages, then 8, 4, 2, and one word each.
 const FIRST_WORD: [usize; ORDERS + 1] = [0, 16, 24, 28, 30, 31, 32, 33, 34, 35, 36, 37];
 const FREE_WORDS: usize = FIRST_WORD[ORDERS];
@@ -45,7 +44,7 @@ const LARGE_BIT: u16 = 1 << 15;
 #[repr(C, align(64))]
 pub(super) struct BlockRecord {
     free: [AtomicU64; FREE_WORDS],
-    dirty: [AtomicU64; DIRTY_WORDS],
+    dirty: [AtomicU64; WORDS],
     heads: [AtomicU16; BLOCK_PAGES as usize],
 }
 
@@ -124,9 +123,27 @@ impl BlockRecord {
             .sum()
     }
 
-    /// The dirty map.
-    pub(super) fn dirty(&self) -> &[AtomicU64; DIRTY_WORDS] {
-        &self.dirty
+    /// The pages that may hold something else than zeroes, in use or not.
+    pub(super) fn dirty(&self) -> PageSet {
+        PageSet(core::array::from_fn(|index| {
+            self.dirty.get(index).map_or(0, |word| word.load(Relaxed))
+        }))
+    }
+
+    /// The pages of free blocks of at least the order `least`.
+    pub(super) fn free_pages(&self, least: Order) -> PageSet {
+        let mut pages = PageSet::default();
+        for order in (least.index() as u32..ORDERS as u32).map(Order::new) {
+            for (index, word) in (0..).zip(self.free_words(order)) {
+                let mut bits = word.load(Relaxed);
+                while bits != 0 {
+                    let block = index * 64 + bits.trailing_zeros();
+                    pages.fill(block << order.index(), order.pages());
+                    bits &= bits - 1;
+                }
+            }
+        }
+        pages
     }
 
     fn dirty_words(&self, first: u32, pages: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {

@@ -1,10 +1,11 @@
-//! Which pageblocks have a free block of an order: bits over bits, so the lowest is found in
-//! three steps.
+//! Which pageblocks have a free block of an order, and which have memory to give back: bits over bits, so the
+//! lowest or the highest is found in three steps.
 //!
 //! # Invariant
 //!
 //! A bit of a level is set exactly if the word below it is not zero; a bit of the lowest level
-//! exactly if its pageblock has a free block of that order. Written under the arena's lock.
+//! exactly if its pageblock has a free block of that order. A pageblock with free dirty pages that can go back has
+//! its bit for that; one without may have it until somebody visits. Written under the arena's lock.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -12,10 +13,28 @@ use crate::report::our_fault;
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::{ORDERS, Order};
 
-/// One word for each order.
+/// One word for each order, and one for dirty pages.
 #[derive(Debug)]
 #[repr(transparent)]
-pub(super) struct Words([AtomicU64; ORDERS]);
+pub(super) struct Words([AtomicU64; ORDERS + 1]);
+
+/// What a bit says of its pageblock.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark {
+    /// There is a free block of this order.
+    Free(Order),
+    /// There may be free dirty pages.
+    Dirty,
+}
+
+impl Mark {
+    const fn column(self) -> usize {
+        match self {
+            Self::Free(order) => order.index(),
+            Self::Dirty => ORDERS,
+        }
+    }
+}
 
 // SAFETY: made of atomics, and zero is a number.
 unsafe impl ZeroInit for Words {}
@@ -24,6 +43,7 @@ unsafe impl ZeroInit for Words {}
 const TOP: usize = 4;
 const MIDDLE: usize = TOP * 64;
 const LEVELS: [usize; 3] = [0, TOP, TOP + MIDDLE];
+const LOWEST: usize = LEVELS.len() - 1;
 
 // ORDERING: relaxed throughout this file; the arena's lock orders all accesses.
 
@@ -53,21 +73,60 @@ impl Summary {
 
     /// The lowest pageblock that has a free block of `order`.
     pub(super) fn lowest(&self, order: Order) -> Option<usize> {
-        let (word, bits) = (0..TOP)
-            .map(|word| (word, self.word(0, word, order).load(Relaxed)))
+        let bits = |level, word| self.word(level, word, Mark::Free(order)).load(Relaxed);
+        let (word, top) = (0..TOP)
+            .map(|word| (word, bits(0, word)))
             .find(|(_, bits)| *bits != 0)?;
-        let middle = word * 64 + bits.trailing_zeros() as usize;
-        let low = middle * 64 + self.lowest_bit(1, middle, order);
-        Some(low * 64 + self.lowest_bit(2, low, order))
+        let middle = word * 64 + top.trailing_zeros() as usize;
+        let low = middle * 64 + bits(1, middle).trailing_zeros() as usize;
+        Some(low * 64 + bits(2, low).trailing_zeros() as usize)
     }
 
-    /// Records that `block` has a free block of `order`.
-    pub(super) fn set(&self, block: usize, order: Order) {
+    /// The highest pageblock below `end` that is marked dirty and has a free block of at least the order `least`.
+    pub(super) fn highest_dirty(&self, end: usize, least: Order) -> Option<usize> {
+        let mut end = end;
+        loop {
+            let block = self.highest(LOWEST, end, Mark::Dirty)?;
+            let word = block / 64;
+            let free = (least.index()..ORDERS)
+                .map(|order| Mark::Free(Order::new(order as u32)))
+                .fold(0, |all, mark| {
+                    all | self.word(LOWEST, word, mark).load(Relaxed)
+                });
+            let bits = free & self.word(LOWEST, word, Mark::Dirty).load(Relaxed);
+            if let Some(found) = highest_bit(bits, block % 64 + 1) {
+                return Some(word * 64 + found);
+            }
+            end = word * 64;
+        }
+    }
+
+    /// The highest bit of a level below the bit `end`.
+    fn highest(&self, level: usize, end: usize, mark: Mark) -> Option<usize> {
+        let last = end.checked_sub(1)?;
+        let found = |word: usize, end| {
+            let bits = self.word(level, word, mark).load(Relaxed);
+            Some(word * 64 + highest_bit(bits, end)?)
+        };
+        found(last / 64, last % 64 + 1).or_else(|| {
+            let word = match level.checked_sub(1) {
+                Some(above) => self.highest(above, last / 64, mark)?,
+                None => return (0..last / 64).rev().find_map(|word| found(word, 64)),
+            };
+            found(word, 64)
+        })
+    }
+
+    /// Marks `block`.
+    pub(super) fn set(&self, block: usize, mark: Mark) {
         let mut place = block;
         for level in (0..LEVELS.len()).rev() {
-            let word = self.word(level, place / 64, order);
-            let before = word.load(Relaxed);
-            word.store(before | 1 << (place % 64), Relaxed);
+            let word = self.word(level, place / 64, mark);
+            let (before, bit) = (word.load(Relaxed), 1 << (place % 64));
+            if before & bit != 0 {
+                return;
+            }
+            word.store(before | bit, Relaxed);
             if before != 0 {
                 return;
             }
@@ -75,11 +134,11 @@ impl Summary {
         }
     }
 
-    /// Records that `block` has no free block of `order` any more.
-    pub(super) fn clear(&self, block: usize, order: Order) {
+    /// Takes the mark off `block`.
+    pub(super) fn clear(&self, block: usize, mark: Mark) {
         let mut place = block;
         for level in (0..LEVELS.len()).rev() {
-            let word = self.word(level, place / 64, order);
+            let word = self.word(level, place / 64, mark);
             let after = word.load(Relaxed) & !(1 << (place % 64));
             word.store(after, Relaxed);
             if after != 0 {
@@ -89,22 +148,30 @@ impl Summary {
         }
     }
 
+    /// Whether `block` is marked.
+    pub(super) fn has(&self, block: usize, mark: Mark) -> bool {
+        self.word(LOWEST, block / 64, mark).load(Relaxed) >> (block % 64) & 1 != 0
+    }
+
     /// Bytes of memory in use.
     pub(super) fn committed_bytes(&self) -> usize {
         self.table.committed_bytes()
     }
 
-    fn lowest_bit(&self, level: usize, word: usize, order: Order) -> usize {
-        self.word(level, word, order).load(Relaxed).trailing_zeros() as usize
-    }
-
-    fn word(&self, level: usize, word: usize, order: Order) -> &AtomicU64 {
+    fn word(&self, level: usize, word: usize, mark: Mark) -> &AtomicU64 {
         let start = LEVELS.get(level).copied().unwrap_or_default();
-        match self.table.get(start + word).0.get(order.index()) {
+        match self.table.get(start + word).0.get(mark.column()) {
             Some(word) => word,
             None => our_fault("no such order"),
         }
     }
+}
+
+/// The highest set bit below the bit `end`, which is 1 ..= 64.
+fn highest_bit(bits: u64, end: usize) -> Option<usize> {
+    (bits & u64::MAX >> (64 - end))
+        .checked_ilog2()
+        .map(|bit| bit as usize)
 }
 
 const fn entries_for(blocks: usize) -> usize {
@@ -124,15 +191,39 @@ mod tests {
         let order = Order::new(3);
         assert_eq!(summary.lowest(order), None);
         for block in [16_383, 5_000, 64, 63] {
-            summary.set(block, order);
+            summary.set(block, Mark::Free(order));
             assert_eq!(summary.lowest(order), Some(block));
         }
         assert_eq!(summary.lowest(Order::new(4)), None);
         for (gone, lowest) in [(63, Some(64)), (64, Some(5_000)), (16_383, Some(5_000))] {
-            summary.clear(gone, order);
+            summary.clear(gone, Mark::Free(order));
             assert_eq!(summary.lowest(order), lowest);
         }
-        summary.clear(5_000, order);
+        summary.clear(5_000, Mark::Free(order));
         assert_eq!(summary.lowest(order), None);
+    }
+    #[test]
+    fn the_highest_dirty_block_with_room_enough_is_found_anywhere() {
+        let blocks = 1 << 19;
+        let region = Region::reserve(Summary::bytes_for(blocks), 0, 1 << 16).unwrap();
+        let summary = Summary::new(region);
+        assert!(summary.grow(blocks));
+        let (small, large) = (Order::new(0), Order::new(9));
+        assert_eq!(summary.highest_dirty(blocks, small), None);
+        for block in [0, 63, 64, 4_096, 300_000, blocks - 1] {
+            summary.set(block, Mark::Dirty);
+            summary.set(
+                block,
+                Mark::Free(if block % 2 == 0 { large } else { small }),
+            );
+        }
+        let all = |least| {
+            let mut end = blocks;
+            core::iter::from_fn(move || {
+                end = summary.highest_dirty(end, least)?;
+                Some(end)
+            })
+        };
+        assert!(all(large).eq([300_000, 4_096, 64, 0]));
     }
 }

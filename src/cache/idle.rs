@@ -18,7 +18,7 @@
 //! settlement: processors hold a store back for less than microseconds, and an interrupt or a change
 //! of threads ends it (Morrison and Afek, "Temporally Bounding TSO for Fence-Free Asymmetric
 //! Synchronization", 2015). `membarrier` would do the same at once, but programs in a sandbox would
-//! not survive it. Wherever the thread is stopped, for however long, it has lowered `top` or will
+//! not survive it, so rounds do not use it; `malloc_trim` does where it may (`global/trim.rs`). Wherever the thread is stopped, for however long, it has lowered `top` or will
 //! look at the bottom again. `tests/models` checks all orders.
 #![forbid(unsafe_code)]
 
@@ -27,9 +27,10 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::bin::Bin;
 use super::drain::put_away;
 use super::{ThreadCache, Ties};
+use crate::decay::Budget;
 use crate::slab::class;
 use crate::sys;
-use crate::units::ClassId;
+use crate::units::{ClassId, PAGE_SIZE};
 
 /// Time that must pass between claim and settlement, in milliseconds. Timer interrupts come several
 /// times within it.
@@ -42,6 +43,7 @@ const CLOCK_SHARE: u32 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Haste {
     /// Nothing is claimed.
+    #[cfg(test)]
     Never,
     /// Only what was not refilled since the last visit is claimed.
     IfIdle,
@@ -57,32 +59,66 @@ impl ThreadCache {
     ///
     /// A thread that lives from one main sheaf comes to the slow path once for each visit because of that,
     /// one that only frees not at all.
-    pub(crate) fn visit(&self, haste: Haste) -> usize {
+    pub(crate) fn visit(&self, haste: Haste, budget: &mut Budget) -> usize {
+        let _busy = self.busy.lock();
         let Some(ties) = self.ties() else {
             return 0;
         };
-        let _busy = self.busy.lock();
         let claimed_at = self.claimed_at.load(Relaxed);
         let mut taken = 0;
         if claimed_at != 0 {
             if sys::milliseconds() < claimed_at + SETTLE_MS {
                 return 0;
             }
-            taken += self.collect(ties);
+            taken += self.collect(ties, budget);
         }
-        let mut any = false;
+        taken + self.claim_some(ties, haste, 0, budget)
+    }
+
+    /// Takes the spare sheaves and claims the main ones for a visitor who will call `take_claimed` with the same
+    /// `number`, not 0. The bytes that were taken; whether anything was claimed.
+    pub(crate) fn claim_for(&self, number: u32, budget: &mut Budget) -> (usize, bool) {
+        let _busy = self.busy.lock();
+        let Some(ties) = self.ties() else {
+            return (0, false);
+        };
+        let taken = self.claim_some(ties, Haste::Now, number, budget);
+        // What others have claimed already counts from now on, too.
+        self.visitor.store(number, Relaxed);
+        (taken, self.is_claimed())
+    }
+
+    /// Takes what the visitor with that `number` has claimed, if nobody came in between. Since then the cache's thread
+    /// passed a barrier (`sys::barrier`), or `SETTLE_MS` passed. The bytes that were taken.
+    pub(crate) fn take_claimed(&self, number: u32, budget: &mut Budget) -> usize {
+        let _busy = self.busy.lock();
+        let Some(ties) = self.ties() else {
+            return 0;
+        };
+        if self.visitor.load(Relaxed) != number || !self.is_claimed() {
+            return 0;
+        }
+        self.collect(ties, budget)
+    }
+
+    /// Takes spare sheaves and claims main ones, in the name of the visitor with that number; the bytes that were taken.
+    fn claim_some(&self, ties: Ties, haste: Haste, visitor: u32, budget: &mut Budget) -> usize {
+        let (mut taken, mut any) = (0, false);
         for id in class::all() {
             let bin = self.bin(id);
             let is_idle = self.get(&self.refilled, id) == 0;
             self.set(&self.refilled, id, 0);
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
+                budget.flush(bin.spare.count());
                 taken += take_spare(ties, id, bin);
                 any |= self.claim(id);
             }
         }
+        budget.visit();
         if any {
-            // Behind the claims, however long they took.
+            // After the claims, however long they took.
             self.claimed_at.store(sys::milliseconds().max(1), Relaxed);
+            self.visitor.store(visitor, Relaxed);
         }
         taken
     }
@@ -115,6 +151,13 @@ impl ThreadCache {
     pub(crate) fn parked_bytes(&self) -> usize {
         class::all()
             .map(|id| self.stock(id) * class::info(id).size as usize)
+            .sum()
+    }
+
+    /// Bytes of the pages that the objects cached here may keep from the system: each may lie on one of its own.
+    pub(crate) fn pinned_bytes(&self) -> usize {
+        class::all()
+            .map(|id| self.stock(id) * (class::info(id).size as usize).max(PAGE_SIZE))
             .sum()
     }
 
@@ -155,6 +198,7 @@ impl ThreadCache {
     pub(super) fn recover_all(&self) {
         class::all().for_each(|id| self.recover(id));
         self.claimed_at.store(0, Relaxed);
+        self.visitor.store(0, Relaxed);
     }
 
     /// Objects of a class that are claimed.
@@ -163,8 +207,9 @@ impl ThreadCache {
     }
 
     /// Takes what is claimed and was left alone; bytes.
-    fn collect(&self, ties: Ties) -> usize {
+    fn collect(&self, ties: Ties, budget: &mut Budget) -> usize {
         self.claimed_at.store(0, Relaxed);
+        self.visitor.store(0, Relaxed);
         let mut bytes = 0;
         for id in class::all() {
             let count = self.get(&self.claims, id);
@@ -175,6 +220,7 @@ impl ThreadCache {
             match self.bin(id).claimed(count) {
                 Some(objects) => {
                     ties.heap.take_back(ties.home, id, objects);
+                    budget.flush(count);
                     self.set(&self.gaps, id, self.get(&self.gaps, id) + count);
                     self.set(&self.refills, id, 0);
                     bytes += count * class::info(id).size as usize;

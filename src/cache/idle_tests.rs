@@ -7,10 +7,14 @@ use std::vec::Vec;
 
 use super::tests::{World, alloc, free};
 use super::*;
-use crate::decay::Elapsed;
-use crate::heap::{Hurry, Settings};
+use crate::decay::{Budget, Elapsed};
+use crate::heap::{Round, Settings};
 use crate::limit::Limit;
 use crate::slab::class::class_of;
+
+fn visit(cache: &ThreadCache, haste: Haste) -> usize {
+    cache.visit(haste, &mut Budget::unlimited())
+}
 
 fn settle() {
     thread::sleep(Duration::from_millis(SETTLE_MS + 15));
@@ -25,14 +29,14 @@ fn what_an_idle_thread_left_behind_is_taken_and_the_thread_goes_on() {
     let parked = here.stock(id);
     assert!(parked > sizing::capacity(id), "only {parked} are parked");
     // The first visit sees that it was refilled since it began.
-    assert_eq!(here.visit(Haste::IfIdle), 0);
-    let spare = here.visit(Haste::IfIdle);
+    assert_eq!(visit(here, Haste::IfIdle), 0);
+    let spare = visit(here, Haste::IfIdle);
     assert_eq!(spare, sizing::capacity(id) * 64);
     // Claimed, and too early to be taken.
-    assert_eq!(here.visit(Haste::IfIdle), 0);
+    assert_eq!(visit(here, Haste::IfIdle), 0);
     assert_eq!(here.parked_bytes(), parked * 64 - spare);
     settle();
-    assert_eq!(here.visit(Haste::IfIdle) + spare, parked * 64);
+    assert_eq!(visit(here, Haste::IfIdle) + spare, parked * 64);
     assert_eq!((here.stock(id), world.in_use()), (0, 0));
     let again: Vec<_> = (0..2_000).map(|_| alloc(here, 64).unwrap()).collect();
     assert_eq!(world.in_use(), 2_000);
@@ -47,14 +51,14 @@ fn a_thread_that_wakes_keeps_its_objects_and_comes_by_once() {
     let blocks: Vec<_> = (0..100).map(|_| alloc(here, 64).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
     let parked = here.stock(id);
-    here.visit(Haste::Now);
+    visit(here, Haste::Now);
     assert!(here.is_claimed() && here.pop(id).is_none());
     let block = alloc(here, 64).unwrap();
     assert_eq!(here.stock(id), parked - 1);
     // The fast path works again at once.
     let next = here.pop(id).unwrap();
     settle();
-    here.visit(Haste::Never);
+    visit(here, Haste::Never);
     assert_eq!(here.stock(id), parked - 2);
     [block, next].into_iter().for_each(|it| free(here, it));
     assert_eq!(world.in_use(), 0);
@@ -68,14 +72,14 @@ fn what_is_freed_above_a_claim_stays_and_the_gap_is_closed() {
     let blocks: Vec<_> = (0..300).map(|_| alloc(here, 64).unwrap()).collect();
     let (first, later) = blocks.split_at(100);
     first.iter().for_each(|block| free(here, *block));
-    here.visit(Haste::Now);
+    visit(here, Haste::Now);
     let claimed = here.claims_of(id);
     assert!(claimed > 0);
     let fits = sizing::capacity(id) - claimed;
     let (on_top, rest) = later.split_at(fits.min(20));
     on_top.iter().for_each(|block| free(here, *block));
     settle();
-    assert_eq!(here.visit(Haste::Never), claimed * 64);
+    assert_eq!(visit(here, Haste::Never), claimed * 64);
     assert_eq!(here.stock(id), on_top.len());
     rest.iter().for_each(|block| free(here, *block));
     assert_eq!(world.in_use(), 0);
@@ -98,9 +102,9 @@ fn pages_without_objects_go_and_the_others_stay() {
     let (kept, rest): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|(_, mark)| keep(*mark));
     rest.iter().for_each(|(block, _)| free(here, *block));
     here.drain();
-    world.heap.decay(Elapsed::FOR_EVER, Hurry::No);
+    world.heap.decay(Elapsed::FOR_EVER);
     // One object on every third page: two of three pages are gone, of 6.4 MB.
-    assert_eq!(world.heap.decay(Elapsed::FOR_EVER, Hurry::No), 0);
+    assert_eq!(world.heap.decay(Elapsed::FOR_EVER), 0);
     let content = |block: &Object| {
         // SAFETY: the block is held.
         unsafe { block.cast::<u64>().read() }
@@ -128,15 +132,15 @@ fn a_slab_that_objects_are_taken_from_is_let_be_for_a_while() {
     here.drain();
     let step = Elapsed { steps: 1, quiet: 0 };
     // It was used before the first round, and is looked at again in the second.
-    assert_eq!(world.heap.decay(step, Hurry::No), 0);
+    assert_eq!(world.heap.decay(step), 0);
     // With the barn's sheaves, which go later, all pages but the first are without objects.
-    let purged: usize = (0..24).map(|_| world.heap.decay(step, Hurry::No)).sum();
+    let purged: usize = (0..24).map(|_| world.heap.decay(step)).sum();
     assert!(purged > 48 << 10, "{purged}");
-    assert_eq!(world.heap.decay(step, Hurry::No), 0);
+    assert_eq!(world.heap.decay(step), 0);
     // What comes back goes in the next round; what is taken starts the time anew.
     free(here, kept[9]);
     here.drain();
-    assert_eq!(world.heap.decay(step, Hurry::No), 0);
+    assert_eq!(world.heap.decay(step), 0);
     let block = alloc(here, 64).unwrap();
     kept[..9].iter().for_each(|block| free(here, *block));
     free(here, block);
@@ -154,11 +158,101 @@ fn what_is_not_needed_goes_by_and_by() {
     assert!(all > 28 << 20);
     let step = Elapsed { steps: 1, quiet: 0 };
     // It was needed within the first step.
-    assert_eq!(world.heap.decay(step, Hurry::No), 0);
-    let first = world.heap.decay(step, Hurry::No);
+    assert_eq!(world.heap.decay(step), 0);
+    let first = world.heap.decay(step);
     assert!(first >= all / 5 && first < all / 2, "{first} of {all}");
-    (0..40).for_each(|_| _ = world.heap.decay(step, Hurry::No));
+    (0..40).for_each(|_| _ = world.heap.decay(step));
     assert!(world.heap.free_bytes() <= 1 << 20);
+    world.end();
+}
+
+/// What a round that takes everything looks at, in places.
+fn visits(world: &World) -> usize {
+    let mut budget = Budget::unlimited();
+    let mut round = Round::new(Elapsed::FOR_EVER);
+    world.heap.decay_some(&mut round, &mut budget);
+    assert!(world.heap.is_over(round));
+    budget.visits()
+}
+
+#[test]
+fn a_round_looks_only_at_what_may_go_however_large_the_heap_is() {
+    let world = World::new(1, 16 << 30);
+    let here = world.thread(0);
+    // Untouched by anybody, and full to the last page but for the pageblocks of one size.
+    let large: Vec<_> = (0..65_536)
+        .map(|_| alloc(here, 128 << 10).unwrap())
+        .collect();
+    let small: Vec<_> = (0..300_000).map(|_| alloc(here, 128).unwrap()).collect();
+    here.drain();
+    visits(&world);
+    // 2,048 pageblocks, and 600 slabs with their records: of nothing but the pools there is something to see.
+    assert!(visits(&world) <= class::CLASSES, "{}", visits(&world));
+    for block in [&large[77], &large[7_777], &large[60_000]] {
+        free(here, *block);
+    }
+    for block in [&small[77], &small[7_777], &small[200_000]] {
+        free(here, *block);
+    }
+    here.drain();
+    assert!(world.heap.free_bytes() == 3 * (128 << 10));
+    // Three calls for three pageblocks, as much as 11 looks each, and 32 pages, worth 64.
+    let most = class::CLASSES + 3 * 3 + 3 * (11 + 64);
+    let seen = visits(&world);
+    assert!(seen <= most, "{seen}");
+    assert_eq!(world.heap.free_bytes(), 0);
+    assert!(visits(&world) <= class::CLASSES);
+    world.heap.validate();
+    large.iter().enumerate().for_each(|(number, block)| {
+        if ![77, 7_777, 60_000].contains(&number) {
+            free(here, *block);
+        }
+    });
+    small.iter().enumerate().for_each(|(number, block)| {
+        if ![77, 7_777, 200_000].contains(&number) {
+            free(here, *block);
+        }
+    });
+    world.end();
+}
+
+#[test]
+fn a_round_stops_when_its_budget_is_spent_and_goes_on_where_it_stopped() {
+    let world = World::new(1, 1 << 30);
+    let here = world.thread(0);
+    let blocks: Vec<_> = (0..512).map(|_| alloc(here, 256 << 10).unwrap()).collect();
+    blocks.into_iter().for_each(|block| free(here, block));
+    let all = world.heap.free_bytes();
+    assert!(all >= 128 << 20);
+    let (mut round, mut calls, mut gone) = (Round::new(Elapsed::FOR_EVER), 0, 0);
+    while !world.heap.is_over(round) {
+        let mut budget = Budget::of_a_call();
+        let bytes = world.heap.decay_some(&mut round, &mut budget);
+        // Half a millisecond where a page takes 0.4 microseconds.
+        assert!(bytes <= 5 << 20, "{bytes}");
+        (calls, gone) = (calls + 1, gone + bytes);
+        world.heap.validate();
+    }
+    assert_eq!((gone, world.heap.free_bytes()), (all, 0));
+    assert!(calls < 60, "{calls} calls");
+    world.end();
+}
+
+#[test]
+fn what_a_trim_has_claimed_is_taken_by_it_alone() {
+    let world = World::new(1, 64 << 20);
+    let (here, id) = (world.thread(0), class_of(64));
+    let blocks: Vec<_> = (0..300).map(|_| alloc(here, 64).unwrap()).collect();
+    blocks.into_iter().for_each(|block| free(here, block));
+    let parked = here.stock(id);
+    let mut budget = Budget::unlimited();
+    let (spare, is_claimed) = here.claim_for(7, &mut budget);
+    assert!(is_claimed && spare < parked * 64);
+    assert_eq!(here.take_claimed(8, &mut budget), 0);
+    // The test is one thread, which needs no barrier.
+    assert_eq!(here.take_claimed(7, &mut budget) + spare, parked * 64);
+    assert_eq!((here.stock(id), world.in_use()), (0, 0));
+    assert_eq!(here.take_claimed(7, &mut budget), 0);
     world.end();
 }
 

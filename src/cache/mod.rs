@@ -78,6 +78,8 @@ pub(crate) struct ThreadCache {
     slow_paths: AtomicU32,
     /// When they were claimed, in milliseconds; 0 if nothing is.
     claimed_at: AtomicU64,
+    /// The number of the visitor that claimed them, 0 for a round of purging.
+    visitor: AtomicU32,
     /// Whether each bin was refilled since the last visit.
     refilled: Counts,
     /// What the thread's slot points to in place of this cache, where every call is to come by the slow paths; and
@@ -155,6 +157,7 @@ impl ThreadCache {
             gaps: [const { AtomicU8::new(0) }; BINS],
             slow_paths: AtomicU32::new(0),
             claimed_at: AtomicU64::new(0),
+            visitor: AtomicU32::new(0),
             refilled: [const { AtomicU8::new(0) }; BINS],
             front: StaticRef::none(),
             behind: StaticRef::none(),

@@ -19,8 +19,8 @@ use proptest::prelude::*;
 
 use super::tests::{World, free};
 use super::*;
-use crate::decay::Elapsed;
-use crate::heap::{Hurry, Resized, Settings};
+use crate::decay::{Budget, Elapsed};
+use crate::heap::{Resized, Settings};
 use crate::sys;
 use crate::units::{NodeId, Zeroed};
 use interpreter::{
@@ -199,13 +199,13 @@ impl Target for Machine {
                 cache.claim_own();
             }
             // What is claimed is taken, and the spare sheaves of idle classes.
-            2 => drop(cache.visit(Haste::Never)),
+            2 => drop(cache.visit(Haste::Never, &mut Budget::unlimited())),
             3 | 4 => {
                 let elapsed = Elapsed {
                     steps: u32::from(how % 20) + 1,
                     quiet: u32::from(how / 13),
                 };
-                self.world.heap.decay(elapsed, Hurry::No);
+                self.world.heap.decay(elapsed);
             }
             // Threads of which nothing else is seen come or go.
             5 => self

@@ -67,7 +67,11 @@ impl Registry {
                 cache
             }
         };
-        cache.move_in(ties);
+        {
+            // Who visits caches does not hold the lists' lock.
+            let _busy = cache.busy.lock();
+            cache.move_in(ties);
+        }
         // ORDERING: relaxed, under the lists' lock. A thread that did not survive a fork may have been inside.
         cache.inside.store(0, Relaxed);
         // ORDERING: as above.
@@ -111,6 +115,19 @@ impl Registry {
         each(&lists)
             .filter(|cache| cache.owned.load(Relaxed) != 0)
             .for_each(&mut look);
+    }
+
+    /// The next cache after `last`, or the first, that a thread owns at this moment. Caches that are made meanwhile may be
+    /// missed; the lock is not held while the caller looks at one.
+    pub(crate) fn next(&self, last: Option<&'static ThreadCache>) -> Option<&'static ThreadCache> {
+        let lists = self.lists.lock();
+        let first = match last {
+            Some(last) => last.next.get(),
+            None => lists.all.get(),
+        };
+        // ORDERING: relaxed, under the lists' lock.
+        let is_owned = |cache: &&ThreadCache| cache.owned.load(Relaxed) != 0;
+        core::iter::successors(first, |cache| cache.next.get()).find(is_owned)
     }
 
     /// Takes the registry's and every cache's lock, to hold them across a fork.

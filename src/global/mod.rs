@@ -11,9 +11,9 @@ mod look;
 mod purge;
 mod purge_thread;
 mod space;
+mod trim;
 mod watched;
 
-use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -28,10 +28,10 @@ pub use look::{
     wants_stats_at_exit,
 };
 pub use space::address_limit_changed;
+pub use trim::trim;
 
 use bare::{allocate_bare, allocate_ending, clear};
 use life::{PROCESS, alive, here, inside, process, watching};
-use purge::collect_caches;
 use purge_thread::Moment;
 
 /// Whether `realloc` ever left a block as long as it was, since there was no memory for a shorter one.
@@ -237,22 +237,6 @@ pub fn usable_size(block: *const u8) -> usize {
         Some(answer) => answer.unwrap_or(0),
         None => process.heap.usable_size(block as usize).unwrap_or(0),
     })
-}
-
-/// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
-pub fn trim() -> bool {
-    let cache = alive();
-    let Some(process) = PROCESS.get() else {
-        return false;
-    };
-    let any = Cell::new(false);
-    inside(|| {
-        if let Some((cache, _)) = cache {
-            cache.drain();
-        }
-        collect_caches(|| any.set(process.heap.trim() || any.get()));
-    });
-    any.get()
 }
 
 /// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of giving it back when

@@ -3,18 +3,22 @@
 //!
 //! # Invariant
 //!
-//! One thread at a time runs a round. No lock is held when a round begins or a thread is started, since
-//! libc allocates then.
+//! One thread at a time runs a round. On a thread of the program's a round stops when its budget is spent and goes on in
+//! the next call that comes by. No lock is held when a round begins or a thread is started, since libc allocates then.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use super::life::{CACHES, Process};
 use super::purge_thread::{Moment, PurgeThread};
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::config::Config;
-use crate::decay::{Elapsed, STEPS};
-use crate::heap::Hurry;
+use crate::decay::{Budget, Elapsed, STEPS};
+use crate::heap::Round;
+use crate::sync::StaticRef;
 use crate::sys;
 
 /// What may wait in a cache, until somebody looks.
@@ -31,17 +35,42 @@ pub(super) struct Purge {
     last: AtomicU64,
     /// When a slow path was last taken.
     seen: AtomicU64,
+    /// The round that goes on.
+    progress: Progress,
+    /// The visit to all caches that goes on.
+    visits: Visits,
     /// When caches were last visited.
     visited: AtomicU64,
     /// Bytes that waited in caches then.
     parked: AtomicUsize,
     /// How many caches those were.
     known: AtomicUsize,
+    /// How often `malloc_trim` asked for what other threads have cached.
+    trims: AtomicU32,
     is_running: AtomicBool,
     pub(super) thread: PurgeThread,
 }
 
-// ORDERING: relaxed throughout this file. These are times and wishes; what a round does is ordered by
+/// A round between two calls; [`Round`] in pieces.
+#[derive(Debug)]
+struct Progress {
+    steps: AtomicU32,
+    quiet: AtomicU32,
+    stage: AtomicUsize,
+    place: AtomicUsize,
+}
+
+/// A visit to all caches between two calls.
+#[derive(Debug)]
+struct Visits {
+    is_on: AtomicBool,
+    /// The cache that was visited last.
+    last: StaticRef<ThreadCache>,
+    /// Bytes that were left in caches so far.
+    parked: AtomicUsize,
+}
+
+// ORDERING: relaxed throughout this file but for `is_running`. These are times and wishes; what a round does is ordered by
 // the locks that it takes.
 
 impl Purge {
@@ -56,9 +85,21 @@ impl Purge {
             next: AtomicU64::new(if step == 0 { u64::MAX } else { 0 }),
             last: AtomicU64::new(0),
             seen: AtomicU64::new(0),
+            progress: Progress {
+                steps: AtomicU32::new(0),
+                quiet: AtomicU32::new(0),
+                stage: AtomicUsize::new(usize::MAX),
+                place: AtomicUsize::new(0),
+            },
+            visits: Visits {
+                is_on: AtomicBool::new(false),
+                last: StaticRef::none(),
+                parked: AtomicUsize::new(0),
+            },
             visited: AtomicU64::new(0),
             parked: AtomicUsize::new(0),
             known: AtomicUsize::new(0),
+            trims: AtomicU32::new(0),
             is_running: AtomicBool::new(false),
             thread: PurgeThread::new(config.purge_thread, step > 0),
         }
@@ -88,7 +129,7 @@ impl Purge {
     #[inline]
     pub(super) fn glance(&self, process: &'static Process, moment: Moment) -> bool {
         self.thread.call_if_much(process, moment);
-        // A round was in a hurry.
+        // A round was not over when its budget was spent.
         self.next.load(Relaxed) == 0
     }
 
@@ -96,11 +137,31 @@ impl Purge {
     /// the purge thread. Does nothing while another thread does.
     #[cold]
     fn round(&self, process: &Process, now: u64, seen: u64, own: Option<&ThreadCache>) -> usize {
-        if self.is_running.swap(true, Relaxed) {
+        // ORDERING: acquire, pairs with the release below: a round goes on where it stopped.
+        if self.is_running.swap(true, Acquire) {
             return 0;
         }
+        let bytes = match self.progress.get() {
+            round if !process.heap.is_over(round) || self.visits.is_on.load(Relaxed) => {
+                self.go_on(process, now, round, own)
+            }
+            _ => match self.begin(now, seen) {
+                Some(round) => self.go_on(process, now, round, own),
+                None => 0,
+            },
+        };
+        // ORDERING: release, as above.
+        self.is_running.store(false, Release);
+        bytes
+    }
+
+    /// A new round; none if this is the first, which only takes note of what there is.
+    fn begin(&self, now: u64, seen: u64) -> Option<Round> {
         let last = self.last.swap(now, Relaxed);
         self.next.store(now + self.step, Relaxed);
+        if last == 0 {
+            return None;
+        }
         let elapsed = if self.is_eager {
             Elapsed::FOR_EVER
         } else {
@@ -109,41 +170,66 @@ impl Purge {
                 quiet: self.steps_between(seen, now),
             }
         };
-        let mut bytes = 0;
         let interval = 2 * self.step;
-        if last != 0 && (elapsed.is_long() || now >= self.visited.load(Relaxed) + interval) {
+        if elapsed.is_long() || now >= self.visited.load(Relaxed) + interval {
             self.visited.store(now, Relaxed);
-            if let Some(own) = own.filter(|_| elapsed.is_long()) {
-                own.drain();
-            }
-            bytes += self.visit_all(elapsed);
+            self.visits.begin();
         }
-        // The first round only takes note of what there is.
-        if last != 0 {
-            let hurry = if own.is_some() { Hurry::Yes } else { Hurry::No };
-            bytes += process.heap.decay(elapsed, hurry);
-            if own.is_some() && process.heap.owes() {
-                self.next.store(0, Relaxed);
-            }
+        Some(Round::new(elapsed))
+    }
+
+    /// Goes on with a round until it is over or the budget of a call is spent.
+    fn go_on(
+        &self,
+        process: &Process,
+        now: u64,
+        mut round: Round,
+        own: Option<&ThreadCache>,
+    ) -> usize {
+        let mut budget = match own {
+            Some(_) => Budget::of_a_call(),
+            None => Budget::unlimited(),
+        };
+        if let Some(own) = own.filter(|_| round.elapsed.is_long()) {
+            // The next calls then come by as well.
+            own.drain();
         }
-        self.is_running.store(false, Relaxed);
+        let mut bytes = self.visit_caches(round.elapsed, &mut budget);
+        bytes += process.heap.decay_some(&mut round, &mut budget);
+        self.progress.set(round);
+        let is_over = process.heap.is_over(round) && !self.visits.is_on.load(Relaxed);
+        let next = match is_over {
+            true => (self.last.load(Relaxed) + self.step).max(now),
+            false => 0,
+        };
+        self.next.store(next, Relaxed);
         bytes
     }
 
-    fn visit_all(&self, elapsed: Elapsed) -> usize {
-        let haste = if elapsed.is_long() {
-            Haste::Now
-        } else {
-            Haste::IfIdle
+    /// Goes on with a visit to all caches; the bytes that went.
+    fn visit_caches(&self, elapsed: Elapsed, budget: &mut Budget) -> usize {
+        let haste = match elapsed.is_long() {
+            true => Haste::Now,
+            false => Haste::IfIdle,
         };
-        let (mut bytes, mut parked) = (0, 0);
-        CACHES.for_each(|cache| {
-            bytes += cache.visit(haste);
-            parked += cache.parked_bytes();
-        });
-        self.parked.store(parked, Relaxed);
-        self.known.store(CACHES.count(), Relaxed);
+        let (visits, mut bytes) = (&self.visits, 0);
+        while visits.is_on.load(Relaxed) && !budget.is_spent() {
+            let Some(cache) = CACHES.next(visits.last.get()) else {
+                visits.is_on.store(false, Relaxed);
+                self.parked.store(visits.parked.load(Relaxed), Relaxed);
+                self.known.store(CACHES.count(), Relaxed);
+                break;
+            };
+            visits.last.set(Some(cache));
+            bytes += cache.visit(haste, budget);
+            visits.parked.fetch_add(cache.parked_bytes(), Relaxed);
+        }
         bytes
+    }
+
+    /// The number of a new visitor of caches.
+    pub(super) fn number_visitor(&self) -> u32 {
+        self.trims.fetch_add(1, Relaxed).wrapping_add(1).max(1)
     }
 
     /// A round in the purge thread, if one is due; the bytes, and whether the program has done nothing for
@@ -171,16 +257,30 @@ impl Purge {
     }
 }
 
-/// Takes back what waits in the caches of all threads, as far as they leave it alone for a moment.
-pub(super) fn collect_caches(between: impl Fn()) {
-    CACHES.for_each(|cache| _ = cache.visit(Haste::Now));
-    between();
-    let mut is_claimed = false;
-    CACHES.for_each(|cache| is_claimed |= cache.is_claimed());
-    if is_claimed {
-        // The clock is coarse.
-        sys::sleep(SETTLE_MS + 12);
-        CACHES.for_each(|cache| _ = cache.visit(Haste::Never));
-        between();
+impl Progress {
+    fn get(&self) -> Round {
+        Round {
+            elapsed: Elapsed {
+                steps: self.steps.load(Relaxed),
+                quiet: self.quiet.load(Relaxed),
+            },
+            stage: self.stage.load(Relaxed),
+            place: self.place.load(Relaxed),
+        }
+    }
+
+    fn set(&self, round: Round) {
+        self.steps.store(round.elapsed.steps, Relaxed);
+        self.quiet.store(round.elapsed.quiet, Relaxed);
+        self.stage.store(round.stage, Relaxed);
+        self.place.store(round.place, Relaxed);
+    }
+}
+
+impl Visits {
+    fn begin(&self) {
+        self.last.set(None);
+        self.parked.store(0, Relaxed);
+        self.is_on.store(true, Relaxed);
     }
 }

@@ -63,11 +63,16 @@ impl PurgeThread {
     /// None yet, and none ever without purging.
     pub(super) fn new(choice: ThreadChoice, purges: bool) -> Self {
         let is_off = !purges || choice == ThreadChoice::Off;
+        let was_filtered = sys::is_filtered();
+        if !was_filtered && choice != ThreadChoice::Off {
+            // Later it takes long.
+            sys::prepare_barrier();
+        }
         Self {
             choice,
             state: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
             process_id: AtomicUsize::new(sys::process_id()),
-            was_filtered: sys::is_filtered(),
+            was_filtered,
         }
     }
 
@@ -103,6 +108,12 @@ impl PurgeThread {
             ABSENT if moment == Moment::Malloc => self.start(process),
             _ => (),
         }
+    }
+
+    /// Whether the kernel may be asked for what a sandbox may kill for. With `purge_thread:off` it may not even be asked
+    /// whether there is a sandbox.
+    pub(super) fn may_ask_kernel(&self) -> bool {
+        self.choice != ThreadChoice::Off && (self.was_filtered || !sys::is_filtered())
     }
 
     /// Takes note that a thread of the program's has ended: if it was the last, so must this one.

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use super::{Heap, Hurry, Node};
+use super::{Heap, Node};
 use crate::decay::Elapsed;
 use crate::limit::{self, Limit, Usage};
 use crate::sync::Lock;
@@ -103,7 +103,7 @@ impl Heap {
             return true;
         }
         self.bounds.relieved_at.store(now, Relaxed);
-        self.decay(Elapsed::FOR_EVER, Hurry::No);
+        self.decay(Elapsed::FOR_EVER);
         self.grant(asker, bytes)
     }
 

@@ -29,7 +29,7 @@ use limits::Bounds;
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
 use node::Site;
-pub(crate) use purge::Hurry;
+pub(crate) use purge::Round;
 pub(crate) use resize::Resized;
 pub use traffic::NAMES as TRAFFIC_NAMES;
 pub(crate) use traffic::{Source, Traffic};

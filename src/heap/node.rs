@@ -8,9 +8,8 @@
 
 use super::Settings;
 use super::metadata::Metadata;
-use super::purge::Sweep;
 use crate::arena::Arena;
-use crate::decay::Elapsed;
+use crate::decay::{Budget, Elapsed};
 use crate::slab::{Place, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{HugePages, Policy, Region};
@@ -37,12 +36,13 @@ pub(crate) struct Node {
     id: NodeId,
     /// Where its memory comes from.
     policy: Option<Policy>,
+    /// Held while the kernel takes pages of a slab, which is on no list meanwhile.
+    releasing: CachePadded<Lock<()>>,
     pools: Pools,
     tables: SlabTables,
     /// Empty small sheaves, for any class, by their two sizes.
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
     arena: CachePadded<Arena>,
-    swept: Sweep,
     metadata: CachePadded<Metadata>,
 }
 
@@ -151,11 +151,11 @@ impl Node {
         let node = Self {
             id,
             policy,
+            releasing: CachePadded::new(Lock::new(())),
             pools: Pools::new(pools),
             tables: SlabTables::new(tables, bytes),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(data, map)),
-            swept: Sweep::default(),
             metadata: CachePadded::new(Metadata::new(metadata)),
         };
         Metadata::committed(home).place(node)
@@ -191,9 +191,9 @@ impl Node {
         &self.tables
     }
 
-    /// How far the slabs were looked at for pages to give back.
-    pub(super) fn swept(&self) -> &Sweep {
-        &self.swept
+    /// The lock under which pages of slabs go back, one slab at a time.
+    pub(super) fn releasing(&self) -> &Lock<()> {
+        &self.releasing
     }
 
     /// Memory for tables.
@@ -235,6 +235,7 @@ impl Node {
 
     /// Takes all locks from the top down, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
+        self.releasing.hold_for_fork();
         class::all().for_each(|id| self.pool(id).hold_for_fork());
         self.tables.growth().hold_for_fork();
         self.small_sheaves.hold_for_fork();
@@ -249,11 +250,13 @@ impl Node {
         self.small_sheaves.end_fork();
         self.tables.growth().end_fork();
         class::all().for_each(|id| self.pool(id).end_fork());
+        self.releasing.end_fork();
     }
 
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
-        class::all().all(|id| self.pool(id).is_free())
+        self.releasing.is_free()
+            && class::all().all(|id| self.pool(id).is_free())
             && self.tables.growth().is_free()
             && self.small_sheaves.is_free()
             && self.arena.is_quiet()
@@ -266,7 +269,8 @@ impl Node {
             self.pool(id).lock().trim(self.place(), id, 0);
         }
         let outside = self.arena.purge();
-        self.sweep(Elapsed::FOR_EVER, usize::MAX) + outside > 0
+        let (inside, _) = self.sweep(Elapsed::FOR_EVER, &mut 0, &mut Budget::unlimited());
+        inside + outside > 0
     }
 
     /// Gives the address space that nothing was put into yet back and returns `true` if the arena had any.

@@ -1,67 +1,149 @@
 //! Giving back what was not needed for some time: sheaves of barns, empty slabs, free pages inside and
 //! outside of slabs, freed mappings.
+//!
+//! # Invariant
+//!
+//! A round looks only at what may have something to give back, whatever the size of the heap, and goes on later where its
+//! budget was spent. No lock that `malloc` or `free` may need is held while the kernel takes memory of slabs and arenas.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
 use super::{Heap, Node};
-use crate::decay::Elapsed;
+use crate::arena::Pass;
+use crate::decay::{Budget, Elapsed};
 use crate::slab::{SlabTables, class};
 use crate::sys::HugePages;
-use crate::units::{ClassId, GRANULE_SIZE, PAGE_SIZE};
+use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex, PAGE_SIZE};
 
-/// Steps in which all slabs are looked at once.
-const SWEEP_STEPS: usize = 2;
-/// Slabs that are looked at in a step, at least.
-const SWEEP: usize = 256;
-/// System calls that a round makes for pages inside of slabs, for each step; a call takes about a
-/// microsecond.
-const CALLS: usize = 4_000;
-
-/// Whether somebody waits for a round to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hurry {
-    /// A thread of the program does.
-    Yes,
-    /// Nobody does.
-    No,
+/// A round of purging: what it accounts for, and how far it has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    /// The time that it accounts for.
+    pub(crate) elapsed: Elapsed,
+    /// The number of the stage that is next, and a place in it.
+    pub(crate) stage: usize,
+    pub(crate) place: usize,
 }
 
-/// What a round in a hurry gives back of free pages, and what it makes of system calls for slabs.
-const HURRY_BYTES: usize = 64 << 20;
-const HURRY_CALLS: usize = 8_000;
+/// The place at which every stage begins.
+const START: usize = usize::MAX;
 
-/// How far the slabs of a node were looked at.
-#[derive(Debug, Default)]
-pub(super) struct Sweep(AtomicUsize);
+/// What a round does one after the other.
+enum Stage {
+    /// Freed mappings.
+    Mappings,
+    /// Sheaves and empty slabs of a class.
+    Pool(&'static Node, ClassId),
+    /// Pages inside of slabs.
+    Slabs(&'static Node),
+    /// Free pages.
+    Pages(&'static Node, Pass),
+}
+
+/// Stages of a node: its pools, its slabs, and two for its pages.
+const STAGES: usize = class::CLASSES + 3;
+
+impl Round {
+    /// A round that begins.
+    pub(crate) fn new(elapsed: Elapsed) -> Self {
+        Self {
+            elapsed,
+            stage: 0,
+            place: START,
+        }
+    }
+}
 
 impl Heap {
-    /// Gives memory back that was not needed for some time; how many bytes. One thread at a time calls
-    /// this. In a `hurry` it does no more than a few milliseconds' work; `owes` tells whether there is more.
-    pub(crate) fn decay(&self, elapsed: Elapsed, hurry: Hurry) -> usize {
-        let (most, calls) = match hurry {
-            Hurry::No => (usize::MAX, usize::MAX),
-            Hurry::Yes => (HURRY_BYTES / PAGE_SIZE, HURRY_CALLS),
-        };
-        let kept = match elapsed.is_for_ever() {
+    /// Gives memory back that was not needed for some time; how many bytes.
+    pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
+        self.decay_some(&mut Round::new(elapsed), &mut Budget::unlimited())
+    }
+
+    /// Goes on with a round until it is over or the budget is spent; how many bytes went. One thread at a time does so with
+    /// a round.
+    pub(crate) fn decay_some(&self, round: &mut Round, budget: &mut Budget) -> usize {
+        let kept = match round.elapsed.is_for_ever() {
             true => 0,
             false => self.kept_bytes(),
         };
-        if kept == usize::MAX {
-            return 0;
+        let mut bytes = 0;
+        while let Some(stage) = self.stage(round.stage).filter(|_| kept != usize::MAX) {
+            if budget.is_spent() {
+                return bytes;
+            }
+            let (gone, is_over) = self.run(stage, round, kept, budget);
+            bytes += gone;
+            if is_over {
+                (round.stage, round.place) = (round.stage + 1, START);
+            }
         }
-        let mut bytes = self.huge.decay(elapsed, kept);
-        for node in self.nodes() {
-            for id in class::all() {
-                self.decay_pool(node, id, elapsed);
+        round.stage = usize::MAX;
+        bytes
+    }
+
+    /// Whether a round has nothing more to do.
+    pub(crate) fn is_over(&self, round: Round) -> bool {
+        self.stage(round.stage).is_none()
+    }
+
+    /// The stage with a number.
+    fn stage(&self, number: usize) -> Option<Stage> {
+        let Some(number) = number.checked_sub(1) else {
+            return Some(Stage::Mappings);
+        };
+        let node = self.nodes().nth(number / STAGES)?;
+        let step = number % STAGES;
+        Some(match class::all().nth(step) {
+            Some(id) => Stage::Pool(node, id),
+            None if step == class::CLASSES => Stage::Slabs(node),
+            None if step == class::CLASSES + 1 => Stage::Pages(node, Pass::Whole),
+            None => Stage::Pages(node, Pass::Pieces),
+        })
+    }
+
+    /// Runs a stage from the round's place on; the bytes that went, and whether the stage is over.
+    fn run(
+        &self,
+        stage: Stage,
+        round: &mut Round,
+        kept: usize,
+        budget: &mut Budget,
+    ) -> (usize, bool) {
+        let elapsed = round.elapsed;
+        match stage {
+            Stage::Mappings => (self.huge.decay(elapsed, kept), true),
+            Stage::Pool(node, id) => {
+                self.decay_pool(node, id, elapsed, budget);
+                (0, true)
             }
             // Pages inside of slabs are parts of huge pages there.
-            if self.settings.huge_pages != HugePages::Always || elapsed.is_long() {
-                bytes += node.sweep(elapsed, calls);
+            Stage::Slabs(_)
+                if self.settings.huge_pages == HugePages::Always && !elapsed.is_long() =>
+            {
+                (0, true)
             }
-            bytes += node.arena().decay(elapsed, kept / PAGE_SIZE, most) * PAGE_SIZE;
+            Stage::Slabs(node) => {
+                if round.place == START {
+                    round.place = 0;
+                }
+                node.sweep(elapsed, &mut round.place, budget)
+            }
+            Stage::Pages(node, pass) => {
+                let (arena, kept) = (node.arena(), kept / PAGE_SIZE);
+                let kept = match pass {
+                    Pass::Pieces if !elapsed.is_long() => kept.max(arena.waste_pages()),
+                    _ => kept,
+                };
+                if pass == Pass::Whole && round.place == START {
+                    arena.begin_decay(elapsed, kept);
+                }
+                let (pages, is_over) = arena.decay(pass, kept, &mut round.place, budget);
+                if pass == Pass::Pieces && is_over {
+                    arena.end_decay();
+                }
+                (pages * PAGE_SIZE, is_over)
+            }
         }
-        bytes
     }
 
     /// Bytes of free pages and mappings that have memory and may go back; read without a lock.
@@ -78,18 +160,15 @@ impl Heap {
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
     }
 
-    /// Whether a round in a hurry left something to do.
-    pub(crate) fn owes(&self) -> bool {
-        self.nodes().any(|node| node.arena().owes())
-    }
-
-    fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed) {
+    fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {
+        budget.visit();
         let surplus = node.pool(id).lock().barn.surplus(elapsed);
         for _ in 0..surplus {
             let idle = node.pool(id).lock().barn.take_idle();
             let Some(mut sheaf) = idle else {
                 break;
             };
+            budget.flush(sheaf.count());
             self.flush(node, id, &mut sheaf);
             node.pool(id).lock().barn.put_empty(sheaf);
         }
@@ -98,45 +177,55 @@ impl Heap {
 }
 
 impl Node {
-    /// Gives pages inside of slabs back that hold nothing in use, going through all slabs again and
-    /// again; how many bytes.
-    pub(super) fn sweep(&self, elapsed: Elapsed, most_calls: usize) -> usize {
+    /// Gives pages inside of slabs back that hold nothing in use, and records of slabs that are gone, from the granule
+    /// `place` on, which it moves; how many bytes, and whether it came to the end.
+    pub(super) fn sweep(
+        &self,
+        elapsed: Elapsed,
+        place: &mut usize,
+        budget: &mut Budget,
+    ) -> (usize, bool) {
         let end = self.tables().covered_bytes() / GRANULE_SIZE;
-        let steps = elapsed.steps.max(elapsed.quiet) as usize;
-        let most = SWEEP.max(end / SWEEP_STEPS).saturating_mul(steps);
-        let mut calls = CALLS.saturating_mul(steps).min(most_calls);
-        // ORDERING: relaxed, one thread at a time purges; another one that trims begins at 0.
-        let mut granule = match elapsed.is_long() {
-            true => 0,
-            false => self.swept().0.load(Relaxed),
-        };
         let mut bytes = 0;
-        for _ in 0..most.min(end) {
-            let found = self.tables().next_in_slab(granule, end);
-            let free_end = found.map_or(end, |found| found.index());
-            bytes += self.tables().forget_records(granule, free_end);
-            let Some(found) = found else {
-                granule = 0;
-                break;
-            };
-            let id = self.tables().class_at(found);
-            if id == ClassId::NONE {
-                granule = found.index() + 1;
-                continue;
+        while let Some(due) = self.tables().next_due(*place, end) {
+            if budget.is_spent() {
+                return (bytes, false);
             }
-            let slab = SlabTables::slab_of(found, id);
-            let purged = self
-                .pool(id)
-                .lock()
-                .purge_slab(self.place(), id, slab, elapsed);
-            granule = slab.index() + class::info(id).granules as usize;
-            bytes += purged.bytes;
-            calls = calls.saturating_sub(purged.calls);
-            if calls == 0 {
-                break;
+            budget.visit();
+            *place = due.index() + 1;
+            let id = self.tables().class_at(due);
+            let gone = if id == ClassId::NONE || SlabTables::slab_of(due, id) != due {
+                self.tables().clear_due(due);
+                Some(self.tables().forget_record(due))
+            } else {
+                self.release_slab(id, due, elapsed, budget)
+            };
+            match gone {
+                Some(gone) => bytes += gone,
+                // What is locked into memory stays.
+                None => break,
             }
         }
-        self.swept().0.store(granule, Relaxed);
+        (bytes, true)
+    }
+
+    /// Gives the pages of a slab back that hold nothing in use, if nobody has taken an object of late; how many bytes.
+    /// `None` if the kernel takes none.
+    pub(crate) fn release_slab(
+        &self,
+        id: ClassId,
+        slab: GranuleIndex,
+        elapsed: Elapsed,
+        budget: &mut Budget,
+    ) -> Option<usize> {
+        // A fork waits for that: in the child nobody would let go of the slab.
+        let _releasing = self.releasing().lock();
+        let pool = || self.pool(id).lock();
+        let Some(release) = pool().begin_release(self.place(), id, slab, elapsed) else {
+            return Some(0);
+        };
+        let bytes = release.run(self.place(), budget);
+        pool().end_release(self.place(), id, release, bytes.is_some());
         bytes
     }
 }

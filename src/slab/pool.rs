@@ -11,6 +11,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
+use super::purge::DONE;
 use super::record::{BadObject, Returns, SlabRecord};
 use super::row::Row;
 use super::sheaf::{Object, Sheaf, Slot};
@@ -23,6 +24,8 @@ use crate::units::{ClassId, GranuleIndex, Order};
 /// Partial slabs are kept in so many lists, the fullest first.
 pub(super) const PARTIAL_LISTS: usize = 4;
 const EMPTY_LIST: usize = PARTIAL_LISTS;
+/// The list number of a slab that stays on no list, whatever comes back to it, until it is let go.
+pub(super) const HELD: u8 = u8::MAX;
 /// A flush of objects of many slabs fetches their records so far ahead.
 const LOOK_AHEAD: usize = 4;
 /// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
@@ -148,7 +151,11 @@ impl Pool {
                 }
                 turn += row.count as usize;
             }
-            self.relist(place, slab, returns.finish(), info);
+            let record = returns.finish();
+            if record.becomes_due() {
+                place.tables.set_due(slab);
+            }
+            self.relist(place, slab, record, info);
         }
         self.out -= (objects.len() - bad) as u64;
         self.trim(place, id, MIN_EMPTY);
@@ -261,9 +268,15 @@ impl Pool {
             place.arena.give(span);
             return None;
         }
-        let is_clean = u8::from(span.zero);
+        let record = place.tables.record(slab);
         // ORDERING: relaxed, under the pool's lock.
-        place.tables.record(slab).is_clean.store(is_clean, Relaxed);
+        record.is_clean.store(u8::from(span.zero), Relaxed);
+        if span.zero {
+            // Until objects come back there is nothing to give back.
+            record.rest.store(DONE, Relaxed);
+        } else {
+            place.tables.set_due(slab);
+        }
         self.slabs += 1;
         if let Some(place) = self.added.iter_mut().find(|place| place.is_none()) {
             *place = Some(slab);
@@ -284,7 +297,7 @@ impl Pool {
         info: &ClassInfo,
     ) {
         let (old, new) = (record.list(), list_for(record, info));
-        if old == new {
+        if old == new || old == HELD {
             return;
         }
         if let Some(list) = usize::from(old)
@@ -302,6 +315,33 @@ impl Pool {
         {
             list.push(place.tables, slab, new);
         }
+    }
+}
+
+impl Pool {
+    /// Takes a partial slab off its list, until `let_go`.
+    pub(super) fn hold(&mut self, place: Place<'_>, slab: GranuleIndex, record: &SlabRecord) {
+        let number = usize::from(record.list());
+        if let Some(list) = number
+            .checked_sub(1)
+            .and_then(|number| self.lists.get_mut(number))
+        {
+            list.remove(place.tables, slab);
+        }
+        record.set_list(HELD);
+    }
+
+    /// Puts a slab on the list that it belongs on now.
+    pub(super) fn let_go(
+        &mut self,
+        place: Place<'_>,
+        id: ClassId,
+        slab: GranuleIndex,
+        record: &SlabRecord,
+    ) {
+        record.set_list(0);
+        self.relist(place, slab, record, info(id));
+        self.trim(place, id, MIN_EMPTY);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! A page in `gone` holds no object that is out.
+//! A page in `gone` holds no object that is out. A slab that is being released is on no list, so that nobody takes its
+//! objects; they may come back meanwhile. A slab whose visits are not done is due (`table.rs`).
 //!
 //! A few objects that stay would else keep the memory of thousands. Slabs that objects are taken from
 //! are left alone, since their other objects will be next. Those are the fullest, so what is left
@@ -12,29 +13,52 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::class::{ClassInfo, info};
-use super::pool::{PARTIAL_LISTS, Place, Pool};
+use super::pool::{HELD, PARTIAL_LISTS, Place, Pool};
 use super::record::{ROW, SlabRecord};
-use crate::decay::Elapsed;
+use crate::decay::{Budget, Elapsed};
 use crate::sys::page_size;
 use crate::units::{ClassId, GranuleIndex};
 
-/// States of rest: an object was taken lately, none was between two visits, and all pages without objects
-/// are gone.
+/// Nobody has taken an object since the last visit.
 const SEEN: u8 = 1;
-const DONE: u8 = 2;
+/// All pages without objects are gone; no visit is needed until objects come back.
+pub(super) const DONE: u8 = 2;
 
 /// When the program holds no more than this share of a pool's objects, it has freed nearly all.
 const EBB_SHARE: usize = 8;
 /// A pool with fewer bytes is not worth a look.
 const EBB_BYTES: usize = 2 << 20;
 
-/// What was given back of slabs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Purged {
-    /// Bytes.
-    pub(crate) bytes: usize,
-    /// System calls; more than there can be if the kernel refuses them.
-    pub(crate) calls: usize,
+/// Pages of a slab to be given back, one bit for each.
+#[derive(Debug)]
+#[must_use = "a slab whose release is not ended is on no list"]
+pub(crate) struct SlabRelease {
+    slab: GranuleIndex,
+    pages: [u64; 2],
+}
+
+impl SlabRelease {
+    /// Gives the memory back, which takes no lock. Returns the bytes, `None` if the kernel takes none.
+    pub(crate) fn run(&self, place: Place<'_>, budget: &mut Budget) -> Option<usize> {
+        let (unit, mut bytes) = (page_size(), 0);
+        let mut bits = u128::from(self.pages[1]) << 64 | u128::from(self.pages[0]);
+        let mut start = self.slab.offset();
+        while bits != 0 {
+            let skipped = bits.trailing_zeros();
+            let run = (bits >> skipped).trailing_ones();
+            start += skipped as usize * unit;
+            let end = start + run as usize * unit;
+            // What is locked into memory stays.
+            if !place.arena.region().purge(start, end) {
+                return None;
+            }
+            budget.release(run as usize);
+            bytes += end - start;
+            start = end;
+            bits = bits.checked_shr(skipped + run).unwrap_or(0);
+        }
+        Some(bytes)
+    }
 }
 
 /// log2 of the operating system's page.
@@ -53,69 +77,82 @@ impl Pool {
         slabs * info.slab_bytes() >= EBB_BYTES && held * EBB_SHARE < slabs * info.objects as usize
     }
 
-    /// Gives back the pages of a slab of this pool that hold no object in use, if nobody took an object
-    /// between this visit and the last.
-    pub(crate) fn purge_slab(
+    /// Visits the due slab of this pool that begins at `slab`. If nobody took an object since the last visit, and it has
+    /// pages without objects in use, takes it off its list, for the caller to give them back and then to call
+    /// `end_release`.
+    pub(crate) fn begin_release(
         &mut self,
         place: Place<'_>,
         id: ClassId,
         slab: GranuleIndex,
         elapsed: Elapsed,
-    ) -> Purged {
-        let mut purged = Purged::default();
+    ) -> Option<SlabRelease> {
+        if place.tables.class_at(slab) != id {
+            return None;
+        }
         let record = place.tables.record(slab);
         let is_partial = (1..=PARTIAL_LISTS as u8).contains(&record.list());
-        if place.tables.class_at(slab) != id || !is_partial {
-            return purged;
+        let rest = record.rest.load(Relaxed);
+        if is_partial && rest & (DONE | SEEN) == 0 && !elapsed.is_long() {
+            record.rest.store(SEEN, Relaxed);
+            return None;
         }
-        match record.rest.load(Relaxed) {
-            DONE => return purged,
-            0 if !elapsed.is_long() => {
-                record.rest.store(SEEN, Relaxed);
-                return purged;
-            }
-            _ => record.rest.store(DONE, Relaxed),
+        place.tables.clear_due(slab);
+        record.rest.store(DONE | SEEN, Relaxed);
+        if !is_partial || rest & DONE != 0 {
+            return None;
         }
         let (info, unit) = (info(id), page_size());
-        let pages = info.slab_bytes() >> page_shift();
-        let mut page = 0;
-        while page < pages {
-            let run = (page..pages)
-                .take_while(|page| record.is_idle(info, *page, unit))
-                .count();
-            if run == 0 {
-                page += 1;
-                continue;
+        let mut pages = [0; 2];
+        for page in
+            (0..info.slab_bytes() >> page_shift()).filter(|page| record.is_idle(info, *page, unit))
+        {
+            if let Some(word) = pages.get_mut(page / 64) {
+                *word |= 1 << (page % 64);
             }
-            let start = slab.offset() + page * unit;
-            purged.calls += 1;
-            if !place.arena.region().purge(start, start + run * unit) {
-                // What is locked into memory stays.
-                purged.calls = usize::MAX;
-                return purged;
-            }
-            (page..page + run).for_each(|page| record.set_gone(page, true));
-            purged.bytes += run * unit;
-            page += run;
         }
-        purged
+        if pages == [0; 2] {
+            return None;
+        }
+        self.hold(place, slab, record);
+        Some(SlabRelease { slab, pages })
+    }
+
+    /// Lets objects of a slab be taken again; its pages are gone if that `is_done`.
+    pub(crate) fn end_release(
+        &mut self,
+        place: Place<'_>,
+        id: ClassId,
+        release: SlabRelease,
+        is_done: bool,
+    ) {
+        let record = place.tables.record(release.slab);
+        debug_assert!(record.list() == HELD);
+        if is_done {
+            for (word, pages) in record.gone.iter().zip(release.pages) {
+                word.store(word.load(Relaxed) | pages, Relaxed);
+            }
+        }
+        self.let_go(place, id, release.slab, record);
     }
 }
 
 impl SlabRecord {
-    /// Takes note that objects are taken; whether pages of the slab are gone.
+    /// Records that objects are taken; whether pages of the slab are gone.
     #[inline]
     pub(super) fn touch(&self) -> bool {
-        self.rest.store(0, Relaxed);
+        self.rest.store(self.rest.load(Relaxed) & DONE, Relaxed);
         self.gone.iter().any(|word| word.load(Relaxed) != 0)
     }
 
-    /// Takes note that objects came back, and with them perhaps whole pages.
+    /// Records that objects came back, and with them perhaps whole pages. Returns `true` if the slab is due from now on.
     #[inline]
-    pub(super) fn look_again(&self) {
-        if self.rest.load(Relaxed) == DONE {
-            self.rest.store(SEEN, Relaxed);
+    pub(super) fn becomes_due(&self) -> bool {
+        let rest = self.rest.load(Relaxed);
+        if rest & DONE != 0 {
+            self.rest.store(rest & !DONE, Relaxed);
         }
+        rest & DONE != 0
     }
 
     /// The pages of `count` objects from `first` on are about to have memory again.

@@ -25,7 +25,7 @@ pub(crate) struct SlabRecord {
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
     list: AtomicU8,
-    /// How long it was left alone, and whether what was never out has no memory; see `purge.rs`.
+    /// What visits know of it, and whether what was never out has no memory; see `purge.rs`.
     pub(super) rest: AtomicU8,
     pub(super) is_clean: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
@@ -40,9 +40,6 @@ pub(crate) struct SlabRecord {
 unsafe impl ZeroInit for SlabRecord {}
 
 const _: () = assert!(size_of::<SlabRecord>() == 512);
-
-/// The state of rest of a slab that is gone.
-const WAS_USED: u8 = u8::MAX;
 
 /// Objects whose bits share a word.
 pub(super) const ROW: u32 = u64::BITS;
@@ -147,12 +144,6 @@ impl SlabRecord {
     pub(super) fn clear(&self) {
         self.bits.iter().for_each(|word| word.store(0, Relaxed));
         self.reset();
-        self.rest.store(WAS_USED, Relaxed);
-    }
-
-    /// Whether this was a slab's record and is none any more.
-    pub(super) fn was_used(&self) -> bool {
-        self.rest.load(Relaxed) == WAS_USED
     }
 
     /// The list that the slab is on.
@@ -264,7 +255,6 @@ impl<'slab> Returns<'slab> {
     pub(super) fn finish(mut self) -> &'slab SlabRecord {
         self.turn_to(NO_WORD);
         let record = self.record;
-        record.look_again();
         record
             .free
             .store(record.free.load(Relaxed) + self.count, Relaxed);

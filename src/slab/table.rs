@@ -1,12 +1,13 @@
-//! Two tables per arena: the class of every granule, and the record of every slab.
+//! Tables per arena: the class of every granule, the record of every slab, and which of them are due for a visit.
 //!
 //! # Invariant
 //!
 //! All granules of a slab carry its class; all others carry 0. A class is written before the first
-//! object of the slab is handed out and taken back after the last has returned.
+//! object of the slab is handed out and taken back after the last has returned. A granule is due if its slab may have
+//! pages to give back, or if its record was a slab's and is none any more; it may be due without.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use super::class::info;
 use super::record::SlabRecord;
@@ -18,11 +19,16 @@ use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 /// Granules that the tables grow by at least: 4 MiB of arena.
 const STEP_GRANULES: usize = 64;
 
+/// Granules that share a word.
+const DUE_WORD: usize = 64;
+
 /// The class map and the slab table of one arena.
 #[derive(Debug)]
 pub(crate) struct SlabTables {
     classes: Table<AtomicU8>,
     records: Table<SlabRecord>,
+    /// One bit for each granule.
+    due: Table<AtomicU64>,
     growth: Lock<()>,
     granules: usize,
 }
@@ -34,15 +40,19 @@ impl SlabTables {
     /// Bytes to reserve for an arena of `bytes`.
     pub(crate) const fn bytes_for(bytes: usize) -> usize {
         let granules = bytes / GRANULE_SIZE;
-        Table::<AtomicU8>::bytes_for(granules) + Table::<SlabRecord>::bytes_for(granules)
+        let due = Table::<AtomicU64>::bytes_for(granules.div_ceil(DUE_WORD));
+        Table::<AtomicU8>::bytes_for(granules) + due + Table::<SlabRecord>::bytes_for(granules)
     }
 
     /// The tables of an arena of `bytes`; there is no slab yet.
     pub(crate) fn new(region: Region, bytes: usize) -> Self {
         let granules = bytes / GRANULE_SIZE;
-        let (classes, records) = region.split(Table::<AtomicU8>::bytes_for(granules));
+        let (classes, region) = region.split(Table::<AtomicU8>::bytes_for(granules));
+        let words = granules.div_ceil(DUE_WORD);
+        let (due, records) = region.split(Table::<AtomicU64>::bytes_for(words));
         Self {
             classes: Table::new(classes),
+            due: Table::new(due),
             records: Table::new(records),
             growth: Lock::new(()),
             granules,
@@ -57,12 +67,39 @@ impl SlabTables {
         ClassId(self.classes.get(granule.index()).load(Relaxed))
     }
 
-    /// The first granule at or behind `granule`, but before `end`, that is part of a slab.
-    pub(crate) fn next_in_slab(&self, granule: usize, end: usize) -> Option<GranuleIndex> {
-        let end = end.min(self.classes.ready());
-        (granule..end)
-            .map(|index| GranuleIndex(index as u32))
-            .find(|granule| self.class_at(*granule) != ClassId::NONE)
+    /// The first due granule from `granule` on, but before `end`.
+    pub(crate) fn next_due(&self, granule: usize, end: usize) -> Option<GranuleIndex> {
+        let end = end.min(self.due.ready() * DUE_WORD);
+        let mut first = granule;
+        while first < end {
+            let word = self.due.get(first / DUE_WORD).load(Relaxed);
+            let bits = word >> (first % DUE_WORD);
+            if bits != 0 {
+                let found = first + bits.trailing_zeros() as usize;
+                return (found < end).then_some(GranuleIndex(found as u32));
+            }
+            first = (first / DUE_WORD + 1) * DUE_WORD;
+        }
+        None
+    }
+
+    /// Has the slab or record at `granule` visited.
+    pub(super) fn set_due(&self, granule: GranuleIndex) {
+        let (word, bit) = self.due_bit(granule);
+        // ORDERING: relaxed; pools share words, and what a visit finds is ordered by the pool's lock.
+        word.fetch_or(bit, Relaxed);
+    }
+
+    /// Records that the slab or record at `granule` is visited.
+    pub(crate) fn clear_due(&self, granule: GranuleIndex) {
+        let (word, bit) = self.due_bit(granule);
+        // ORDERING: relaxed, as above.
+        word.fetch_and(!bit, Relaxed);
+    }
+
+    fn due_bit(&self, granule: GranuleIndex) -> (&AtomicU64, u64) {
+        let word = self.due.get(granule.index() / DUE_WORD);
+        (word, 1 << (granule.index() % DUE_WORD))
     }
 
     /// The first granule of the slab of class `id` that `granule` belongs to.
@@ -98,7 +135,7 @@ impl SlabTables {
     /// Enters a new slab of class `id`; `false` where there is no memory for its record.
     pub(super) fn enter(&self, slab: GranuleIndex, id: ClassId) -> bool {
         let end = slab.index() + info(id).granules as usize;
-        // Held until the record is in use: see `forget_records`.
+        // Held until the record is in use: see `forget_record`.
         let _growing = self.growth.lock();
         if !self.grow(end) {
             return false;
@@ -108,32 +145,29 @@ impl SlabTables {
         true
     }
 
-    /// Gives the memory of records back, from `start` to `end`, that were used and are not any more; how
-    /// many bytes.
-    pub(crate) fn forget_records(&self, start: usize, end: usize) -> usize {
+    /// Gives the memory of the record of `granule` back, which was a slab's, with those that share its page, if none of
+    /// them is in use; how many bytes.
+    pub(crate) fn forget_record(&self, granule: GranuleIndex) -> usize {
         let count = Table::<SlabRecord>::entries_in_page();
-        let end = end.min(self.records.ready());
-        let mut pages = 0;
-        for first in (start.next_multiple_of(count)..end).step_by(count) {
-            let all = || (first..first + count).map(|index| GranuleIndex(index as u32));
-            if first + count > end || !all().any(|slab| self.record(slab).was_used()) {
-                continue;
-            }
-            let _growing = self.growth.lock();
-            if all().all(|granule| self.class_at(granule) == ClassId::NONE) {
-                if !self.records.forget_page(first) {
-                    break;
-                }
-                pages += 1;
-            }
+        let first = granule.index() / count * count;
+        if first + count > self.records.ready() {
+            return 0;
         }
-        pages * page_size()
+        let _growing = self.growth.lock();
+        let mut all = (first..first + count).map(|index| GranuleIndex(index as u32));
+        let is_unused = all.all(|granule| self.class_at(granule) == ClassId::NONE);
+        if is_unused && self.records.forget_page(first) {
+            page_size()
+        } else {
+            0
+        }
     }
 
     /// Removes a slab of class `id` whose objects have all come back.
     pub(super) fn remove(&self, slab: GranuleIndex, id: ClassId) {
         self.mark(slab, id, ClassId::NONE);
         self.record(slab).clear();
+        self.set_due(slab);
     }
 
     /// Gives the address space for the arena's bytes from `bytes` on back.
@@ -154,7 +188,8 @@ impl SlabTables {
 
     /// Bytes of memory in use.
     pub(crate) fn committed_bytes(&self) -> usize {
-        self.classes.committed_bytes() + self.records.committed_bytes()
+        let due = self.due.committed_bytes();
+        self.classes.committed_bytes() + due + self.records.committed_bytes()
     }
 
     /// The lock under which the tables grow, for fork.
@@ -175,7 +210,10 @@ impl SlabTables {
             return true;
         }
         let ahead = (end + STEP_GRANULES.max(end / 8)).min(self.granules);
-        let grow = |end| self.classes.grow(end) && self.records.grow(end);
+        let grow = |end: usize| {
+            let words = end.div_ceil(DUE_WORD);
+            self.due.grow(words) && self.classes.grow(end) && self.records.grow(end)
+        };
         grow(ahead) || grow(end)
     }
 }

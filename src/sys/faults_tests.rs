@@ -50,7 +50,7 @@ const SERVICES: [Service; 13] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 8] = [
+const FAVOURS: [Service; 9] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", || hooks::by_key(hook, null_mut())),
     ("a limit", || linux::virtual_memory_left().is_some()),
@@ -61,6 +61,7 @@ const FAVOURS: [Service; 8] = [
     ("the running node", || policy::asked_node().is_some()),
     ("a memory policy", policy::process_has_memory_policy),
     ("no filter", || !thread::is_filtered()),
+    ("a barrier", super::barrier::barrier),
 ];
 
 extern "C" fn hook(_nothing: *mut c_void) {}

@@ -7,6 +7,7 @@
 
 #[macro_use]
 mod weak;
+mod barrier;
 mod ending;
 mod errno;
 mod fence;
@@ -38,6 +39,7 @@ mod table;
 mod thread;
 pub(crate) mod tls;
 
+pub(crate) use barrier::{barrier, prepare_barrier};
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use fence::Fence;
 pub(crate) use hooks::{

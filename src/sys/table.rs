@@ -21,6 +21,8 @@ pub(crate) unsafe trait ZeroInit: Sync {}
 unsafe impl ZeroInit for core::sync::atomic::AtomicU8 {}
 // SAFETY: as above.
 unsafe impl ZeroInit for core::sync::atomic::AtomicU32 {}
+// SAFETY: as above.
+unsafe impl ZeroInit for core::sync::atomic::AtomicU64 {}
 
 /// An array of `T` over reserved memory.
 #[derive(Debug)]

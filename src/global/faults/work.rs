@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use super::world::World;
 use crate::cache::{Haste, ThreadCache};
-use crate::decay::Elapsed;
-use crate::heap::{Hurry, Resized};
+use crate::decay::{Budget, Elapsed};
+use crate::heap::Resized;
 use crate::sync::one_fork;
 use crate::sys;
 use crate::units::Zeroed;
@@ -115,12 +115,12 @@ impl<'world> Work<'world> {
                     1 + self.random.below(9) as u32,
                     self.random.below(20) as u32,
                 );
-                self.world.heap.decay(Elapsed { steps, quiet }, Hurry::No);
+                self.world.heap.decay(Elapsed { steps, quiet });
             }
             3 => self
                 .world
                 .caches
-                .for_each(|cache| _ = cache.visit(Haste::Now)),
+                .for_each(|cache| _ = cache.visit(Haste::Now, &mut Budget::unlimited())),
             4 => self.fork(),
             5 => _ = self.world.stats(),
             6 => self.world.heap.validate(),

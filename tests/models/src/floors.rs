@@ -168,6 +168,16 @@ fn pages_that_are_lent_stay_when_free_ones_go() {
 }
 
 #[test]
+fn the_last_page_is_found_while_its_memory_goes() {
+    meet(memory::last_page(Fault::None));
+}
+
+#[test]
+fn the_frontier_moves_for_one_thread_at_a_time() {
+    meet(memory::frontier(Fault::None));
+}
+
+#[test]
 #[should_panic(expected = "Causality violation")]
 fn a_span_that_is_used_when_it_was_given_back_is_found() {
     memory::purge(Fault::None, 1, true);

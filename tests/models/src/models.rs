@@ -7,6 +7,8 @@
 //! around them, for one class. The owner of a cache takes objects and gives some back, while a visitor claims what
 //! waits there and takes it later. In the end each object must have exactly one holder, and the sheaf no gap.
 //!
+//! `malloc_trim` claims and takes with a barrier of the kernel's between, which needs no time.
+//!
 //! The real code lets time pass between claim and settlement. What it gets from that is that the owner's stores from
 //! before are visible then, and that its loads from then on see the claim. Here two sequentially consistent
 //! fences stand for it: one in the owner's `pop` between store and load, where the real code holds back the compiler
@@ -26,6 +28,9 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+#[expect(dead_code, reason = "the arithmetic has more than a visit needs")]
+#[path = "../../../src/decay.rs"]
+mod decay;
 mod heap;
 mod scene;
 mod slab;
@@ -105,6 +110,26 @@ fn a_spare_sheaf_is_opened_or_taken() {
     scene.with_spare(2).check();
     let scene = Scene::new(1, &[Malloc, Malloc], &[Now, Never]);
     scene.with_spare(1).check();
+}
+
+#[test]
+fn a_trim_takes_what_the_owner_left_alone() {
+    Scene::trim(2, &[Malloc, Malloc], None).check();
+    Scene::trim(2, &[Malloc, Free, Malloc], None).check();
+    Scene::trim(1, &[Bring, Malloc, Malloc], None).check();
+    Scene::trim(1, &[Bring, Ebb, Malloc], None).check();
+}
+
+#[test]
+fn a_trim_leaves_what_another_visitor_has_claimed_since() {
+    Scene::trim(2, &[Malloc, Malloc], Some(Now)).check();
+}
+
+#[test]
+#[should_panic(expected = "one holder")]
+fn a_trim_without_a_barrier_is_found() {
+    let scene = Scene::trim(1, &[Malloc], None);
+    scene.with_pause(sys::wait_in_vain).check();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crate::cache::{Haste, Mistake, ThreadCache};
+use crate::decay::Budget;
 use crate::slab::Object;
 use crate::sys;
 
@@ -30,6 +31,8 @@ pub(crate) struct Scene {
     in_spare: usize,
     steps: &'static [Step],
     visits: &'static [Haste],
+    /// Whether the visitor is `malloc_trim`, and another one's visit in between.
+    trims: Option<Option<Haste>>,
     pause: fn(),
     mistake: Option<Mistake>,
 }
@@ -43,8 +46,17 @@ impl Scene {
             in_spare: 0,
             steps,
             visits,
+            trims: None,
             pause: sys::wait,
             mistake: None,
+        }
+    }
+
+    /// The same with `malloc_trim` as the visitor, and perhaps another one who comes after the barrier.
+    pub(crate) fn trim(in_main: usize, steps: &'static [Step], between: Option<Haste>) -> Self {
+        Self {
+            trims: Some(between),
+            ..Self::new(in_main, steps, &[])
         }
     }
 
@@ -97,11 +109,20 @@ impl Scene {
     }
 
     fn visit(self, cache: &ThreadCache) {
+        let mut budget = Budget::unlimited();
+        if let Some(between) = self.trims {
+            cache.claim_for(1, &mut budget);
+            (self.pause)();
+            if let Some(haste) = between {
+                cache.visit(haste, &mut budget);
+            }
+            cache.take_claimed(1, &mut budget);
+        }
         for (number, haste) in self.visits.iter().enumerate() {
             if number > 0 {
                 (self.pause)();
             }
-            cache.visit(*haste);
+            cache.visit(*haste, &mut budget);
         }
     }
 }

@@ -71,6 +71,14 @@ impl SheafCell {
         self.0.set(sheaf);
     }
 
+    /// Number of objects in the sheaf.
+    pub(crate) fn count(&self) -> usize {
+        let sheaf = self.0.take();
+        let count = sheaf.count();
+        self.0.set(sheaf);
+        count
+    }
+
     /// Takes the sheaf out.
     pub(crate) fn take(&self) -> Option<Sheaf> {
         Some(self.0.take()).filter(|sheaf| sheaf.count() > 0)

@@ -13,7 +13,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 pub(crate) use idle::{Haste, SETTLE_MS};
 use loom::sync::atomic::{AtomicU8, AtomicU64};
-// What only decides when to read the clock is no part of the model.
+// What only decides when to read the clock is no part of the model; the visitor's number is read under the lock.
 use core::sync::atomic::AtomicU32;
 use loom::sync::{Mutex, MutexGuard};
 
@@ -44,6 +44,7 @@ pub(crate) struct ThreadCache {
     gaps: Count,
     slow_paths: AtomicU32,
     claimed_at: AtomicU64,
+    visitor: AtomicU32,
     refilled: Count,
     mistake: Option<Mistake>,
 }
@@ -69,6 +70,7 @@ impl ThreadCache {
             gaps: Count::new(0),
             slow_paths: AtomicU32::new(0),
             claimed_at: AtomicU64::new(0),
+            visitor: AtomicU32::new(0),
             refilled: Count::new(0),
             mistake,
         }

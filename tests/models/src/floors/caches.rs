@@ -6,6 +6,7 @@ use core::world::{self, Fault};
 
 use super::memory::{BOUND, heap};
 use crate::cache::{Haste, Registry, ThreadCache, Ties};
+use crate::decay::Budget;
 use crate::heap::Heap;
 use crate::limit::Limit;
 use crate::slab::{Object, class};
@@ -61,6 +62,16 @@ fn free(cache: &ThreadCache, object: Object) {
     {
         cache.free_slow(ties, object);
     }
+}
+
+/// Visits all caches as a round does; how many.
+fn visit_all(threads: &Registry) -> usize {
+    let (mut last, mut seen) = (None, 0);
+    while let Some(cache) = threads.next(last) {
+        cache.visit(Haste::Now, &mut Budget::unlimited());
+        (last, seen) = (Some(cache), seen + 1);
+    }
+    seen
 }
 
 fn address(object: Object) -> usize {
@@ -152,9 +163,7 @@ pub fn aliens(fault: Fault, writes_late: bool) -> usize {
                 }
             }
             taken.into_iter().for_each(|object| free(native, object));
-            program
-                .threads
-                .for_each(|cache| _ = cache.visit(Haste::Now));
+            visit_all(program.threads);
         };
         world::together([Box::new(send), Box::new(take)]);
         program.threads.for_each(|cache| cache.drain());
@@ -175,11 +184,7 @@ pub fn births(fault: Fault) -> usize {
             program.threads.exit(cache);
         };
         let visit = move || {
-            let mut seen = 0;
-            program.threads.for_each(|cache| {
-                cache.visit(Haste::Now);
-                seen += 1;
-            });
+            let seen = visit_all(program.threads);
             assert!(seen <= 1, "who has ended is not seen");
         };
         world::together([Box::new(live), Box::new(visit)]);

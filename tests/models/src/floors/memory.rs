@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::world::{self, Fault};
 
 use crate::arena::{Span, Use};
-use crate::decay::Elapsed;
+use crate::decay::{Budget, Elapsed};
 use crate::heap::{Heap, Node, Settings};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
@@ -81,6 +81,48 @@ pub fn purge(fault: Fault, purges: usize, writes_late: bool) -> usize {
     })
 }
 
+/// A thread needs the last page of an arena, while another one has that page's memory given back. With a limit on how long it
+/// looks there would be none.
+pub fn last_page(fault: Fault) -> usize {
+    world::check(fault, BOUND, || {
+        let node = node();
+        let arena = node.arena();
+        let take = || arena.take(1, Order::new(0), Use::Large);
+        let all: Vec<_> = core::iter::from_fn(take).collect();
+        let last = all.into_iter().last().expect("there are pages");
+        let first = last.first;
+        world::watch(address(node, first));
+        world::write(address(node, first), 1);
+        arena.give(last);
+        let user = move || {
+            let span = take().expect("there is a page");
+            world::write(address(node, span.first), 2);
+            assert_eq!(world::read(address(node, span.first)), 2);
+            arena.give(span);
+        };
+        let purger = move || _ = arena.purge();
+        world::together([Box::new(purger), Box::new(user)]);
+        node.validate();
+    })
+}
+
+/// Two threads need memory that nobody has committed yet.
+pub fn frontier(fault: Fault) -> usize {
+    world::check(fault, BOUND, || {
+        let node = node();
+        let arena = node.arena();
+        let work = move || {
+            // A quarter of the arena each.
+            let spans = [(); 4].map(|()| arena.take(16, Order::new(4), Use::Large));
+            for span in spans {
+                arena.give(span.expect("there is room"));
+            }
+        };
+        world::together([Box::new(work), Box::new(work)]);
+        node.validate();
+    })
+}
+
 /// A thread makes slabs until the tables have grown; another one that is handed an object looks up its class, and what the
 /// fast path of `free` may read is there.
 pub fn growth(fault: Fault) -> usize {
@@ -98,7 +140,8 @@ pub fn growth(fault: Fault) -> usize {
         let reader = move || {
             // Without a word from the other thread: whatever is said to be there is.
             let covered = tables.covered_bytes() >> GRANULE_SHIFT;
-            let found = tables.next_in_slab(0, covered);
+            let mut granules = (0..covered as u32).map(GranuleIndex);
+            let found = granules.find(|granule| tables.class_at(*granule) != ClassId::NONE);
             assert!(found.is_none_or(
                 |slab| tables.class_at(slab) == id || tables.class_at(slab) == ClassId::NONE
             ));
@@ -141,21 +184,26 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
         // One stays out, so that the slab is partial; the pages of the others may go.
         pool.lock().take_back(node.place(), id, &objects[..2]);
         let mut sheaf = new_sheaf(node, 2);
+        let watched: Vec<_> = objects.iter().map(|object| object.addr()).collect();
         let user = move || {
             let got = pool.lock().fill(node.place(), id, &mut sheaf, 1);
             assert_eq!(got, 1, "there are objects");
             let object = sheaf.objects()[0].addr();
-            world::write(object, 2);
-            assert_eq!(world::read(object), 2, "nobody takes memory that is lent");
+            // While the kernel takes pages of the slab, objects come from another one.
+            let is_watched = watched.contains(&object);
+            if is_watched {
+                world::write(object, 2);
+                assert_eq!(world::read(object), 2, "nobody takes memory that is lent");
+            }
             pool.lock().take_back(node.place(), id, sheaf.objects());
-            if writes_late {
+            if writes_late && is_watched {
                 world::write(object, 3);
             }
         };
         let purger = move || {
             for _ in 0..visits {
-                pool.lock()
-                    .purge_slab(node.place(), id, slab, Elapsed::FOR_EVER);
+                let mut budget = Budget::unlimited();
+                node.release_slab(id, slab, Elapsed::FOR_EVER, &mut budget);
             }
         };
         let stays = objects[2].addr();

@@ -142,8 +142,34 @@ atomic!(
     /// A word.
     AtomicUsize, plain::AtomicUsize, usize, store
 );
+arithmetic!(AtomicU32, u32);
 arithmetic!(AtomicU64, u64);
 arithmetic!(AtomicUsize, usize);
+
+impl AtomicU64 {
+    /// As in the core library.
+    #[track_caller]
+    pub fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
+        self.change(|value| value | bits, order)
+    }
+
+    /// As in the core library.
+    #[track_caller]
+    pub fn fetch_and(&self, bits: u64, order: Ordering) -> u64 {
+        self.change(|value| value & bits, order)
+    }
+
+    #[track_caller]
+    fn change(&self, change: impl Fn(u64) -> u64, order: Ordering) -> u64 {
+        let mut value = self.load(Ordering::Relaxed);
+        loop {
+            match self.compare_exchange(value, change(value), order, Ordering::Relaxed) {
+                Ok(before) => return before,
+                Err(now) => value = now,
+            }
+        }
+    }
+}
 
 /// Yes or no.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@ use core::world;
 use super::purge::Purge;
 use crate::cache::ThreadCache;
 use crate::config::{Config, ThreadChoice};
-use crate::decay::Elapsed;
-use crate::heap::Hurry;
+use crate::decay::Budget;
+use crate::heap::Round;
 use crate::sync::Lock;
 use crate::sys;
 
@@ -87,7 +87,8 @@ impl Heap {
         wait(&self.is_said);
     }
 
-    pub(super) fn decay(&self, _elapsed: Elapsed, _hurry: Hurry) -> usize {
+    pub(super) fn decay_some(&self, round: &mut Round, _budget: &mut Budget) -> usize {
+        round.stage = usize::MAX;
         let _lock = self.lock.lock();
         let bytes = self.free.load(Relaxed);
         if bytes > 0 {
@@ -105,8 +106,8 @@ impl Heap {
         usize::MAX / 2
     }
 
-    pub(super) fn owes(&self) -> bool {
-        false
+    pub(super) fn is_over(&self, round: Round) -> bool {
+        round.stage == usize::MAX
     }
 }
 
@@ -145,7 +146,9 @@ impl Caches {
         HERE.get().map_or(0, |process| process.caches.load(Relaxed))
     }
 
-    pub(super) fn for_each(&self, _look: impl FnMut(&'static ThreadCache)) {}
+    pub(super) fn next(&self, _last: Option<&'static ThreadCache>) -> Option<&'static ThreadCache> {
+        None
+    }
 
     /// All threads of the program have ended.
     pub(super) fn end(&self) {

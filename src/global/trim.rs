@@ -1,0 +1,58 @@
+//! `malloc_trim`: all that is not in use, at once.
+//!
+//! # Invariant
+//!
+//! What other threads have cached is taken whole or not at all, and nobody waits for it: they pass a barrier that the
+//! kernel gives them, and the claims of `cache/idle.rs` are settled.
+#![forbid(unsafe_code)]
+
+use super::life::{CACHES, PROCESS, Process, alive, inside};
+use crate::cache::{SETTLE_MS, ThreadCache};
+use crate::decay::Budget;
+use crate::sys;
+
+/// What other threads have cached stays if it cannot keep more from the system than this, or than this share of what the
+/// heap has.
+const LEAST_PINNED: usize = 1 << 20;
+const PINNED_SHARE: usize = 64;
+
+/// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
+pub fn trim() -> bool {
+    let cache = alive();
+    let Some(process) = PROCESS.get() else {
+        return false;
+    };
+    inside(|| {
+        if let Some((cache, _)) = cache {
+            cache.drain();
+        }
+        collect_caches(process);
+        process.heap.trim()
+    })
+}
+
+/// Takes back what is cached by all threads, if that is much.
+fn collect_caches(process: &Process) {
+    let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
+    if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
+        return;
+    }
+    let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
+    let claim = |any: bool, cache: &ThreadCache| cache.claim_for(number, &mut budget).1 || any;
+    if !caches().fold(false, claim) {
+        return;
+    }
+    if !(process.purge.thread.may_ask_kernel() && sys::barrier()) {
+        // The clock is coarse.
+        sys::sleep(SETTLE_MS + 12);
+    }
+    caches().for_each(|cache| _ = cache.take_claimed(number, &mut budget));
+}
+
+fn caches() -> impl Iterator<Item = &'static ThreadCache> {
+    let mut last = None;
+    core::iter::from_fn(move || {
+        last = CACHES.next(last);
+        last
+    })
+}

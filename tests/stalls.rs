@@ -1,0 +1,46 @@
+//! What no call may cost: time that grows with the heap, and waiting for what another thread asks of the kernel.
+//!
+//! # Invariant
+//!
+//! Times are processor times, or the best of several; what another program on the machine does fails nothing.
+#![cfg(not(any(miri, loom)))]
+
+mod support;
+
+use core::time::Duration;
+use std::process::Command;
+use support::{Heap, compile, run};
+
+/// Above the longest wait of any program.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+#[test]
+fn calls_beside_a_large_heap_are_short() {
+    for conf in ["", "purge_thread:on"] {
+        keeps_promise(conf, "c/big_heap.c", &["time", "16", "131072"]);
+    }
+}
+
+#[test]
+fn small_calls_beside_a_large_heap_ask_for_no_pages() {
+    keeps_promise("", "c/big_heap.c", &["faults", "16", "131072"]);
+}
+
+#[test]
+fn calls_are_short_while_much_goes_back() {
+    keeps_promise("", "c/burst_back.c", &[]);
+}
+
+#[test]
+fn a_trim_costs_what_the_kernel_takes_and_nobody_waits_for_it() {
+    for conf in ["", "purge_thread:on", "purge_ms:never"] {
+        keeps_promise(conf, "c/trim_beside_threads.c", &[]);
+    }
+}
+
+/// Compiles and runs a program under the library with this configuration, and expects its "ok".
+fn keeps_promise(conf: &str, source: &str, arguments: &[&str]) {
+    let mut command = Command::new(compile(source, &[]));
+    command.args(arguments).env("SLUBMALLOC_CONF", conf);
+    run(Heap::Slubmalloc, &mut command, PATIENCE).is_ok();
+}
