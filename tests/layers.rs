@@ -40,6 +40,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sync/lock.rs",
     "sync/once.rs",
     "sync/static_ref.rs",
+    "sys/barrier.rs",
     "sys/errno.rs",
     "sys/faults.rs",
     "sys/fence.rs",

@@ -13,14 +13,14 @@ mod purge;
 mod reach;
 mod record;
 mod summary;
+mod validate;
 
 pub(crate) use purge::Pass;
 pub(crate) use record::{Head, Use};
 
 use crate::decay::LowWater;
-use crate::report::{check, our_fault};
 use crate::sync::Lock;
-use crate::sys::{Region, page_size};
+use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -299,35 +299,6 @@ impl Arena {
         self.growing.end_fork();
     }
 
-    /// Checks that every committed page is free or in exactly one span; aborts otherwise.
-    pub(crate) fn validate(&self) {
-        let state = self.state.lock();
-        state.buddy.validate(&self.map, state.frontier);
-        let mut page = PageIndex(0);
-        let (mut used, mut dirty) = (0, 0);
-        while page.0 < state.frontier {
-            match (self.map.free_block_of(page), self.map.head(page)) {
-                (Some((_, order)), None) => {
-                    let pages = self.map.dirty_pages(page, order.pages()) as usize;
-                    let is_known = pages == 0 || self.map.is_dirty(page) || is_coarse();
-                    check(is_known, "dirty pages are forgotten");
-                    dirty += pages;
-                    page = page.plus(order.pages());
-                }
-                (None, Some(head)) => {
-                    used += u64::from(head.pages);
-                    page = page.plus(head.pages);
-                }
-                _ => our_fault("a page is free and used, or neither"),
-            }
-        }
-        check(
-            used + state.buddy.free_pages() == u64::from(state.frontier),
-            "pages are lost",
-        );
-        check(dirty == self.dirty_pages(), "dirty pages are miscounted");
-    }
-
     fn large_head(&self, state: &State, page: PageIndex) -> Result<Head, NotASpan> {
         if page.0 >= state.frontier {
             return Err(NotASpan::Beyond);
@@ -339,11 +310,6 @@ impl Arena {
             _ => Err(NotASpan::Inside),
         }
     }
-}
-
-/// Whether a page of the operating system is several of ours, of which one that is used keeps the memory of all.
-fn is_coarse() -> bool {
-    page_size() > PAGE_SIZE
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod record;
 mod row;
 mod sheaf;
 mod table;
+mod validate;
 mod witness;
 
 pub(crate) use pool::{Place, Pool};

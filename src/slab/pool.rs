@@ -18,7 +18,7 @@ use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
 use crate::decay::{Elapsed, LowWater};
-use crate::report::{Crime, Scene, accuse, check};
+use crate::report::{Crime, Scene, accuse};
 use crate::units::{ClassId, GranuleIndex, Order};
 
 /// Partial slabs are kept in so many lists, the fullest first.
@@ -29,7 +29,7 @@ pub(super) const HELD: u8 = u8::MAX;
 /// A flush of objects of many slabs fetches their records so far ahead.
 const LOOK_AHEAD: usize = 4;
 /// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
-const MIN_EMPTY: u32 = 1;
+pub(super) const MIN_EMPTY: u32 = 1;
 
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
@@ -46,7 +46,7 @@ pub(crate) struct Place<'node> {
 /// The slabs of one class on one node, and its barn.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    lists: [SlabList; PARTIAL_LISTS + 1],
+    pub(super) lists: [SlabList; PARTIAL_LISTS + 1],
     pub(super) slabs: u32,
     /// The slabs that were added since somebody asked, of which the first few count.
     added: [Option<GranuleIndex>; ADDED],
@@ -224,38 +224,6 @@ impl Pool {
         }
     }
 
-    /// Checks every listed slab; aborts if a count is wrong.
-    pub(crate) fn validate(&self, place: Place<'_>, id: ClassId) {
-        let mut listed = 0;
-        for (number, list) in (1_u8..).zip(&self.lists) {
-            let mut slab = list.first();
-            let mut count = 0;
-            while let Some(granule) = slab {
-                let record = place.tables.record(granule);
-                record.validate(info(id));
-                check(
-                    record.list() == number,
-                    "a slab is on a list that it does not name",
-                );
-                check(
-                    list_for(record, info(id)) == number,
-                    "a slab is on the wrong list",
-                );
-                check(
-                    place.tables.class_at(granule) == id,
-                    "a slab has another class",
-                );
-                count += 1;
-                slab = record.next();
-            }
-            check(count == list.count(), "a list of slabs is miscounted");
-            listed += count;
-        }
-        check(listed <= self.slabs, "more slabs are listed than there are");
-        let most = u64::from(self.slabs) * u64::from(info(id).objects);
-        check(self.out <= most, "more objects are out than there are");
-    }
-
     fn fullest(&self) -> Option<GranuleIndex> {
         self.lists.iter().find_map(SlabList::first)
     }
@@ -289,7 +257,7 @@ impl Pool {
 
     /// Moves a slab to the list that it belongs on now.
     #[inline]
-    fn relist(
+    pub(super) fn relist(
         &mut self,
         place: Place<'_>,
         slab: GranuleIndex,
@@ -315,33 +283,6 @@ impl Pool {
         {
             list.push(place.tables, slab, new);
         }
-    }
-}
-
-impl Pool {
-    /// Takes a partial slab off its list, until `let_go`.
-    pub(super) fn hold(&mut self, place: Place<'_>, slab: GranuleIndex, record: &SlabRecord) {
-        let number = usize::from(record.list());
-        if let Some(list) = number
-            .checked_sub(1)
-            .and_then(|number| self.lists.get_mut(number))
-        {
-            list.remove(place.tables, slab);
-        }
-        record.set_list(HELD);
-    }
-
-    /// Puts a slab on the list that it belongs on now.
-    pub(super) fn let_go(
-        &mut self,
-        place: Place<'_>,
-        id: ClassId,
-        slab: GranuleIndex,
-        record: &SlabRecord,
-    ) {
-        record.set_list(0);
-        self.relist(place, slab, record, info(id));
-        self.trim(place, id, MIN_EMPTY);
     }
 }
 
@@ -371,7 +312,7 @@ fn give_one_by_one(
 
 /// The number of the list that a slab belongs on: 0 for full, 1 for nearly full … 5 for empty.
 #[inline]
-fn list_for(record: &SlabRecord, info: &ClassInfo) -> u8 {
+pub(super) fn list_for(record: &SlabRecord, info: &ClassInfo) -> u8 {
     let available = record.available(info);
     if available == 0 {
         0

@@ -13,7 +13,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::class::{ClassInfo, info};
-use super::pool::{HELD, PARTIAL_LISTS, Place, Pool};
+use super::pool::{HELD, MIN_EMPTY, PARTIAL_LISTS, Place, Pool};
 use super::record::{ROW, SlabRecord};
 use crate::decay::{Budget, Elapsed};
 use crate::sys::page_size;
@@ -134,6 +134,27 @@ impl Pool {
             }
         }
         self.let_go(place, id, release.slab, record);
+    }
+}
+
+impl Pool {
+    /// Takes a partial slab off its list, until `let_go`.
+    fn hold(&mut self, place: Place<'_>, slab: GranuleIndex, record: &SlabRecord) {
+        let number = usize::from(record.list());
+        if let Some(list) = number
+            .checked_sub(1)
+            .and_then(|number| self.lists.get_mut(number))
+        {
+            list.remove(place.tables, slab);
+        }
+        record.set_list(HELD);
+    }
+
+    /// Puts a slab on the list that it belongs on now.
+    fn let_go(&mut self, place: Place<'_>, id: ClassId, slab: GranuleIndex, record: &SlabRecord) {
+        record.set_list(0);
+        self.relist(place, slab, record, info(id));
+        self.trim(place, id, MIN_EMPTY);
     }
 }
 

@@ -1,5 +1,6 @@
 //! A barrier that other threads pass without knowing, see membarrier(2).
-#![forbid(unsafe_op_in_unsafe_fn)]
+
+use core::mem::MaybeUninit;
 
 use super::syscall::call;
 
@@ -7,12 +8,9 @@ use super::syscall::call;
 const PASS: usize = 1 << 3;
 const REGISTER: usize = 1 << 4;
 
-/// Registers the process for [`barrier`], which takes the kernel long once there are several threads. Does nothing where
-/// that is not known to be the first.
+/// Registers the process for [`barrier`]. Does nothing where there may be several threads: the kernel needs long then.
 pub(crate) fn prepare_barrier() {
-    let single = core::ptr::with_exposed_provenance::<u8>(crate::weak!("__libc_single_threaded"));
-    // SAFETY: the C library's object, where it has one; a byte that it alone writes.
-    if !single.is_null() && unsafe { single.read_volatile() } != 0 {
+    if has_one_thread() {
         membarrier(REGISTER);
     }
 }
@@ -21,6 +19,25 @@ pub(crate) fn prepare_barrier() {
 /// how.
 pub(crate) fn barrier() -> bool {
     membarrier(PASS) || membarrier(REGISTER) && membarrier(PASS)
+}
+
+/// Whether the process has one thread: a directory's links are itself, its name, and one for each directory in it.
+pub(super) fn has_one_thread() -> bool {
+    let path = cstr::cstr!("/proc/self/task");
+    let mut facts = MaybeUninit::<libc::stat>::uninit();
+    let buffer = facts.as_mut_ptr() as usize;
+    let arguments = [
+        libc::AT_FDCWD as usize,
+        path.as_ptr() as usize,
+        buffer,
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: the kernel reads the path and fills the buffer.
+    let answer = unsafe { call(libc::SYS_newfstatat, arguments) };
+    // SAFETY: the kernel has filled it.
+    answer.is_ok() && unsafe { facts.assume_init() }.st_nlink == 3
 }
 
 fn membarrier(command: usize) -> bool {

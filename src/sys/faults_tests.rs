@@ -50,7 +50,7 @@ const SERVICES: [Service; 13] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 9] = [
+const FAVOURS: [Service; 10] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", || hooks::by_key(hook, null_mut())),
     ("a limit", || linux::virtual_memory_left().is_some()),
@@ -62,6 +62,7 @@ const FAVOURS: [Service; 9] = [
     ("a memory policy", policy::process_has_memory_policy),
     ("no filter", || !thread::is_filtered()),
     ("a barrier", super::barrier::barrier),
+    ("one thread", super::barrier::has_one_thread),
 ];
 
 extern "C" fn hook(_nothing: *mut c_void) {}
