@@ -24,6 +24,12 @@ impl Elapsed {
         quiet: u32::MAX,
     };
 
+    /// Everything that is unused goes, but for what the program wants kept.
+    pub(crate) const AT_REST: Self = Self {
+        steps: u32::MAX,
+        quiet: u32::MAX - 1,
+    };
+
     /// Whether nothing has happened for so long that nobody's objects count as needed.
     pub(crate) fn is_long(self) -> bool {
         self.quiet >= STEPS
@@ -102,6 +108,11 @@ impl Budget {
     /// For a call of the program's: half a millisecond.
     pub(crate) const fn of_a_call() -> Self {
         Self { left: CALL }
+    }
+
+    /// For the end of a thread: eight milliseconds.
+    pub(crate) const fn of_an_exit() -> Self {
+        Self { left: 16 * CALL }
     }
 
     /// Something was looked at.

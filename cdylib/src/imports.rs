@@ -23,13 +23,26 @@ macro_rules! since {
             "pthread_attr_setstacksize",
             "pthread_create",
             "pthread_key_create",
+            "pthread_key_delete",
+            "pthread_mutex_trylock",
+            "pthread_mutexattr_init",
             "pthread_setspecific",
             "pthread_sigmask",
         );
     };
 }
 
+macro_rules! robust_since {
+    ($version:literal) => {
+        of_threads!($version: "pthread_mutex_consistent", "pthread_mutexattr_setrobust");
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 since!("GLIBC_2.2.5");
+#[cfg(target_arch = "x86_64")]
+robust_since!("GLIBC_2.12");
 #[cfg(target_arch = "aarch64")]
 since!("GLIBC_2.17");
+#[cfg(target_arch = "aarch64")]
+robust_since!("GLIBC_2.17");

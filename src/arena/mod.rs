@@ -199,6 +199,17 @@ impl Arena {
         self.used.load(Relaxed) + self.dirty_pages()
     }
 
+    /// Bytes that are lent.
+    pub(crate) fn used_bytes(&self) -> usize {
+        // ORDERING: as above.
+        self.used.load(Relaxed) * PAGE_SIZE
+    }
+
+    /// Bytes up to the frontier.
+    pub(crate) fn committed_bytes(&self) -> usize {
+        PageIndex(self.state.lock().frontier).offset()
+    }
+
     /// Free pages that still have memory behind them.
     pub(crate) fn dirty_pages(&self) -> usize {
         // ORDERING: relaxed, a number for who decides whether to purge.

@@ -13,6 +13,7 @@ mod first;
 mod follow;
 mod front;
 mod idle;
+mod notice;
 mod registry;
 mod sizing;
 mod slow;
@@ -34,7 +35,7 @@ pub(crate) use sizing::capacity as sheaf_capacity;
 use crate::heap::{Heap, Node};
 use crate::slab::{Object, class};
 use crate::sync::{Lock, StaticRef};
-use crate::sys::ZeroInit;
+use crate::sys::{Lifeline, ZeroInit};
 use crate::units::{ClassId, GRANULE_SHIFT};
 use alien::{Aliens, Sheaves};
 use bin::Bin;
@@ -90,6 +91,10 @@ pub(crate) struct ThreadCache {
     thread: AtomicU32,
     /// How often its thread has come into the allocator past the fast paths and not left it.
     inside: AtomicU32,
+    /// Whether anything gives notice of its thread's end.
+    is_noticed: AtomicU32,
+    /// Gives that notice where there is no key for it.
+    lifeline: Lifeline,
 }
 
 /// A small number for each bin.
@@ -113,7 +118,7 @@ const fn place(entry: usize) -> u16 {
     class::FINE[entry] as u16 * size_of::<Bin>() as u16
 }
 
-// SAFETY: made of atomics; a cache of zeroes is one without memory that knows no size's bin.
+// SAFETY: made of atomics and a mutex without an owner; a cache of zeroes is one without memory that knows no size's bin.
 unsafe impl ZeroInit for ThreadCache {}
 // SAFETY: made of atomics; a node of zeroes has no memory.
 unsafe impl ZeroInit for Aliens {}
@@ -163,6 +168,8 @@ impl ThreadCache {
             behind: StaticRef::none(),
             thread: AtomicU32::new(0),
             inside: AtomicU32::new(0),
+            is_noticed: AtomicU32::new(0),
+            lifeline: Lifeline::new(),
         }
     }
 

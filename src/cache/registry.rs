@@ -6,25 +6,29 @@
 //! of free ones too. Caches are never given back: their number is that of the most threads at once.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use super::{ThreadCache, Ties};
+use super::{ThreadCache, Ties, notice};
 use crate::sync::{Guard, Lock, StaticRef};
 
 /// All thread caches.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    lists: Lock<Lists>,
+    pub(super) lists: Lock<Lists>,
     /// Caches that a thread owns.
     owned: AtomicUsize,
     /// Threads that ever had one.
     births: AtomicUsize,
+    /// Whether any of them ever had a lifeline.
+    pub(super) has_lifelines: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Lists {
-    all: StaticRef<ThreadCache>,
+pub(super) struct Lists {
+    pub(super) all: StaticRef<ThreadCache>,
     free: StaticRef<ThreadCache>,
+    /// The next whose lifeline is looked at.
+    pub(super) next_look: StaticRef<ThreadCache>,
 }
 
 impl Registry {
@@ -34,9 +38,11 @@ impl Registry {
             lists: Lock::new(Lists {
                 all: StaticRef::none(),
                 free: StaticRef::none(),
+                next_look: StaticRef::none(),
             }),
             owned: AtomicUsize::new(0),
             births: AtomicUsize::new(0),
+            has_lifelines: AtomicBool::new(false),
         }
     }
 
@@ -54,6 +60,7 @@ impl Registry {
 
     /// A cache for a new thread; `None` where there is no memory for one.
     pub(crate) fn birth(&self, ties: Ties) -> Option<&'static ThreadCache> {
+        self.reap(notice::LOOKS);
         let lists = self.lists.lock();
         let cache = match lists.free.get() {
             Some(cache) => {
@@ -74,6 +81,8 @@ impl Registry {
         }
         // ORDERING: relaxed, under the lists' lock. A thread that did not survive a fork may have been inside.
         cache.inside.store(0, Relaxed);
+        cache.lifeline.forget();
+        cache.set_noticed(false);
         // ORDERING: as above.
         cache.owned.store(1, Relaxed);
         // ORDERING: relaxed, as above.
@@ -142,7 +151,13 @@ impl Registry {
         self.lists.end_fork();
     }
 
-    fn retire(&self, lists: &Guard<'_, Lists>, cache: &'static ThreadCache) {
+    /// Whether a thread of this process owns the cache.
+    pub(super) fn is_owned(&self, cache: &ThreadCache) -> bool {
+        // ORDERING: relaxed, under the lists' lock.
+        cache.owned.load(Relaxed) != 0
+    }
+
+    pub(super) fn retire(&self, lists: &Guard<'_, Lists>, cache: &'static ThreadCache) {
         // ORDERING: relaxed, under the lists' lock.
         cache.owned.store(0, Relaxed);
         // ORDERING: relaxed, as above.

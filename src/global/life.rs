@@ -5,9 +5,9 @@
 //! A thread's slot points to the unborn cache, to a cache that it owns, or, behind its exit hook,
 //! to the dead cache. Only this file holds a `static` that changes.
 
-use core::ffi::c_void;
-
 use super::purge::Purge;
+use super::thread_exit;
+use super::unload::Ending;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
@@ -15,8 +15,8 @@ use crate::limit::{self, Limit};
 use crate::numa::{Choice, Fact, Topology};
 use crate::report::{self, Line};
 use crate::sync::Once;
-use crate::sys::{self, tls};
-use crate::units::{NodeId, Zeroed};
+use crate::sys::{self, ExitKey, tls};
+use crate::units::NodeId;
 use crate::watch::{self, Watch};
 
 /// The variable that the configuration is in.
@@ -30,6 +30,10 @@ static DEAD: ThreadCache = ThreadCache::vacant();
 pub(super) static PROCESS: Once<Process> = Once::new();
 /// All thread caches.
 pub(super) static CACHES: Registry = Registry::new();
+/// Gives notice of the ends of threads.
+pub(super) static EXITS: ExitKey = ExitKey::new();
+/// The end of the object that this is part of.
+pub(super) static ENDING: Ending = Ending::new();
 
 tls::define_slot!(UNBORN);
 
@@ -88,16 +92,7 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
         home: heap.home_of(current_node(heap)),
     };
     let cache = CACHES.birth(ties)?;
-    // Published before the hooks are: libc allocates while it takes them, and glibc aborts if it
-    // cannot. So what it will ask for must be at hand.
     tls::write(core::ptr::from_ref(cache).cast());
-    let Some(reserve) = cache.alloc_slow(ties, sys::HOOK_BYTES, Zeroed::No) else {
-        tls::write((&raw const UNBORN).cast());
-        CACHES.exit(cache);
-        return None;
-    };
-    let ties = cache.ties()?;
-    cache.free_slow(ties, reserve);
     static FORK: Once<bool> = Once::new();
     let is_first = FORK.get().is_none();
     // Where libc has no memory for that, the next birth tries again.
@@ -105,19 +100,15 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
     FORK.get_or_try_make(|| hook().then_some(true));
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
     // the first birth asks the kernel: a later one may happen in a sandbox.
-    if !(is_first && sys::is_main_thread()) {
-        let argument = core::ptr::from_ref(cache).cast_mut().cast();
-        if !sys::on_thread_exit(thread_exits, argument) {
-            // Nobody would take the cache back at the thread's end.
-            leave_caches();
-            CACHES.exit(cache);
-            return None;
-        }
+    let ends_process = is_first && sys::is_main_thread();
+    if !ends_process && !thread_exit::expect(cache) {
+        // Nobody would take the cache back at the thread's end.
+        leave_caches();
+        CACHES.exit(cache);
+        return None;
     }
     if process.watch.is_on() {
         cache.note_thread(CACHES.births());
-        // Where something is watched, what the hooks needed was the last that came from a sheaf at once.
-        cache.drain();
         if process.watch.sees_all()
             && let Some(front) = cache.front(ties)
         {
@@ -141,21 +132,6 @@ pub(super) fn leave_caches() {
     tls::write((&raw const DEAD).cast());
 }
 
-extern "C" fn thread_exits(_cache: *mut c_void) {
-    if let Some(cache) = own() {
-        leave_caches();
-        // `exit` in a signal handler comes by here, perhaps with locks that this thread held when it was
-        // interrupted: its cache stays as it is then, and who visits takes what waits there.
-        if cache.is_interrupted() {
-            return;
-        }
-        CACHES.exit(cache);
-        if let Some(process) = PROCESS.get() {
-            process.purge.thread.note_exit();
-        }
-    }
-}
-
 extern "C" fn before_fork() {
     sys::hold_streams();
     CACHES.hold_for_fork();
@@ -177,6 +153,9 @@ extern "C" fn after_fork_in_child() {
         process.purge.begin_child();
     }
     CACHES.adopt_orphans(own().unwrap_or(here()));
+    if let Some(cache) = own() {
+        cache.begin_child();
+    }
 }
 
 fn end_fork() {
@@ -262,10 +241,32 @@ static AT_START: extern "C" fn() = at_start;
 
 extern "C" fn at_start() {
     sys::keep_program_name();
+    ENDING.begin(at_exit);
     // What is loaded for stacks is loaded now: later the program may be in a sandbox.
     let is_configured = sys::environment(CONF, &mut []).is_some();
     let process = if is_configured { process() } else { None };
     watch::allow_traces(process.is_some_and(|process| process.watch.wants_traces()));
+}
+
+extern "C" fn at_exit() {
+    ENDING.note_exit();
+}
+
+/// Called by the loader when the process ends or the object is closed: before the object's exit handlers in that case, and
+/// behind all its other destructors.
+#[unsafe(link_section = ".fini_array")]
+#[used]
+static AT_END: extern "C" fn() = at_end;
+#[unsafe(link_section = ".fini_array.00000")]
+#[used]
+static BEHIND_ALL: extern "C" fn() = behind_all;
+
+extern "C" fn at_end() {
+    ENDING.begin_end();
+}
+
+extern "C" fn behind_all() {
+    ENDING.end();
 }
 
 fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {

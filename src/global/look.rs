@@ -87,6 +87,7 @@ fn may_take_locks() -> bool {
 fn view<T>(look: impl FnOnce(View<'static>) -> T) -> Option<T> {
     let process = PROCESS.get()?;
     inside(|| {
+        CACHES.reap(usize::MAX);
         Some(look(View {
             heap: &process.heap,
             caches: &CACHES,

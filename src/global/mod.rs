@@ -10,8 +10,11 @@ mod life;
 mod look;
 mod purge;
 mod purge_thread;
+mod settle;
 mod space;
+mod thread_exit;
 mod trim;
+mod unload;
 mod watched;
 
 use core::ptr::NonNull;
@@ -324,11 +327,12 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
 
 /// Gives memory back that was not needed for some time, if that is due.
 #[inline]
-fn tick(cache: &ThreadCache, moment: Moment) {
+fn tick(cache: &'static ThreadCache, moment: Moment) {
     let Some(process) = PROCESS.get() else {
         return;
     };
     if cache.is_time_to_look() || process.purge.glance(process, moment) {
+        thread_exit::expect_late(cache);
         process.purge.tick(process, cache, moment);
     }
 }

@@ -14,6 +14,7 @@ use core::sync::atomic::{
 
 use super::life::{CACHES, Process};
 use super::purge_thread::{Moment, PurgeThread};
+use super::settle::Settling;
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::config::Config;
 use crate::decay::{Budget, Elapsed, STEPS};
@@ -49,6 +50,7 @@ pub(super) struct Purge {
     trims: AtomicU32,
     is_running: AtomicBool,
     pub(super) thread: PurgeThread,
+    settling: Settling,
 }
 
 /// A round between two calls; [`Round`] in pieces.
@@ -102,6 +104,7 @@ impl Purge {
             trims: AtomicU32::new(0),
             is_running: AtomicBool::new(false),
             thread: PurgeThread::new(config.purge_thread, step > 0),
+            settling: Settling::new(),
         }
     }
 
@@ -206,6 +209,31 @@ impl Purge {
         bytes
     }
 
+    /// Gives back what is free, however lately it was needed, as far as the budget goes. Does nothing while another thread
+    /// runs a round. Returns the number of bytes.
+    pub(super) fn round_at_once(&self, process: &Process, budget: &mut Budget) -> usize {
+        // ORDERING: acquire, as in `round`.
+        if self.is_running.swap(true, Acquire) {
+            return 0;
+        }
+        self.visits.begin();
+        let bytes = self.visit_caches(Elapsed::AT_REST, budget);
+        let mut round = Round::new(Elapsed::AT_REST);
+        let bytes = bytes + process.heap.decay_some(&mut round, budget);
+        // ORDERING: release, as above.
+        self.is_running.store(false, Release);
+        bytes
+    }
+
+    /// A thread has ended, and has no cache any more.
+    pub(super) fn note_exit(&self, process: &Process) {
+        if CACHES.count() > 1 {
+            return;
+        }
+        let is_settled = self.step == 0 || self.settling.settle(process);
+        self.thread.note_last_exit(is_settled);
+    }
+
     /// Goes on with a visit to all caches; the bytes that went.
     fn visit_caches(&self, elapsed: Elapsed, budget: &mut Budget) -> usize {
         let haste = match elapsed.is_long() {
@@ -279,6 +307,7 @@ impl Progress {
 
 impl Visits {
     fn begin(&self) {
+        CACHES.reap(usize::MAX);
         self.last.set(None);
         self.parked.store(0, Relaxed);
         self.is_on.store(true, Relaxed);

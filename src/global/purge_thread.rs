@@ -3,19 +3,19 @@
 //! # Invariant
 //!
 //! It is started from `malloc` alone, never from `free`: libc frees with locks held that starting a
-//! thread needs. It has no cache, runs no signal handler, and does not outlive the program's threads.
+//! thread needs. It has no cache, runs no signal handler, and does not outlive the program's last thread but one.
 #![forbid(unsafe_code)]
 
 use core::ffi::c_void;
 use core::sync::atomic::{
-    AtomicU32, AtomicUsize,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
     fence,
 };
 
 use super::life::{CACHES, PROCESS, Process, leave_caches};
 use crate::config::ThreadChoice;
-use crate::decay::STEPS;
+use crate::decay::{Budget, STEPS};
 use crate::sys;
 
 /// A process with several threads gets a purge thread when it has touched more than this; what it frees
@@ -28,8 +28,12 @@ const MUCH_BYTES: usize = 8 << 20;
 /// Rounds without anything to do after which it sleeps or ends.
 const EMPTY_ROUNDS: u32 = 2 * STEPS;
 
-/// Milliseconds between two looks whether the first thread, if it is the only one, has ended.
+/// Milliseconds between two looks for what nobody gives notice of: the end of the first thread while it is the only one,
+/// and those of threads without a hook.
 const LOOK_MS: u64 = 1_000;
+const UNNOTICED_MS: u64 = 100;
+/// Milliseconds after its end in which it is not started again: a program may start one thread after the other.
+const PAUSE_MS: u64 = 1_000;
 
 /// States, in a futex word.
 const ABSENT: u32 = 0;
@@ -37,6 +41,13 @@ const RUNNING: u32 = 1;
 const SLEEPING: u32 = 2;
 /// There will be none: it is not wanted, or could not be started.
 const NEVER: u32 = 3;
+/// The last thread but one of the program has ended while it ran or slept.
+const LAST: u32 = 4;
+/// The code that it runs is about to go.
+const END: u32 = 5;
+
+/// Its number before it runs.
+const STARTING: u32 = u32::MAX;
 
 /// What the program is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +66,12 @@ pub(super) struct PurgeThread {
     process_id: AtomicUsize,
     /// Whether the process was born behind a filter of system calls, as in most containers.
     was_filtered: bool,
+    /// When it may be started again, in milliseconds.
+    again_at: AtomicU64,
+    /// Whether what is free is to go before it ends.
+    owes: AtomicBool,
+    /// The kernel's number of the last one that was started, 0 for none.
+    number: AtomicU32,
 }
 
 // ORDERING: relaxed where nothing else is said: wishes, and a futex word that sleepers look at again.
@@ -73,6 +90,9 @@ impl PurgeThread {
             state: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
             process_id: AtomicUsize::new(sys::process_id()),
             was_filtered,
+            again_at: AtomicU64::new(0),
+            owes: AtomicBool::new(false),
+            number: AtomicU32::new(0),
         }
     }
 
@@ -80,6 +100,7 @@ impl PurgeThread {
         if self.state.load(Relaxed) != NEVER {
             self.state.store(ABSENT, Relaxed);
         }
+        self.again_at.store(0, Relaxed);
         self.process_id.store(sys::process_id(), Relaxed);
     }
 
@@ -116,14 +137,42 @@ impl PurgeThread {
         self.choice != ThreadChoice::Off && (self.was_filtered || !sys::is_filtered())
     }
 
-    /// Takes note that a thread of the program's has ended: if it was the last, so must this one.
-    pub(super) fn note_exit(&self) {
-        // ORDERING: pairs with the fence in `serve`: either this thread sees the other asleep, or that one sees
-        // that it is alone.
+    /// Ends the thread, since only one thread of the program is left. Everything that is free goes before, unless it has
+    /// gone.
+    pub(super) fn note_last_exit(&self, is_settled: bool) {
+        self.owes.store(!is_settled, Relaxed);
+        // ORDERING: pairs with the fence in `serve`: either this thread sees the state that the other one is in, or
+        // that one sees that it is alone.
         fence(SeqCst);
-        if CACHES.count() <= 1 {
-            self.wake();
+        if self.turn(SLEEPING, LAST) || self.turn(RUNNING, LAST) {
+            sys::futex_wake(&self.state, 1);
         }
+    }
+
+    /// Ends the thread for good; returns whether it has left its code, after at most `patience` milliseconds.
+    pub(super) fn end(&self, patience: u64) -> bool {
+        self.state.store(END, Relaxed);
+        sys::futex_wake(&self.state, 1);
+        let is_gone = || match self.number.load(Relaxed) {
+            0 => true,
+            STARTING => false,
+            number => !sys::has_thread(number),
+        };
+        let deadline = sys::milliseconds() + patience;
+        let mut looks = 0;
+        while !is_gone() {
+            if sys::milliseconds() > deadline {
+                return false;
+            }
+            looks += 1;
+            // It has a few instructions to go, most of the time.
+            if looks < 100 {
+                sys::yield_now();
+            } else {
+                sys::sleep(1);
+            }
+        }
+        true
     }
 
     #[cold]
@@ -144,7 +193,11 @@ impl PurgeThread {
         let is_free = self.was_filtered || !sys::is_filtered();
         if is_free && !is_ours() {
             self.state.store(ABSENT, Relaxed);
-        } else if !is_free || !sys::start_thread(work) {
+            return;
+        }
+        self.number.store(STARTING, Relaxed);
+        if !is_free || !sys::start_thread(work) {
+            self.number.store(0, Relaxed);
             self.state.store(NEVER, Relaxed);
         }
     }
@@ -154,7 +207,10 @@ impl PurgeThread {
             ThreadChoice::On => true,
             ThreadChoice::Auto => {
                 let touched = || process.heap.touched_bytes() + process.purge.parked_bytes();
-                CACHES.count() > 1 && touched() > THREAD_BYTES
+                let threads = CACHES.count();
+                let is_paused =
+                    || threads == 2 && sys::milliseconds() < self.again_at.load(Relaxed);
+                threads > 1 && touched() > THREAD_BYTES && !is_paused()
             }
             ThreadChoice::Off => false,
         }
@@ -166,11 +222,11 @@ impl PurgeThread {
             .is_ok()
     }
 
-    /// A round for each step, until there is nothing to do.
+    /// A round for each step, until there is nothing to do or nobody to do it for.
     fn serve(&self, process: &Process) {
         let unused = || process.heap.free_bytes() + process.purge.parked_bytes();
         let mut empty = 0;
-        while !is_alone() {
+        while !self.is_over() {
             let before = unused();
             let (bytes, is_quiet) = match process.purge.serve(process) {
                 Ok(round) => round,
@@ -189,29 +245,58 @@ impl PurgeThread {
             if !self.is_wanted(process) {
                 break;
             }
-            self.state.store(SLEEPING, Relaxed);
-            // ORDERING: pairs with the fences in `call` and `note_exit`. Who freed much since the round, or ended,
+            if !self.turn(RUNNING, SLEEPING) {
+                continue;
+            }
+            // ORDERING: pairs with the fences in `call` and `note_last_exit`. Who freed much since the round, or ended,
             // and did not see this thread asleep is seen from here on.
             fence(SeqCst);
             if unused() > before.max(WAKE_BYTES) {
                 self.turn(SLEEPING, RUNNING);
             }
-            while self.state.load(Relaxed) == SLEEPING && !is_alone() {
-                if CACHES.count() > 1 {
-                    sys::futex_wait(&self.state, SLEEPING);
-                } else {
-                    sys::futex_wait_for(&self.state, SLEEPING, LOOK_MS);
+            while self.state.load(Relaxed) == SLEEPING && !self.is_over() {
+                match CACHES.count() {
+                    _ if CACHES.has_lifelines() => {
+                        sys::futex_wait_for(&self.state, SLEEPING, UNNOTICED_MS);
+                    }
+                    0 | 1 => sys::futex_wait_for(&self.state, SLEEPING, LOOK_MS),
+                    _ => sys::futex_wait(&self.state, SLEEPING),
                 }
             }
+            self.turn(SLEEPING, RUNNING);
         }
-        self.state.store(ABSENT, Relaxed);
+        // Nobody else will, if the last thread sleeps.
+        let is_ended = || self.state.load(Relaxed) == END;
+        while !is_ended() && self.owes.load(Relaxed) && CACHES.count() <= 1 && unused() > WAKE_BYTES
+        {
+            if process
+                .purge
+                .round_at_once(process, &mut Budget::unlimited())
+                == 0
+            {
+                break;
+            }
+        }
+        if CACHES.count() <= 1 {
+            self.again_at.store(sys::milliseconds() + PAUSE_MS, Relaxed);
+        }
+        let _ = self.turn(LAST, ABSENT) || self.turn(RUNNING, ABSENT);
     }
-}
 
-/// Whether the process lives for this thread alone: the others have ended, and the first, which has no hook
-/// for its end, too.
-fn is_alone() -> bool {
-    CACHES.count() <= 1 && sys::is_main_thread_gone()
+    /// Whether there is nobody left to work for: one thread of the program's can do it by itself. If a thread for it is
+    /// wanted in any case, that holds until the first thread has ended too, of which nobody gives notice.
+    fn is_over(&self) -> bool {
+        // What this said is looked at now.
+        if self.state.load(Relaxed) == END {
+            return true;
+        }
+        self.turn(LAST, RUNNING);
+        // ORDERING: pairs with the fence in `note_last_exit`.
+        fence(SeqCst);
+        CACHES.reap(usize::MAX);
+        let is_only = CACHES.count() <= 1;
+        is_only && (self.choice != ThreadChoice::On || sys::is_main_thread_gone())
+    }
 }
 
 extern "C" fn work(_nothing: *mut c_void) -> *mut c_void {
@@ -219,7 +304,9 @@ extern "C" fn work(_nothing: *mut c_void) -> *mut c_void {
     // What libc frees at the thread's end needs no cache.
     leave_caches();
     if let Some(process) = PROCESS.get() {
-        process.purge.thread.serve(process);
+        let thread = &process.purge.thread;
+        thread.number.store(sys::kernel_thread_id(), Relaxed);
+        thread.serve(process);
     }
     core::ptr::null_mut()
 }

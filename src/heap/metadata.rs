@@ -5,6 +5,7 @@
 //! Memory below `used` is lent for ever: sheaves wait in barns and caches in the registry when
 //! nobody needs them. The rest is untouched zeroes.
 
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::sync::Lock;
@@ -99,6 +100,12 @@ impl Metadata {
     #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
         self.state.lock().used
+    }
+
+    /// Where what is lent lies.
+    pub(super) fn extent(&self) -> Range<usize> {
+        let start = self.region.address();
+        start..start + self.committed_bytes()
     }
 
     /// Bytes that are committed.

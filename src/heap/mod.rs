@@ -5,6 +5,7 @@
 //! A block lives in exactly one place: a slab, a span of a node's arena, or a mapping in the
 //! registry; its address alone tells which.
 
+mod abandon;
 mod account;
 mod crimes;
 mod fork;

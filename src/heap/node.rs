@@ -6,6 +6,8 @@
 //! and pools before the arena.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::Settings;
 use super::metadata::Metadata;
 use crate::arena::Arena;
@@ -44,6 +46,8 @@ pub(crate) struct Node {
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
     arena: CachePadded<Arena>,
     metadata: CachePadded<Metadata>,
+    /// Whether addresses of it were given back.
+    was_cut: AtomicBool,
 }
 
 /// A node's reservation, with the memory that the node itself needs.
@@ -157,6 +161,7 @@ impl Node {
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(data, map)),
             metadata: CachePadded::new(Metadata::new(metadata)),
+            was_cut: AtomicBool::new(false),
         };
         Metadata::committed(home).place(node)
     }
@@ -275,12 +280,20 @@ impl Node {
 
     /// Gives the address space that nothing was put into yet back and returns `true` if the arena had any.
     pub(crate) fn cut(&self) -> bool {
+        // ORDERING: relaxed, read when nobody uses the node any more.
+        self.was_cut.store(true, Relaxed);
         let cut = self.arena.cut();
         if cut {
             self.tables.cut(self.arena.bytes());
             self.metadata.cut();
         }
         cut
+    }
+
+    /// Whether addresses of it were given back.
+    pub(super) fn was_cut(&self) -> bool {
+        // ORDERING: as above.
+        self.was_cut.load(Relaxed)
     }
 
     /// Checks everything; aborts if something contradicts itself.

@@ -225,6 +225,11 @@ impl Huge {
         bytes
     }
 
+    /// Gives the registry itself back if there are no blocks. Nobody uses it any more.
+    pub(crate) fn abandon(&self) {
+        self.state.lock().registry.abandon();
+    }
+
     /// Gives back what is kept and was not needed for some time, but for `least` bytes; how many bytes it
     /// were.
     pub(crate) fn decay(&self, elapsed: Elapsed, least: usize) -> usize {

@@ -40,6 +40,16 @@ impl Registry {
         self.bytes
     }
 
+    /// Gives the table back if there are no mappings in it.
+    pub(super) fn abandon(&mut self) {
+        if self.count == 0
+            && let Some(cells) = self.cells.take()
+        {
+            cells.give_back();
+            self.mask = 0;
+        }
+    }
+
     /// Makes sure that one more mapping fits.
     pub(super) fn make_room(&mut self) -> bool {
         if self.cells.is_some() && self.count < self.mask / 2 {

@@ -5,6 +5,7 @@ extern crate std;
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicU32;
+use std::boxed::Box;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::string::{String, ToString};
@@ -14,8 +15,8 @@ use std::{format, fs, println};
 use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::symbol::name_function;
 use super::{
-    Fence, HugePages, Mapping, Module, Policy, Region, hooks, linux, memory, on_own_stack,
-    page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Mapping, Module, Policy, Region, hooks, linux, memory,
+    on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -25,7 +26,7 @@ const MIB: usize = 1 << 20;
 type Service = (&'static str, fn() -> bool);
 
 /// What the machine is asked for, and whether it is granted; on any machine it is.
-const SERVICES: [Service; 13] = [
+const SERVICES: [Service; 14] = [
     ("a file", || {
         linux::read_file(c"/proc/self/stat", &mut [0; 64]).is_some()
     }),
@@ -36,12 +37,16 @@ const SERVICES: [Service; 13] = [
     ("the size of the memory", || linux::total_ram_bytes() > 0),
     ("the process's number", || linux::process_id() > 0),
     ("the clock", || linux::milliseconds() > 0),
-    ("a hook for a thread", || {
-        hooks::on_thread_exit(hook, null_mut())
+    ("a lifeline", || {
+        // As long as the thread, on whose list it is.
+        let lifeline = Box::leak(Box::new(Lifeline::new()));
+        let is_tied = lifeline.tie();
+        is_tied && !lifeline.is_cut()
     }),
     ("a hook for a fork", || {
         hooks::on_fork(nothing, nothing, nothing)
     }),
+    ("a hook for the exit", || hooks::on_exit(nothing)),
     ("a thread", || thread::start_thread(entry)),
     ("pages that fault", fences),
     ("a module", || {
@@ -50,9 +55,13 @@ const SERVICES: [Service; 13] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 10] = [
+const FAVOURS: [Service; 11] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
-    ("a key", || hooks::by_key(hook, null_mut())),
+    ("a key", takes_a_key),
+    ("the calling thread", || {
+        thread::yield_now();
+        thread::has_thread(thread::kernel_thread_id())
+    }),
     ("a limit", || linux::virtual_memory_left().is_some()),
     ("the first thread", || {
         linux::is_main_thread() || linux::is_main_thread_gone()
@@ -69,6 +78,16 @@ extern "C" fn hook(_nothing: *mut c_void) {}
 extern "C" fn nothing() {}
 extern "C" fn entry(_nothing: *mut c_void) -> *mut c_void {
     null_mut()
+}
+
+/// A key that is given back.
+fn takes_a_key() -> bool {
+    let key = ExitKey::new();
+    let value = core::ptr::dangling_mut();
+    let is_armed = key.arm(hook, value);
+    let is_armed = is_armed && key.rearm(value);
+    key.close();
+    is_armed && !key.rearm(value)
 }
 
 /// A reservation and everything that is done with one.
@@ -210,10 +229,6 @@ fn every_place_survives_every_refusal() {
             if place.0.ends_with("/symbol.rs") {
                 // A program is started, which takes time.
                 let _ = plan.during(names_a_function);
-            }
-            if place.0.ends_with("/hooks.rs") {
-                // There are not keys enough for all places.
-                let _ = plan.during(|| hooks::make_key(hook));
             }
             let tallies = plan.tallies();
             let refused = tallies.iter().filter(|(_, tally)| tally.refused > 0);

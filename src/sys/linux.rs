@@ -235,11 +235,22 @@ fn value_of<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line [u8]> {
 /// Milliseconds since some moment in the past. The clock is a coarse one, which the C library reads
 /// without a system call.
 pub(crate) fn milliseconds() -> u64 {
+    let time = clock(libc::CLOCK_MONOTONIC_COARSE);
+    time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
+}
+
+/// Microseconds since some moment in the past.
+pub(crate) fn microseconds() -> u64 {
+    let time = clock(libc::CLOCK_MONOTONIC);
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1_000
+}
+
+fn clock(clock: libc::clockid_t) -> libc::timespec {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the structure is the call's to write.
-    ask(|| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) });
-    time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
+    ask(|| unsafe { libc::clock_gettime(clock, &raw mut time) });
+    time
 }

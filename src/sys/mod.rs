@@ -10,6 +10,7 @@ mod weak;
 mod barrier;
 mod ending;
 mod errno;
+mod exit_key;
 mod fence;
 #[cfg(all(test, not(simulated)))]
 pub(crate) mod faults;
@@ -18,6 +19,7 @@ mod faults_tests;
 mod hooks;
 #[cfg(all(test, not(simulated)))]
 mod ledger;
+mod lifeline;
 mod lines;
 mod linux;
 mod mapping;
@@ -41,14 +43,14 @@ pub(crate) mod tls;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
 pub(crate) use ending::{announce_end, is_ending};
+pub(crate) use exit_key::ExitKey;
 pub(crate) use fence::Fence;
-pub(crate) use hooks::{
-    HOOK_BYTES, hold_streams, on_fork, on_thread_exit, release_streams, reset_streams,
-};
+pub(crate) use hooks::{hold_streams, on_exit, on_fork, release_streams, reset_streams};
+pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread,
-    is_main_thread_gone, memory_allowed, milliseconds, process_id, read_file, show_file, sleep,
-    total_ram_bytes, virtual_memory_left, write_stderr,
+    is_main_thread_gone, memory_allowed, microseconds, milliseconds, process_id, read_file,
+    show_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy, discard};
@@ -61,9 +63,11 @@ pub(crate) use probe::is_privileged;
 pub use probe::page_size;
 pub(crate) use program::{NAME as PROGRAM_NAME, keep_program_name, program_name};
 pub(crate) use region::Region;
-pub(crate) use signal::on_fault;
+pub(crate) use signal::{off_fault, on_fault};
 pub(crate) use space::{address_limit, has_too_many_addresses};
 pub(crate) use symbol::{Module, backtrace, name_function, own_code};
 pub(crate) use table::{Table, ZeroInit};
-pub(crate) use thread::{is_filtered, name_thread, start_thread};
+pub(crate) use thread::{
+    has_thread, is_filtered, kernel_thread_id, name_thread, start_thread, yield_now,
+};
 pub(crate) use tls::thread_id;

@@ -6,6 +6,7 @@
 //! moved, not copied, and `split` cuts them: no two ever overlap.
 
 use core::ffi::CStr;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -256,6 +257,30 @@ impl Region {
             self.bytes.store(bytes, Relaxed);
         }
         done
+    }
+
+    /// Unmaps all but the first `used` bytes, and these parts of the same fenced reservation, which lie before the region.
+    /// With the parts go the fences next to them. Nobody uses any of this any more, and the region itself may lie in it.
+    pub(crate) fn abandon(&self, parts: [Range<usize>; 2], used: usize) {
+        let is_fenced = parts.iter().any(|part| !part.is_empty());
+        let is_whole = is_fenced && self.bytes() == self.most;
+        let end = self.bytes() + if is_whole { FENCE } else { 0 };
+        if end > used {
+            // SAFETY: the caller's promise about what lies after the used part.
+            let _ = unsafe { memory::unmap(self.at(used), end - used) };
+        }
+        let base = self.base;
+        for (index, part) in parts.into_iter().enumerate() {
+            if !part.is_empty() {
+                let fence = if index == 0 { FENCE } else { 0 };
+                let bytes = part.len() + fence;
+                let distance = base.as_ptr().addr() - part.start + fence;
+                // SAFETY: the caller's promise about what lies before the region.
+                let start = unsafe { base.sub(distance) };
+                // SAFETY: as above.
+                let _ = unsafe { memory::unmap(start, bytes) };
+            }
+        }
     }
 
     /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not

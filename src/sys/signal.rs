@@ -57,6 +57,29 @@ pub(crate) fn on_fault(explain: Explain) -> bool {
     done
 }
 
+/// Puts back the handlers that were there before, as far as nobody has put another one in place.
+pub(crate) fn off_fault() {
+    if EXPLAIN.swap(0, Relaxed) == 0 {
+        return;
+    }
+    for (signal, before) in SIGNALS.into_iter().zip(&BEFORE) {
+        let mut now = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: reads the action.
+        let read = unsafe { libc::sigaction(signal, core::ptr::null(), now.as_mut_ptr()) };
+        if read != 0 {
+            continue;
+        }
+        // SAFETY: written by the call.
+        let mut action = unsafe { now.assume_init() };
+        if action.sa_sigaction == handle as *const () as usize {
+            action.sa_sigaction = before.handler.load(Relaxed);
+            action.sa_flags = before.flags.load(Relaxed) as c_int;
+            // SAFETY: the handler that was there, with its flags.
+            let _ = unsafe { libc::sigaction(signal, &raw const action, core::ptr::null_mut()) };
+        }
+    }
+}
+
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel's description of the signal.
     let info_of = unsafe { &*info };

@@ -77,6 +77,26 @@ fn start(entry: Entry, stack: usize) -> bool {
     started
 }
 
+/// The kernel's number of the calling thread.
+pub(crate) fn kernel_thread_id() -> u32 {
+    // SAFETY: only reads a number.
+    let thread = unsafe { call(libc::SYS_gettid, [0; 6]) };
+    thread.value().unwrap_or(0) as u32
+}
+
+/// Lets other threads go first.
+pub(crate) fn yield_now() {
+    // SAFETY: changes nothing.
+    let _ = unsafe { call(libc::SYS_sched_yield, [0; 6]) };
+}
+
+/// Whether the process has a thread with that number.
+pub(crate) fn has_thread(number: u32) -> bool {
+    let arguments = [super::process_id(), number as usize, 0, 0, 0, 0];
+    // SAFETY: signal 0 is never sent.
+    unsafe { call(libc::SYS_tgkill, arguments) }.is_ok()
+}
+
 /// Whether a seccomp(2) filter stands between this process and the kernel.
 pub(crate) fn is_filtered() -> bool {
     let arguments = [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0];

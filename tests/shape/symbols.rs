@@ -69,6 +69,7 @@ pub(crate) const EXPORTS: &[&str] = &[
 
 /// What the library may take from libc: nothing that could call malloc on a path inside malloc.
 pub(crate) const IMPORTS: &[&str] = &[
+    "__cxa_atexit",
     "__errno_location",
     "__register_atfork",
     "abort",
@@ -88,6 +89,14 @@ pub(crate) const IMPORTS: &[&str] = &[
     "pthread_attr_setstacksize",
     "pthread_create",
     "pthread_key_create",
+    "pthread_key_delete",
+    "pthread_mutex_consistent",
+    "pthread_mutex_init",
+    "pthread_mutex_lock",
+    "pthread_mutex_trylock",
+    "pthread_mutex_unlock",
+    "pthread_mutexattr_init",
+    "pthread_mutexattr_setrobust",
     "pthread_setspecific",
     "pthread_sigmask",
     "raise",

@@ -7,6 +7,13 @@ mod life;
 mod purge;
 #[path = "../../../../../src/global/purge_thread.rs"]
 mod purge_thread;
+#[path = "../../../../../src/global/settle.rs"]
+mod settle;
+
+/// Every thread has a hook for its end.
+mod thread_exit {
+    pub(super) fn expect_late(_cache: &'static crate::cache::ThreadCache) {}
+}
 
 use core::world::{self, Fault};
 
@@ -30,7 +37,7 @@ pub fn wakes(fault: Fault, says_so: bool) -> usize {
             }
             process.heap.wait_until_gone();
             CACHES.end();
-            thread.note_exit();
+            thread.note_last_exit(true);
         };
         world::together([Box::new(main)]);
         assert_eq!(life::started(), 1, "one purge thread");
@@ -50,7 +57,7 @@ pub fn starts(fault: Fault) -> usize {
             thread.call(process, Moment::Malloc);
             process.heap.wait_for_word();
             CACHES.end();
-            thread.note_exit();
+            thread.note_last_exit(true);
         };
         world::together([Box::new(other), Box::new(main)]);
         assert_eq!(life::started(), 1, "one purge thread");

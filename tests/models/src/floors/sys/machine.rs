@@ -74,6 +74,46 @@ pub(crate) fn start_thread(entry: extern "C" fn(*mut c_void) -> *mut c_void) -> 
     true
 }
 
+/// Threads have no numbers that the purge thread is asked for.
+pub(crate) fn kernel_thread_id() -> u32 {
+    1
+}
+
+/// As above.
+pub(crate) fn has_thread(_number: u32) -> bool {
+    false
+}
+
+/// Nobody waits like that.
+pub(crate) fn yield_now() {}
+
+/// Nobody looks at this clock twice.
+pub(crate) fn microseconds() -> u64 {
+    0
+}
+
+/// Every thread has a hook for its end, and nobody is tied to this.
+#[derive(Debug)]
+pub(crate) struct Lifeline;
+
+impl Lifeline {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn tie(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn tie_again(&self) {}
+
+    pub(crate) fn is_cut(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn forget(&self) {}
+}
+
 /// Names are of no use here.
 pub(crate) fn name_thread(_name: &CStr) {}
 

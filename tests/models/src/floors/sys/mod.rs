@@ -27,9 +27,9 @@ pub(crate) use core::world::{
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use machine::{
-    abort, has_too_many_addresses, is_filtered, is_main_thread_gone, let_main_thread_go,
-    name_thread, prepare_barrier, process_id, read_file, show_file, sleep, start_thread,
-    write_stderr,
+    Lifeline, abort, has_thread, has_too_many_addresses, is_filtered, is_main_thread_gone, kernel_thread_id,
+    let_main_thread_go, microseconds, name_thread, prepare_barrier, process_id, read_file, show_file, sleep, start_thread, write_stderr,
+    yield_now,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy};

@@ -1,0 +1,102 @@
+//! The end of the object that this code is part of. A plug-in that carries it may be closed with dlclose(3), and leaves
+//! nothing behind that would call it: no key, no thread, no signal handler, and as little memory as may be. Fork
+//! handlers go with their object by themselves.
+//!
+//! # Invariant
+//!
+//! When the process ends, no memory is given back and nobody is waited for longer than a moment: other threads and the
+//! destructors of other objects go on.
+//!
+//! # How the two are told apart
+//!
+//! libc calls its exit handlers before the destructors of objects, and the handlers of one object that is closed last of
+//! that object's destructors: its own start files come first in the list of them, which is gone through backwards.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use super::life::{CACHES, EXITS, PROCESS};
+use crate::sys;
+
+/// Milliseconds to wait for the purge thread when the process ends, and when the object goes.
+const PATIENCE_MS: u64 = 20;
+const LONG_PATIENCE_MS: u64 = 10_000;
+/// Milliseconds in which a thread that is ending reaches the hook or leaves it.
+const GRACE_MS: u64 = 2;
+
+/// What is known of the end.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// Whether the process ends. Nobody can know without exit handlers.
+    is_exit: AtomicBool,
+    /// Whether the object is closed.
+    is_closed: AtomicBool,
+    /// Threads in their exit hook.
+    leaving: AtomicUsize,
+}
+
+// ORDERING: relaxed throughout this file; who closes an object has seen to it that nobody is in it.
+
+impl Ending {
+    /// Nothing ends.
+    pub(super) const fn new() -> Self {
+        Self {
+            is_exit: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            leaving: AtomicUsize::new(0),
+        }
+    }
+
+    /// Begins to listen; called when the object is loaded.
+    pub(super) fn begin(&self, note_exit: extern "C" fn()) {
+        if !sys::on_exit(note_exit) {
+            self.is_exit.store(true, Relaxed);
+        }
+    }
+
+    /// Takes note that the process ends.
+    pub(super) fn note_exit(&self) {
+        self.is_exit.store(true, Relaxed);
+    }
+
+    /// Runs a thread's exit hook.
+    pub(super) fn during_exit(&self, hook: impl FnOnce()) {
+        self.leaving.fetch_add(1, Relaxed);
+        hook();
+        self.leaving.fetch_sub(1, Relaxed);
+    }
+
+    /// Takes note that the destructors of the object are called.
+    pub(super) fn begin_end(&self) {
+        let is_exit = self.is_exit.load(Relaxed);
+        self.is_closed.store(!is_exit, Relaxed);
+    }
+
+    /// What is done behind all destructors of the object.
+    pub(super) fn end(&self) {
+        EXITS.close();
+        let is_closed = self.is_closed.load(Relaxed);
+        let patience = if is_closed {
+            LONG_PATIENCE_MS
+        } else {
+            PATIENCE_MS
+        };
+        let Some(process) = PROCESS.get() else {
+            return;
+        };
+        let is_alone = process.purge.thread.end(patience);
+        if !is_closed || !is_alone {
+            return;
+        }
+        sys::off_fault();
+        // A thread that ends at this moment may have read the key before it was given back.
+        if CACHES.count() > 1 {
+            sys::sleep(GRACE_MS);
+        }
+        while self.leaving.load(Relaxed) > 0 {
+            sys::sleep(GRACE_MS);
+        }
+        CACHES.for_each(|cache| cache.drain());
+        process.heap.abandon(CACHES.has_lifelines());
+    }
+}
