@@ -303,13 +303,6 @@ impl Arena {
         self.growing.is_free() && self.purging.is_free() && self.state.is_free()
     }
 
-    /// Frees the lock after a fork, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        self.state.end_fork();
-        self.purging.end_fork();
-        self.growing.end_fork();
-    }
-
     fn large_head(&self, state: &State, page: PageIndex) -> Result<Head, NotASpan> {
         if page.0 >= state.frontier {
             return Err(NotASpan::Beyond);

@@ -2,14 +2,15 @@
 //!
 //! # Invariant
 //!
-//! Every cache that was ever made is on the list of all; those without a thread are on the list
-//! of free ones too. Caches are never given back: their number is that of the most threads at once.
+//! Every cache that was ever made is on the list of all. `owned` of each has this process's generation if a thread owns it,
+//! an earlier one if its thread stayed in the parent of a fork (an orphan), and 0 if it is on the list of free ones.
+//! Caches are never given back: their number is that of the most threads at once.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::{ThreadCache, Ties, notice};
-use crate::sync::{Guard, Lock, StaticRef};
+use crate::sync::{Lock, StaticRef};
 
 /// All thread caches.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Registry {
     births: AtomicUsize,
     /// Whether any of them ever had a lifeline.
     pub(super) has_lifelines: AtomicBool,
+    /// One more than in the parent, if that had several threads when it forked.
+    generation: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct Lists {
     free: StaticRef<ThreadCache>,
     /// The next whose lifeline is looked at.
     pub(super) next_look: StaticRef<ThreadCache>,
+    /// Orphans are this one or later ones of all.
+    orphans: StaticRef<ThreadCache>,
 }
 
 impl Registry {
@@ -39,10 +44,12 @@ impl Registry {
                 all: StaticRef::none(),
                 free: StaticRef::none(),
                 next_look: StaticRef::none(),
+                orphans: StaticRef::none(),
             }),
             owned: AtomicUsize::new(0),
             births: AtomicUsize::new(0),
             has_lifelines: AtomicBool::new(false),
+            generation: AtomicU32::new(1),
         }
     }
 
@@ -67,12 +74,18 @@ impl Registry {
                 lists.free.set(cache.next_free.get());
                 cache
             }
-            None => {
-                let cache = ties.home.metadata().zeroed::<ThreadCache>()?;
-                cache.next.set(lists.all.get());
-                lists.all.set(Some(cache));
-                cache
-            }
+            None => match self.next_orphan(&lists) {
+                Some(orphan) => {
+                    orphan.drain();
+                    orphan
+                }
+                None => {
+                    let cache = ties.home.metadata().zeroed::<ThreadCache>()?;
+                    cache.next.set(lists.all.get());
+                    lists.all.set(Some(cache));
+                    cache
+                }
+            },
         };
         {
             // Who visits caches does not hold the lists' lock.
@@ -84,7 +97,7 @@ impl Registry {
         cache.lifeline.forget();
         cache.set_noticed(false);
         // ORDERING: as above.
-        cache.owned.store(1, Relaxed);
+        cache.owned.store(self.generation.load(Relaxed), Relaxed);
         // ORDERING: relaxed, as above.
         self.births.fetch_add(1, Relaxed);
         // ORDERING: relaxed, as above.
@@ -100,16 +113,48 @@ impl Registry {
         self.retire(&lists, cache);
     }
 
-    /// In a forked child: takes the caches of all threads back that stayed in the parent.
-    pub(crate) fn adopt_orphans(&self, survivor: &ThreadCache) {
+    /// In a forked child: the caches of all threads but the surviving one's are orphans from now on.
+    pub(crate) fn begin_child(&self, survivor: Option<&ThreadCache>) {
         let lists = self.lists.lock();
-        for cache in each(&lists) {
-            // ORDERING: relaxed, the child has one thread.
-            if cache.owned.load(Relaxed) != 0 && !core::ptr::eq(cache, survivor) {
-                cache.drain();
-                self.retire(&lists, cache);
+        // ORDERING: relaxed, the child has one thread.
+        let generation = self.generation.load(Relaxed).wrapping_add(1).max(1);
+        self.generation.store(generation, Relaxed);
+        lists.orphans.set(lists.all.get());
+        if let Some(cache) = survivor {
+            cache.owned.store(generation, Relaxed);
+        }
+        let threads = usize::from(survivor.is_some());
+        self.owned.store(threads, Relaxed);
+        if let Some(ties) = survivor.and_then(ThreadCache::ties) {
+            ties.heap.note_threads(threads);
+        }
+    }
+
+    /// Takes at most `most` orphans back; what waits in them goes to the barns and slabs.
+    pub(crate) fn adopt_orphans(&self, most: usize) {
+        for _ in 0..most {
+            let lists = self.lists.lock();
+            let Some(orphan) = self.next_orphan(&lists) else {
+                return;
+            };
+            orphan.drain();
+            release(&lists, orphan);
+        }
+    }
+
+    /// The next orphan, which the caller gives an owner or releases.
+    fn next_orphan(&self, lists: &Lists) -> Option<&'static ThreadCache> {
+        // ORDERING: relaxed, under the lists' lock.
+        let generation = self.generation.load(Relaxed);
+        while let Some(cache) = lists.orphans.get() {
+            lists.orphans.set(cache.next.get());
+            // ORDERING: as above.
+            let owned = cache.owned.load(Relaxed);
+            if owned != 0 && owned != generation {
+                return Some(cache);
             }
         }
+        None
     }
 
     /// Whether nobody holds the lists' lock at this moment.
@@ -117,7 +162,7 @@ impl Registry {
         self.lists.is_free()
     }
 
-    /// Calls `look` with every cache that a thread owns.
+    /// Calls `look` with every cache that a thread owns, and with every orphan.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&'static ThreadCache)) {
         let lists = self.lists.lock();
         // ORDERING: relaxed, under the lists' lock.
@@ -126,7 +171,7 @@ impl Registry {
             .for_each(&mut look);
     }
 
-    /// The next cache after `last`, or the first, that a thread owns at this moment. Caches that are made meanwhile may be
+    /// The next cache after `last`, or the first, that a thread owns at this moment, or that is an orphan. Caches that are made meanwhile may be
     /// missed; the lock is not held while the caller looks at one.
     pub(crate) fn next(&self, last: Option<&'static ThreadCache>) -> Option<&'static ThreadCache> {
         let lists = self.lists.lock();
@@ -139,35 +184,34 @@ impl Registry {
         core::iter::successors(first, |cache| cache.next.get()).find(is_owned)
     }
 
-    /// Takes the registry's and every cache's lock, to hold them across a fork.
+    /// Takes the registry's and every cache's lock, to hold them until the fork is over.
     pub(crate) fn hold_for_fork(&self) {
         self.lists.hold_for_fork();
         each(&self.lists.lock()).for_each(|cache| cache.busy.hold_for_fork());
     }
 
-    /// Frees all these locks after a fork, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        each(&self.lists.lock()).for_each(|cache| cache.busy.end_fork());
-        self.lists.end_fork();
-    }
-
     /// Whether a thread of this process owns the cache.
     pub(super) fn is_owned(&self, cache: &ThreadCache) -> bool {
         // ORDERING: relaxed, under the lists' lock.
-        cache.owned.load(Relaxed) != 0
+        cache.owned.load(Relaxed) == self.generation.load(Relaxed)
     }
 
-    pub(super) fn retire(&self, lists: &Guard<'_, Lists>, cache: &'static ThreadCache) {
+    pub(super) fn retire(&self, lists: &Lists, cache: &'static ThreadCache) {
         // ORDERING: relaxed, under the lists' lock.
-        cache.owned.store(0, Relaxed);
-        // ORDERING: relaxed, as above.
         let threads = self.owned.fetch_sub(1, Relaxed);
         if let Some(ties) = cache.ties() {
             ties.heap.note_threads(threads - 1);
         }
-        cache.next_free.set(lists.free.get());
-        lists.free.set(Some(cache));
+        release(lists, cache);
     }
+}
+
+/// Puts a cache on the list of free ones.
+fn release(lists: &Lists, cache: &'static ThreadCache) {
+    // ORDERING: relaxed, under the lists' lock.
+    cache.owned.store(0, Relaxed);
+    cache.next_free.set(lists.free.get());
+    lists.free.set(Some(cache));
 }
 
 fn each(lists: &Lists) -> impl Iterator<Item = &'static ThreadCache> {

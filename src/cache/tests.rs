@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::*;
 use crate::heap::Settings;
 use crate::numa::{NodeSet, Topology};
+use crate::sync;
 use crate::units::{NodeId, Zeroed};
 
 /// A machine, and the caches of its threads.
@@ -195,15 +196,40 @@ fn a_forked_child_adopts_what_the_other_threads_held() {
     let world = World::new(1, SMALL_ARENA);
     let (survivor, orphan) = (world.thread(0), world.thread(0));
     let object = alloc(orphan, 4096).unwrap();
-    let _one = crate::sync::one_fork::take();
+    let _one = sync::one_fork::take();
+    sync::begin_fork(sync::Interrupted::No);
     world.registry.hold_for_fork();
     world.heap.hold_for_fork();
-    world.heap.end_fork();
-    world.registry.end_fork();
-    world.registry.adopt_orphans(survivor);
+    sync::end_fork_in_child();
+    world.registry.begin_child(Some(survivor));
+    assert_eq!(world.registry.count(), 1);
     free(survivor, object);
+    // What they held waits until somebody wants it.
+    world.registry.adopt_orphans(usize::MAX);
     assert_eq!(world.in_use(), 0);
     assert!(core::ptr::eq(world.thread(0), orphan));
+    world.end();
+}
+
+#[test]
+fn a_forked_childs_new_thread_takes_the_cache_of_one_that_stayed_behind() {
+    let world = World::new(1, SMALL_ARENA);
+    let (survivor, orphan) = (world.thread(0), world.thread(0));
+    let object = alloc(orphan, 4096).unwrap();
+    let _one = sync::one_fork::take();
+    sync::begin_fork(sync::Interrupted::No);
+    world.registry.hold_for_fork();
+    world.heap.hold_for_fork();
+    sync::end_fork_in_child();
+    world.registry.begin_child(Some(survivor));
+    let heir = world.thread(0);
+    assert!(core::ptr::eq(heir, orphan));
+    assert_eq!(world.registry.count(), 2);
+    // Neither is an orphan.
+    world.registry.adopt_orphans(usize::MAX);
+    assert_eq!(world.registry.count(), 2);
+    free(heir, object);
+    assert_eq!(world.in_use(), 0);
     world.end();
 }
 

@@ -1,6 +1,7 @@
 //! Allocating past all thread caches.
 
-use super::life::{current_node, process};
+use super::early;
+use super::life::{PROCESS, current_node, process};
 use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::Zeroed;
@@ -13,10 +14,18 @@ pub(super) fn allocate_ending(size: usize, align: usize, zeroed: Zeroed) -> Opti
     heap.take_mapping(home, size, align, zeroed)
 }
 
-/// Allocates for a thread that has no cache: it is ending, or there was no memory for one.
+/// Allocates for a thread that has no cache: it is ending, there was no memory for one, or it is making the heap and was
+/// interrupted in that.
 #[cold]
 pub(super) fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
-    let heap = &process()?.heap;
+    let Some(process) = process() else {
+        return if PROCESS.is_maker() {
+            early::allocate(size, align)
+        } else {
+            None
+        };
+    };
+    let heap = &process.heap;
     let home = heap.home_of(current_node(heap));
     let Some(id) = class::aligned_class_of(size, align) else {
         let size = size.max(class::MAX_SMALL + 1);

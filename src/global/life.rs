@@ -14,7 +14,7 @@ use crate::heap::Heap;
 use crate::limit::{self, Limit};
 use crate::numa::{Choice, Fact, Topology};
 use crate::report::{self, Line};
-use crate::sync::Once;
+use crate::sync::{self, Interrupted, Once};
 use crate::sys::{self, ExitKey, tls};
 use crate::units::NodeId;
 use crate::watch::{self, Watch};
@@ -93,11 +93,7 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
     };
     let cache = CACHES.birth(ties)?;
     tls::write(core::ptr::from_ref(cache).cast());
-    static FORK: Once<bool> = Once::new();
-    let is_first = FORK.get().is_none();
-    // Where libc has no memory for that, the next birth tries again.
-    let hook = || sys::on_fork(before_fork, after_fork, after_fork_in_child);
-    FORK.get_or_try_make(|| hook().then_some(true));
+    let is_first = CACHES.births() == 1;
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
     // the first birth asks the kernel: a later one may happen in a sandbox.
     let ends_process = is_first && sys::is_main_thread();
@@ -133,6 +129,17 @@ pub(super) fn leave_caches() {
 }
 
 extern "C" fn before_fork() {
+    if sys::is_single_threaded() {
+        // Nobody else can hold a lock. What a signal handler has interrupted in this thread is there in both processes.
+        return;
+    }
+    // A thread that is still to get a cache may be interrupted in that.
+    let is_interrupted = own().is_none_or(ThreadCache::is_interrupted);
+    sync::begin_fork(if is_interrupted {
+        Interrupted::Maybe
+    } else {
+        Interrupted::No
+    });
     sys::hold_streams();
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
@@ -142,34 +149,33 @@ extern "C" fn before_fork() {
 }
 
 extern "C" fn after_fork() {
-    end_fork();
-    sys::release_streams();
+    if sync::is_forking() {
+        sync::end_fork();
+        sys::release_streams();
+    }
 }
 
 extern "C" fn after_fork_in_child() {
-    end_fork();
+    if !sync::is_forking() {
+        return;
+    }
+    sync::end_fork_in_child();
     sys::reset_streams();
     if let Some(process) = PROCESS.get() {
         process.purge.begin_child();
     }
-    CACHES.adopt_orphans(own().unwrap_or(here()));
+    CACHES.begin_child(own());
     if let Some(cache) = own() {
         cache.begin_child();
     }
-}
-
-fn end_fork() {
-    if let Some(process) = PROCESS.get() {
-        process.heap.end_fork();
-        process.watch.end_fork();
-    }
-    CACHES.end_fork();
 }
 
 /// The process's heap, made now if there is none.
 pub(super) fn process() -> Option<&'static Process> {
     match PROCESS.get() {
         Some(process) => Some(process),
+        // Interrupted by a signal.
+        None if PROCESS.is_maker() => None,
         // Not on the caller's stack: what is made is large, and what makes it larger.
         None => sys::on_own_stack(|| PROCESS.get_or_try_make(make_process))?,
     }
@@ -242,6 +248,9 @@ static AT_START: extern "C" fn() = at_start;
 extern "C" fn at_start() {
     sys::keep_program_name();
     ENDING.begin(at_exit);
+    // Here and not at first use: libc has a lock for its list of handlers. It has room for some dozens without asking for
+    // memory, so that it cannot refuse.
+    let _ = sys::on_fork(before_fork, after_fork, after_fork_in_child);
     // What is loaded for stacks is loaded now: later the program may be in a sandbox.
     let is_configured = sys::environment(CONF, &mut []).is_some();
     let process = if is_configured { process() } else { None };

@@ -46,12 +46,24 @@ pub fn validate() {
 
 /// Takes what the calling thread and the barns have at hand back into the slabs, where an object that was freed
 /// twice or never handed out shows, and compares with them what other threads have: the last chance before the process
-/// ends.
+/// ends. The child of a fork that has done little since only looks at what its thread has: all else is for its parent
+/// to see, and each page that is written to would be copied first.
 pub fn look_at_exit() {
     let cache = own();
-    let Some(process) = PROCESS.get().filter(|_| may_take_locks()) else {
+    let Some(process) = PROCESS.get() else {
         return;
     };
+    // Every mode looks at all it has.
+    let is_young = !process.watch.is_on() && process.purge.is_in_young_child();
+    if !(is_young || may_take_locks()) {
+        return;
+    }
+    if is_young {
+        if let Some(cache) = cache.filter(|cache| !cache.is_interrupted()) {
+            cache.witness_own();
+        }
+        return;
+    }
     process.watch.check_all();
     if let Some(cache) = cache {
         cache.drain();

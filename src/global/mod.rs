@@ -6,6 +6,7 @@
 //! thread's exit hook, in the child of a fork.
 
 mod bare;
+mod early;
 mod life;
 mod look;
 mod purge;
@@ -92,6 +93,9 @@ fn free_slow(block: *mut u8) {
     if sys::is_ending() {
         // What it does not hold a lock for is not worth looking at any more.
         return;
+    }
+    if let Some(early) = early::find(block.as_ptr()) {
+        return early.give();
     }
     if let Some(process) = watching() {
         return inside(|| watched::give(process, block));
@@ -193,18 +197,23 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
     if size > isize::MAX as usize {
         return core::ptr::null_mut();
     }
-    let Some(process) = process() else {
-        accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
-        return core::ptr::null_mut();
-    };
-    let resize = || {
-        if process.watch.is_on() {
-            watched::resize(process, old, size)
-        } else {
-            process.heap.resize(old, size)
+    let resized = match (early::find(block), process()) {
+        (Some(early), _) => early
+            .usable_size()
+            .map_or(Resized::NoBlock, |old_bytes| Resized::Copy { old_bytes }),
+        (None, Some(process)) => inside(|| {
+            if process.watch.is_on() {
+                watched::resize(process, old, size)
+            } else {
+                process.heap.resize(old, size)
+            }
+        }),
+        (None, None) => {
+            accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
+            return core::ptr::null_mut();
         }
     };
-    match inside(resize) {
+    match resized {
         Resized::At(block) => block.as_ptr(),
         Resized::NoBlock => {
             // As freeing it would.
@@ -233,6 +242,9 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
 /// The bytes of `block` that may be used, at least as many as were asked for; 0 for null and for
 /// what is no block. See malloc_usable_size(3).
 pub fn usable_size(block: *const u8) -> usize {
+    if let Some(early) = early::find(block) {
+        return early.usable_size().unwrap_or(0);
+    }
     let Some(process) = PROCESS.get() else {
         return 0;
     };

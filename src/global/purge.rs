@@ -25,6 +25,13 @@ use crate::sys;
 /// What may wait in a cache, until somebody looks.
 const CACHE_BYTES: usize = 64 << 10;
 
+/// No thread's number for libc: there were several threads, and there was no round yet.
+const SEVERAL: u32 = 0;
+const NOBODY: u32 = u32::MAX;
+
+/// Caches of threads that stayed in the parent of a fork which a round takes back.
+const ADOPTED: usize = 8;
+
 /// When the next round is due, and who runs it.
 #[derive(Debug)]
 pub(super) struct Purge {
@@ -49,6 +56,8 @@ pub(super) struct Purge {
     /// How often `malloc_trim` asked for what other threads have cached.
     trims: AtomicU32,
     is_running: AtomicBool,
+    /// What libc calls the only thread of the process, as of the last round; `SEVERAL` if there were more.
+    only_thread: AtomicU32,
     pub(super) thread: PurgeThread,
     settling: Settling,
 }
@@ -103,6 +112,7 @@ impl Purge {
             known: AtomicUsize::new(0),
             trims: AtomicU32::new(0),
             is_running: AtomicBool::new(false),
+            only_thread: AtomicU32::new(sys::libc_thread_number()),
             thread: PurgeThread::new(config.purge_thread, step > 0),
             settling: Settling::new(),
         }
@@ -111,7 +121,15 @@ impl Purge {
     /// In a forked child: there is no purge thread, and nobody runs a round.
     pub(super) fn begin_child(&self) {
         self.is_running.store(false, Relaxed);
+        self.only_thread.store(NOBODY, Relaxed);
         self.thread.begin_child();
+    }
+
+    /// Whether the process is the child of a fork, has one thread, and has had no round of purging yet. The child of a
+    /// process with one thread is told by its thread's number.
+    pub(super) fn is_in_young_child(&self) -> bool {
+        let only = self.only_thread.load(Relaxed);
+        CACHES.count() <= 1 && only != SEVERAL && only != sys::libc_thread_number()
     }
 
     /// What a slow path of the program's does when it looks at the clock; the caller holds no lock.
@@ -144,6 +162,13 @@ impl Purge {
         if self.is_running.swap(true, Acquire) {
             return 0;
         }
+        let is_only = own.is_some() && CACHES.count() <= 1;
+        let only = if is_only {
+            sys::libc_thread_number()
+        } else {
+            SEVERAL
+        };
+        self.only_thread.store(only, Relaxed);
         let bytes = match self.progress.get() {
             round if !process.heap.is_over(round) || self.visits.is_on.load(Relaxed) => {
                 self.go_on(process, now, round, own)
@@ -308,6 +333,7 @@ impl Progress {
 impl Visits {
     fn begin(&self) {
         CACHES.reap(usize::MAX);
+        CACHES.adopt_orphans(ADOPTED);
         self.last.set(None);
         self.parked.store(0, Relaxed);
         self.is_on.store(true, Relaxed);

@@ -8,7 +8,7 @@
 
 use core::ffi::c_void;
 use core::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Relaxed, SeqCst},
     fence,
 };
@@ -63,7 +63,6 @@ pub(super) enum Moment {
 pub(super) struct PurgeThread {
     choice: ThreadChoice,
     state: AtomicU32,
-    process_id: AtomicUsize,
     /// Whether the process was born behind a filter of system calls, as in most containers.
     was_filtered: bool,
     /// When it may be started again, in milliseconds.
@@ -88,7 +87,6 @@ impl PurgeThread {
         Self {
             choice,
             state: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
-            process_id: AtomicUsize::new(sys::process_id()),
             was_filtered,
             again_at: AtomicU64::new(0),
             owes: AtomicBool::new(false),
@@ -101,7 +99,6 @@ impl PurgeThread {
             self.state.store(ABSENT, Relaxed);
         }
         self.again_at.store(0, Relaxed);
-        self.process_id.store(sys::process_id(), Relaxed);
     }
 
     /// Wakes the thread if there is something for it to do, or starts it.
@@ -188,10 +185,9 @@ impl PurgeThread {
             return;
         }
         // A child of vfork(2) runs in its parent's memory, where a thread of its own would be lost.
-        let is_ours = || sys::process_id() == self.process_id.load(Relaxed);
         // A program that locked itself in meanwhile may be killed for it.
         let is_free = self.was_filtered || !sys::is_filtered();
-        if is_free && !is_ours() {
+        if is_free && sys::is_vfork_child() {
             self.state.store(ABSENT, Relaxed);
             return;
         }

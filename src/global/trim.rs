@@ -33,6 +33,7 @@ pub fn trim() -> bool {
 
 /// Takes back what is cached by all threads, if that is much.
 fn collect_caches(process: &Process) {
+    CACHES.adopt_orphans(usize::MAX);
     let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
     if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
         return;

@@ -12,13 +12,6 @@ impl Heap {
         self.huge.hold_for_fork();
     }
 
-    /// Frees every lock from the bottom up, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        self.huge.end_fork();
-        self.nodes().for_each(Node::end_fork);
-        self.bounds.end_fork();
-    }
-
     /// Whether nobody holds any lock of slabs and arenas at this moment. A signal handler that ends the
     /// process may have interrupted its own thread with one of them.
     pub(crate) fn is_quiet(&self) -> bool {

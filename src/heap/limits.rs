@@ -53,11 +53,6 @@ impl Bounds {
     pub(super) fn hold_for_fork(&self) {
         self.granting.hold_for_fork();
     }
-
-    /// Frees the lock after a fork, in parent or child.
-    pub(super) fn end_fork(&self) {
-        self.granting.end_fork();
-    }
 }
 
 // ORDERING: relaxed; it is a hint how much to keep.

@@ -122,11 +122,6 @@ impl Metadata {
     pub(crate) fn is_quiet(&self) -> bool {
         self.state.is_free()
     }
-
-    /// Frees the lock after a fork, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        self.state.end_fork();
-    }
 }
 
 /// The first offset from `start` on where `bytes` bytes do not lie across a [`LINE`].

@@ -248,16 +248,6 @@ impl Node {
         self.metadata.hold_for_fork();
     }
 
-    /// Frees all locks from the bottom up after a fork, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        self.metadata.end_fork();
-        self.arena.end_fork();
-        self.small_sheaves.end_fork();
-        self.tables.growth().end_fork();
-        class::all().for_each(|id| self.pool(id).end_fork());
-        self.releasing.end_fork();
-    }
-
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
         self.releasing.is_free()

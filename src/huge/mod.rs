@@ -285,11 +285,6 @@ impl Huge {
         self.state.is_free()
     }
 
-    /// Frees the lock after a fork, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        self.state.end_fork();
-    }
-
     fn map(&self, request: Request) -> Option<Mapping> {
         let mut mapping = Mapping::new(request.bytes, request.align)?;
         mapping.set_mark(request.mark);

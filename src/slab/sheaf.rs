@@ -182,6 +182,19 @@ impl SheafCell {
         NonNull::new(self.0.load(Relaxed)).map_or(0, |it| unsafe { it.cast::<usize>().read() })
     }
 
+    /// Shows the objects of the sheaf in the cell, which nobody takes meanwhile.
+    pub(crate) fn look(&self, mut show: impl FnMut(Slot)) {
+        let Some(bottom) = NonNull::new(self.0.load(Relaxed)) else {
+            return;
+        };
+        for index in 1..=self.count() {
+            // SAFETY: a filled slot of the sheaf.
+            let slot = unsafe { bottom.add(index) };
+            // SAFETY: as above.
+            show(unsafe { slot.read() });
+        }
+    }
+
     /// Stores a sheaf in an empty cell.
     pub(crate) fn put(&self, sheaf: Sheaf) {
         debug_assert!(!self.is_some());

@@ -2,28 +2,27 @@
 //!
 //! # Invariant
 //!
-//! `word` is FREE, HELD, CONTENDED (held, and somebody may sleep) or FORK. Only the holder frees
-//! it. FORK is held by a thread that is forking: that thread, whose other fork handlers may
-//! allocate, comes in and leaves as it likes, and everybody else waits.
+//! `word` is FREE; HELD or CONTENDED (held, and somebody may sleep) with a mark of the holder's above it; or the word of a
+//! fork (`fork.rs`). Only the holder frees it. While the fork lasts, the forking thread, whose other fork handlers may allocate, comes in and leaves as it
+//! likes, and everybody else waits; after it the lock is free.
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use crossbeam_utils::Backoff;
 
+use super::fork;
 use crate::sys;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
-const FORK: u32 = 3;
+/// The bits that these are in.
+const STATE: u32 = 3;
 
 /// Milliseconds after which a lock counts as held for good.
 const PATIENCE_MS: u32 = 50;
-
-/// The thread that is forking, 0 for none; only one can at a time.
-static FORKING: AtomicUsize = AtomicUsize::new(0);
 
 /// A value that one thread at a time may use.
 #[derive(Debug)]
@@ -61,24 +60,53 @@ impl<T> Lock<T> {
     /// Whether nobody holds the lock now or soon. What a signal handler has interrupted in its own thread stays held.
     pub(crate) fn is_free(&self) -> bool {
         // ORDERING: relaxed, a look.
-        self.word.load(Ordering::Relaxed) == FREE || is_free_soon(&self.word)
+        is_free(self.word.load(Ordering::Relaxed)) || is_free_soon(&self.word)
     }
 
-    /// Takes the lock, to hold it across a fork; the forking thread itself is let in meanwhile.
+    /// Takes the lock until the calling thread's fork is over; the thread itself is let in meanwhile. A lock that the
+    /// thread holds already, as it was interrupted, stays as it is.
     pub(crate) fn hold_for_fork(&self) {
-        self.acquire();
+        let gate = sys::fork_gate();
+        // ORDERING: relaxed, the calling thread has stored it.
+        let is_interrupted = gate.is_interrupted.load(Ordering::Relaxed);
+        if is_interrupted && !self.acquire_soon() {
+            return;
+        }
+        if !is_interrupted {
+            self.acquire();
+        }
         // ORDERING: relaxed, the word below says that it is there.
-        FORKING.store(sys::thread_id(), Ordering::Relaxed);
+        gate.forker.store(sys::thread_id(), Ordering::Relaxed);
         // ORDERING: release, pairs with the acquire in `wait`.
-        self.word.store(FORK, Ordering::Release);
+        let before = self.word.swap(fork::held_word(), Ordering::Release);
+        if before & STATE == CONTENDED {
+            // From now on they wait for the end of the fork.
+            sys::futex_wake(&self.word, usize::MAX >> 33);
+        }
     }
 
-    /// Frees the lock that `hold_for_fork` took, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        // ORDERING: release, so that the next holder sees what this one wrote.
-        self.word.store(FREE, Ordering::Release);
-        // In the child nobody sleeps; in the parent all who do must look again.
-        sys::futex_wake(&self.word, usize::MAX >> 33);
+    /// Takes the lock, unless the calling thread holds it already, or another one that may wait for a lock of the calling
+    /// thread's.
+    #[cold]
+    fn acquire_soon(&self) -> bool {
+        loop {
+            // ORDERING: acquire, pairs with the release in `release`.
+            let seen = self.word.load(Ordering::Acquire);
+            if is_free(seen) {
+                // ORDERING: as above. Others may sleep.
+                let taken = self.word.compare_exchange(
+                    seen,
+                    mark() | CONTENDED,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
+                if taken.is_ok() {
+                    return true;
+                }
+            } else if seen & !STATE == mark() || !is_free_soon(&self.word) {
+                return false;
+            }
+        }
     }
 
     #[inline]
@@ -86,7 +114,7 @@ impl<T> Lock<T> {
         // ORDERING: acquire, pairs with the release in `release`.
         if self
             .word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(FREE, mark() | HELD, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
         {
             self.wait();
@@ -96,9 +124,9 @@ impl<T> Lock<T> {
     #[inline]
     fn release(&self) {
         // ORDERING: release, so that the next holder sees what this one wrote.
-        let freed = self
-            .word
-            .compare_exchange(HELD, FREE, Ordering::Release, Ordering::Relaxed);
+        let freed =
+            self.word
+                .compare_exchange(mark() | HELD, FREE, Ordering::Release, Ordering::Relaxed);
         if freed.is_err() {
             self.release_slow();
         }
@@ -106,10 +134,13 @@ impl<T> Lock<T> {
 
     #[cold]
     fn release_slow(&self) {
-        // ORDERING: release, as above. FORK stays: its holder came in twice and leaves once.
-        let freed =
-            self.word
-                .compare_exchange(CONTENDED, FREE, Ordering::Release, Ordering::Relaxed);
+        // ORDERING: release, as above. The word of a fork stays: its holder came in twice.
+        let freed = self.word.compare_exchange(
+            mark() | CONTENDED,
+            FREE,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
         if freed.is_ok() {
             sys::futex_wake(&self.word, 1);
         }
@@ -121,11 +152,12 @@ impl<T> Lock<T> {
         // A holder needs a few hundred instructions; sleeping costs more than that.
         while !backoff.is_completed() {
             // ORDERING: relaxed look; the exchange below acquires.
-            if self.word.load(Ordering::Relaxed) == FREE
+            let seen = self.word.load(Ordering::Relaxed);
+            if is_free(seen)
                 // ORDERING: acquire, pairs with the release in `release`.
                 && self
                     .word
-                    .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+                    .compare_exchange(seen, mark() | HELD, Ordering::Acquire, Ordering::Relaxed)
                     .is_ok()
             {
                 return;
@@ -136,23 +168,41 @@ impl<T> Lock<T> {
             // ORDERING: acquire, pairs with the release in `hold_for_fork`: a thread that forked before must
             // not find its own number when another one forks.
             let seen = self.word.load(Ordering::Acquire);
-            // ORDERING: relaxed, as new as the word.
-            if seen == FORK && FORKING.load(Ordering::Relaxed) == sys::thread_id() {
-                return;
+            if fork::is_fork(seen) && !is_free(seen) {
+                if fork::is_forking() {
+                    return;
+                }
+                fork::wait_for_end(&self.word, seen);
+                continue;
             }
             // CONTENDED even if nobody else waits costs one wake too many.
-            let next = if seen == FORK { FORK } else { CONTENDED };
+            let is_free = is_free(seen);
+            let holder = if is_free { mark() } else { seen & !STATE };
+            let next = holder | CONTENDED;
             // ORDERING: acquire, pairs with the release in `release`.
             let exchange =
                 self.word
                     .compare_exchange(seen, next, Ordering::Acquire, Ordering::Relaxed);
-            match exchange {
-                Ok(FREE) => return,
-                Ok(_) => sys::futex_wait(&self.word, next),
-                Err(_) => (),
+            if exchange.is_ok() {
+                if is_free {
+                    return;
+                }
+                sys::futex_wait(&self.word, next);
             }
         }
     }
+}
+
+/// What the words of locks that the calling thread holds have above their state. Another thread has the same only if their
+/// blocks of thread-local storage lie a multiple of 64 GiB apart.
+#[inline]
+fn mark() -> u32 {
+    ((sys::thread_id() >> sys::THREAD_ID_SHIFT) as u32) << STATE.count_ones()
+}
+
+/// Whether a word is that of a lock which nobody holds.
+fn is_free(word: u32) -> bool {
+    word == FREE || fork::is_fork(word) && fork::is_over(word)
 }
 
 #[cold]
@@ -161,7 +211,7 @@ fn is_free_soon(word: &AtomicU32) -> bool {
     (0..PATIENCE_MS).any(|_| {
         sys::sleep(1);
         // ORDERING: relaxed, a look.
-        word.load(Ordering::Relaxed) == FREE
+        is_free(word.load(Ordering::Relaxed))
     })
 }
 
@@ -232,11 +282,12 @@ mod tests {
     fn a_lock_held_for_a_fork_lets_its_own_thread_in() {
         static LOCK: Lock<u32> = Lock::new(1);
         let _one = one_fork::take();
+        fork::begin_fork(fork::Interrupted::No);
         LOCK.hold_for_fork();
         *LOCK.lock() += 1;
         let other = thread::spawn(|| *LOCK.lock() += 1);
         *LOCK.lock() *= 10;
-        LOCK.end_fork();
+        fork::end_fork();
         other.join().unwrap();
         assert_eq!(*LOCK.lock(), 21);
     }

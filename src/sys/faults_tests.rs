@@ -162,6 +162,7 @@ fn wait_and_wake() {
     linux::futex_wait(&word, 1);
     linux::futex_wait_for(&word, 1, 1);
     linux::futex_wake(&word, 1);
+    let _ = thread::libc_thread_number();
     thread::name_thread(c"faults");
     linux::write_stderr(b"never seen");
 }

@@ -1,5 +1,6 @@
 //! Fork and exit hooks.
 
+use super::ForkGate;
 use super::syscall::ask;
 
 /// Has the three functions called around every fork(2), in the parent before, and in the parent
@@ -64,6 +65,12 @@ fn owner() -> usize {
 pub(crate) fn on_exit(hook: extern "C" fn()) -> bool {
     // SAFETY: atexit(3) stores a function without arguments.
     ask(|| unsafe { libc::atexit(hook) }) == 0
+}
+
+/// The one fork that the process's threads can be in.
+pub(crate) fn fork_gate() -> &'static ForkGate {
+    static GATE: ForkGate = ForkGate::new();
+    &GATE
 }
 
 /// Takes glibc's lock on its list of streams. Its `fork` does so behind all handlers, while a thread

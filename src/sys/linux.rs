@@ -123,9 +123,21 @@ pub(super) fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
 
 /// Whether the caller is the process's first thread.
 pub(crate) fn is_main_thread() -> bool {
-    // SAFETY: only reads a number.
-    let thread = unsafe { call(libc::SYS_gettid, [0; 6]) };
-    thread.value() == Some(process_id())
+    let thread = super::kernel_thread_id() as usize;
+    thread != 0 && thread == process_id()
+}
+
+/// Whether the process has never had a second thread, as far as libc knows; `false` where it does not say. See
+/// `__libc_single_threaded` in the manual of glibc 2.32.
+pub(crate) fn is_single_threaded() -> bool {
+    let flag =
+        core::ptr::with_exposed_provenance::<core::ffi::c_char>(weak!("__libc_single_threaded"));
+    // SAFETY: null, or libc's variable, which is there for ever.
+    let flag = unsafe { flag.as_ref() };
+    flag.is_some_and(|flag| {
+        // SAFETY: libc changes it when this thread starts another one; a plain read is what it is for.
+        (unsafe { core::ptr::from_ref(flag).read_volatile() }) != 0
+    })
 }
 
 /// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in
@@ -169,6 +181,11 @@ pub(crate) fn futex_wait_for(word: &AtomicU32, expected: u32, milliseconds: u64)
     ];
     // SAFETY: the kernel only reads the word and the time.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
+}
+
+/// Sleeps while `word` holds `expected`, for some hundredths of a second; may wake without reason.
+pub(crate) fn futex_wait_briefly(word: &AtomicU32, expected: u32) {
+    futex_wait_for(word, expected, 20);
 }
 
 /// Sleeps for a time.

@@ -12,6 +12,7 @@ mod ending;
 mod errno;
 mod exit_key;
 mod fence;
+mod fork_gate;
 #[cfg(all(test, not(simulated)))]
 pub(crate) mod faults;
 #[cfg(all(test, not(simulated)))]
@@ -45,12 +46,13 @@ pub(crate) use barrier::{barrier, prepare_barrier};
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use exit_key::ExitKey;
 pub(crate) use fence::Fence;
-pub(crate) use hooks::{hold_streams, on_exit, on_fork, release_streams, reset_streams};
+use fork_gate::ForkGate;
+pub(crate) use hooks::{fork_gate, hold_streams, on_exit, on_fork, release_streams, reset_streams};
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
-    abort, environment, futex_wait, futex_wait_for, futex_wake, is_main_thread,
-    is_main_thread_gone, memory_allowed, microseconds, milliseconds, process_id, read_file,
-    show_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
+    abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
+    is_main_thread_gone, is_single_threaded, memory_allowed, microseconds, milliseconds,
+    process_id, read_file, show_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy, discard};
@@ -68,6 +70,7 @@ pub(crate) use space::{address_limit, has_too_many_addresses};
 pub(crate) use symbol::{Module, backtrace, name_function, own_code};
 pub(crate) use table::{Table, ZeroInit};
 pub(crate) use thread::{
-    has_thread, is_filtered, kernel_thread_id, name_thread, start_thread, yield_now,
+    has_thread, is_filtered, is_vfork_child, kernel_thread_id, libc_thread_number, name_thread,
+    start_thread, yield_now,
 };
-pub(crate) use tls::thread_id;
+pub(crate) use tls::{THREAD_ID_SHIFT, thread_id};

@@ -49,7 +49,7 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
             // SAFETY: as above; the range is mapped.
             is_mapped(first, bytes).then(|| unsafe { clear(first, bytes) })
         }
-        libc::SYS_madvise | libc::SYS_close => Some(0),
+        libc::SYS_madvise | libc::SYS_close | libc::SYS_tgkill => Some(0),
         libc::SYS_write => Some(third),
         libc::SYS_getpid | libc::SYS_gettid => Some(1),
         libc::SYS_futex => {

@@ -31,6 +31,11 @@ impl Answer {
         }
     }
 
+    /// Whether the kernel refused with this error number.
+    pub(super) fn is_error(self, errno: i32) -> bool {
+        self.0 == -(errno as isize)
+    }
+
     /// Whether the kernel did as asked.
     pub(super) fn is_ok(self) -> bool {
         self.value().is_some()

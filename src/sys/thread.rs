@@ -77,7 +77,7 @@ fn start(entry: Entry, stack: usize) -> bool {
     started
 }
 
-/// The kernel's number of the calling thread.
+/// The calling thread's number in the kernel, below 2^22; 0 where the kernel does not tell. See gettid(2).
 pub(crate) fn kernel_thread_id() -> u32 {
     // SAFETY: only reads a number.
     let thread = unsafe { call(libc::SYS_gettid, [0; 6]) };
@@ -90,11 +90,32 @@ pub(crate) fn yield_now() {
     let _ = unsafe { call(libc::SYS_sched_yield, [0; 6]) };
 }
 
-/// Whether the process has a thread with that number.
+/// Whether the process has a thread with this number in the kernel. See tgkill(2).
 pub(crate) fn has_thread(number: u32) -> bool {
     let arguments = [super::process_id(), number as usize, 0, 0, 0, 0];
     // SAFETY: signal 0 is never sent.
-    unsafe { call(libc::SYS_tgkill, arguments) }.is_ok()
+    !unsafe { call(libc::SYS_tgkill, arguments) }.is_error(libc::ESRCH)
+}
+
+/// The number of the calling thread in the kernel, as libc knows it: without a system call, and in a child of vfork(2), which
+/// runs in its parent's memory, that of the parent's thread.
+pub(crate) fn libc_thread_number() -> u32 {
+    // SAFETY: only reads a number of this thread's.
+    let own = unsafe { libc::pthread_self() };
+    let mut clock = 0;
+    // SAFETY: the calling thread exists; the call writes the number of its clock.
+    let answer = ask(|| unsafe { libc::pthread_getcpuclockid(own, &raw mut clock) });
+    // A clock's number is the complement of the thread's, above three bits: see clock_getcpuclockid(3).
+    if answer == 0 {
+        !(clock >> 3) as u32
+    } else {
+        super::kernel_thread_id()
+    }
+}
+
+/// Whether the process is a child of vfork(2).
+pub(crate) fn is_vfork_child() -> bool {
+    libc_thread_number() != super::kernel_thread_id()
 }
 
 /// Whether a seccomp(2) filter stands between this process and the kernel.

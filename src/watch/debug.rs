@@ -170,11 +170,6 @@ impl Debug {
         self.blocks.hold_for_fork();
     }
 
-    /// Frees the lock after a fork, in parent or child.
-    pub(super) fn end_fork(&self) {
-        self.blocks.end_fork();
-    }
-
     /// Whether nobody holds the lock at this moment.
     pub(super) fn is_quiet(&self) -> bool {
         self.blocks.is_free()

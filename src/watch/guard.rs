@@ -258,12 +258,6 @@ impl Guard {
         self.pages.hold_for_fork();
     }
 
-    /// Frees the locks after a fork, in parent or child.
-    pub(super) fn end_fork(&self) {
-        self.pages.end_fork();
-        self.blocks.end_fork();
-    }
-
     /// Whether nobody holds one of the locks at this moment.
     pub(super) fn is_quiet(&self) -> bool {
         self.blocks.is_free() && self.pages.is_quiet()

@@ -245,17 +245,6 @@ impl Watch {
         self.quarantine.hold_for_fork();
     }
 
-    /// Frees all locks after a fork, in parent or child.
-    pub(crate) fn end_fork(&self) {
-        self.quarantine.end_fork();
-        if let Some(debug) = &self.debug {
-            debug.end_fork();
-        }
-        if let Some(guard) = &self.guard {
-            guard.end_fork();
-        }
-    }
-
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
         self.guard.as_ref().is_none_or(Guard::is_quiet)

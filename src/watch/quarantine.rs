@@ -86,11 +86,6 @@ impl Quarantine {
         self.queue.hold_for_fork();
     }
 
-    /// Frees the lock after a fork, in parent or child.
-    pub(super) fn end_fork(&self) {
-        self.queue.end_fork();
-    }
-
     /// Whether nobody holds the lock at this moment.
     pub(super) fn is_quiet(&self) -> bool {
         self.queue.is_free()

@@ -8,7 +8,7 @@ use super::world::World;
 use crate::cache::{Haste, ThreadCache};
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Resized;
-use crate::sync::one_fork;
+use crate::sync;
 use crate::sys;
 use crate::units::Zeroed;
 
@@ -149,13 +149,13 @@ impl<'world> Work<'world> {
     }
 
     fn fork(&mut self) {
-        let _one = one_fork::take();
+        let _one = sync::one_fork::take();
+        sync::begin_fork(sync::Interrupted::No);
         self.world.caches.hold_for_fork();
         self.world.heap.hold_for_fork();
         // Other handlers may allocate meanwhile.
         self.allocate();
-        self.world.heap.end_fork();
-        self.world.caches.end_fork();
+        sync::end_fork();
     }
 
     fn allocate(&mut self) {

@@ -24,6 +24,9 @@ pub(crate) use x86_64::{read, thread_id, write};
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");
 
+/// All numbers of threads are multiples of 2 to this: a thread's block is aligned to a cache line.
+pub(crate) const THREAD_ID_SHIFT: u32 = 6;
+
 /// Defines the slot; `$initial` is the static that a new thread's slot points to.
 #[cfg(not(simulated))]
 macro_rules! define_slot {

@@ -90,7 +90,7 @@ fn who_forked_before_waits_while_another_forks() {
 }
 
 #[test]
-#[should_panic(expected = "finds the value whole")]
+#[should_panic(expected = "deadlock")]
 fn a_stale_number_of_who_forks_is_found() {
     locks::second_fork(Fault::NoAcquireLoad);
 }

@@ -9,6 +9,7 @@
 //! A world belongs to the thread of the operating system that runs the test. Loom's threads take turns on it, and only
 //! where loom says so; what a function here does between two of loom's operations happens at once.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -73,6 +74,8 @@ struct World {
     /// Who sleeps on which word.
     sleepers: VecDeque<Rc<Sleeper>>,
     kernel: Rc<Mutex<()>>,
+    /// Values that a world has one of, by type.
+    singles: HashMap<TypeId, usize>,
     /// Threads that the library started.
     started: Vec<JoinHandle<()>>,
     /// Numbers of threads, which no other thread ever has.
@@ -169,6 +172,7 @@ impl World {
             contents: HashMap::new(),
             sleepers: VecDeque::new(),
             kernel: Rc::default(),
+            singles: HashMap::new(),
             started: Vec::new(),
             numbers: Vec::new(),
             now: 1_000,
@@ -242,6 +246,20 @@ pub fn place<T>(value: T) -> &'static T {
     unsafe { place.write(value) };
     // SAFETY: written above; the memory is there until the scene is over.
     unsafe { &*place }
+}
+
+/// The world's one value of that type, made when the scene begins or when it is first asked for.
+pub fn single<T: 'static>(make: impl FnOnce() -> T) -> &'static T {
+    let known = with(|world| world.singles.get(&TypeId::of::<T>()).copied());
+    let address = known.unwrap_or_else(|| {
+        let mode = MODE.replace(Mode::Alone);
+        let address = std::ptr::from_ref(place(make())).expose_provenance();
+        MODE.set(mode);
+        with(|world| world.singles.insert(TypeId::of::<T>(), address));
+        address
+    });
+    // SAFETY: placed above; the memory is there until the scene is over.
+    unsafe { &*std::ptr::with_exposed_provenance::<T>(address) }
 }
 
 /// Runs these at the same time, the last one on the calling thread, and waits for all.

@@ -10,6 +10,7 @@ use crate::decay::Budget;
 use crate::heap::Heap;
 use crate::limit::Limit;
 use crate::slab::{Object, class};
+use crate::sync;
 use crate::units::{NodeId, Zeroed};
 
 /// A size of whose class a sheaf has room for few objects, and how many those are.
@@ -214,28 +215,28 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
         };
         let fork = move || {
             if holds {
+                sync::begin_fork(sync::Interrupted::No);
                 program.threads.hold_for_fork();
                 program.heap.hold_for_fork();
             }
             moment.fetch_add(1, Relaxed);
             world::fork(|| {
                 if holds {
-                    program.heap.end_fork();
-                    program.threads.end_fork();
+                    sync::end_fork_in_child();
                 }
-                program.threads.adopt_orphans(survivor);
+                program.threads.begin_child(Some(survivor));
                 assert_eq!(program.threads.count(), 1, "the child has one thread");
                 free(survivor, own);
                 let object = alloc(survivor);
                 free(survivor, object);
                 survivor.drain();
+                program.threads.adopt_orphans(usize::MAX);
                 // The other thread may have held one.
                 assert!(program.in_use() <= 1, "what the others' caches had is back");
                 program.heap.validate();
             });
             if holds {
-                program.heap.end_fork();
-                program.threads.end_fork();
+                sync::end_fork();
             }
         };
         world::together([Box::new(fork), Box::new(live)]);

@@ -6,7 +6,7 @@ use core::world::{self, Fault};
 
 use loom::cell::Cell;
 
-use crate::sync::{Lock, Once};
+use crate::sync::{self, Lock, Once};
 
 /// `threads` of them, two or three, raise a number `rounds` times each.
 pub fn sum(fault: Fault, threads: usize, rounds: u32) -> usize {
@@ -70,20 +70,21 @@ impl Twins {
     /// A fork whose other handlers need the value, before and behind it, and a child that needs it too.
     fn fork(self, holds: bool) {
         if holds {
+            sync::begin_fork(sync::Interrupted::No);
             self.lock.hold_for_fork();
         }
         self.raise();
         self.pass();
         world::fork(|| {
             if holds {
-                self.lock.end_fork();
+                sync::end_fork_in_child();
             }
             self.raise();
             self.raise();
         });
         self.raise();
         if holds {
-            self.lock.end_fork();
+            sync::end_fork();
         }
     }
 }
@@ -103,14 +104,16 @@ pub fn second_fork(fault: Fault) -> usize {
     world::check(fault, FORK_BOUND, || {
         let twins = Twins::new();
         let first = move || {
+            sync::begin_fork(sync::Interrupted::No);
             twins.lock.hold_for_fork();
-            twins.lock.end_fork();
+            sync::end_fork();
             twins.raise();
         };
         let second = move || {
+            sync::begin_fork(sync::Interrupted::No);
             twins.lock.hold_for_fork();
             twins.raise();
-            twins.lock.end_fork();
+            sync::end_fork();
         };
         world::together([Box::new(second), Box::new(first)]);
         assert_eq!(*twins.lock.lock(), [2; 2]);
@@ -122,9 +125,10 @@ pub fn fork_of_three(fault: Fault) -> usize {
     world::check(fault, FORK_BOUND, || {
         let twins = Twins::new();
         let fork = move || {
+            sync::begin_fork(sync::Interrupted::No);
             twins.lock.hold_for_fork();
             twins.raise();
-            twins.lock.end_fork();
+            sync::end_fork();
         };
         let other = move || twins.raise();
         world::together([Box::new(other), Box::new(other), Box::new(fork)]);

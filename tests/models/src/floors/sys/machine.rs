@@ -5,6 +5,8 @@ use core::cell::Cell;
 use core::ffi::{CStr, c_void};
 use core::world;
 
+use super::ForkGate;
+
 /// There are no files.
 pub(crate) fn read_file<'buffer>(
     _path: &CStr,
@@ -60,6 +62,21 @@ pub(crate) fn program_name(_name: &mut [u8; PROGRAM_NAME]) -> &[u8] {
     b"models"
 }
 
+/// The scene's own: each world has one.
+pub(crate) fn fork_gate() -> &'static ForkGate {
+    world::single(ForkGate::new)
+}
+
+/// The number that nobody else has.
+pub(crate) fn kernel_thread_id() -> u32 {
+    world::number() as u32
+}
+
+/// Threads of a scene exist until it is over.
+pub(crate) fn has_thread(_number: u32) -> bool {
+    true
+}
+
 /// There is one process.
 pub(crate) fn process_id() -> usize {
     1
@@ -67,6 +84,16 @@ pub(crate) fn process_id() -> usize {
 
 /// Nobody needs a barrier.
 pub(crate) fn prepare_barrier() {}
+
+/// There is one thread of libc's.
+pub(crate) fn libc_thread_number() -> u32 {
+    1
+}
+
+/// Nobody calls vfork(2).
+pub(crate) fn is_vfork_child() -> bool {
+    false
+}
 
 /// Starts a thread.
 pub(crate) fn start_thread(entry: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {

@@ -2,6 +2,8 @@
 
 #[path = "../../../../../src/sys/ending.rs"]
 mod ending;
+#[path = "../../../../../src/sys/fork_gate.rs"]
+mod fork_gate;
 mod machine;
 #[path = "../../../../../src/sys/mapping.rs"]
 mod mapping;
@@ -21,16 +23,22 @@ mod syscall;
 mod table;
 
 pub(crate) use core::world::{
-    futex_wait, futex_wait_for, futex_wake, milliseconds, number as thread_id,
+    futex_wait, futex_wait as futex_wait_briefly, futex_wait_for, futex_wake, milliseconds,
+    number as thread_id,
 };
+use fork_gate::ForkGate;
+
+/// Numbers of threads follow each other.
+pub(crate) const THREAD_ID_SHIFT: u32 = 0;
 
 pub(crate) use ending::{announce_end, is_ending};
-pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use machine::{
-    Lifeline, abort, has_thread, has_too_many_addresses, is_filtered, is_main_thread_gone, kernel_thread_id,
-    let_main_thread_go, microseconds, name_thread, prepare_barrier, process_id, read_file, show_file, sleep, start_thread, write_stderr,
-    yield_now,
+    Lifeline, abort, fork_gate, has_thread, has_too_many_addresses, is_filtered,
+    is_main_thread_gone, is_vfork_child, kernel_thread_id, let_main_thread_go, libc_thread_number,
+    microseconds, name_thread, prepare_barrier, process_id, read_file, show_file, sleep,
+    start_thread, write_stderr, yield_now,
 };
+pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
