@@ -22,6 +22,7 @@ macro_rules! since {
             $version:
             "pthread_attr_setstacksize",
             "pthread_create",
+            "pthread_getcpuclockid",
             "pthread_key_create",
             "pthread_key_delete",
             "pthread_mutex_trylock",

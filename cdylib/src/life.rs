@@ -1,4 +1,15 @@
-//! The library's end: statistics when the program asked for them, and a last look for crimes.
+//! The library's start and end: what it cannot import, statistics when the program asked for them, and a last look for crimes.
+
+/// Called by the loader before `main`.
+#[cfg(preload)]
+#[unsafe(link_section = ".init_array")]
+#[used]
+static AT_START: extern "C" fn() = at_start;
+
+#[cfg(preload)]
+extern "C" fn at_start() {
+    slubmalloc_core::know_single_threaded(crate::loader::next(c"__libc_single_threaded"));
+}
 
 /// Called by the loader when the process ends.
 #[unsafe(link_section = ".fini_array")]

@@ -127,19 +127,6 @@ pub(crate) fn is_main_thread() -> bool {
     thread != 0 && thread == process_id()
 }
 
-/// Whether the process has never had a second thread, as far as libc knows; `false` where it does not say. See
-/// `__libc_single_threaded` in the manual of glibc 2.32.
-pub(crate) fn is_single_threaded() -> bool {
-    let flag =
-        core::ptr::with_exposed_provenance::<core::ffi::c_char>(weak!("__libc_single_threaded"));
-    // SAFETY: null, or libc's variable, which is there for ever.
-    let flag = unsafe { flag.as_ref() };
-    flag.is_some_and(|flag| {
-        // SAFETY: libc changes it when this thread starts another one; a plain read is what it is for.
-        (unsafe { core::ptr::from_ref(flag).read_volatile() }) != 0
-    })
-}
-
 /// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in
 /// `/proc/self/stat`, behind the name in parentheses, is that of a zombie. See proc_pid_stat(5).
 pub(crate) fn is_main_thread_gone() -> bool {

@@ -33,6 +33,7 @@ mod program;
 mod region;
 mod rseq;
 mod signal;
+mod single;
 mod symbol;
 #[cfg(simulated)]
 mod simulated;
@@ -51,8 +52,8 @@ pub(crate) use hooks::{fork_gate, hold_streams, on_exit, on_fork, release_stream
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
-    is_main_thread_gone, is_single_threaded, memory_allowed, microseconds, milliseconds,
-    process_id, read_file, show_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
+    is_main_thread_gone, memory_allowed, microseconds, milliseconds, process_id, read_file,
+    show_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy, discard};
@@ -66,6 +67,8 @@ pub use probe::page_size;
 pub(crate) use program::{NAME as PROGRAM_NAME, keep_program_name, program_name};
 pub(crate) use region::Region;
 pub(crate) use signal::{off_fault, on_fault};
+pub(crate) use single::is_single_threaded;
+pub use single::know_single_threaded;
 pub(crate) use space::{address_limit, has_too_many_addresses};
 pub(crate) use symbol::{Module, backtrace, name_function, own_code};
 pub(crate) use table::{Table, ZeroInit};

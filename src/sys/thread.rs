@@ -100,6 +100,9 @@ pub(crate) fn has_thread(number: u32) -> bool {
 /// The number of the calling thread in the kernel, as libc knows it: without a system call, and in a child of vfork(2), which
 /// runs in its parent's memory, that of the parent's thread.
 pub(crate) fn libc_thread_number() -> u32 {
+    if !is_linked!("pthread_getcpuclockid") {
+        return super::kernel_thread_id();
+    }
     // SAFETY: only reads a number of this thread's.
     let own = unsafe { libc::pthread_self() };
     let mut clock = 0;
