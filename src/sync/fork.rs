@@ -4,6 +4,7 @@
 //!
 //! A lock word that carries the number of a fork is held exactly while that fork lasts: `ended` has that number.
 //! So neither parent nor child writes to the locks again, and nobody is woken unless somebody sleeps.
+#![forbid(unsafe_code)]
 
 use core::sync::atomic::{
     AtomicU32,

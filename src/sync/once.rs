@@ -165,21 +165,12 @@ mod tests {
                 });
             });
             begins.recv().unwrap();
-            // SAFETY: the child only makes a value and ends.
-            let child = unsafe { libc::fork() };
-            assert!(child >= 0);
-            if child == 0 {
-                // SAFETY: a child that waits ends by the signal.
-                unsafe { libc::alarm(20) };
+            let code = sys::forked::code_of_child(|| {
                 let made = once.get_or_try_make(|| Some(3));
-                // SAFETY: ends the child without a word to the parent's streams.
-                unsafe { libc::_exit(i32::from(made != Some(&3))) };
-            }
-            let mut status = 0;
-            // SAFETY: waits for the child above.
-            let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+                i32::from(made != Some(&3))
+            });
             end.send(2).unwrap();
-            assert_eq!((waited, status), (child, 0));
+            assert_eq!(code, 0);
         });
         assert_eq!(once.get(), Some(&2));
     }

@@ -4,6 +4,8 @@
 //!
 //! Only the forking thread writes `ended` and `forker`; one thread forks at a time. In the child nobody waits.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 
 /// What all locks know about forks.

@@ -13,6 +13,8 @@ mod errno;
 mod exit_key;
 mod fence;
 mod fork_gate;
+#[cfg(all(test, not(any(simulated, miri))))]
+pub(crate) mod forked;
 #[cfg(all(test, not(simulated)))]
 pub(crate) mod faults;
 #[cfg(all(test, not(simulated)))]

@@ -101,16 +101,6 @@ pub(crate) fn start_thread(entry: extern "C" fn(*mut c_void) -> *mut c_void) -> 
     true
 }
 
-/// Threads have no numbers that the purge thread is asked for.
-pub(crate) fn kernel_thread_id() -> u32 {
-    1
-}
-
-/// As above.
-pub(crate) fn has_thread(_number: u32) -> bool {
-    false
-}
-
 /// Nobody waits like that.
 pub(crate) fn yield_now() {}
 
