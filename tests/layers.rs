@@ -62,6 +62,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/rseq.rs",
     "sys/signal.rs",
     "sys/simulated.rs",
+    "sys/single.rs",
     "sys/symbol.rs",
     "sys/syscall.rs",
     "sys/table.rs",
