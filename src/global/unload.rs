@@ -9,8 +9,9 @@
 //!
 //! # How the two are told apart
 //!
-//! libc calls its exit handlers before the destructors of objects, and the handlers of one object that is closed last of
-//! that object's destructors: its own start files come first in the list of them, which is gone through backwards.
+//! What the loader brought along with the program cannot be closed. Of what was opened later, libc calls the exit handlers
+//! before all destructors when the process ends, and nearly last of them when the object is closed: the object's start
+//! files, which do that, come first in the list of its destructors, and that is gone through backwards.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -27,7 +28,7 @@ const GRACE_MS: u64 = 2;
 /// What is known of the end.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// Whether the process ends. Nobody can know without exit handlers.
+    /// Whether the end is the process's: it ends already, or the object cannot be closed.
     is_exit: AtomicBool,
     /// Whether the object is closed.
     is_closed: AtomicBool,
@@ -49,9 +50,8 @@ impl Ending {
 
     /// Begins to listen; called when the object is loaded.
     pub(super) fn begin(&self, note_exit: extern "C" fn()) {
-        if !sys::on_exit(note_exit) {
-            self.is_exit.store(true, Relaxed);
-        }
+        let may_be_closed = sys::has_begun() && sys::on_exit(note_exit);
+        self.is_exit.store(!may_be_closed, Relaxed);
     }
 
     /// Takes note that the process ends.

@@ -73,6 +73,35 @@ pub(crate) fn fork_gate() -> &'static ForkGate {
     &GATE
 }
 
+/// Whether the program has begun: then what is loaded now was opened by it, and may be closed. Returns `false` where
+/// nobody can tell.
+///
+/// The first frame of the stack has a return address in the program's first instructions, from which they called libc.
+/// The loader has initialised what the program is linked with before there is such a frame.
+pub(crate) fn has_begun() -> bool {
+    /// Words of the stack that may belong to the frame, and bytes of the instructions.
+    const FRAME: usize = 64;
+    const CODE: usize = 64;
+    let end = core::ptr::with_exposed_provenance::<*const usize>(weak!("__libc_stack_end"));
+    if end.is_null() {
+        return false;
+    }
+    // SAFETY: the loader's variable, which it has set before anything is initialised.
+    let end = unsafe { end.read() };
+    // SAFETY: only reads a number.
+    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
+    if end.is_null() || entry == 0 {
+        return false;
+    }
+    (1..=FRAME).any(|word| {
+        // SAFETY: the kernel makes the stack longer than that when the program starts.
+        let place = unsafe { end.sub(word) };
+        // SAFETY: as above; a word that nobody changes any more, if it is of that frame.
+        let value = unsafe { place.read_volatile() };
+        value > entry && value <= entry + CODE
+    })
+}
+
 /// Takes glibc's lock on its list of streams. Its `fork` does so behind all handlers, while a thread
 /// that holds the list may wait for a stream whose owner waits for our locks; so it goes first.
 pub(crate) fn hold_streams() {

@@ -50,7 +50,9 @@ pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use exit_key::ExitKey;
 pub(crate) use fence::Fence;
 use fork_gate::ForkGate;
-pub(crate) use hooks::{fork_gate, hold_streams, on_exit, on_fork, release_streams, reset_streams};
+pub(crate) use hooks::{
+    fork_gate, has_begun, hold_streams, on_exit, on_fork, release_streams, reset_streams,
+};
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
