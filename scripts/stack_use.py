@@ -14,6 +14,8 @@ import sys
 
 # The most bytes that a call from outside, or of a handler, may need in the default modes.
 LIMIT = 4096
+# The same with the modes that find misuse, where reports are printed and stacks kept.
+MODES_LIMIT = 8192
 # The most of a stack of our own that may be in use; see src/sys/own_stack.rs.
 OWN_LIMIT = 128 << 10
 
@@ -29,7 +31,6 @@ LIBC = {
     "pthread_attr_destroy": 64, "pthread_create": 2048, "pthread_setspecific": 256, "pthread_key_create": 64,
     "__register_atfork": 256, "__cxa_thread_atexit_impl": 512, "posix_spawn": 1024, "waitpid": 128,
     "_IO_list_lock": 64, "_IO_list_unlock": 64, "_IO_list_resetlock": 64, "fwrite": 1024,
-    "backtrace": 4096,
 }
 OTHER = 512
 
@@ -39,6 +40,9 @@ INDIRECT = [
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
     (r"(ThreadCache>::look|bare::allocate_\w+|life::birth|watched::attempt|Heap>::(count_spread|note|take_mapping))$",
      [r"sys::policy::current_node"]),
+    # What more is known of a misuse; the C library's memset.
+    (r"report::accuse_with$", [r"watch::report::owners$", r"Guard>?::.*\{\{closure"]),
+    (r"zone::paint$", []),
     (r"Heap::new$", [r"sys::policy::current_node"]),
     (r"Config::apply$", [r"^core::ops::function::FnOnce::call_once$"]),
     (r"Directory::show$", [r"^slubmalloc::limit::read_file"]),
@@ -265,10 +269,11 @@ def main(mode, path, scope):
         if start not in depths.reached:
             rows.append((*depths.of(start), library.names[start]))
     print("bytes of stack, and whose")
-    show(rows, LIMIT)
+    show(rows, LIMIT if scope == "default" else MODES_LIMIT)
     print("on stacks of our own")
     show(below, OWN_LIMIT)
-    broken = [f"{name} needs {size} bytes of stack, at most {LIMIT} are allowed" for size, _, name in rows if size > LIMIT]
+    limit = LIMIT if scope == "default" else MODES_LIMIT
+    broken = [f"{name} needs {size} bytes of stack, at most {limit} are allowed" for size, _, name in rows if size > limit]
     broken += [f"{name} needs {size} bytes of its own stack" for size, _, name in below if size > OWN_LIMIT]
     broken += [f"{name} calls what is not known: {text}" for name, text in sorted(depths.unknown)]
     if not below:

@@ -4,11 +4,13 @@
 mod support;
 
 use core::time::Duration;
+use std::fs;
 use std::process::Command;
-use support::{Heap, compile, library, root, run, skip_unless};
+use support::{Heap, compile, library, root, run, scratch, skip_unless};
 
-/// The most bytes of stack that a call may need.
+/// The most bytes of stack that a call may need, by default and in the modes that find misuse.
 const MOST: &str = "4096";
+const MOST_IN_MODES: &str = "8192";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The calls of `small_stacks.c`.
@@ -20,10 +22,21 @@ const CALLS: [&str; 12] = [
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn no_chain_of_calls_needs_more_than_four_kilobytes() {
+    check(&[]);
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn no_chain_of_calls_needs_more_than_eight_kilobytes_in_the_modes() {
+    check(&["--modes"]);
+}
+
+fn check(flags: &[&str]) {
     skip_unless!("objdump", "readelf", "python3");
     let output = Command::new(root().join("scripts/stack-use.sh"))
         .args(["--check", "--library"])
         .arg(library())
+        .args(flags)
         .output()
         .expect("stack-use.sh");
     let said = [output.stdout, output.stderr].concat();
@@ -71,6 +84,47 @@ fn calls_fit_a_small_stack_at_a_limit() {
 }
 
 #[test]
+fn calls_fit_a_small_stack_where_misuse_is_looked_for() {
+    for conf in [
+        "slab_debug:FZPU",
+        "guard:1/1",
+        "quarantine:1m",
+        "zero:free,zero:alloc",
+    ] {
+        for call in ["small", "many", "freed", "again"] {
+            measure_up_to(MOST_IN_MODES, call, "first", conf);
+            measure_up_to(MOST_IN_MODES, call, "later", conf);
+        }
+    }
+}
+
+/// backtrace(3) loads that library, each time anew where it cannot, and allocates meanwhile.
+#[test]
+fn stacks_are_told_where_the_compiler_s_library_is_missing() {
+    let directory = scratch("no-libgcc");
+    fs::write(directory.join("libgcc_s.so.1"), "").expect("an empty file");
+    let program = compile("c/called_twice.c", &["-rdynamic"]);
+    for conf in ["slab_debug:FU", "slab_debug:FZPUT", "guard:1/1"] {
+        let mut command = Command::new(&program);
+        command
+            .env("LD_LIBRARY_PATH", &directory)
+            .env("SLUBMALLOC_CONF", conf);
+        let finished = run(Heap::Slubmalloc, &mut command, PATIENCE);
+        let said = &finished.stderr;
+        for part in ["Allocated:", "Freed:"] {
+            let stack = said.split_once(part).unwrap_or_default().1;
+            let mut frames = stack.lines().skip(1).map(str::trim_start);
+            let from_program = frames.by_ref().take(3).filter(|it| it.contains("called"));
+            assert_eq!(from_program.count(), 3, "{conf}, {part}\n{said}");
+            assert!(
+                frames.next().is_some_and(|it| it.starts_with("0x")),
+                "{conf}, {part}\n{said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_handler_on_an_alternate_stack_may_come_first() {
     for call in ["small", "zeroed", "large", "huge", "nothing"] {
         measure(call, "handler", "");
@@ -91,8 +145,12 @@ fn program() -> std::path::PathBuf {
 }
 
 fn measure(call: &str, when: &str, conf: &str) {
+    measure_up_to(MOST, call, when, conf);
+}
+
+fn measure_up_to(most: &str, call: &str, when: &str, conf: &str) {
     let mut command = Command::new(program());
-    command.args([call, MOST, when]);
+    command.args([call, most, when]);
     if !conf.is_empty() {
         command.env("SLUBMALLOC_CONF", conf);
     }

@@ -17,7 +17,7 @@ use crate::report::{self, Line};
 use crate::sync::{self, Interrupted, Once};
 use crate::sys::{self, ExitKey, tls};
 use crate::units::NodeId;
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 
 /// The variable that the configuration is in.
 const CONF: &[u8] = b"SLUBMALLOC_CONF";
@@ -251,10 +251,10 @@ extern "C" fn at_start() {
     // Here and not at first use: libc has a lock for its list of handlers. It has room for some dozens without asking for
     // memory, so that it cannot refuse.
     let _ = sys::on_fork(before_fork, after_fork, after_fork_in_child);
-    // What is loaded for stacks is loaded now: later the program may be in a sandbox.
-    let is_configured = sys::environment(CONF, &mut []).is_some();
-    let process = if is_configured { process() } else { None };
-    watch::allow_traces(process.is_some_and(|process| process.watch.wants_traces()));
+    // What is asked for begins with the program.
+    if sys::environment(CONF, &mut []).is_some() {
+        process();
+    }
 }
 
 extern "C" fn at_exit() {

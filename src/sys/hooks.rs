@@ -2,6 +2,7 @@
 
 use super::ForkGate;
 use super::syscall::ask;
+use super::weak::function_at;
 
 /// Has the three functions called around every fork(2), in the parent before, and in the parent
 /// and the child after; `false` if that cannot be arranged. libc may allocate in here.
@@ -14,12 +15,11 @@ pub(crate) fn on_fork(
     type WithOwner =
         unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn(), usize) -> i32;
     type Alone = unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn()) -> i32;
-    let with_owner = weak!("__register_atfork");
-    // SAFETY: 0 is `None`, anything else is the function.
-    let with_owner = unsafe { core::mem::transmute::<usize, Option<WithOwner>>(with_owner) };
-    let alone = weak!("pthread_atfork");
+    let (with_owner, alone) = (weak!("__register_atfork"), weak!("pthread_atfork"));
+    // SAFETY: the function of that name has this type.
+    let with_owner = unsafe { function_at::<WithOwner>(with_owner) };
     // SAFETY: as above.
-    let alone = unsafe { core::mem::transmute::<usize, Option<Alone>>(alone) };
+    let alone = unsafe { function_at::<Alone>(alone) };
     ask(|| match (with_owner, alone) {
         // SAFETY: stores three functions without arguments, and whose they are.
         (Some(register), _) => unsafe { register(before, in_parent, in_child, owner()) },
@@ -119,9 +119,8 @@ pub(crate) fn reset_streams() {
 }
 
 fn call(address: usize) {
-    // SAFETY: 0 is `None`, anything else one of the functions above, which take and give nothing.
-    let function = unsafe { core::mem::transmute::<usize, Option<extern "C" fn()>>(address) };
-    if let Some(function) = function {
+    // SAFETY: one of the functions above, which take and give nothing.
+    if let Some(function) = unsafe { function_at::<extern "C" fn()>(address) } {
         function();
     }
 }

@@ -44,6 +44,7 @@ mod syscall;
 mod table;
 mod thread;
 pub(crate) mod tls;
+mod unwind;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
 pub(crate) use ending::{announce_end, is_ending};
@@ -74,10 +75,11 @@ pub(crate) use signal::{off_fault, on_fault};
 pub(crate) use single::is_single_threaded;
 pub use single::know_single_threaded;
 pub(crate) use space::{address_limit, has_too_many_addresses};
-pub(crate) use symbol::{Module, backtrace, name_function, own_code};
+pub(crate) use symbol::{Module, name_function};
 pub(crate) use table::{Table, ZeroInit};
 pub(crate) use thread::{
     has_thread, is_filtered, is_vfork_child, kernel_thread_id, libc_thread_number, name_thread,
     start_thread, yield_now,
 };
 pub(crate) use tls::{THREAD_ID_SHIFT, thread_id};
+pub(crate) use unwind::{backtrace, own_code};

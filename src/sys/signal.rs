@@ -5,6 +5,7 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::syscall::ask;
+use super::weak::function_at;
 
 /// Says what a faulting access was; `false` if that is not known.
 type Explain = fn(address: usize, did: &str) -> bool;
@@ -86,7 +87,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     // SAFETY: a fault has an address.
     let address = unsafe { info_of.si_addr() } as usize;
     // SAFETY: only `on_fault` stores there, before this can be called.
-    let explain = unsafe { core::mem::transmute::<usize, Explain>(EXPLAIN.load(Relaxed)) };
+    let explain = unsafe { function_at::<Explain>(EXPLAIN.load(Relaxed)) };
     // What was sent, not caused, has no address, and no instruction that would fault again.
     let is_sent = info_of.si_code <= 0;
     let die = || {
@@ -96,7 +97,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
             let _ = unsafe { libc::raise(signal) };
         }
     };
-    if !is_sent && explain(address, did(context)) {
+    if !is_sent && explain.is_some_and(|explain| explain(address, did(context))) {
         // Back at the instruction, it faults again.
         return die();
     }
@@ -114,12 +115,14 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     if before.flags.load(Relaxed) & libc::SA_SIGINFO as usize != 0 {
         type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
         // SAFETY: the flags of that handler say that it takes these three.
-        let handler = unsafe { core::mem::transmute::<usize, Handler>(handler) };
-        handler(signal, info, context);
+        if let Some(handler) = unsafe { function_at::<Handler>(handler) } {
+            handler(signal, info, context);
+        }
     } else {
         // SAFETY: as above, without the flag it takes the number alone.
-        let handler = unsafe { core::mem::transmute::<usize, extern "C" fn(c_int)>(handler) };
-        handler(signal);
+        if let Some(handler) = unsafe { function_at::<extern "C" fn(c_int)>(handler) } {
+            handler(signal);
+        }
     }
 }
 

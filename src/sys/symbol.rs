@@ -1,6 +1,6 @@
-//! Where code comes from: call stacks, and the module and function of an address.
+//! Where code comes from: the module and function of an address.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 
 use super::errno::kept;
@@ -10,31 +10,12 @@ use super::syscall::ask;
 /// The longest path that is remembered.
 const MOST_PATH: usize = 200;
 
-/// Fills `frames` with return addresses of the calls that led here, the innermost first; how many. 0 where the C
-/// library cannot. See backtrace(3), whose first call loads a library.
-pub(crate) fn backtrace(frames: &mut [usize]) -> usize {
-    type Backtrace = unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_int;
-    let address = weak!("backtrace");
-    // SAFETY: 0 is `None`, anything else is the function.
-    let Some(backtrace) = (unsafe { core::mem::transmute::<usize, Option<Backtrace>>(address) })
-    else {
-        return 0;
-    };
-    let count = frames.len() as c_int;
-    // SAFETY: writes at most so many addresses.
-    let found = kept(|| unsafe { backtrace(frames.as_mut_ptr().cast(), count) });
-    usize::try_from(found).unwrap_or(0)
-}
-
 /// A file that is mapped into the process, and a place in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Module {
     path: [u8; MOST_PATH],
     base: usize,
     address: usize,
-    /// The bounds of the mapping that the address lies in.
-    start: usize,
-    end: usize,
 }
 
 impl Module {
@@ -62,8 +43,6 @@ impl Module {
                     path: [0; MOST_PATH],
                     base,
                     address,
-                    start,
-                    end,
                 };
                 let room = module.path.split_last_mut()?.1;
                 room.iter_mut().zip(path).for_each(|(to, from)| *to = *from);
@@ -93,20 +72,6 @@ impl Module {
             self.address - self.base
         }
     }
-
-    /// The bounds of the mapping that the address lies in.
-    pub(crate) fn bounds(&self) -> (usize, usize) {
-        (self.start, self.end)
-    }
-}
-
-/// The bounds of our own code; `None` where it is part of the program's.
-pub(crate) fn own_code() -> Option<(usize, usize)> {
-    let own = Module::of(own_code as *const () as usize)?;
-    // SAFETY: getauxval(3) reads memory that the kernel filled before the first instruction.
-    let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
-    let program = Module::of(headers)?;
-    (own.base != program.base).then_some(own.bounds())
 }
 
 /// Has `addr2line` print the name and line of a place on standard error; `false` if it did not.
@@ -188,18 +153,7 @@ mod tests {
         let module = Module::of(number as *const () as usize).unwrap();
         let path = std::env::current_exe().unwrap();
         assert_eq!(module.name(), path.as_os_str().as_encoded_bytes());
-        let (start, end) = module.bounds();
-        assert!((start..end).contains(&(number as *const () as usize)));
-        assert!(own_code().is_none(), "a test is one with its program");
         let on_the_stack = 1_u8;
         assert!(Module::of(&raw const on_the_stack as usize).is_none());
-    }
-
-    #[test]
-    fn a_stack_begins_here() {
-        let mut frames = [0; 8];
-        let count = backtrace(&mut frames);
-        assert!(count > 1);
-        assert!(Module::of(frames[0]).is_some());
     }
 }

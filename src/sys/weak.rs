@@ -67,3 +67,19 @@ macro_rules! is_linked {
         address != 0
     }};
 }
+
+/// The function at an address that the linker, the loader or the kernel gave; `None` for 0.
+///
+/// # Safety
+///
+/// `F` is a function pointer, of the type of what lies there.
+pub(super) unsafe fn function_at<F: Copy>(address: usize) -> Option<F> {
+    const { assert!(size_of::<F>() == size_of::<*const ()>()) };
+    if address == 0 {
+        return None;
+    }
+    // An integer alone points to nothing, by the letter of Rust.
+    let pointer = core::ptr::with_exposed_provenance::<()>(address);
+    // SAFETY: a function pointer is the address of the function, which is there.
+    Some(unsafe { core::mem::transmute_copy::<*const (), F>(&pointer) })
+}

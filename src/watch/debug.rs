@@ -54,16 +54,11 @@ impl Debug {
         self.options.of(sort) != 0
     }
 
-    /// Whether call stacks are remembered or printed.
-    pub(super) fn wants_traces(&self) -> bool {
-        self.options.have(USER | TRACE)
-    }
-
     /// A block; `None` where there is no memory.
     pub(super) fn take(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<Object> {
         let sort = Sort::of(wish.bytes, wish.align);
         let flags = self.options.of(sort);
-        // Taken before any lock: the unwinder may wait for the loader's, which may allocate.
+        // Taken before any lock: where glibc is older than 2.35, the loader's is waited for.
         let frames = self.frames(flags);
         let small = sort.class().filter(|_| wish.align <= MIN_ALIGN);
         let number = match small {

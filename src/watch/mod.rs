@@ -20,7 +20,6 @@ mod zone;
 use core::ptr::NonNull;
 
 pub(crate) use choice::{Options, Sort};
-pub(crate) use trace::allow as allow_traces;
 
 use crate::heap::{Heap, Node};
 use crate::slab::Object;
@@ -119,12 +118,6 @@ impl Watch {
     /// Whether every call must come by here, so that no thread may have a fast path.
     pub(crate) fn sees_all(&self) -> bool {
         self.sees_all
-    }
-
-    /// Whether call stacks are remembered.
-    pub(crate) fn wants_traces(&self) -> bool {
-        let debug = self.debug.as_ref();
-        self.guard.is_some() || debug.is_some_and(Debug::wants_traces)
     }
 
     /// One allocation of so many is guarded; 0 for none.

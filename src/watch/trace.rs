@@ -1,8 +1,8 @@
-//! Call stacks: taken by the C library's unwinder, kept as addresses, and named by an external command when a report
+//! Call stacks: kept as addresses, and named by an external command when a report
 //! is printed.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::report::Line;
 use crate::sys::{self, Module};
@@ -12,17 +12,6 @@ const FRAMES: usize = 16;
 /// Frames of our own that a stack begins with at most.
 const OWN: usize = 8;
 
-/// Where our own code is, if it is apart from the program's.
-static OWN_START: AtomicUsize = AtomicUsize::new(0);
-static OWN_END: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether stacks can be taken: the unwinder's first use loads a library, which allocates.
-static STATE: AtomicU32 = AtomicU32::new(FORBIDDEN);
-const FORBIDDEN: u32 = 0;
-const ALLOWED: u32 = 1;
-const PREPARING: u32 = 2;
-const READY: u32 = 3;
-
 /// The return addresses of a call, the innermost first; 0 behind the last.
 pub(super) type Frames = [usize; FRAMES];
 
@@ -30,45 +19,18 @@ pub(super) type Frames = [usize; FRAMES];
 #[derive(Debug)]
 pub(super) struct Stack([AtomicUsize; FRAMES]);
 
-// ORDERING: relaxed; who keeps a stack has a lock for it, and the state only ever goes on.
+// ORDERING: relaxed; who keeps a stack has a lock for it.
 
-/// Lets stacks be taken from now on: libraries may be loaded, and are if stacks are `wanted` for sure.
-pub(crate) fn allow(wanted: bool) {
-    let _ = STATE.compare_exchange(FORBIDDEN, ALLOWED, Relaxed, Relaxed);
-    if wanted {
-        prepare();
-    }
-}
-
-/// Loads what the unwinder needs. What is allocated meanwhile has no stacks.
-#[cold]
-fn prepare() {
-    let start = STATE.compare_exchange(ALLOWED, PREPARING, Relaxed, Relaxed);
-    if start.is_err() {
-        return;
-    }
-    let _ = sys::backtrace(&mut [0; FRAMES]);
-    if let Some((start, end)) = sys::own_code() {
-        OWN_START.store(start, Relaxed);
-        OWN_END.store(end, Relaxed);
-    }
-    STATE.store(READY, Relaxed);
-}
-
-/// The caller's stack, without our own part of it; nothing as long as libraries cannot be loaded.
+/// The caller's stack, without our own part of it where that is apart from the program's.
 pub(super) fn take() -> Frames {
     let mut all = [0; FRAMES + OWN];
     let mut frames = [0; FRAMES];
-    prepare();
-    if STATE.load(Relaxed) == READY {
-        let count = sys::backtrace(&mut all);
-        let own = OWN_START.load(Relaxed)..OWN_END.load(Relaxed);
-        let found = all.get(..count).unwrap_or_default();
-        let skipped = found.iter().take_while(|it| own.contains(it)).count();
-        let theirs = found.iter().skip(skipped);
-        let places = frames.iter_mut().zip(theirs);
-        places.for_each(|(to, from)| *to = *from);
-    }
+    let count = sys::backtrace(&mut all);
+    let own = sys::own_code();
+    let found = all.get(..count).unwrap_or_default();
+    let skipped = found.iter().take_while(|it| own.contains(it)).count();
+    let places = frames.iter_mut().zip(found.iter().skip(skipped));
+    places.for_each(|(to, from)| *to = *from);
     frames
 }
 
