@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 # The most instructions a path may have, the `ret` included.
-LIMITS = {"malloc": 24, "free": 28}
+LIMITS = {"malloc": 17, "free": 29}
 
 # Conditional jumps that the fast path takes, by their number on the path, from 1. Empty as long as the compiler lays
 # the fast path out as the fall-through; an entry is better undone by a #[cold] in the source.

@@ -23,9 +23,6 @@ cd "$ROOT"
 suppressions=$(mktemp)
 trap 'rm -f "$suppressions"' EXIT
 cat >"$suppressions" <<'END'
-# The fast path reads its own sheaf's ends with plain loads, which an atomic load would not change on any machine that
-# is supported, while another thread may raise the bottom: the claim in src/cache/idle.rs, whose orders tests/models tries.
-race:slubmalloc::cache::bin::own
 # The harness hands a test's result on through the standard library.
 race:test::
 race:std::sync::mpmc

@@ -228,11 +228,10 @@ impl Bin {
     }
 }
 
-/// Reads a number on the fast path that the calling thread writes, or nearly never somebody else: a moment
-/// early or late does not matter then.
+/// Reads a number on the fast path that the calling thread alone writes.
 #[inline(always)]
 pub(super) fn own(number: &AtomicU32) -> u32 {
-    // SAFETY: an aligned word, read once. An atomic load would do, but the compiler does not fold it
-    // into the instruction that uses it.
+    // SAFETY: an aligned word that no other thread writes as long as this one lives. An atomic load would do, but the
+    // compiler does not fold it into the instruction that uses it.
     unsafe { number.as_ptr().read() }
 }

@@ -14,7 +14,6 @@ use super::atomic::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence,
 };
-use super::bin::own;
 use crate::slab::Slot;
 
 /// Where a main sheaf's objects begin and end.
@@ -41,7 +40,7 @@ impl Ends {
         // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
         self.top.store(top.wrapping_sub(1), Relaxed);
         compiler_fence(SeqCst);
-        if top as u32 <= own(&self.bottom) {
+        if top as u32 <= self.bottom.load(Relaxed) {
             self.top.store(top, Relaxed);
             return None;
         }

@@ -48,8 +48,9 @@ pub(crate) struct Place<'node> {
 pub(crate) struct Pool {
     pub(super) lists: [SlabList; PARTIAL_LISTS + 1],
     pub(super) slabs: u32,
-    /// The slabs that were added since somebody asked, of which the first few count.
-    added: [Option<GranuleIndex>; ADDED],
+    /// The slabs that were added since somebody asked, of which the first few count: granule + 1, or 0 for none, so
+    /// that zeroed memory is a pool.
+    added: [u32; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
     pub(super) out: u64,
     /// The fewest empty slabs of late.
@@ -212,7 +213,7 @@ impl Pool {
 
     /// The slabs that were added since this was asked last.
     pub(crate) fn take_added(&mut self) -> [Option<GranuleIndex>; ADDED] {
-        core::mem::take(&mut self.added)
+        core::mem::take(&mut self.added).map(|slab| slab.checked_sub(1).map(GranuleIndex))
     }
 
     /// The pool's numbers.
@@ -246,8 +247,8 @@ impl Pool {
             place.tables.set_due(slab);
         }
         self.slabs += 1;
-        if let Some(place) = self.added.iter_mut().find(|place| place.is_none()) {
-            *place = Some(slab);
+        if let Some(place) = self.added.iter_mut().find(|place| **place == 0) {
+            *place = slab.0 + 1;
         }
         if let Some(list) = self.lists.get_mut(EMPTY_LIST) {
             list.push(place.tables, slab, EMPTY_LIST as u8 + 1);

@@ -8,7 +8,8 @@ use crate::units::ClassId;
 
 type Entry = CachePadded<Lock<Pool>>;
 
-// SAFETY: zero is a free lock around a pool without slabs, and the lock guards all changes.
+// SAFETY: zero is a free lock around a pool without slabs, and the lock guards all changes. A pool is made of numbers,
+// `bool`s, and `Option`s of what is a `NonNull` by its layout, for which Rust promises that `None` is null.
 unsafe impl ZeroInit for Entry {}
 
 /// All pools of a node.

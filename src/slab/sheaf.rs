@@ -25,6 +25,7 @@ struct Header {
 /// Sole ownership of a sheaf.
 #[derive(Debug)]
 #[must_use = "a dropped sheaf is a leak"]
+#[repr(transparent)]
 pub(crate) struct Sheaf(NonNull<Header>);
 
 // SAFETY: a sheaf owns its memory and the objects in it.

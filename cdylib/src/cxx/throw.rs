@@ -47,8 +47,9 @@ pub(super) extern "C" fn current_handler() -> *const c_void {
     if get == 0 {
         return core::ptr::null();
     }
+    let get = core::ptr::with_exposed_provenance::<()>(get);
     // SAFETY: `std::get_new_handler` takes nothing and gives a function pointer.
-    let get = unsafe { core::mem::transmute::<usize, extern "C" fn() -> *const c_void>(get) };
+    let get = unsafe { core::mem::transmute::<*const (), extern "C" fn() -> *const c_void>(get) };
     get()
 }
 
@@ -98,9 +99,10 @@ pub(super) extern "C" fn prepare_bad_alloc(out: &mut Throw) {
         // SAFETY: abort(3) may be called at any time.
         unsafe { libc::abort() }
     }
+    let allocate = core::ptr::with_exposed_provenance::<()>(allocate);
     // SAFETY: the runtime's function; it has a reserve for the case that there is no memory.
     let allocate = unsafe {
-        core::mem::transmute::<usize, extern "C" fn(usize) -> *mut *const c_void>(allocate)
+        core::mem::transmute::<*const (), extern "C" fn(usize) -> *mut *const c_void>(allocate)
     };
     let exception = allocate(size_of::<*const c_void>());
     // An object of a class with virtual functions and no data is a pointer to behind the two words
