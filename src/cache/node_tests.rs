@@ -105,7 +105,7 @@ fn no_handoff_makes_memory_drift() {
     let threads = [world.thread(0), world.thread(1)];
     let neighbours = [world.thread(0), world.thread(1)];
     let mut kept: [Vec<Object>; 2] = [Vec::new(), Vec::new()];
-    let mut times = [Duration::ZERO; 2];
+    let mut times = [const { Vec::<Duration>::new() }; 2];
     // Batches, so that the clock costs nothing; the same number of frees at home and away.
     for round in 0..rounds / 100 {
         for (number, from) in threads.iter().enumerate() {
@@ -119,18 +119,23 @@ fn no_handoff_makes_memory_drift() {
                 };
                 let start = Instant::now();
                 objects.into_iter().for_each(|object| free(to, object));
-                times[usize::from(is_remote)] += start.elapsed();
+                times[usize::from(is_remote)].push(start.elapsed());
             }
             if round % 100 == 0 {
                 kept[number].push(alloc(from, 64).unwrap());
             }
         }
     }
-    let of = |time: Duration| time.as_nanos() as f64 / rounds as f64;
-    std::eprintln!(
-        "a free for a neighbour {:.1} ns, for another node {:.1} ns",
-        of(times[0]),
-        of(times[1])
+    // Without what other programs took: those batches are the longest.
+    let [near, far] = times.map(|mut times| {
+        times.sort_unstable();
+        times.truncate(times.len() / 10 * 9);
+        times.iter().sum::<Duration>().as_nanos() as f64 / times.len() as f64 / 50.0
+    });
+    // One buffer for all classes, sorted when it is full, cost ten times as much.
+    assert!(
+        far < 5.0 * near,
+        "a free for a neighbour {near:.1} ns, for another node {far:.1} ns"
     );
     let all = threads.iter().chain(&neighbours);
     all.for_each(|cache| cache.drain());

@@ -103,8 +103,3 @@ impl Bin {
         self.ends.move_to(to, count);
     }
 }
-
-/// As the fast path reads a number.
-pub(super) fn own(number: &AtomicU32) -> u32 {
-    number.load(Relaxed)
-}
