@@ -160,3 +160,54 @@ fn what_rests_is_in_no_hands_until_it_is_used_again() {
     assert_eq!(reused.len(), 2);
     assert_eq!(watch.usable_size(address(reused[0])), None);
 }
+
+#[test]
+fn threads_that_refill_at_once_lose_no_chunk() {
+    // What two threads must do at once, they do in most tries.
+    (0..5).for_each(|_| refill_at_once());
+}
+
+fn refill_at_once() {
+    const THREADS: usize = 4;
+    const ROUNDS: usize = 10_000;
+    let settings = crate::heap::Settings {
+        arena_bytes: 4 << 30,
+        ..crate::heap::Settings::TEST
+    };
+    let heap = Heap::new(Topology::single(), settings).unwrap();
+    let watch = watch(b"F", 0, 0);
+    let home = heap.nodes().next().unwrap();
+    // The largest class, so that a chunk holds few.
+    let take = || watch.take_debugged(&heap, home, wish(32 << 10, 16));
+    let pages = || {
+        let counts = home.arena().counts();
+        counts.committed_pages - counts.free_pages
+    };
+    // Up to the end of a chunk, and a whole one.
+    let until_next = || {
+        let before = pages();
+        (1..)
+            .find(|_| {
+                take().unwrap();
+                pages() > before
+            })
+            .unwrap()
+    };
+    until_next();
+    let (before, in_chunk) = (pages(), until_next());
+    let chunk = pages() - before;
+    let together = std::sync::Barrier::new(THREADS);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                together.wait();
+                for _ in 0..ROUNDS {
+                    take().unwrap();
+                }
+            });
+        }
+    });
+    // The chunk that the last block came from has room for all but one of its blocks.
+    let chunks = (THREADS * ROUNDS - (in_chunk - 1)).div_ceil(in_chunk);
+    assert_eq!((pages() - before) / chunk - 1, chunks as _);
+}
