@@ -22,6 +22,9 @@ OWN_LIMIT = 128 << 10
 # Only the modes that find misuse come by here.
 MODES = r"slubmalloc::watch::"
 
+# An internal error ends the process by a line of its own; no program comes by there.
+INTERNAL = r"report::our_fault$|rust_begin_unwind$"
+
 # Bytes of stack that libc's functions take, rounded up. What they allocate in there comes from objects at hand.
 LIBC = {
     "memset": 64, "memcpy": 64, "memmove": 64, "bcmp": 64, "memcmp": 64, "strlen": 64,
@@ -259,7 +262,7 @@ def show(rows, limit):
 
 def main(mode, path, scope):
     library = Library(path)
-    depths = Depths(library, MODES if scope == "default" else None)
+    depths = Depths(library, f"{MODES}|{INTERNAL}" if scope == "default" else INTERNAL)
     own = [start for start in library.taken if re.search(ON_OWN_STACK, library.names[start])]
     below = [(*depths.of(start), library.names[start]) for start in own]
     entries = exported(library)

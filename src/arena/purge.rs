@@ -152,7 +152,8 @@ impl Arena {
                 self.map.forget_dirty(block);
             }
             let release = Release { block, pages };
-            (release, self.take_out(&mut state, release))
+            let dirty = self.take_out(&mut state, &release);
+            (release, dirty)
         };
         let mut is_done = true;
         for (first, count) in release.runs() {
@@ -160,12 +161,13 @@ impl Arena {
             is_done = is_done && self.data.purge(first.offset(), first.plus(count).offset());
             budget.release(count as usize);
         }
-        self.put_back(release, is_done);
+        self.put_back(&release, is_done);
         is_done.then_some(dirty)
     }
 
     /// Takes free pages out of the buddy system, as spans that are clean; how many were dirty.
-    fn take_out(&self, state: &mut State, release: Release) -> usize {
+    #[inline(never)]
+    fn take_out(&self, state: &mut State, release: &Release) -> usize {
         let mut dirty = 0;
         for (first, pages) in release.runs() {
             let is_taken = state.buddy.take_run(&self.map, first, pages);
@@ -177,12 +179,13 @@ impl Arena {
         }
         state.low.note(self.add_dirty(-dirty.cast_signed()));
         state.owed = state.owed.saturating_sub(dirty);
-        state.release = Some(release);
+        state.release = Some(*release);
         dirty
     }
 
     /// Puts pages back into the buddy system, which have no memory any more if that `is_done`.
-    fn put_back(&self, release: Release, is_done: bool) {
+    #[inline(never)]
+    fn put_back(&self, release: &Release, is_done: bool) {
         let mut state = self.state.lock();
         state.release = None;
         for (first, pages) in release.runs() {
@@ -199,6 +202,7 @@ impl Arena {
 
 /// About `most` pages of free blocks of at least the order `least` that are dirty, or share a page of the operating
 /// system with one that is; whether those are all.
+#[inline(never)]
 fn purgeable(map: &PageMap, block: PageIndex, least: Order, most: usize) -> (PageSet, bool) {
     // A page of the operating system may be several of ours; only whole ones go.
     let unit = (page_size() / PAGE_SIZE) as u32;
