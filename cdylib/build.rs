@@ -5,8 +5,9 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // A preloaded library that misses a symbol must fail here and not in somebody's program.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
-    // A name of glibc 2.32, which an import would need: it is looked up when the library is loaded (`life.rs`).
+    // Names of glibc 2.32 and 2.35, which an import would need: they are looked up when the library is loaded (`life.rs`).
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__libc_single_threaded=0");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=_dl_find_object=0");
     // The archive is built from the same source, without this.
     println!("cargo:rustc-cfg=preload");
     println!("cargo:rerun-if-changed=build.rs");

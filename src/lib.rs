@@ -31,4 +31,4 @@ pub use global_alloc::Slubmalloc;
 pub use heap::TRAFFIC_NAMES;
 pub use report::Line;
 pub use stats::{ClassStats, NodeStats, Stats};
-pub use sys::{know_single_threaded, page_size};
+pub use sys::{know_find_object, know_single_threaded, page_size};

@@ -82,4 +82,5 @@ pub(crate) use thread::{
     start_thread, yield_now,
 };
 pub(crate) use tls::{THREAD_ID_SHIFT, thread_id};
+pub use unwind::know_find_object;
 pub(crate) use unwind::{backtrace, own_code};

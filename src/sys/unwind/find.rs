@@ -4,6 +4,7 @@
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::cursor::{Cursor, Encoding};
 use crate::sys::syscall::ask;
@@ -30,10 +31,26 @@ struct Found {
     reserved: [u64; 7],
 }
 
+/// That function, where it had to be looked up.
+static KNOWN: AtomicUsize = AtomicUsize::new(0);
+
+/// Tells the address of `_dl_find_object`, 0 for none, for who could not import it.
+#[doc(hidden)]
+pub fn know_find_object(address: usize) {
+    // ORDERING: relaxed, as where it is read.
+    KNOWN.store(address, Relaxed);
+}
+
 /// The object that `address` lies in; `None` where there is none, or it has no table.
 pub(super) fn object(address: usize) -> Option<Object> {
     type FindObject = unsafe extern "C" fn(*mut c_void, *mut Found) -> c_int;
-    let function = weak!("_dl_find_object");
+    let imported = weak!("_dl_find_object");
+    // ORDERING: relaxed, the function was there before this library.
+    let function = if imported == 0 {
+        KNOWN.load(Relaxed)
+    } else {
+        imported
+    };
     // SAFETY: the function of that name has this type.
     let Some(find) = (unsafe { function_at::<FindObject>(function) }) else {
         return listed(address);

@@ -14,6 +14,8 @@ mod table;
 
 use core::ops::Range;
 
+pub use find::know_find_object;
+
 use find::Object;
 use registers::{RETURN, Registers, SP};
 use table::{Cfa, Row, Rule};
