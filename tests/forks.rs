@@ -28,3 +28,8 @@ fn a_handler_that_interrupted_the_heap_may_fork() {
         run(Heap::Slubmalloc, &mut program, LONG).is_ok();
     }
 }
+
+#[test]
+fn a_handler_may_allocate_during_the_first_malloc() {
+    keeps_promise("c/handler_at_first_use.c", &[]);
+}

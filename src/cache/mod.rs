@@ -7,6 +7,7 @@
 
 mod alien;
 mod bin;
+mod deferred;
 mod drain;
 mod ends;
 mod first;
@@ -39,6 +40,7 @@ use crate::sys::{Lifeline, ZeroInit};
 use crate::units::{ClassId, GRANULE_SHIFT};
 use alien::{Aliens, Sheaves};
 use bin::Bin;
+use deferred::Deferred;
 
 const BINS: usize = class::CLASSES + 1;
 
@@ -91,6 +93,8 @@ pub(crate) struct ThreadCache {
     thread: AtomicU32,
     /// How often its thread has come into the allocator past the fast paths and not left it.
     inside: AtomicU32,
+    /// What a handler freed meanwhile.
+    deferred: Deferred,
     /// Whether anything gives notice of its thread's end.
     is_noticed: AtomicU32,
     /// Gives that notice where there is no key for it.
@@ -168,6 +172,7 @@ impl ThreadCache {
             behind: StaticRef::none(),
             thread: AtomicU32::new(0),
             inside: AtomicU32::new(0),
+            deferred: Deferred::none(),
             is_noticed: AtomicU32::new(0),
             lifeline: Lifeline::new(),
         }

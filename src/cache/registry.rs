@@ -157,6 +157,11 @@ impl Registry {
         None
     }
 
+    /// Whether the calling thread holds the lists' lock, and was interrupted with it.
+    pub(crate) fn is_own(&self) -> bool {
+        self.lists.is_own()
+    }
+
     /// Whether nobody holds the lists' lock at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
         self.lists.is_free()

@@ -78,6 +78,14 @@ pub(super) fn inside<T>(run: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Whether the calling thread, in a signal handler, has interrupted itself where it may hold locks of the heap's.
+pub(super) fn is_interrupted() -> bool {
+    match own() {
+        Some(cache) => cache.is_interrupted(),
+        None => PROCESS.is_maker() || CACHES.is_own(),
+    }
+}
+
 /// The process, if something in it is watched.
 pub(super) fn watching() -> Option<&'static Process> {
     process().filter(|process| process.watch.is_on())

@@ -22,7 +22,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::cache::ThreadCache;
-use crate::heap::Resized;
+use crate::heap::{Home, Resized};
 use crate::report::{self, Crime, Scene, accuse};
 use crate::slab::{Object, class};
 use crate::sys;
@@ -35,7 +35,7 @@ pub use space::address_limit_changed;
 pub use trim::trim;
 
 use bare::{allocate_bare, allocate_ending, clear};
-use life::{PROCESS, alive, here, inside, process, watching};
+use life::{PROCESS, Process, alive, here, inside, is_interrupted, own, process, watching};
 use purge_thread::Moment;
 
 /// Whether `realloc` ever left a block as long as it was, since there was no memory for a shorter one.
@@ -84,12 +84,16 @@ pub unsafe fn free(block: *mut u8) {
 
 #[inline(never)]
 fn free_slow(block: *mut u8) {
-    if here().push_alien(block) {
-        return;
+    if let Some(block) = NonNull::new(block)
+        && !here().push_alien(block.as_ptr())
+    {
+        free_here(block);
     }
-    let Some(block) = NonNull::new(block) else {
-        return;
-    };
+}
+
+/// Frees a block that is none for the fast paths.
+#[cold]
+fn free_here(block: NonNull<u8>) {
     if sys::is_ending() {
         // What it does not hold a lock for is not worth looking at any more.
         return;
@@ -97,15 +101,27 @@ fn free_slow(block: *mut u8) {
     if let Some(early) = early::find(block.as_ptr()) {
         return early.give();
     }
+    if is_interrupted() {
+        return match own() {
+            Some(cache) => cache.defer(block),
+            // It makes the heap, or is to get a cache: nothing that this needs is locked.
+            None => free_bare(block),
+        };
+    }
     if let Some(process) = watching() {
-        return inside(|| watched::give(process, block));
+        inside(|| watched::give(process, block));
+        return tick_own(Moment::Free);
     }
     if let Some((cache, ties)) = alive() {
-        return cache.inside(|| {
-            cache.free_slow(ties, block);
-            tick(cache, Moment::Free);
-        });
+        cache.inside(|| cache.free_slow(ties, block));
+        return tick(cache, Moment::Free);
     }
+    free_bare(block);
+}
+
+/// Frees past all thread caches.
+#[cold]
+fn free_bare(block: NonNull<u8>) {
     match process() {
         Some(process) => process.heap.give(block),
         None => accuse(Crime::InvalidFree, block.as_ptr() as usize, Scene::Nowhere),
@@ -144,10 +160,13 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
     if sys::is_ending() {
         return raw(allocate_ending(size, align, Zeroed::No));
     }
+    if is_interrupted() {
+        return raw(early::allocate(size, align));
+    }
     if let Some(process) = watching() {
-        return raw(inside(|| {
-            watched::allocate(process, size, align, Zeroed::No)
-        }));
+        let block = inside(|| watched::allocate(process, size, align, Zeroed::No));
+        tick_own(Moment::Malloc);
+        return raw(block);
     }
     raw(match alive() {
         Some((cache, ties)) => cache.inside(|| cache.alloc_aligned(ties, size, align)),
@@ -201,6 +220,10 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
         (Some(early), _) => early
             .usable_size()
             .map_or(Resized::NoBlock, |old_bytes| Resized::Copy { old_bytes }),
+        (None, Some(process)) if is_interrupted() => match size_unlocked(process, block) {
+            Some(old_bytes) => Resized::Copy { old_bytes },
+            None => return core::ptr::null_mut(),
+        },
         (None, Some(process)) => inside(|| {
             if process.watch.is_on() {
                 watched::resize(process, old, size)
@@ -248,10 +271,26 @@ pub fn usable_size(block: *const u8) -> usize {
     let Some(process) = PROCESS.get() else {
         return 0;
     };
+    if is_interrupted() {
+        return size_unlocked(process, block).unwrap_or(0);
+    }
     inside(|| match watched::usable_size(process, block as usize) {
         Some(answer) => answer.unwrap_or(0),
         None => process.heap.usable_size(block as usize).unwrap_or(0),
     })
+}
+
+/// The bytes of `block` if that can be told without a lock: of a small one, if nothing is watched.
+#[cold]
+fn size_unlocked(process: &Process, block: *const u8) -> Option<usize> {
+    match process.heap.locate(block as usize) {
+        Home::Slab {
+            class,
+            is_start: true,
+            ..
+        } if !process.watch.is_on() => Some(class::info(class).size as usize),
+        _ => None,
+    }
 }
 
 /// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of giving it back when
@@ -324,25 +363,35 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
     if sys::is_ending() {
         return allocate_ending(size, MIN_ALIGN, zeroed);
     }
-    if let Some(process) = watching() {
-        return inside(|| watched::allocate(process, size, MIN_ALIGN, zeroed));
+    if is_interrupted() {
+        return early::allocate(size, MIN_ALIGN);
     }
-    match alive() {
-        Some((cache, ties)) => cache.inside(|| {
-            let block = cache.alloc_slow(ties, size, zeroed);
-            tick(cache, Moment::Malloc);
-            block
-        }),
-        None => allocate_bare(size, MIN_ALIGN, zeroed),
+    if let Some(process) = watching() {
+        let block = inside(|| watched::allocate(process, size, MIN_ALIGN, zeroed));
+        tick_own(Moment::Malloc);
+        return block;
+    }
+    let Some((cache, ties)) = alive() else {
+        return allocate_bare(size, MIN_ALIGN, zeroed);
+    };
+    let block = cache.inside(|| cache.alloc_slow(ties, size, zeroed));
+    tick(cache, Moment::Malloc);
+    block
+}
+
+fn tick_own(moment: Moment) {
+    if let Some(cache) = own() {
+        tick(cache, moment);
     }
 }
 
-/// Gives memory back that was not needed for some time, if that is due.
+/// Gives memory back that was not needed for some time, if that is due, and frees what a handler could not.
 #[inline]
 fn tick(cache: &'static ThreadCache, moment: Moment) {
     let Some(process) = PROCESS.get() else {
         return;
     };
+    cache.take_deferred(free_here);
     if cache.is_time_to_look() || process.purge.glance(process, moment) {
         thread_exit::expect_late(cache);
         process.purge.tick(process, cache, moment);

@@ -142,7 +142,7 @@ impl Purge {
             self.thread.call(process, moment);
         }
         if now >= self.next.load(Relaxed) {
-            self.round(process, now, seen, Some(cache));
+            cache.inside(|| self.round(process, now, seen, Some(cache)));
         }
     }
 

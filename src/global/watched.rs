@@ -5,7 +5,6 @@ use core::ptr::NonNull;
 
 use super::bare::{allocate_bare, clear};
 use super::life::{Process, alive, current_node, own};
-use super::{Moment, tick};
 use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized};
 use crate::slab::Object;
@@ -58,11 +57,7 @@ fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed)
             Some((_, ties)) => ties.home,
             None => heap.home_of(current_node(heap)),
         };
-        let block = watch.take_debugged(heap, home, wish);
-        if let Some((cache, _)) = cache {
-            tick(cache, Moment::Malloc);
-        }
-        return block;
+        return watch.take_debugged(heap, home, wish);
     }
     let share = watch.guard_share();
     let is_turn = share > 0 && cache.is_some_and(|(cache, _)| cache.is_turn(sort.index(), share));
@@ -72,14 +67,11 @@ fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed)
     let Some((cache, ties)) = cache else {
         return allocate_bare(size, align, zeroed);
     };
-    let block = if align <= MIN_ALIGN {
+    if align <= MIN_ALIGN {
         cache.alloc_slow(ties, size, zeroed)
     } else {
-        let block = cache.alloc_aligned(ties, size, align);
-        clear(block, size, zeroed)
-    };
-    tick(cache, Moment::Malloc);
-    block
+        clear(cache.alloc_aligned(ties, size, align), size, zeroed)
+    }
 }
 
 /// Takes a block back.
@@ -108,7 +100,6 @@ fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
     }
     if !cache.push(block.as_ptr()) && !cache.push_alien(block.as_ptr()) {
         cache.free_slow(ties, block);
-        tick(cache, Moment::Free);
     }
 }
 

@@ -63,6 +63,13 @@ impl<T> Lock<T> {
         is_free(self.word.load(Ordering::Relaxed)) || is_free_soon(&self.word)
     }
 
+    /// Whether the calling thread holds the lock: then a signal handler asks.
+    pub(crate) fn is_own(&self) -> bool {
+        // ORDERING: relaxed; a thread looks for its own mark, which only itself stores.
+        let word = self.word.load(Ordering::Relaxed);
+        word != FREE && !fork::is_fork(word) && word & !STATE == mark()
+    }
+
     /// Takes the lock until the calling thread's fork is over; the thread itself is let in meanwhile. A lock that the
     /// thread holds already, as it was interrupted, stays as it is.
     pub(crate) fn hold_for_fork(&self) {
