@@ -32,6 +32,7 @@ const UNSAFE_FILES: &[&str] = &[
     "global/faults/world.rs",
     "global/life.rs",
     "global/mod.rs",
+    "global/size.rs",
     "global_alloc.rs",
     "heap/large.rs",
     "heap/metadata.rs",

@@ -1,0 +1,159 @@
+//! What depends on a block's size: changing it, telling it, and comparing it with what the caller believes.
+//!
+//! # Invariant
+//!
+//! What is not told in time, because it would need a lock that the calling thread may hold, is not told at all.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use super::life::{PROCESS, Process, here, inside, is_interrupted, process};
+use super::{early, free, malloc, watched};
+use crate::heap::{Home, Resized};
+use crate::report::{self, Crime, Scene, accuse};
+use crate::slab::class;
+use crate::sys;
+use crate::units::MIN_ALIGN;
+
+/// Whether `realloc` ever left a block as long as it was, since there was no memory for a shorter one.
+static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
+
+/// Changes the size of `block` to `size`, moving it if need be; null leaves it as it was, except
+/// that size 0 frees it. See realloc(3).
+///
+/// # Safety
+///
+/// As for [`free`]; behind a non-null answer the old address is gone.
+pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    let Some(old) = NonNull::new(block) else {
+        return malloc(size);
+    };
+    if size == 0 {
+        // SAFETY: the caller gives the block up.
+        unsafe { free(block) };
+        return core::ptr::null_mut();
+    }
+    if size > isize::MAX as usize {
+        return core::ptr::null_mut();
+    }
+    let resized = match (early::find(block), process()) {
+        (Some(early), _) => early
+            .usable_size()
+            .map_or(Resized::NoBlock, |old_bytes| Resized::Copy { old_bytes }),
+        (None, Some(process)) if is_interrupted() => match size_unlocked(process, block) {
+            Some(old_bytes) => Resized::Copy { old_bytes },
+            None => return core::ptr::null_mut(),
+        },
+        (None, Some(process)) => inside(|| {
+            if process.watch.is_on() {
+                watched::resize(process, old, size)
+            } else {
+                process.heap.resize(old, size)
+            }
+        }),
+        (None, None) => {
+            accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
+            return core::ptr::null_mut();
+        }
+    };
+    match resized {
+        Resized::At(block) => block.as_ptr(),
+        Resized::NoBlock => {
+            // As freeing it would.
+            // SAFETY: it is nobody's block.
+            unsafe { free(block) };
+            core::ptr::null_mut()
+        }
+        Resized::Copy { old_bytes } => {
+            let new = malloc(size);
+            if let Some(new) = NonNull::new(new) {
+                // SAFETY: two blocks, both at least as long as the shorter one.
+                unsafe { sys::copy(old, new, old_bytes.min(size)) };
+                // SAFETY: the caller gives the old block up.
+                unsafe { free(block) };
+            } else if size <= old_bytes {
+                // A smaller block would be better, but the old one serves.
+                // ORDERING: relaxed, for who is told a size of what was given here.
+                KEEPS_LONG.store(true, Relaxed);
+                return block;
+            }
+            new
+        }
+    }
+}
+
+/// The bytes of `block` that may be used, at least as many as were asked for; 0 for null and for
+/// what is no block. See malloc_usable_size(3).
+pub fn usable_size(block: *const u8) -> usize {
+    if let Some(early) = early::find(block) {
+        return early.usable_size().unwrap_or(0);
+    }
+    let Some(process) = PROCESS.get() else {
+        return 0;
+    };
+    if is_interrupted() {
+        return size_unlocked(process, block).unwrap_or(0);
+    }
+    inside(|| match watched::usable_size(process, block as usize) {
+        Some(answer) => answer.unwrap_or(0),
+        None => process.heap.usable_size(block as usize).unwrap_or(0),
+    })
+}
+
+/// The bytes of `block` if that can be told without a lock: of a small one, if nothing is watched.
+#[cold]
+fn size_unlocked(process: &Process, block: *const u8) -> Option<usize> {
+    match process.heap.locate(block as usize) {
+        Home::Slab {
+            class,
+            is_start: true,
+            ..
+        } if !process.watch.is_on() => Some(class::info(class).size as usize),
+        _ => None,
+    }
+}
+
+/// Frees `block`, of which the caller knows the size it asked for, and the alignment, which may be 1. A block that cannot be one
+/// of that size is a crime. See C23 7.24.3.4 and `operator delete`.
+///
+/// # Safety
+///
+/// As for [`free`].
+#[inline]
+pub unsafe fn free_sized(block: *mut u8, size: usize, align: usize) {
+    if here().is_in_class_of(block, size) || has_size(block, size, align) || !report::only_warns() {
+        // SAFETY: the caller gives the block up.
+        unsafe { free(block) };
+    }
+}
+
+/// Whether a block can be one that was asked for with that size, which is named a crime if not.
+///
+/// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer, may have more
+/// bytes than its size needs.
+#[cold]
+#[inline(never)]
+fn has_size(block: *mut u8, size: usize, align: usize) -> bool {
+    if sys::is_ending() {
+        // Blocks have any size then.
+        return true;
+    }
+    // ORDERING: relaxed, as in `realloc`.
+    let may_be_long = KEEPS_LONG.load(Relaxed);
+    let asked = PROCESS
+        .get()
+        .and_then(|process| watched::usable_size(process, block as usize));
+    let (bytes, is_right) = match asked {
+        Some(Ok(bytes)) => (bytes, size == bytes || size < bytes && may_be_long),
+        _ => {
+            let usable = usable_size(block);
+            let may_be_long = may_be_long || align > MIN_ALIGN || usable <= MIN_ALIGN;
+            let is_short = size < usable / 2 && !may_be_long;
+            (usable, usable == 0 || size <= usable && !is_short)
+        }
+    };
+    if !is_right {
+        accuse(Crime::SizeMismatch, block as usize, Scene::Block { bytes });
+    }
+    is_right
+}
