@@ -43,6 +43,7 @@ INDIRECT = [
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
     (r"(ThreadCache>::look|bare::allocate_\w+|life::birth|watched::attempt|Heap>::(count_spread|note|take_mapping))$",
      [r"sys::policy::current_node"]),
+    (r"unwind::find::object$", []),  # glibc's _dl_find_object, which calls nothing
     # What more is known of a misuse; the C library's memset.
     (r"report::accuse_with$", [r"watch::report::owners$", r"Guard>?::.*\{\{closure"]),
     (r"zone::paint$", []),
