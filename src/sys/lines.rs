@@ -70,6 +70,7 @@ impl Drop for Lines {
     }
 }
 
+#[cfg(not(simulated))]
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,6 +61,7 @@ fn find() -> Option<usize> {
     Some(unsafe { core::ptr::with_exposed_provenance::<usize>(offset).read() })
 }
 
+#[cfg(not(simulated))]
 #[cfg(test)]
 mod tests {
     use super::*;

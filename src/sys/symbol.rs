@@ -143,6 +143,7 @@ fn number(text: &[u8]) -> usize {
         .fold(0, |number, byte| number << 4 | digit(byte))
 }
 
+#[cfg(not(simulated))]
 #[cfg(test)]
 mod tests {
     extern crate std;
