@@ -138,7 +138,7 @@ fn a_constructor_opens_plug_ins_before_ours_has_run() {
             linked.stdout
         );
     }
-    // Preloaded behind the allocator: `run` would say otherwise.
+    // Preloaded after the allocator, which `run` has no way to do.
     let preloads = format!("{}:{}", library().display(), middle.display());
     let output = Command::new(host_program())
         .args([&plugin(), Path::new("swap")])

@@ -1,10 +1,10 @@
-//! `dlopen` and `dlmopen` without `RTLD_DEEPBIND`: whose plug-in is opened with that flag looks into libc before it
-//! looks into the library that was preloaded, and frees with glibc's `free` what our `malloc` made.
+//! `dlopen` and `dlmopen` without `RTLD_DEEPBIND`. A plug-in that is opened with that flag looks into libc before it
+//! looks into the preloaded library, and then frees with glibc's `free` what our `malloc` made.
 //!
 //! # Invariant
 //!
-//! Both end in a jump: the loader sees the caller's return address, by which it knows whose `RUNPATH`, `$ORIGIN` and
-//! namespace count. They work before any constructor of ours has run.
+//! Both end in a jump, so the loader sees the caller's return address, from which it knows whose `RUNPATH`, `$ORIGIN` and
+//! namespace apply. They work before any constructor of ours has run.
 
 #[cfg_attr(target_arch = "x86_64", path = "deepbind/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "deepbind/aarch64.rs")]
@@ -20,7 +20,7 @@ use crate::loader;
 static REAL_DLOPEN: AtomicUsize = AtomicUsize::new(0);
 static REAL_DLMOPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Where to jump to and with which flags; comes back in two registers.
+/// Where to jump to, and with which flags; returned in two registers.
 #[repr(C)]
 struct Jump {
     to: usize,
@@ -46,7 +46,7 @@ extern "C" fn prepare_dlmopen(namespace: c_long, file: *const c_char, mode: c_in
     }
 }
 
-/// The flags for the loader.
+/// Returns the flags to pass on.
 fn without_deepbind(file: *const c_char, mode: c_int) -> usize {
     if mode & libc::RTLD_DEEPBIND == 0 || file.is_null() {
         return mode as usize;
@@ -60,7 +60,7 @@ fn without_deepbind(file: *const c_char, mode: c_int) -> usize {
     }
 }
 
-/// The loader's function.
+/// Returns the address of the loader's function of that name.
 #[cold]
 fn real(place: &AtomicUsize, name: &CStr) -> usize {
     let known = place.load(Relaxed);

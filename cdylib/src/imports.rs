@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! Nothing newer than glibc 2.17 is needed, and what lay in `libpthread.so.0` before glibc 2.34 is weak: a program
-//! without threads may not have it loaded. Whoever calls such a function asks `is_linked!` first. The code is one
+//! without threads may not have it loaded. Callers of such a function ask `is_linked!` first. The code is one
 //! unit after link-time optimisation, so that what is said here holds for every reference in it.
 
 /// Functions of threads, which glibc 2.34 moved into `libc.so.6` under a new version.

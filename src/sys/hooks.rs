@@ -11,7 +11,7 @@ pub(crate) fn on_fork(
     in_parent: extern "C" fn(),
     in_child: extern "C" fn(),
 ) -> bool {
-    // glibc's pthread_atfork(3) is a stub in the program's own code around the first; musl has the second alone.
+    // glibc's pthread_atfork(3) is a stub in the program's own code that calls the first; musl has only the second.
     type WithOwner =
         unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn(), usize) -> i32;
     type Alone = unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn()) -> i32;
@@ -29,7 +29,7 @@ pub(crate) fn on_fork(
     }) == 0
 }
 
-/// What the object that this code is part of is called when it is unloaded: handlers go with their owner.
+/// The handle of the object that this code is part of: glibc drops its handlers when that object is unloaded.
 fn owner() -> usize {
     let owner: usize;
     #[cfg(simulated)]

@@ -10,7 +10,7 @@ void *middle_opens(const char *name, int mode) { return dlopen(name, mode); }
 void *middle_opens_in_base(const char *name, int mode) { return dlmopen(LM_ID_BASE, name, mode); }
 
 #ifdef IN_CONSTRUCTOR
-/* Preloaded behind the allocator, this constructor runs before its. */
+/* Preloaded after the allocator, this constructor runs before the allocator's. */
 __attribute__((constructor)) static void opens_early(void) {
     const char *path = getenv("EARLY_PLUGIN");
     void *plugin = dlopen(path, RTLD_NOW | RTLD_DEEPBIND);
