@@ -96,7 +96,7 @@ has_static_tls() {
 
 # What the oldest glibc for aarch64 has.
 asks_for_old_glibc() {
-    ! aarch64-linux-gnu-readelf --version-info --wide "$library" | grep -E 'Name: GLIBC_' | grep -v 'GLIBC_2\.1[78] '
+    ! aarch64-linux-gnu-readelf --version-info --wide "$library" | grep -E 'Name: GLIBC_' | grep -v 'GLIBC_2\.17 '
 }
 
 # start_program NAME PAGE_BYTES: in the background; leaves the output and the exit code beside the program.

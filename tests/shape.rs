@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use symbols::{EXPORTS, IMPORTS};
 
 /// The newest glibc whose symbols may be asked for, as (major, minor).
-const NEWEST_GLIBC: (u32, u32) = (2, 18);
+const NEWEST_GLIBC: (u32, u32) = (2, 17);
 
 /// Messages of `core`'s own panics: one of them in the file means that a formatting panic path is linked.
 const PANIC_TEXTS: &[&str] = &[
