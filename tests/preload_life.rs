@@ -7,7 +7,8 @@ use core::time::Duration;
 use std::fs;
 use std::process::Command;
 use support::{
-    Heap, alone, compile, full, keeps_promise, keeps_promise_within, run, run_alone, skipped,
+    Heap, alone, compile, compile_to, full, keeps_promise, keeps_promise_within, root, run,
+    run_alone, scratch, skipped,
 };
 
 /// For programs that do a lot, on a machine that does other things too.
@@ -25,6 +26,28 @@ fn libraries_are_opened_and_closed() {
         "c/open_and_close.c",
         &[plugin.to_str().expect("a plain path")],
     );
+}
+
+#[test]
+fn destructors_of_libraries_find_a_heap_when_the_process_ends() {
+    let dir = scratch("destructors");
+    let library = dir.join("libkeeps.so");
+    let source = root().join("tests/c/destructor_frees.c");
+    compile_to(&library, &[&source], &["-shared", "-fPIC"]);
+    let program = dir.join("program");
+    let linked = library.to_str().expect("a plain path");
+    let rpath = format!("-Wl,-rpath,{}", dir.display());
+    compile_to(&program, &[&source], &["-DPROGRAM", linked, &rpath]);
+    for conf in ["", "purge_thread:on", "slab_debug:FZPU"] {
+        let mut command = Command::new(&program);
+        command.env("SLUBMALLOC_CONF", conf);
+        let ended = run(Heap::Slubmalloc, &mut command, LONG);
+        assert!(
+            ended.is_ok() && ended.stderr == "freed",
+            "{conf}: {}",
+            ended.stderr
+        );
+    }
 }
 
 #[test]
