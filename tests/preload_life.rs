@@ -51,6 +51,13 @@ fn destructors_of_libraries_find_a_heap_when_the_process_ends() {
 }
 
 #[test]
+fn the_user_changes_while_the_purge_thread_sleeps() {
+    let mut command = Command::new(compile("c/changes_user.c", &[]));
+    command.env("SLUBMALLOC_CONF", "purge_thread:on");
+    run(Heap::Slubmalloc, &mut command, LONG).is_ok();
+}
+
+#[test]
 fn a_hundred_thousand_threads_leave_nothing_behind() {
     keeps_promise_within(LONG, "c/thread_churn.c", &[]);
 }

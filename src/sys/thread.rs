@@ -36,10 +36,11 @@ fn start_masked(entry: Entry) -> bool {
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: writes the set that it is given.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
-    // A thread begins with its maker's mask.
+    // A thread begins with its maker's mask. What libc needs, to change the user of all threads, is not in a set of
+    // libc's: so it is set and not added to that of the caller, who may have blocked that, too.
     let block =
         // SAFETY: reads one set and writes the other.
-        || unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) };
+        || unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
     if ask(block) != 0 {
         return false;
     }
