@@ -130,6 +130,13 @@ fn a_plug_in_that_is_closed_leaves_nothing() {
 }
 
 #[test]
+fn a_program_may_end_with_its_plug_in_in_use() {
+    for _ in 0..20 {
+        is_closed_cleanly("", "1", "stay");
+    }
+}
+
+#[test]
 fn a_plug_in_without_a_key_lets_its_threads_live_on() {
     is_closed_cleanly("", "200", "keyless");
     is_closed_cleanly("purge_thread:on", "50", "keyless");

@@ -149,7 +149,13 @@ impl PurgeThread {
     /// Ends the thread for good; returns whether it has left its code, after at most `patience` milliseconds.
     pub(super) fn end(&self, patience: u64) -> bool {
         self.state.store(END, Relaxed);
+        if self.number.load(Relaxed) == 0 {
+            return true;
+        }
         sys::futex_wake(&self.state, 1);
+        if !self.may_ask_kernel() {
+            return false;
+        }
         let is_gone = || match self.number.load(Relaxed) {
             0 => true,
             STARTING => false,

@@ -4,8 +4,8 @@
 //!
 //! # Invariant
 //!
-//! When the process ends, no memory is given back and nobody is waited for longer than a moment: other threads and the
-//! destructors of other objects go on.
+//! What cannot be closed does nothing here. When the process ends, no memory is given back and nobody is waited for longer
+//! than a moment: other threads and the destructors of other objects go on.
 //!
 //! # How the two are told apart
 //!
@@ -28,7 +28,9 @@ const GRACE_MS: u64 = 2;
 /// What is known of the end.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// Whether the end is the process's: it ends already, or the object cannot be closed.
+    /// Whether the object may be closed, when the process ends as well: by an exit handler of the program's.
+    may_be_closed: AtomicBool,
+    /// Whether the process ends.
     is_exit: AtomicBool,
     /// Whether the object is closed.
     is_closed: AtomicBool,
@@ -42,6 +44,7 @@ impl Ending {
     /// Nothing ends.
     pub(super) const fn new() -> Self {
         Self {
+            may_be_closed: AtomicBool::new(false),
             is_exit: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             leaving: AtomicUsize::new(0),
@@ -51,7 +54,7 @@ impl Ending {
     /// Begins to listen; called when the object is loaded.
     pub(super) fn begin(&self, note_exit: extern "C" fn()) {
         let may_be_closed = sys::has_begun() && sys::on_exit(note_exit);
-        self.is_exit.store(!may_be_closed, Relaxed);
+        self.may_be_closed.store(may_be_closed, Relaxed);
     }
 
     /// Takes note that the process ends.
@@ -74,6 +77,10 @@ impl Ending {
 
     /// What is done behind all destructors of the object.
     pub(super) fn end(&self) {
+        // A child of vfork(2) should not call exit(3): all this is its parent's.
+        if !self.may_be_closed.load(Relaxed) || sys::is_vfork_child() {
+            return;
+        }
         EXITS.close();
         let is_closed = self.is_closed.load(Relaxed);
         let patience = if is_closed {

@@ -2,7 +2,7 @@
  * Opens a plug-in with an allocator of its own, uses it in threads, and closes it, again and again. Some of the threads live
  * on and end when the plug-in is gone. Nothing of it may be left: no key, no thread, no fork handler, few mappings, little
  * memory. argv[1]: the plug-in; argv[2]: how often; argv[3]: "leak" if it leaves a block in use each time, "keyless" if the
- * program has taken all keys before.
+ * program has taken all keys before, "stay" if the program ends with the plug-in open and its threads in it.
  */
 #include "check.h"
 #include <dirent.h>
@@ -19,6 +19,11 @@ static void *outlives_the_plugin(void *unused) {
     CHECK(work(1 << 16) > 1 << 16);
     pthread_barrier_wait(&worked);
     pthread_barrier_wait(&closed);
+    return unused;
+}
+
+static void *never_leaves(void *unused) {
+    for (;;) CHECK(work(1 << 16) > 1 << 16);
     return unused;
 }
 
@@ -103,6 +108,14 @@ int main(int count, char **words) {
             bytes = resident();
             address_kib = proc_number("/proc/self/status", "VmSize:");
         }
+    }
+    if (count > 3 && strcmp(words[3], "stay") == 0) {
+        void *plugin = dlopen(words[1], RTLD_NOW | RTLD_LOCAL);
+        CHECK(plugin != NULL && (work = (size_t (*)(size_t))dlsym(plugin, "plugin_work")) != NULL);
+        for (int i = 0; i < GUESTS; i++) CHECK(pthread_create(&guests[i], NULL, never_leaves, NULL) == 0);
+        usleep(3000);
+        done();
+        exit(0);
     }
     size_t later = rounds - rounds / 10;
     size_t more_mappings = lines_of("/proc/self/maps", "") - mappings;
