@@ -171,7 +171,7 @@ def callees(library, start):
         if is_call or is_jump:
             depth = library.depth_at(start, address) if is_call else library.depth_at(start, address) - 8
             operand = text.split(mnemonic, 1)[1].strip()
-            if "*" in operand:
+            if operand.startswith("*"):
                 if "(%rip)" in operand:
                     target = library.slots.get(address_of(text), "?")
                     found.append((depth, target, text))

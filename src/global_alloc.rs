@@ -3,7 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 
-use crate::global::{calloc, free, memalign, realloc};
+use crate::global::{calloc, free_sized, memalign, realloc_sized};
 use crate::sys;
 use crate::units::MIN_ALIGN;
 
@@ -24,9 +24,9 @@ unsafe impl GlobalAlloc for Slubmalloc {
     }
 
     #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise.
-        unsafe { free(block) };
+        unsafe { free_sized(block, layout.size(), layout.align()) };
     }
 
     #[inline]
@@ -46,14 +46,14 @@ unsafe impl GlobalAlloc for Slubmalloc {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if layout.align() <= MIN_ALIGN {
             // SAFETY: the caller's promise; `size` is not 0.
-            return unsafe { realloc(block, size) };
+            return unsafe { realloc_sized(block, layout.size(), layout.align(), size) };
         }
         let new = memalign(layout.align(), size);
         if let (Some(old), Some(to)) = (NonNull::new(block), NonNull::new(new)) {
             // SAFETY: two blocks, both at least as long as the shorter one.
             unsafe { sys::copy(old, to, layout.size().min(size)) };
             // SAFETY: the caller's promise.
-            unsafe { free(block) };
+            unsafe { self.dealloc(block, layout) };
         }
         new
     }

@@ -28,6 +28,24 @@ fn random_lists_find_nothing_wrong_where_memory_is_short() {
     finds_nothing(&["--seconds", "3", "--conf", "limit:64m"]);
 }
 
+/// One list, so that nobody else takes what it gave up before that was looked at.
+#[test]
+fn what_blocks_get_and_give_up_is_as_each_mode_says() {
+    for conf in [
+        "zero:free",
+        "zero:alloc",
+        "zero:free,zero:alloc,purge_ms:0",
+        "zero:free,quarantine:16m",
+        "quarantine:64m",
+        "slab_debug:F",
+        "slab_debug:FZP",
+        "zero:free,slab_debug:FZ",
+        "guard:1/1",
+    ] {
+        finds_nothing(&["--seconds", "3", "--threads", "1", "--conf", conf]);
+    }
+}
+
 #[test]
 fn random_lists_find_nothing_wrong_in_the_tables() {
     finds_nothing(&["--seconds", "3", "--face", "rust"]);

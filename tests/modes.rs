@@ -276,3 +276,34 @@ fn culprit(finished: &Finished) -> usize {
         .and_then(|line| line.strip_prefix("0x"));
     usize::from_str_radix(named.unwrap_or_default(), 16).expect("the program names its block")
 }
+
+/// Memory changes hands in more ways than by `malloc` and `free`.
+#[test]
+fn what_realloc_gives_up_and_takes_obeys_the_modes() {
+    let program = compile("c/handed_over.c", &[]);
+    for (conf, rule) in [
+        ("zero:free", "free"),
+        ("zero:free,quarantine:4m", "free"),
+        ("zero:free,reuse:0,purge_ms:0", "free"),
+        ("zero:free,zero:alloc", "free"),
+        ("zero:free,slab_debug:FZ,kmalloc-64,huge", "free"),
+        ("zero:alloc", "alloc"),
+        ("zero:alloc,quarantine:64m", "alloc"),
+        ("zero:free,zero:alloc", "alloc"),
+        ("zero:free", "alloc"),
+        ("zero:alloc,slab_debug:FZP", "alloc"),
+        ("zero:alloc,guard:1/3", "alloc"),
+        ("quarantine:256m", "rest"),
+        ("quarantine:256m,zero:free", "rest"),
+        ("slab_debug:F", "rest"),
+        ("guard:1/1,quarantine:256m", "rest"),
+        ("slab_debug:P", "move"),
+        ("slab_debug:FZPU", "move"),
+        ("guard:1/1", "move"),
+    ] {
+        let mut command = Command::new(&program);
+        command.arg(rule).env("SLUBMALLOC_CONF", conf);
+        let finished = run(Heap::Slubmalloc, &mut command, PATIENCE);
+        assert!(finished.is_ok(), "{conf}: {rule}");
+    }
+}

@@ -106,7 +106,8 @@ extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
     }
 }
 
-/// posix_memalign(3). Leaves `errno` alone, and `place` unless it succeeds.
+/// posix_memalign(3). Leaves `place` alone unless it succeeds. Without memory `errno` is ENOMEM, as in every other
+/// allocator, since programs print it.
 ///
 /// # Safety
 ///
@@ -118,6 +119,7 @@ unsafe extern "C" fn posix_memalign(place: *mut *mut u8, align: usize, size: usi
     }
     let block = core_alloc::memalign(align, size);
     if block.is_null() {
+        refuse(libc::ENOMEM);
         return libc::ENOMEM;
     }
     // SAFETY: the caller's promise.

@@ -92,18 +92,14 @@ extern "C" fn mallinfo2() -> libc::mallinfo2 {
 /// malloc_stats(3): prints statistics on standard error.
 #[unsafe(no_mangle)]
 extern "C" fn malloc_stats() {
-    print_stats();
-}
-
-pub(crate) fn print_stats() {
     slubmalloc_core::print_stats(|line| {
         let mut text = Line::<200>::new();
-        text.raw(line).print();
+        text.raw(line).print_on_stderr();
     });
 }
 
 /// malloc_info(3): writes the heap's state to `stream` as XML, in the shape of glibc's. `options`
-/// must be 0, else `EINVAL`.
+/// must be 0, else the answer is `EINVAL`, as glibc's is.
 ///
 /// # Safety
 ///
@@ -111,8 +107,7 @@ pub(crate) fn print_stats() {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_int {
     if options != 0 {
-        refuse(libc::EINVAL);
-        return -1;
+        return libc::EINVAL;
     }
     let mut failed = false;
     let mut put = |line: &Line<256>| {

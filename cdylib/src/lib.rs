@@ -9,11 +9,14 @@
 mod cxx;
 #[cfg(preload)]
 mod deepbind;
+#[cfg(preload)]
+mod descriptors;
 mod errno;
 mod exports;
 mod extensions;
 #[cfg(preload)]
 mod imports;
+#[cfg(preload)]
 mod life;
 #[cfg(preload)]
 mod limits;
@@ -31,7 +34,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
             .text(":")
             .number(place.line() as usize);
     }
-    line.text("\n").print();
+    line.text("\n").print_on_stderr();
     // SAFETY: abort(3) may be called at any time.
     unsafe { libc::abort() }
 }

@@ -24,8 +24,8 @@ use crate::heap::{Resized, Settings};
 use crate::sys;
 use crate::units::{NodeId, Zeroed};
 use interpreter::{
-    Block, Exchange, Fault, Options, Owners, Pause, Player, RECORD, Record, Refusal, Release,
-    Resize, Take, Target,
+    Block, Exchange, Fault, GivenUp, Options, Owners, Pause, Player, RECORD, Record, Refusal,
+    Release, Resize, Take, Target,
 };
 
 #[expect(
@@ -76,7 +76,9 @@ impl Machine {
         let exchange = Exchange::new();
         let options = Options {
             all_up_to: 64 << 10,
-            is_zeroed: false,
+            fresh: None,
+            given_up: GivenUp::Anything,
+            rests: 0,
             may_fail: true,
             most_held: 48 << 20,
         };

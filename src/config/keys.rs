@@ -4,6 +4,7 @@
 use super::{Config, ThreadChoice, print_help, size, size_or_off};
 use crate::limit::LimitChoice;
 use crate::numa::Choice;
+use crate::report::{Output, write_to_file};
 use crate::sys::HugePages;
 use crate::watch::Options;
 
@@ -25,7 +26,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; 15] = [
+pub(super) const KEYS: [Key; 16] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -160,6 +161,17 @@ pub(super) const KEYS: [Key; 15] = [
         },
     },
     Key {
+        name: "report",
+        values: "FILE|off",
+        bounds: "FILE with %p for the process, %n for the program, and without a comma",
+        default: "off",
+        does: "append reports, and statistics without a file of their own, to a file instead of standard error",
+        set: |_, value| {
+            let path = Some(value).filter(|value| *value != b"off");
+            write_to_file(Output::Reports, path)
+        },
+    },
+    Key {
         name: "reuse",
         values: "SIZE|off",
         bounds: "",
@@ -183,16 +195,17 @@ pub(super) const KEYS: [Key; 15] = [
     },
     Key {
         name: "stats",
-        values: "exit|off",
-        bounds: "",
+        values: "exit|exit=FILE|off",
+        bounds: "FILE as for report",
         default: "off",
-        does: "print statistics on standard error when the program ends",
+        does: "print statistics on standard error, or append them to a file, when the program ends",
         set: |config, value| {
-            config.stats_at_exit = match value {
-                b"exit" => true,
-                b"off" => false,
-                _ => return None,
+            let path = match value {
+                b"exit" | b"off" => None,
+                _ => Some(value.strip_prefix(b"exit=")?),
             };
+            write_to_file(Output::Statistics, path)?;
+            config.stats_at_exit = value != b"off";
             Some(())
         },
     },

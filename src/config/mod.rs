@@ -12,7 +12,7 @@ mod keys;
 use crate::heap::Settings;
 use crate::limit::{Limit, LimitChoice};
 use crate::numa::Choice;
-use crate::report::Line;
+use crate::report::{Line, Output, has_file};
 use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
 use crate::watch;
@@ -84,6 +84,12 @@ impl Config {
             deepbind: Deepbind::OFF,
             only_warn: false,
         }
+    }
+
+    /// Whether the program's end may have something to say on standard error.
+    pub(crate) fn needs_standard_error(&self) -> bool {
+        let reports = self.only_warn || self.watch.finds_misuse();
+        reports && !has_file(Output::Reports) || self.stats_at_exit && !has_file(Output::Statistics)
     }
 
     /// Applies `text`, pairs `key:value` separated by commas; `complain` gets a line for each that
@@ -188,7 +194,7 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn print_help() {
     let mut line = beginning();
-    line.text("the keys are\n").print();
+    line.text("the keys are\n").print_on_stderr();
     for key in &KEYS {
         let mut line = Line::<256>::new();
         line.text("  ").text(key.name).text(":").text(key.values);
@@ -197,7 +203,7 @@ fn print_help() {
             line.text(key.bounds).text("; ");
         }
         line.text("default ").text(key.default).text(")\n");
-        line.print();
+        line.print_on_stderr();
     }
 }
 

@@ -202,6 +202,9 @@ fn make_process() -> Option<Process> {
     if config.only_warn {
         report::only_warn();
     }
+    if config.needs_standard_error() {
+        report::keep_standard_error();
+    }
     let choice = &mut config.heap.choice;
     let mut topology = match choice {
         Choice::Off => Topology::single(),
@@ -216,7 +219,7 @@ fn make_process() -> Option<Process> {
     if !choice.fits(&topology) {
         let mut line = Line::<256>::headline();
         line.text("SLUBMALLOC_CONF: numa names a node without memory for this process; using the default, local\n");
-        line.print();
+        line.print_on_stderr();
         *choice = Choice::Local;
     }
     if *choice == Choice::Weighted {

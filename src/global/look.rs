@@ -48,7 +48,7 @@ pub fn validate() {
 /// twice or never handed out shows, and compares with them what other threads have: the last chance before the process
 /// ends. The child of a fork that has done little since only looks at what its thread has: all else is for its parent
 /// to see, and each page that is written to would be copied first.
-pub fn look_at_exit() {
+pub(super) fn look_at_exit() {
     let cache = own();
     let Some(process) = PROCESS.get() else {
         return;
@@ -82,7 +82,7 @@ pub fn keeps_deepbind(path: &[u8]) -> bool {
 }
 
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends, and they can be taken.
-pub fn wants_stats_at_exit() -> bool {
+pub(super) fn wants_stats_at_exit() -> bool {
     let is_wanted = |process: &Process| process.config.stats_at_exit;
     PROCESS.get().is_some_and(is_wanted) && may_take_locks()
 }

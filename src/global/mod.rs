@@ -5,10 +5,12 @@
 //! Every function works at any time in any thread: before the first allocation, behind the
 //! thread's exit hook, in the child of a fork.
 
+mod at_exit;
 mod bare;
 mod early;
 mod life;
 mod look;
+mod onnode;
 mod purge;
 mod purge_thread;
 mod settle;
@@ -16,6 +18,7 @@ mod size;
 mod space;
 mod thread_exit;
 mod trim;
+mod typed;
 mod unload;
 mod watched;
 
@@ -25,16 +28,16 @@ use crate::cache::ThreadCache;
 use crate::report::{Crime, Scene, accuse};
 use crate::slab::{Object, class};
 use crate::sys;
-use crate::units::{MIN_ALIGN, NodeId, Zeroed};
-pub use look::{
-    class_stats, keeps_deepbind, look_at_exit, node_stats, print_stats, stats, traffic, validate,
-    wants_stats_at_exit,
-};
-pub use size::{free_sized, realloc, usable_size};
+use crate::units::{MIN_ALIGN, Zeroed};
+use crate::watch::Family;
+pub use look::{class_stats, keeps_deepbind, node_stats, print_stats, stats, traffic, validate};
+pub use onnode::{alloc_onnode, node_of};
+pub use size::{realloc, usable_size};
 pub use space::address_limit_changed;
 pub use trim::trim;
+pub use typed::{delete, delete_sized, free_sized, new_slow, realloc_sized};
 
-use bare::{allocate_bare, allocate_ending, clear};
+use bare::{allocate_bare, allocate_ending};
 use life::{PROCESS, alive, here, inside, is_interrupted, own, process, watching};
 use purge_thread::Moment;
 
@@ -62,7 +65,7 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 /// What [`malloc`] does where [`malloc_fast`] gives up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
-    raw(allocate(size, Zeroed::No))
+    raw(allocate(size, Zeroed::No, Family::Malloc))
 }
 
 /// Frees `block`; null is ignored. Anything that is not the start of a block in use is named on
@@ -81,16 +84,21 @@ pub unsafe fn free(block: *mut u8) {
 
 #[inline(never)]
 fn free_slow(block: *mut u8) {
+    free_slow_as(block, Family::Malloc);
+}
+
+#[inline(never)]
+fn free_slow_as(block: *mut u8, family: Family) {
     if let Some(block) = NonNull::new(block)
         && !here().push_alien(block.as_ptr())
     {
-        free_here(block);
+        free_here(block, family);
     }
 }
 
 /// Frees a block that is none for the fast paths.
 #[cold]
-fn free_here(block: NonNull<u8>) {
+fn free_here(block: NonNull<u8>, family: Family) {
     if sys::is_ending() {
         // What it does not hold a lock for is not worth looking at any more.
         return;
@@ -106,7 +114,7 @@ fn free_here(block: NonNull<u8>) {
         };
     }
     if let Some(process) = watching() {
-        inside(|| watched::give(process, block));
+        inside(|| watched::give(process, block, family));
         return tick_own(Moment::Free);
     }
     if let Some((cache, ties)) = alive() {
@@ -132,7 +140,7 @@ pub fn calloc(count: usize, size: usize) -> *mut u8 {
         return core::ptr::null_mut();
     };
     if bytes > class::MAX_SMALL {
-        return raw(allocate(bytes, Zeroed::Yes));
+        return raw(allocate(bytes, Zeroed::Yes, Family::Malloc));
     }
     let block = malloc(bytes);
     if let Some(block) = NonNull::new(block) {
@@ -149,6 +157,10 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
     if align <= MIN_ALIGN {
         return malloc(size);
     }
+    allocate_aligned(align, size, Family::Malloc)
+}
+
+fn allocate_aligned(align: usize, size: usize, family: Family) -> *mut u8 {
     if let Some(id) = class::aligned_class_of(size, align)
         && let Some(object) = here().pop(id)
     {
@@ -161,7 +173,7 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
         return raw(early::allocate(size, align));
     }
     if let Some(process) = watching() {
-        let block = inside(|| watched::allocate(process, size, align, Zeroed::No));
+        let block = inside(|| watched::allocate(process, size, align, Zeroed::No, family));
         tick_own(Moment::Malloc);
         return raw(block);
     }
@@ -169,30 +181,6 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
         Some((cache, ties)) => cache.inside(|| cache.alloc_aligned(ties, size, align)),
         None => allocate_bare(size, align, Zeroed::No),
     })
-}
-
-/// Allocates at least `size` bytes on `node`, or as near to it as there is memory; null if there is
-/// none. `None` if threads take no memory from such a node: the machine has none with that number,
-/// it is forbidden, or the configuration leaves it out.
-pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
-    let Some(process) = process() else {
-        return Some(core::ptr::null_mut());
-    };
-    let node = process.heap.node(NodeId(node))?;
-    let zeroed = if process.watch.zeroes_on_alloc() {
-        Zeroed::Yes
-    } else {
-        Zeroed::No
-    };
-    let block = inside(|| process.heap.take_on(node, size));
-    Some(raw(clear(block, size, zeroed)))
-}
-
-/// The number of the node that the memory at `address` is on; `None` for what is no memory of this heap. Of huge and
-/// interleaved blocks only pages that were written to have a node; for others the answer means nothing.
-pub fn node_of(address: *const u8) -> Option<u8> {
-    let process = PROCESS.get()?;
-    process.heap.node_of(address as usize).map(|node| node.0)
 }
 
 /// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of giving it back when
@@ -216,7 +204,7 @@ fn raw(block: Option<Object>) -> *mut u8 {
 }
 
 #[cold]
-fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
+fn allocate(size: usize, zeroed: Zeroed, family: Family) -> Option<Object> {
     if sys::is_ending() {
         return allocate_ending(size, MIN_ALIGN, zeroed);
     }
@@ -224,7 +212,7 @@ fn allocate(size: usize, zeroed: Zeroed) -> Option<Object> {
         return early::allocate(size, MIN_ALIGN);
     }
     if let Some(process) = watching() {
-        let block = inside(|| watched::allocate(process, size, MIN_ALIGN, zeroed));
+        let block = inside(|| watched::allocate(process, size, MIN_ALIGN, zeroed, family));
         tick_own(Moment::Malloc);
         return block;
     }
@@ -248,7 +236,8 @@ fn tick(cache: &'static ThreadCache, moment: Moment) {
     let Some(process) = PROCESS.get() else {
         return;
     };
-    cache.take_deferred(free_here);
+    // Which function it was is forgotten.
+    cache.take_deferred(|block| free_here(block, Family::Unknown));
     if cache.is_time_to_look() || process.purge.glance(process, moment) {
         thread_exit::expect_late(cache);
         process.purge.tick(process, cache, moment);

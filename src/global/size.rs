@@ -1,4 +1,4 @@
-//! What depends on a block's size: changing it, telling it, and comparing it with what the caller believes.
+//! What depends on a block's size: changing it, and telling it.
 //!
 //! # Invariant
 //!
@@ -7,16 +7,15 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::life::{PROCESS, Process, here, inside, is_interrupted, process};
+use super::life::{PROCESS, Process, inside, is_interrupted, process};
 use super::{early, free, malloc, watched};
 use crate::heap::{Home, Resized};
-use crate::report::{self, Crime, Scene, accuse};
+use crate::report::{Crime, Scene, accuse};
 use crate::slab::class;
 use crate::sys;
-use crate::units::MIN_ALIGN;
 
 /// Whether `realloc` ever left a block as long as it was, since there was no memory for a shorter one.
-static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
+pub(super) static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
 
 /// Changes the size of `block` to `size`, moving it if need be; null leaves it as it was, except
 /// that size 0 frees it. See realloc(3).
@@ -111,49 +110,4 @@ fn size_unlocked(process: &Process, block: *const u8) -> Option<usize> {
         } if !process.watch.is_on() => Some(class::info(class).size as usize),
         _ => None,
     }
-}
-
-/// Frees `block`, of which the caller knows the size it asked for, and the alignment, which may be 1. A block that cannot be one
-/// of that size is a crime. See C23 7.24.3.4 and `operator delete`.
-///
-/// # Safety
-///
-/// As for [`free`].
-#[inline]
-pub unsafe fn free_sized(block: *mut u8, size: usize, align: usize) {
-    if here().is_in_class_of(block, size) || has_size(block, size, align) || !report::only_warns() {
-        // SAFETY: the caller gives the block up.
-        unsafe { free(block) };
-    }
-}
-
-/// Whether a block can be one that was asked for with that size, which is named a crime if not.
-///
-/// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer, may have more
-/// bytes than its size needs.
-#[cold]
-#[inline(never)]
-fn has_size(block: *mut u8, size: usize, align: usize) -> bool {
-    if sys::is_ending() {
-        // Blocks have any size then.
-        return true;
-    }
-    // ORDERING: relaxed, as in `realloc`.
-    let may_be_long = KEEPS_LONG.load(Relaxed);
-    let asked = PROCESS
-        .get()
-        .and_then(|process| watched::usable_size(process, block as usize));
-    let (bytes, is_right) = match asked {
-        Some(Ok(bytes)) => (bytes, size == bytes || size < bytes && may_be_long),
-        _ => {
-            let usable = usable_size(block);
-            let may_be_long = may_be_long || align > MIN_ALIGN || usable <= MIN_ALIGN;
-            let is_short = size < usable / 2 && !may_be_long;
-            (usable, usable == 0 || size <= usable && !is_short)
-        }
-    };
-    if !is_right {
-        accuse(Crime::SizeMismatch, block as usize, Scene::Block { bytes });
-    }
-    is_right
 }

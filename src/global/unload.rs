@@ -17,6 +17,7 @@
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use super::life::{CACHES, EXITS, PROCESS};
+use crate::report;
 use crate::sys;
 
 /// Milliseconds to wait for the purge thread when the process ends, and when the object goes.
@@ -96,6 +97,7 @@ impl Ending {
             return;
         }
         sys::off_fault();
+        report::close_descriptors();
         // A thread that ends at this moment may have read the key before it was given back.
         if CACHES.count() > 1 {
             sys::sleep(GRACE_MS);

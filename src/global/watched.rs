@@ -10,7 +10,7 @@ use crate::heap::{Home, Resized};
 use crate::slab::Object;
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
-use crate::watch::{Given, Sort, Wish};
+use crate::watch::{Family, Given, Return, Sort, Wish};
 
 /// A block of at least `size` bytes at a multiple of `align`. Where memory is short, nothing rests any longer.
 #[cold]
@@ -20,8 +20,9 @@ pub(super) fn allocate(
     size: usize,
     align: usize,
     zeroed: Zeroed,
+    family: Family,
 ) -> Option<Object> {
-    let attempt = || attempt(process, size, align, zeroed);
+    let attempt = || attempt(process, size, align, zeroed, family);
     attempt().or_else(|| {
         if !process.heap.pressure_helps(size, align) {
             return None;
@@ -35,7 +36,13 @@ pub(super) fn allocate(
 
 #[cold]
 #[inline(never)]
-fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+fn attempt(
+    process: &'static Process,
+    size: usize,
+    align: usize,
+    zeroed: Zeroed,
+    family: Family,
+) -> Option<Object> {
     let (heap, watch) = (&process.heap, &process.watch);
     if size > isize::MAX as usize {
         return None;
@@ -51,6 +58,7 @@ fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed)
         align: align.max(MIN_ALIGN),
         zeroed,
         thread: cache.map_or(0, |(cache, _)| cache.thread()),
+        family,
     };
     if watch.debugs(sort) {
         let home = match cache {
@@ -67,20 +75,27 @@ fn attempt(process: &'static Process, size: usize, align: usize, zeroed: Zeroed)
     let Some((cache, ties)) = cache else {
         return allocate_bare(size, align, zeroed);
     };
-    if align <= MIN_ALIGN {
+    let block = if align <= MIN_ALIGN {
         cache.alloc_slow(ties, size, zeroed)
     } else {
         clear(cache.alloc_aligned(ties, size, align), size, zeroed)
-    }
+    };
+    // `realloc` may hand out what is behind it, too.
+    block.inspect(|block| watch.clear_gained(heap, *block, size))
 }
 
 /// Takes a block back.
 #[cold]
 #[inline(never)]
-pub(super) fn give(process: &'static Process, block: NonNull<u8>) {
+pub(super) fn give(process: &'static Process, block: NonNull<u8>, family: Family) {
     let (heap, watch) = (&process.heap, &process.watch);
     let thread = own().map_or(0, ThreadCache::thread);
-    if watch.give(heap, thread, block) == Given::Ordinary {
+    let given = Return {
+        block,
+        thread,
+        family,
+    };
+    if watch.give(heap, given) == Given::Ordinary {
         watch.retire(heap, block, |block| give_ordinary(process, block));
     }
 }
@@ -110,8 +125,33 @@ pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize)
     match usable_size(process, block.as_ptr() as usize) {
         Some(Ok(old_bytes)) => Resized::Copy { old_bytes },
         Some(Err(())) => Resized::NoBlock,
-        None => process.heap.resize(block, size),
+        None => resize_ordinary(process, block, size),
     }
+}
+
+/// The same for an ordinary block. What it gives up and gets is memory that changes hands.
+fn resize_ordinary(process: &'static Process, block: NonNull<u8>, size: usize) -> Resized {
+    let (heap, watch) = (&process.heap, &process.watch);
+    let Some(old_bytes) = heap.usable_size(block.as_ptr() as usize) else {
+        return Resized::NoBlock;
+    };
+    if watch.debugs(Sort::of(size, MIN_ALIGN)) {
+        return Resized::Copy { old_bytes };
+    }
+    if !watch.may_resize(size) {
+        if size > old_bytes || size < old_bytes / 2 {
+            return Resized::Copy { old_bytes };
+        }
+        // It keeps what it has, and nothing goes that would have to rest.
+        watch.clear_behind(heap, block, size);
+        return Resized::At(block);
+    }
+    watch.clear_behind(heap, block, size);
+    let resized = heap.resize(block, size);
+    if let Resized::At(block) = resized {
+        watch.clear_gained(heap, block, old_bytes);
+    }
+    resized
 }
 
 /// The size of a watched block, as [`crate::watch::Watch::usable_size`] tells it.

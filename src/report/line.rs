@@ -1,6 +1,7 @@
 //! Text without memory: a line in a buffer of its own.
 #![forbid(unsafe_code)]
 
+use super::output::{Output, write};
 use crate::sys;
 
 /// A line of text in a buffer of `N` bytes; what does not fit is cut.
@@ -118,9 +119,14 @@ impl<const N: usize> Line<N> {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Writes the line to standard error.
+    /// Writes the line where reports go.
     pub fn print(&self) {
-        sys::write_stderr(self.as_bytes());
+        write(Output::Reports, self.as_bytes());
+    }
+
+    /// Writes the line to standard error.
+    pub fn print_on_stderr(&self) {
+        sys::write_to(sys::STANDARD_ERROR, self.as_bytes());
     }
 }
 

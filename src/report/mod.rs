@@ -6,10 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod line;
+mod output;
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub use line::Line;
+pub use output::kept_descriptor;
+pub(crate) use output::{
+    Output, close_descriptors, descriptor, has_file, keep_standard_error, write, write_to_file,
+};
 
 use crate::sys;
 
@@ -27,6 +32,10 @@ pub(crate) enum Crime {
     DoubleFree,
     /// The size that came with the block is not the block's.
     SizeMismatch,
+    /// The address that came with an alignment is no multiple of it.
+    AlignMismatch,
+    /// The function that frees does not belong to the one that allocated; which it were.
+    Mismatch(&'static str),
 }
 
 impl Crime {
@@ -36,6 +45,8 @@ impl Crime {
             Self::InteriorPointer => "invalid free (interior pointer)",
             Self::DoubleFree => "double free",
             Self::SizeMismatch => "size mismatch in sized free",
+            Self::AlignMismatch => "alignment mismatch in sized free",
+            Self::Mismatch(what) => what,
         }
     }
 }
@@ -106,18 +117,22 @@ pub(crate) fn only_warns() -> bool {
 #[cold]
 #[inline(never)]
 pub(crate) fn accuse(crime: Crime, address: usize, scene: Scene) {
-    accuse_with(crime, address, scene, &|| ());
+    accuse_with(crime, address, scene, || ());
 }
 
 /// As [`accuse`]; `more` prints what else is known of it.
 #[cold]
 #[inline(never)]
-pub(crate) fn accuse_with(crime: Crime, address: usize, scene: Scene, more: &dyn Fn()) {
+pub(crate) fn accuse_with(crime: Crime, address: usize, scene: Scene, more: impl FnOnce()) {
     let mut line = Line::<LINE>::headline();
     line.text(crime.name()).text(" of ").hex(address);
     scene.describe(&mut line);
-    let end = if only_warns() { "; ignored\n" } else { "\n" };
-    line.text(end).print();
+    let undone = match crime {
+        // The block is as good as any, and would be lost.
+        Crime::Mismatch(_) => "; freed all the same\n",
+        _ => "; ignored\n",
+    };
+    line.text(if only_warns() { undone } else { "\n" }).print();
     more();
     if !only_warns() {
         abort();
@@ -135,7 +150,9 @@ pub(crate) fn abort() -> ! {
 #[cold]
 pub(crate) fn our_fault(what: &str) -> ! {
     let mut line = Line::<LINE>::headline();
-    line.text("internal error: ").text(what).text("\n").print();
+    line.text("internal error: ").text(what).text("\n");
+    // Straight: it may be told on the deepest way of a call.
+    line.print_on_stderr();
     abort()
 }
 

@@ -15,8 +15,8 @@ use std::{format, fs, println};
 use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::symbol::name_function;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Mapping, Module, Policy, Region, hooks, linux, memory,
-    on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Mapping, Module, Policy, Region, descriptor, hooks, linux,
+    memory, on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -26,9 +26,17 @@ const MIB: usize = 1 << 20;
 type Service = (&'static str, fn() -> bool);
 
 /// What the machine is asked for, and whether it is granted; on any machine it is.
-const SERVICES: [Service; 14] = [
+const SERVICES: [Service; 17] = [
     ("a file", || {
         linux::read_file(c"/proc/self/stat", &mut [0; 64]).is_some()
+    }),
+    ("a file that grows", || opens().is_some()),
+    ("a pipe", || {
+        let pipe = descriptor::Pipe::new();
+        pipe.is_some_and(|pipe| pipe.read(&mut [0; 1]).is_empty() && pipe.write_end() > 0)
+    }),
+    ("the working folder", || {
+        !descriptor::working_folder(&mut [0; 4096]).is_empty()
     }),
     ("a reservation", reserves),
     ("a tail again", takes_a_tail_again),
@@ -151,9 +159,20 @@ fn fences() -> bool {
     done
 }
 
+/// Opens a file and tells whether that is what it is open on.
+fn opens() -> Option<()> {
+    let file = descriptor::open_to_append(c"/dev/null", true)?;
+    let copy = descriptor::copy_descriptor(file);
+    let is_same = copy.map(descriptor::FileId::of) == Some(descriptor::FileId::of(file));
+    copy.inspect(|copy| descriptor::close_descriptor(*copy));
+    descriptor::close_descriptor(file);
+    let _ = descriptor::path_of_stderr(&mut [0; 64]);
+    is_same.then_some(())
+}
+
 fn names_a_function() -> bool {
     let module = Module::of(libc::getpid as *const () as usize);
-    module.is_some_and(|module| name_function(&module))
+    module.is_some_and(|module| name_function(&module, cstr::cstr!("")))
 }
 
 /// What answers nothing.
@@ -165,7 +184,7 @@ fn wait_and_wake() {
     let _ = thread::libc_thread_number();
     let _ = thread::has_thread(1);
     thread::name_thread(c"faults");
-    linux::write_stderr(b"never seen");
+    descriptor::write_stderr(b"never seen");
 }
 
 fn everything() {

@@ -58,18 +58,6 @@ fn close(file: usize) {
     let _ = unsafe { call(libc::SYS_close, [file, 0, 0, 0, 0, 0]) };
 }
 
-/// Writes `text` to standard error, as far as it goes.
-pub(crate) fn write_stderr(mut text: &[u8]) {
-    while !text.is_empty() {
-        let arguments = [2, text.as_ptr() as usize, text.len(), 0, 0, 0];
-        // SAFETY: the kernel reads `text` alone.
-        match unsafe { call(libc::SYS_write, arguments) }.value() {
-            None | Some(0) => return,
-            Some(bytes) => text = text.get(bytes..).unwrap_or_default(),
-        }
-    }
-}
-
 /// Ends the process with SIGABRT.
 pub(crate) fn abort() -> ! {
     // SAFETY: abort(3) may be called at any time.

@@ -8,6 +8,7 @@
 #[macro_use]
 mod weak;
 mod barrier;
+mod descriptor;
 mod ending;
 mod errno;
 mod exit_key;
@@ -47,6 +48,10 @@ pub(crate) mod tls;
 mod unwind;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
+pub(crate) use descriptor::{
+    FileId, Pipe, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append,
+    path_of_stderr, working_folder, write_stderr, write_to,
+};
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use exit_key::ExitKey;
 pub(crate) use fence::Fence;
@@ -58,7 +63,7 @@ pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
     is_main_thread_gone, memory_allowed, microseconds, milliseconds, process_id, read_file,
-    show_file, sleep, total_ram_bytes, virtual_memory_left, write_stderr,
+    show_file, sleep, total_ram_bytes, virtual_memory_left,
 };
 pub(crate) use mapping::{Mapping, MappingCell};
 pub(crate) use memory::{HugePages, clear, copy, discard};

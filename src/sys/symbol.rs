@@ -74,23 +74,25 @@ impl Module {
     }
 }
 
-/// Has `addr2line` print the name and line of a place on standard error; `false` if it did not.
+/// Has `addr2line` print the name and line of a place to the file at `output`, or on standard error if that is empty;
+/// `false` if it did not. A file gets no more than a pipe has room for.
 ///
 /// Nothing is allocated, and no lock of ours is needed: the process may be about to abort.
-pub(crate) fn name_function(module: &Module) -> bool {
+pub(crate) fn name_function(module: &Module, output: &CStr) -> bool {
     let offset = hex(module.offset());
     let script = cstr::cstr!(
-        "command -v addr2line >/dev/null || exit 1; exec addr2line -Cfpe \"$0\" \"$1\" >&2 2>/dev/null"
+        "command -v addr2line >/dev/null || exit 1; if [ \"$2\" ]; then addr2line -Cfpe \"$0\" \"$1\" 2>/dev/null | head -c 4000 >>\"$2\"; exit; fi; exec addr2line -Cfpe \"$0\" \"$1\" >&2 2>/dev/null"
     );
     let Ok(path) = CStr::from_bytes_until_nul(&module.path) else {
         return false;
     };
-    let arguments: [*const c_char; 6] = [
+    let arguments: [*const c_char; 7] = [
         cstr::cstr!("sh").as_ptr(),
         cstr::cstr!("-c").as_ptr(),
         script.as_ptr(),
         path.as_ptr(),
         offset.as_ptr().cast(),
+        output.as_ptr(),
         core::ptr::null(),
     ];
     let environment: [*const c_char; 2] = [
@@ -100,7 +102,7 @@ pub(crate) fn name_function(module: &Module) -> bool {
     kept(|| run(&arguments, &environment))
 }
 
-fn run(arguments: &[*const c_char; 6], environment: &[*const c_char; 2]) -> bool {
+fn run(arguments: &[*const c_char; 7], environment: &[*const c_char; 2]) -> bool {
     let mut child = MaybeUninit::<libc::pid_t>::uninit();
     // SAFETY: both lists end with null and hold C strings; without actions posix_spawn(3) allocates nothing.
     let answer = ask(|| unsafe {

@@ -17,15 +17,20 @@ pub(super) fn fill(address: usize, byte: u8, bytes: usize) {
     unsafe { start.write_bytes(byte, bytes) };
 }
 
-/// Makes `bytes` bytes from `address` on zeroes: what is whole pages by giving them back, as they may not have memory
-/// yet.
-pub(super) fn erase(address: usize, bytes: usize) {
-    let is_pages = address.is_multiple_of(page_size()) && bytes.is_multiple_of(page_size());
-    let start = NonNull::new(with_exposed_provenance_mut(address));
-    // SAFETY: a block whose owner gave it up.
-    let is_gone = |start| unsafe { sys::discard(start, bytes) };
-    if !(is_pages && bytes > class::MAX_SMALL && start.is_some_and(is_gone)) {
-        fill(address, 0, bytes);
+/// Makes all bytes from `start` to `end` zeroes: whole pages by giving them back if they are many, as they may not have
+/// memory yet.
+pub(super) fn erase(start: usize, end: usize) {
+    let page = page_size();
+    let first = start.next_multiple_of(page).min(end);
+    let last = (end / page * page).max(first);
+    let place = NonNull::new(with_exposed_provenance_mut(first));
+    // SAFETY: whole pages of a block whose content its owner gave up.
+    let is_gone = |place| unsafe { sys::discard(place, last - first) };
+    if last - first > class::MAX_SMALL && place.is_some_and(is_gone) {
+        fill(start, 0, first - start);
+        fill(last, 0, end - last);
+    } else {
+        fill(start, 0, end.saturating_sub(start));
     }
 }
 
@@ -65,7 +70,30 @@ pub(super) fn last_other(start: usize, end: usize, byte: u8) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
+
+    #[test]
+    #[cfg(not(simulated))]
+    fn what_is_erased_is_zero_and_its_neighbours_are_not() {
+        let page = page_size();
+        for (from, bytes) in [
+            (0, 0),
+            (3, 50),
+            (1, 20 * page),
+            (page, 16 * page),
+            (page - 1, 2),
+            (2 * page - 7, 18 * page + 9),
+        ] {
+            let mut memory = std::vec![7_u8; 24 * page];
+            let first = memory.as_mut_ptr().expose_provenance();
+            let start = first.next_multiple_of(page) + page + from;
+            erase(start, start + bytes);
+            let is_zero = first_other(start, start + bytes, 0).is_none();
+            assert!(is_zero, "{bytes} from {from}");
+            assert_eq!((at(start - 1), at(start + bytes)), (7, 7));
+        }
+    }
 
     #[test]
     fn the_first_and_the_last_other_byte_are_found() {

@@ -6,12 +6,12 @@
 //! mapping of their own. The memory of a free block is not touched but by whoever should not.
 #![forbid(unsafe_code)]
 
-use super::choice::{Options, Sort, TRACE, USER};
+use super::choice::{Options, POISON, SANITY, Sort, TRACE, USER};
 use super::record::{Record, Records, State};
 use super::report::{self, Event};
 use super::store::{Blocks, CHUNK};
 use super::zone::{self, Damage, LEAST};
-use super::{Given, Wish, trace};
+use super::{Given, Return, Wish, trace};
 use crate::heap::{Heap, Node};
 use crate::report::Line;
 use crate::slab::{Object, class};
@@ -30,13 +30,15 @@ const RECORDS_SHARE: usize = 4;
 pub(super) struct Debug {
     options: Options,
     most_resting: usize,
+    /// Whether what is freed and not poisoned is cleared.
+    clears: bool,
     records: Records,
     blocks: Lock<Blocks>,
 }
 
 impl Debug {
     /// No blocks yet; `None` where there is no address space for records.
-    pub(super) fn new(options: Options, most_resting: usize) -> Option<Self> {
+    pub(super) fn new(options: Options, most_resting: usize, clears: bool) -> Option<Self> {
         let Some(records) = Records::new(sys::memory_allowed() / RECORDS_SHARE) else {
             report::cannot("slab_debug");
             return None;
@@ -44,6 +46,7 @@ impl Debug {
         Some(Self {
             options,
             most_resting,
+            clears,
             records,
             blocks: Lock::new(Blocks::new()),
         })
@@ -70,7 +73,7 @@ impl Debug {
         let align = wish.align.max(LEAST);
         // What is one of a kind is aligned by its memory.
         let user = align_up(record.base() + LEAST, align)?;
-        record.begin(sort, user, wish.bytes);
+        record.begin(sort, user, wish);
         zone::activate(record, flags, wish.zeroed == Zeroed::Yes);
         // Memory of its own came from the heap as it was wished for.
         if wish.zeroed == Zeroed::Yes && small.is_some() {
@@ -86,7 +89,8 @@ impl Debug {
     }
 
     /// Takes a block back, if it is one of these.
-    pub(super) fn give(&self, heap: &Heap, thread: u32, address: usize) -> Given {
+    pub(super) fn give(&self, heap: &Heap, given: Return) -> Given {
+        let address = given.block.as_ptr() as usize;
         let frames = self.frames(if self.options.have(USER) { USER } else { 0 });
         let mut blocks = self.blocks.lock();
         let Some(number) = blocks.find(address) else {
@@ -109,13 +113,28 @@ impl Debug {
             );
             return Given::Done;
         }
+        if let Some(what) = record.family().mismatch(given.family)
+            && flags & SANITY != 0
+        {
+            let event = Event::new(what, address);
+            report::print(
+                record,
+                event,
+                flags,
+                Some(&frames),
+                "Object freed all the same",
+            );
+        }
         if let Some(damage) = zone::check_active(record, flags) {
             complain(record, flags, damage, Some(&frames));
         }
         let sort = record.sort();
         zone::deactivate(record, flags);
+        if self.clears && flags & POISON == 0 {
+            super::bytes::erase(address, record.user_end());
+        }
         if flags & USER != 0 {
-            record.freed.note(thread, &frames);
+            record.freed.note(given.thread, &frames);
         }
         record.set_state(State::Resting);
         let room = record.room();

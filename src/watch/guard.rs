@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::choice::{RED_ZONE, Sort, USER};
 use super::record::{List, Record, Records, State};
 use super::zone;
-use super::{Given, Wish, report, trace};
+use super::{Given, Return, Wish, report, trace};
 use crate::arena::{Arena, Span, Use};
 use crate::report::{Crime, Line, Scene, accuse, accuse_with};
 use crate::slab::Object;
@@ -114,7 +114,7 @@ impl Guard {
         let record = self.records.get(number);
         let size = align_up(wish.bytes.max(1), wish.align.max(MIN_ALIGN))?;
         let user = record.end().saturating_sub(size).max(record.base());
-        record.begin(Sort::of(wish.bytes, wish.align), user, wish.bytes);
+        record.begin(Sort::of(wish.bytes, wish.align), user, wish);
         record.allocated.note(wish.thread, &frames);
         record.freed.forget();
         zone::activate(record, FLAGS, true);
@@ -144,7 +144,8 @@ impl Guard {
     }
 
     /// Takes a block back, if it is one of these.
-    pub(super) fn give(&self, thread: u32, address: usize) -> Given {
+    pub(super) fn give(&self, given: Return) -> Given {
+        let address = given.block.as_ptr() as usize;
         if !self.has(address) {
             return Given::Ordinary;
         }
@@ -162,14 +163,21 @@ impl Guard {
             };
             let bytes = record.bytes();
             let scene = Scene::Block { bytes };
-            accuse_with(crime, address, scene, &|| report::owners(record));
+            accuse_with(crime, address, scene, || report::owners(record));
             return Given::Done;
+        }
+        if let Some(what) = record.family().mismatch(given.family) {
+            let bytes = record.bytes();
+            let scene = Scene::Block { bytes };
+            accuse_with(Crime::Mismatch(what), address, scene, || {
+                report::owners(record)
+            });
         }
         if let Some(damage) = zone::check_active(record, FLAGS) {
             let event = report::Event::damage(damage);
             report::print(record, event, FLAGS, Some(&frames), "Ignoring");
         }
-        record.freed.note(thread, &frames);
+        record.freed.note(given.thread, &frames);
         record.set_state(State::Resting);
         let start = record.base() - self.pages.base();
         let pages = pages_for(record.room());

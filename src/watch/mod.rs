@@ -9,6 +9,7 @@ mod address_map;
 mod bytes;
 mod choice;
 mod debug;
+mod family;
 mod guard;
 mod quarantine;
 mod record;
@@ -20,10 +21,11 @@ mod zone;
 use core::ptr::NonNull;
 
 pub(crate) use choice::{Options, Sort};
+pub use family::Family;
 
 use crate::heap::{Heap, Node};
 use crate::slab::Object;
-use crate::units::Zeroed;
+use crate::units::{BLOCK_SIZE, Zeroed};
 use debug::Debug;
 use guard::Guard;
 use quarantine::Quarantine;
@@ -52,6 +54,11 @@ impl Settings {
         zero_on_free: false,
         zero_on_alloc: false,
     };
+
+    /// Whether misuse is looked for, and not only made harmless.
+    pub(crate) fn finds_misuse(&self) -> bool {
+        self.debug.any() || self.guard > 0 || self.quarantine > 0
+    }
 }
 
 /// A request for a block.
@@ -65,6 +72,19 @@ pub(crate) struct Wish {
     pub(crate) zeroed: Zeroed,
     /// The number of the thread that asks.
     pub(crate) thread: u32,
+    /// Whose function asks.
+    pub(crate) family: Family,
+}
+
+/// A block that comes back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Return {
+    /// Where it is.
+    pub(crate) block: NonNull<u8>,
+    /// The number of the thread that frees it.
+    pub(crate) thread: u32,
+    /// Whose function frees it.
+    pub(crate) family: Family,
 }
 
 /// What became of a block that was freed.
@@ -94,7 +114,7 @@ impl Watch {
         let debug = settings
             .debug
             .any()
-            .then(|| Debug::new(settings.debug, resting));
+            .then(|| Debug::new(settings.debug, resting, settings.zero_on_free));
         let guard = (settings.guard > 0).then(Guard::new);
         let (debug, guard) = (debug.flatten(), guard.flatten());
         let fills = settings.zero_on_free || settings.zero_on_alloc;
@@ -151,15 +171,14 @@ impl Watch {
     }
 
     /// Takes a block back if it is a watched one.
-    pub(crate) fn give(&self, heap: &Heap, thread: u32, block: NonNull<u8>) -> Given {
-        let address = block.as_ptr() as usize;
+    pub(crate) fn give(&self, heap: &Heap, given: Return) -> Given {
         if let Some(guard) = &self.guard
-            && guard.give(thread, address) == Given::Done
+            && guard.give(given) == Given::Done
         {
             return Given::Done;
         }
         match &self.debug {
-            Some(debug) => debug.give(heap, thread, address),
+            Some(debug) => debug.give(heap, given),
             None => Given::Ordinary,
         }
     }
@@ -173,7 +192,7 @@ impl Watch {
         }
         let bytes = heap.usable_size(address);
         if let (true, Some(bytes)) = (self.settings.zero_on_free, bytes) {
-            bytes::erase(address, bytes);
+            bytes::erase(address, address + bytes);
         }
         match bytes {
             Some(bytes) if self.settings.quarantine > 0 => {
@@ -181,6 +200,27 @@ impl Watch {
             }
             // What is no block is for others to complain about.
             _ => reuse(block),
+        }
+    }
+
+    /// Whether an ordinary block may get `bytes` bytes where it is, if the heap can do that; else it is given up whole,
+    /// as what is watched or rests must be, and another one is taken.
+    pub(crate) fn may_resize(&self, bytes: usize) -> bool {
+        let is_guarded = self.guard.is_some() && bytes <= BLOCK_SIZE;
+        !is_guarded && self.settings.quarantine == 0
+    }
+
+    /// Clears what an ordinary block has behind its first `bytes` bytes, before it gives them up or gets them again.
+    pub(crate) fn clear_behind(&self, heap: &Heap, block: Object, bytes: usize) {
+        if self.settings.zero_on_free || self.settings.zero_on_alloc {
+            clear_from(heap, block, bytes);
+        }
+    }
+
+    /// Clears what an ordinary block got behind its first `bytes` bytes, where all blocks are zeroed.
+    pub(crate) fn clear_gained(&self, heap: &Heap, block: Object, bytes: usize) {
+        if self.settings.zero_on_alloc {
+            clear_from(heap, block, bytes);
         }
     }
 
@@ -243,6 +283,13 @@ impl Watch {
         self.guard.as_ref().is_none_or(Guard::is_quiet)
             && self.debug.as_ref().is_none_or(Debug::is_quiet)
             && self.quarantine.is_quiet()
+    }
+}
+
+fn clear_from(heap: &Heap, block: Object, bytes: usize) {
+    let start = block.as_ptr() as usize;
+    if let Some(usable) = heap.usable_size(start).filter(|usable| *usable > bytes) {
+        bytes::erase(start + bytes, start + usable);
     }
 }
 

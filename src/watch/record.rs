@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::
 
 use super::choice::Sort;
 use super::trace::{Frames, Stack};
+use super::{Family, Wish};
 use crate::sys::{self, Region, Table, ZeroInit};
 
 /// Address space for records at least; what is asked for is halved while the kernel refuses.
@@ -41,6 +42,8 @@ pub(super) struct Record {
     next: AtomicU32,
     state: AtomicU8,
     sort: AtomicU8,
+    /// Whose function allocated it.
+    family: AtomicU8,
     /// Who allocated it.
     pub(super) allocated: Track,
     /// Who freed it.
@@ -63,10 +66,11 @@ unsafe impl ZeroInit for Record {}
 
 impl Record {
     /// Takes note of a block that is in use from now on.
-    pub(super) fn begin(&self, sort: Sort, user: usize, bytes: usize) {
+    pub(super) fn begin(&self, sort: Sort, user: usize, wish: Wish) {
         self.sort.store(sort.number(), Relaxed);
         self.user.store(user, Relaxed);
-        self.bytes.store(bytes, Relaxed);
+        self.bytes.store(wish.bytes, Relaxed);
+        self.family.store(wish.family as u8, Relaxed);
         self.set_state(State::InUse);
     }
 
@@ -110,6 +114,11 @@ impl Record {
     /// What the block is called by.
     pub(super) fn sort(&self) -> Sort {
         Sort::from_number(self.sort.load(Relaxed))
+    }
+
+    /// Whose function allocated it.
+    pub(super) fn family(&self) -> Family {
+        Family::from_number(self.family.load(Relaxed))
     }
 
     /// The block's state.

@@ -8,7 +8,7 @@ use super::choice::{SANITY, TRACE, USER};
 use super::record::{Record, State, Track};
 use super::trace::{self, Frames};
 use super::zone::{self, Damage};
-use crate::report::{Line, abort, only_warns};
+use crate::report::{Line, Output, abort, only_warns, write};
 use crate::sys;
 
 /// Bytes of each part of a block that a report shows at most.
@@ -99,7 +99,7 @@ fn rule(dash: &str) {
 }
 
 fn text(text: &str) {
-    sys::write_stderr(text.as_bytes());
+    write(Output::Reports, text.as_bytes());
 }
 
 fn bug(record: &Record, event: Event) {

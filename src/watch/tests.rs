@@ -18,6 +18,15 @@ fn wish(bytes: usize, align: usize) -> Wish {
         align,
         zeroed: Zeroed::No,
         thread: 1,
+        family: Family::Malloc,
+    }
+}
+
+fn back(block: Object) -> Return {
+    Return {
+        block,
+        thread: 1,
+        family: Family::Malloc,
     }
 }
 
@@ -64,14 +73,14 @@ fn debugged_blocks_are_aligned_poisoned_and_rest_in_turn() {
     }
     watch.check_all();
     for block in taken {
-        assert_eq!(watch.give(&heap, 1, block), Given::Done);
+        assert_eq!(watch.give(&heap, back(block)), Given::Done);
     }
     // More than rests: the memory of the oldest is used again, and was not touched.
     let mut seen = Vec::new();
     for _ in 0..5_000 {
         let block = watch.take_debugged(&heap, home, wish(30_000, 16));
         seen.push(address(block.unwrap()));
-        watch.give(&heap, 1, block.unwrap());
+        watch.give(&heap, back(block.unwrap()));
     }
     seen.sort_unstable();
     seen.dedup();
@@ -98,7 +107,7 @@ fn zeroes_are_zeroes_whatever_is_poisoned() {
             );
             let start = address(block.unwrap());
             assert!(bytes::first_other(start, start + bytes, 0).is_none());
-            watch.give(&heap, 1, block.unwrap());
+            watch.give(&heap, back(block.unwrap()));
         }
     }
 }
@@ -120,11 +129,11 @@ fn guarded_blocks_end_where_a_page_does() {
         assert!(align > 4096 || end.is_multiple_of(sys::page_size()));
         assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
         bytes::fill(address(block), 1, bytes);
-        assert_eq!(watch.give(&heap, 1, block), Given::Done);
+        assert_eq!(watch.give(&heap, back(block)), Given::Done);
         assert_eq!(watch.usable_size(address(block)), Some(Err(())));
     }
     let outside = heap.take_large(heap.nodes().next().unwrap(), 50_000, 1, Zeroed::No);
-    assert_eq!(watch.give(&heap, 1, outside.unwrap()), Given::Ordinary);
+    assert_eq!(watch.give(&heap, back(outside.unwrap())), Given::Ordinary);
     assert!(watch.take_guarded(wish(64 << 20, 16)).is_none());
     watch.check_all();
 }
@@ -137,7 +146,7 @@ fn address_space_of_guarded_blocks_is_used_again_when_enough_rests() {
         // What is used again holds zeroes and may be written.
         assert!(bytes::first_other(address(block), address(block) + 50, 0).is_none());
         bytes::fill(address(block), 7, 50);
-        watch.give(&heap, 1, block);
+        watch.give(&heap, back(block));
         address(block)
     });
     let first = turns.next();

@@ -2,9 +2,10 @@
 //! is printed.
 #![forbid(unsafe_code)]
 
+use core::ffi::CStr;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::report::Line;
+use crate::report::{self, Line, Output};
 use crate::sys::{self, Module};
 
 /// Frames that are kept of each stack; the kernel keeps as many.
@@ -66,9 +67,34 @@ pub(super) fn print(frames: &Frames) {
             .text("+")
             .hex(module.offset() + 1);
         line.text("  ").print();
-        if !sys::name_function(&module) {
+        if !name(&module) {
             Line::<2>::new().text("\n").print();
         }
+    }
+}
+
+/// Prints the function and line of a place where reports go; `false` if that cannot be done.
+fn name(module: &Module) -> bool {
+    if report::descriptor(Output::Reports) == Some(sys::STANDARD_ERROR) {
+        return sys::name_function(module, cstr::cstr!(""));
+    }
+    // Another process does it, which has not the descriptor of that file.
+    let Some(pipe) = sys::Pipe::new() else {
+        return false;
+    };
+    let mut path = Line::<64>::new();
+    path.text("/proc/").number(sys::process_id()).text("/fd/");
+    path.number(pipe.write_end() as usize).raw(&[0]);
+    let path = CStr::from_bytes_until_nul(path.as_bytes());
+    let is_named = path.is_ok_and(|path| sys::name_function(module, path));
+    let (mut text, mut is_any) = ([0; 256], false);
+    loop {
+        let part = pipe.read(&mut text);
+        if part.is_empty() {
+            return is_named && is_any;
+        }
+        is_any = true;
+        report::write(Output::Reports, part);
     }
 }
 

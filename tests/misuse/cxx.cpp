@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
         ::operator delete[](block);
         ::operator delete[](guilty(block), size);
     } else if (is(what, "free_then_delete")) {
-        void *block = of_new(size);
+        void *block = escape(std::malloc(size));
         std::free(block);
         ::operator delete(guilty(block), std::nothrow);
     } else if (is(what, "two_owners")) {

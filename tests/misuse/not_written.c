@@ -36,7 +36,10 @@ int main(int argc, char **argv) {
     blame(block, block + from, size - from);
     stage("deed");
     look_for(escape(block + from), size - from, 0x5a);
-    free(block);
+    void (*gives)(void *) = free;
+    if (is(how, "new")) gives = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZdlPv");
+    CHECK(gives != NULL);
+    gives(block);
     go_on(size);
     return leave();
 }

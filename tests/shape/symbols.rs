@@ -5,6 +5,9 @@ pub(crate) const EXPORTS: &[&str] = &[
     // slubmalloc.h.
     "slubmalloc_alloc_onnode",
     "slubmalloc_node_of",
+    // Of other functions' families, in the preloaded library alone.
+    "close_range",
+    "closefrom",
     // C and POSIX.
     "malloc",
     "free",
@@ -106,5 +109,6 @@ pub(crate) const IMPORTS: &[&str] = &[
     "sigfillset",
     "strlen",
     "syscall",
+    "sysconf",
     "waitpid",
 ];

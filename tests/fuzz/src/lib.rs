@@ -12,7 +12,7 @@ mod interpreter;
 mod rust_face;
 mod stage;
 
-use interpreter::{Exchange, Options, Owners, Player, RECORD, Record};
+use interpreter::{Exchange, GivenUp, Options, Owners, Player, RECORD, Record};
 use rust_face::RustFace;
 use std::sync::OnceLock;
 
@@ -34,7 +34,9 @@ pub fn run_list(bytes: &[u8]) {
     let owners = OWNERS.get_or_init(Owners::new).as_ref();
     let options = Options {
         all_up_to: ALL_UP_TO,
-        is_zeroed: false,
+        fresh: None,
+        given_up: GivenUp::Anything,
+        rests: 0,
         may_fail: false,
         most_held: MOST_HELD,
     };

@@ -4,6 +4,9 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::promise::Promise;
+use crate::interpreter::GivenUp;
+
 /// What `--help` says.
 pub(super) const HELP: &str = "\
 operations [OPTION...]                    random lists, until --operations calls or --seconds have passed
@@ -18,7 +21,9 @@ operations --replay FILE... [OPTION...]   stored lists, one after the other
   --threads N        lists that run at the same time, each in up to six threads of its own; 2
   --life N           calls of one process, then comes the next; 20000000
   --full             write and check every byte of every block
-  --zeroed           all fresh memory must be zero; implied by zero:alloc in --conf
+  --fresh BYTE       what all bytes are that a block gets; implied by zero:… and slab_debug:…P in --conf
+  --given-up WHAT    what memory holds that a block gave up, of one list: zeroes, poison or nothing; implied by --conf
+  --rests N          what was given up last is in no other block, up to so many bytes; implied by --conf, of one list
   --may-fail         there may be no memory; implied by limit: and arena: in --conf
   --may-rest         freed blocks may count as in use; implied by slab_debug: and quarantine: in --conf
   --patience N       seconds without an operation after which a run counts as hanging; 120
@@ -54,7 +59,9 @@ pub(super) struct Arguments {
     pub(super) threads: usize,
     pub(super) life: u64,
     pub(super) is_full: bool,
-    pub(super) is_zeroed: bool,
+    pub(super) fresh: Option<u8>,
+    pub(super) given_up: GivenUp,
+    pub(super) rests: usize,
     pub(super) may_fail: bool,
     /// Whether freed blocks may count as in use.
     pub(super) may_rest: bool,
@@ -87,7 +94,9 @@ impl Arguments {
             threads: 2,
             life: 20_000_000,
             is_full: false,
-            is_zeroed: false,
+            fresh: None,
+            given_up: GivenUp::Anything,
+            rests: 0,
             may_fail: false,
             may_rest: false,
             patience: 120,
@@ -125,7 +134,16 @@ impl Arguments {
                 "--threads" => all.threads = number(&value()?)? as usize,
                 "--life" => all.life = number(&value()?)?,
                 "--full" => all.is_full = true,
-                "--zeroed" => all.is_zeroed = true,
+                "--fresh" => all.fresh = Some(number(&value()?)? as u8),
+                "--given-up" => {
+                    all.given_up = match value()?.as_str() {
+                        "zeroes" => GivenUp::Zeroes,
+                        "poison" => GivenUp::Poison,
+                        "nothing" => GivenUp::Nothing,
+                        other => return Err(format!("--given-up does not take {other}")),
+                    }
+                }
+                "--rests" => all.rests = number(&value()?)? as usize,
                 "--may-fail" => all.may_fail = true,
                 "--may-rest" => all.may_rest = true,
                 "--patience" => all.patience = number(&value()?)?,
@@ -149,7 +167,15 @@ impl Arguments {
             return Err("--replay needs a file".to_owned());
         }
         let conf = all.conf.as_deref().unwrap_or_default();
-        all.is_zeroed |= conf.contains("zero:alloc");
+        if !all.is_rust && !conf.is_empty() {
+            let promise = Promise::of(conf);
+            all.fresh = all.fresh.or(promise.fresh);
+            // Other lists may take what one gave up.
+            let is_one = all.threads == 1 || all.mode == Mode::Replay && !all.is_together;
+            if is_one && !conf.contains("limit:") {
+                (all.given_up, all.rests) = (promise.given_up, promise.rests);
+            }
+        }
         all.may_fail |= ["limit:", "arena:"].iter().any(|key| conf.contains(key));
         all.may_rest |= ["slab_debug:", "quarantine:"]
             .iter()
@@ -169,10 +195,22 @@ impl Arguments {
             "--times".to_owned(),
             self.times.to_string(),
         ];
+        if let Some(byte) = self.fresh {
+            words.extend(["--fresh".to_owned(), byte.to_string()]);
+        }
+        let given_up = match self.given_up {
+            GivenUp::Anything => None,
+            GivenUp::Zeroes => Some("zeroes"),
+            GivenUp::Poison => Some("poison"),
+            GivenUp::Nothing => Some("nothing"),
+        };
+        if let Some(what) = given_up {
+            words.extend(["--given-up".to_owned(), what.to_owned()]);
+        }
+        words.extend(["--rests".to_owned(), self.rests.to_string()]);
         let flags = [
             (self.is_rust, "--face=rust"),
             (self.is_full, "--full"),
-            (self.is_zeroed, "--zeroed"),
             (self.may_fail, "--may-fail"),
             (self.may_rest, "--may-rest"),
         ];

@@ -13,7 +13,7 @@ use super::progress::{Place, Progress};
 use super::random::Origin;
 use crate::c_face::CFace;
 use crate::face::Face;
-use crate::interpreter::{Exchange, Options, Owners, Player, Record};
+use crate::interpreter::{Exchange, GivenUp, Options, Owners, Player, Record, can_look};
 use crate::rust_face::RustFace;
 use crate::{ALL_UP_TO, MOST_HELD, records, stage};
 
@@ -38,6 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         eprintln!("operations: no page of progress, or no address space for the model");
         return ExitCode::from(CANNOT);
     };
+    if arguments.given_up != GivenUp::Anything && !can_look() {
+        eprintln!("operations: this machine lets no process look at memory that was given up");
+        return ExitCode::from(CANNOT);
+    }
     let world = World {
         arguments,
         places: progress.places(),
@@ -49,7 +53,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             } else {
                 ALL_UP_TO
             },
-            is_zeroed: arguments.is_zeroed,
+            fresh: arguments.fresh,
+            given_up: arguments.given_up,
+            rests: arguments.rests,
             may_fail: arguments.may_fail,
             most_held: MOST_HELD,
         },

@@ -6,6 +6,7 @@ mod child;
 mod minimise;
 mod parent;
 mod progress;
+mod promise;
 mod random;
 
 use std::process::ExitCode;

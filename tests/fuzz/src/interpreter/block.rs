@@ -118,6 +118,20 @@ impl Block {
         })
     }
 
+    /// Whether the bytes from `from` on hold `byte`, up to the end of what may be used: all, or in large blocks both ends.
+    pub(crate) fn holds(&self, byte: u8, from: usize) -> bool {
+        let word = u64::from_le_bytes([byte; WORD]);
+        let is_byte = |place: usize, bytes: usize| {
+            let mut seen = [byte; WORD];
+            // SAFETY: inside of the block.
+            unsafe { ptr::copy_nonoverlapping(self.at(place), seen.as_mut_ptr(), bytes) };
+            u64::from_le_bytes(seen) == word
+        };
+        let middle = self.usable.saturating_sub(ALL_ZERO_UP_TO).max(from);
+        let first_end = self.usable.min(from.saturating_add(ALL_ZERO_UP_TO));
+        pieces(from, first_end, is_byte) && pieces(middle, self.usable, is_byte)
+    }
+
     fn is_all_written(&self, all_up_to: usize) -> bool {
         let is_sometimes = self.bytes <= SOMETIMES_ALL_UP_TO && self.id.is_multiple_of(ALL_OF);
         self.bytes <= all_up_to.max(2 * END + WORD) || is_sometimes

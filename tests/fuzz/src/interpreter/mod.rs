@@ -8,6 +8,7 @@
 
 mod block;
 mod exchange;
+mod given_up;
 mod operation;
 mod owners;
 mod pages;
@@ -16,6 +17,7 @@ mod target;
 
 pub(crate) use block::{Block, Origin};
 pub(crate) use exchange::Exchange;
+pub(crate) use given_up::{GivenUp, can_look};
 pub(crate) use operation::{
     Habits, New, Operation, RECORD, Record, Refusal, Release, Resize, Take,
 };

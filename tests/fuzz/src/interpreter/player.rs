@@ -7,6 +7,7 @@
 
 use super::block::{Block, Origin, Slot};
 use super::exchange::Exchange;
+use super::given_up::{GivenUp, Part};
 use super::operation::{Habits, Operation, Record, Release, Resize, Take};
 use super::owners::Owners;
 use super::pages::Pages;
@@ -14,6 +15,9 @@ use super::target::{Fault, Target};
 
 /// Slots of one player, as many as habits can name.
 const SLOTS: usize = 1 << 12;
+
+/// No block at a larger alignment is guarded.
+const MOST_GUARDED: usize = 4 << 20;
 
 /// What `malloc` aligns to.
 const LEAST_ALIGN: usize = 16;
@@ -23,8 +27,12 @@ const LEAST_ALIGN: usize = 16;
 pub(crate) struct Options {
     /// Write and read all bytes of blocks up to this size.
     pub(crate) all_up_to: usize,
-    /// All fresh memory reads zero, not only `calloc`'s.
-    pub(crate) is_zeroed: bool,
+    /// What all bytes of fresh memory are, and of what a block gets when it grows.
+    pub(crate) fresh: Option<u8>,
+    /// What memory holds that was given up. Nobody else takes memory if that is looked at.
+    pub(crate) given_up: GivenUp,
+    /// What was given up last is in no other block until the next is, if it is no longer than that.
+    pub(crate) rests: usize,
     /// There may be no memory.
     pub(crate) may_fail: bool,
     /// A player takes no more memory while it holds so many bytes.
@@ -56,6 +64,7 @@ pub(crate) struct Player<'world, Records> {
     operations: u64,
     current: Option<Operation>,
     culprit: Option<Block>,
+    resting: Option<Part>,
 }
 
 impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
@@ -80,6 +89,7 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             operations: 0,
             current: None,
             culprit: None,
+            resting: None,
         })
     }
 
@@ -210,9 +220,15 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             },
         };
         self.welcome(block, align)?;
-        let is_zeroed = how == Take::Calloc || self.options.is_zeroed;
-        if is_zeroed && !block.is_zero(self.options.all_up_to) {
+        if how == Take::Calloc && !block.is_zero(self.options.all_up_to) {
             return Err("memory that must be zero is not");
+        }
+        // What is asked for with a node is no debugged block.
+        let is_fresh = !matches!(how, Take::Calloc | Take::OnNode(_));
+        if (is_fresh || self.options.fresh == Some(0))
+            && self.options.fresh.is_some_and(|byte| !block.holds(byte, 0))
+        {
+            return Err("fresh memory does not hold what it must");
         }
         block.paint(self.options.all_up_to);
         self.held += bytes;
@@ -231,6 +247,10 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         }
         if !self.owners.take(block.start, block.usable) {
             return Err("a block overlaps another");
+        }
+        let is_in_rest = |part: Part| part.meets(block.start, block.usable.max(1));
+        if self.resting.is_some_and(is_in_rest) {
+            return Err("what was given up last is in use again");
         }
         Ok(())
     }
@@ -253,6 +273,21 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             return Err("a block overlapped another that was given back");
         }
         Ok(())
+    }
+
+    /// Looks at what a block gave up just now: all of it, or what lies behind its first `kept` bytes. What is asked for
+    /// with a node is watched by no mode, but cleared.
+    fn look_behind(&mut self, block: Block, kept: usize) -> Result<(), Fault> {
+        let is_far = matches!(block.origin, Origin::Aligned(align) if align > MOST_GUARDED);
+        let is_watched = block.origin != Origin::Other && !is_far;
+        let part = Part {
+            start: block.start + kept,
+            bytes: block.usable - kept,
+            is_whole: kept == 0 && is_watched,
+        };
+        let rests = is_watched && (1..=self.options.rests).contains(&part.bytes);
+        self.resting = rests.then_some(part);
+        part.check(self.options.given_up)
     }
 
     fn release<T: Target>(&mut self, how: Release, slot: u16, target: &mut T) -> Result<(), Fault> {
@@ -279,7 +314,8 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             (Release::Realloc | Release::Cfree, Origin::New(..)) => Release::Free,
             (how, _) => how,
         };
-        target.release(how, Some(block))
+        target.release(how, Some(block))?;
+        self.look_behind(block, 0)
     }
 
     fn resize<T: Target>(
@@ -309,9 +345,27 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             bytes,
             usable: target.usable(start),
             id: self.last_id,
-            origin: Origin::Plain,
+            origin: match block.origin {
+                // Where it is, it is what it was.
+                Origin::Other if start == block.start => Origin::Other,
+                _ => Origin::Plain,
+            },
         };
+        // What was given up before counts for the block's new place, and what is given up now from then on.
         self.welcome(new, 1)?;
+        if new.start != block.start {
+            self.look_behind(block, 0)?;
+        } else if new.usable < block.usable {
+            self.look_behind(block, new.usable)?;
+        }
+        let kept = block.usable.min(bytes);
+        if self
+            .options
+            .fresh
+            .is_some_and(|byte| !new.holds(byte, kept))
+        {
+            return Err("what a block got by realloc does not hold what it must");
+        }
         let moved = Block { start, ..block };
         if !moved.is_intact(block.bytes.min(bytes), self.options.all_up_to) {
             return Err("a block's content has changed by realloc");

@@ -20,11 +20,6 @@ pub(crate) fn show_file(_path: &CStr, _show: &mut dyn FnMut(&[u8]) -> bool) -> O
     None
 }
 
-/// Tells why a scene ends.
-pub(crate) fn write_stderr(text: &[u8]) {
-    eprint!("{}", String::from_utf8_lossy(text));
-}
-
 /// Ends the scene.
 pub(crate) fn abort() -> ! {
     panic!("the library aborts");

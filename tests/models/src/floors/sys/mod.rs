@@ -1,5 +1,6 @@
 //! The floor `sys`: what only counts and moves is the library's, what asks the machine asks the scene's world.
 
+mod descriptor;
 #[path = "../../../../../src/sys/ending.rs"]
 mod ending;
 #[path = "../../../../../src/sys/fork_gate.rs"]
@@ -31,12 +32,16 @@ use fork_gate::ForkGate;
 /// Numbers of threads follow each other.
 pub(crate) const THREAD_ID_SHIFT: u32 = 0;
 
+pub(crate) use descriptor::{
+    FileId, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append, path_of_stderr,
+    working_folder, write_to,
+};
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use machine::{
     Lifeline, abort, fork_gate, has_thread, has_too_many_addresses, is_filtered,
     is_main_thread_gone, is_vfork_child, kernel_thread_id, let_main_thread_go, libc_thread_number,
     microseconds, name_thread, prepare_barrier, process_id, read_file, show_file, sleep,
-    start_thread, write_stderr, yield_now,
+    start_thread, yield_now,
 };
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell};

@@ -1,0 +1,34 @@
+//! Memory on a node that the program names.
+#![forbid(unsafe_code)]
+
+use super::bare::clear;
+use super::life::{PROCESS, inside, process};
+use super::raw;
+use crate::units::{NodeId, Zeroed};
+
+/// Allocates at least `size` bytes on `node`, or as near to it as there is memory; null if there is
+/// none. `None` if threads take no memory from such a node: the machine has none with that number,
+/// it is forbidden, or the configuration leaves it out.
+pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
+    let Some(process) = process() else {
+        return Some(core::ptr::null_mut());
+    };
+    let node = process.heap.node(NodeId(node))?;
+    let zeroed = if process.watch.zeroes_on_alloc() {
+        Zeroed::Yes
+    } else {
+        Zeroed::No
+    };
+    let block = inside(|| process.heap.take_on(node, size));
+    if let Some(block) = block {
+        process.watch.clear_gained(&process.heap, block, size);
+    }
+    Some(raw(clear(block, size, zeroed)))
+}
+
+/// The number of the node that the memory at `address` is on; `None` for what is no memory of this heap. Of huge and
+/// interleaved blocks only pages that were written to have a node; for others the answer means nothing.
+pub fn node_of(address: *const u8) -> Option<u8> {
+    let process = PROCESS.get()?;
+    process.heap.node_of(address as usize).map(|node| node.0)
+}
