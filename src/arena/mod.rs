@@ -298,6 +298,12 @@ impl Arena {
         self.state.hold_for_fork();
     }
 
+    /// Whether nobody holds the lock that everybody needs.
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.is_free()
+    }
+
     /// Whether nobody holds the locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
         self.growing.is_free() && self.purging.is_free() && self.state.is_free()

@@ -62,9 +62,20 @@ impl ThreadCache {
             return false;
         };
         let mut pool = ties.home.pool(id).lock();
-        let open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
+        let mut open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
+        if open.is_none() {
+            // Memory for one may have to be committed, and another thread may store one meanwhile.
+            drop(pool);
+            let new = new_sheaf(ties.home, sizing::bytes(id));
+            pool = ties.home.pool(id).lock();
+            open = pool.barn.take_open();
+            match new {
+                Some(new) if open.is_some() => pool.barn.put_empty(new),
+                new => open = open.or(new),
+            }
+        }
         let mut spilled = None;
-        if let Some(mut open) = open.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) {
+        if let Some(mut open) = open {
             let wanted = small.count().div_ceil(2).min(capacity - open.count());
             small.pour(&mut open, wanted);
             if open.count() < capacity {

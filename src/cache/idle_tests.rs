@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::tests::{World, alloc, free};
 use super::*;
 use crate::decay::{Budget, Elapsed};
-use crate::heap::{Round, Settings};
+use crate::heap::Settings;
 use crate::limit::Limit;
 use crate::slab::class::class_of;
 
@@ -163,78 +163,6 @@ fn what_is_not_needed_goes_by_and_by() {
     assert!(first >= all / 5 && first < all / 2, "{first} of {all}");
     (0..40).for_each(|_| _ = world.heap.decay(step));
     assert!(world.heap.free_bytes() <= 1 << 20);
-    world.end();
-}
-
-/// What a round that takes everything looks at, in places.
-fn visits(world: &World) -> usize {
-    let mut budget = Budget::unlimited();
-    let mut round = Round::new(Elapsed::FOR_EVER);
-    world.heap.decay_some(&mut round, &mut budget);
-    assert!(world.heap.is_over(round));
-    budget.visits()
-}
-
-#[test]
-fn a_round_looks_only_at_what_may_go_however_large_the_heap_is() {
-    let world = World::new(1, 16 << 30);
-    let here = world.thread(0);
-    // Untouched by anybody, and full to the last page but for the pageblocks of one size.
-    let large: Vec<_> = (0..65_536)
-        .map(|_| alloc(here, 128 << 10).unwrap())
-        .collect();
-    let small: Vec<_> = (0..300_000).map(|_| alloc(here, 128).unwrap()).collect();
-    here.drain();
-    visits(&world);
-    // 2,048 pageblocks, and 600 slabs with their records: of nothing but the pools there is something to see.
-    assert!(visits(&world) <= class::CLASSES, "{}", visits(&world));
-    for block in [&large[77], &large[7_777], &large[60_000]] {
-        free(here, *block);
-    }
-    for block in [&small[77], &small[7_777], &small[200_000]] {
-        free(here, *block);
-    }
-    here.drain();
-    assert!(world.heap.free_bytes() == 3 * (128 << 10));
-    // Three calls for three pageblocks, as much as 11 looks each, and 32 pages, worth 64.
-    let most = class::CLASSES + 3 * 3 + 3 * (11 + 64);
-    let seen = visits(&world);
-    assert!(seen <= most, "{seen}");
-    assert_eq!(world.heap.free_bytes(), 0);
-    assert!(visits(&world) <= class::CLASSES);
-    world.heap.validate();
-    large.iter().enumerate().for_each(|(number, block)| {
-        if ![77, 7_777, 60_000].contains(&number) {
-            free(here, *block);
-        }
-    });
-    small.iter().enumerate().for_each(|(number, block)| {
-        if ![77, 7_777, 200_000].contains(&number) {
-            free(here, *block);
-        }
-    });
-    world.end();
-}
-
-#[test]
-fn a_round_stops_when_its_budget_is_spent_and_goes_on_where_it_stopped() {
-    let world = World::new(1, 1 << 30);
-    let here = world.thread(0);
-    let blocks: Vec<_> = (0..512).map(|_| alloc(here, 256 << 10).unwrap()).collect();
-    blocks.into_iter().for_each(|block| free(here, block));
-    let all = world.heap.free_bytes();
-    assert!(all >= 128 << 20);
-    let (mut round, mut calls, mut gone) = (Round::new(Elapsed::FOR_EVER), 0, 0);
-    while !world.heap.is_over(round) {
-        let mut budget = Budget::of_a_call();
-        let bytes = world.heap.decay_some(&mut round, &mut budget);
-        // Half a millisecond where a page takes 0.4 microseconds.
-        assert!(bytes <= 5 << 20, "{bytes}");
-        (calls, gone) = (calls + 1, gone + bytes);
-        world.heap.validate();
-    }
-    assert_eq!((gone, world.heap.free_bytes()), (all, 0));
-    assert!(calls < 60, "{calls} calls");
     world.end();
 }
 

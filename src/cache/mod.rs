@@ -327,5 +327,7 @@ mod idle_tests;
 mod model;
 #[cfg(test)]
 mod node_tests;
+#[cfg(all(test, not(simulated)))]
+mod stall_tests;
 #[cfg(test)]
 mod tests;

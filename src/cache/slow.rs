@@ -156,7 +156,8 @@ impl ThreadCache {
                 return few;
             }
         }
-        pool.fill(ties.home.place(), id, sheaf, wanted)
+        drop(pool);
+        ties.home.fill(id, sheaf, wanted)
     }
 
     /// Exchanges the empty main sheaf, if there is one, for a full one; `false` if the barn has none.
@@ -195,8 +196,13 @@ impl ThreadCache {
             return true;
         }
         let mut pool = ties.home.pool(id).lock();
-        let empty = pool.barn.take_empty();
-        let empty = empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id)));
+        let mut empty = pool.barn.take_empty();
+        if empty.is_none() {
+            // Memory for it may have to be committed.
+            drop(pool);
+            empty = new_sheaf(ties.home, sizing::bytes(id));
+            pool = ties.home.pool(id).lock();
+        }
         let Some(mut full) = bin.close() else {
             return false;
         };
@@ -239,7 +245,7 @@ pub(super) fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {
 fn fill_from_afar(ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
     let mut nodes = ties.heap.nearest_first(ties.home);
     let fill = |node: &'static Node| {
-        let got = node.pool(id).lock().fill(node.place(), id, sheaf, wanted);
+        let got = node.fill(id, sheaf, wanted);
         ties.heap.note_slabs(node, ties.home, id);
         (got > 0).then_some(got)
     };

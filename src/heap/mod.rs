@@ -175,7 +175,7 @@ impl Heap {
     /// One small object past all sheaves, for who has none.
     pub(crate) fn take_object(&self, home: &'static Node, id: ClassId) -> Option<Object> {
         let take = |node: &'static Node| {
-            let object = node.pool(id).lock().take_one(node.place(), id);
+            let object = node.take_one(id);
             self.note_slabs(node, home, id);
             object
         };

@@ -12,7 +12,7 @@ use super::Settings;
 use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
-use crate::slab::{Place, Pools, SheafStack, SlabTables, class};
+use crate::slab::{Object, Place, Pool, Pools, Sheaf, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{HugePages, Policy, Region};
 use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
@@ -223,8 +223,48 @@ impl Node {
 
     /// The pool of a class.
     #[inline]
-    pub(crate) fn pool(&self, id: ClassId) -> &Lock<crate::slab::Pool> {
+    pub(crate) fn pool(&self, id: ClassId) -> &Lock<Pool> {
         self.pools.get(id)
+    }
+
+    /// Moves up to `wanted` objects of class `id` into `sheaf` and returns how many. Fewer than wanted means that the node is
+    /// out of memory.
+    pub(crate) fn fill(&self, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
+        let mut got = 0;
+        loop {
+            got += self
+                .pool(id)
+                .lock()
+                .fill(self.place(), id, sheaf, wanted - got);
+            if got == wanted || !self.add_slab(id) {
+                return got;
+            }
+        }
+    }
+
+    /// One object of class `id`, past all sheaves.
+    pub(crate) fn take_one(&self, id: ClassId) -> Option<Object> {
+        loop {
+            let object = self.pool(id).lock().take_one(self.place(), id);
+            if object.is_some() || !self.add_slab(id) {
+                return object;
+            }
+        }
+    }
+
+    /// Adds a slab to the pool of class `id`, whose lock is not held while memory for it is committed; `false` where there is
+    /// none. Threads that need one at the same time get one together.
+    #[cold]
+    fn add_slab(&self, id: ClassId) -> bool {
+        let _growing = self.pools.growing(id).lock();
+        if self.pool(id).lock().has_objects() {
+            return true;
+        }
+        let Some(slab) = Pool::new_slab(self.place(), id) else {
+            return false;
+        };
+        self.pool(id).lock().add(self.place(), slab);
+        true
     }
 
     /// Empty small sheaves, the smallest first.
@@ -240,6 +280,7 @@ impl Node {
 
     /// Takes all locks from the top down, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
+        class::all().for_each(|id| self.pools.growing(id).hold_for_fork());
         self.releasing.hold_for_fork();
         class::all().for_each(|id| self.pool(id).hold_for_fork());
         self.tables.growth().hold_for_fork();
@@ -250,7 +291,8 @@ impl Node {
 
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.releasing.is_free()
+        class::all().all(|id| self.pools.growing(id).is_free())
+            && self.releasing.is_free()
             && class::all().all(|id| self.pool(id).is_free())
             && self.tables.growth().is_free()
             && self.small_sheaves.is_free()

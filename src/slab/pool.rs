@@ -59,6 +59,14 @@ pub(crate) struct Pool {
     pub(crate) barn: Barn,
 }
 
+/// A slab that is in no pool yet.
+#[derive(Debug)]
+#[must_use = "a dropped slab is a leak"]
+pub(crate) struct NewSlab {
+    slab: GranuleIndex,
+    is_clean: bool,
+}
+
 /// A pool's numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PoolCounts {
@@ -71,8 +79,7 @@ pub(crate) struct PoolCounts {
 }
 
 impl Pool {
-    /// Moves up to `wanted` objects into `sheaf`; how many it were. Fewer than wanted means that
-    /// the node is out of memory.
+    /// Moves up to `wanted` objects into `sheaf` and returns how many. Fewer than wanted means that another slab is needed.
     pub(crate) fn fill(
         &mut self,
         place: Place<'_>,
@@ -83,7 +90,7 @@ impl Pool {
         let info = info(id);
         let mut left = wanted as u32;
         while left > 0 {
-            let Some(slab) = self.fullest().or_else(|| self.add_slab(place, id)) else {
+            let Some(slab) = self.fullest() else {
                 break;
             };
             let base = slab.offset();
@@ -195,7 +202,7 @@ impl Pool {
 
     /// One object, past all sheaves.
     pub(crate) fn take_one(&mut self, place: Place<'_>, id: ClassId) -> Option<Object> {
-        let slab = self.fullest().or_else(|| self.add_slab(place, id))?;
+        let slab = self.fullest()?;
         let (record, info) = (place.tables.record(slab), info(id));
         let mut object = None;
         record.take(info, 1, |index, _| {
@@ -229,18 +236,30 @@ impl Pool {
         self.lists.iter().find_map(SlabList::first)
     }
 
-    fn add_slab(&mut self, place: Place<'_>, id: ClassId) -> Option<GranuleIndex> {
+    /// Whether there is an object to take.
+    pub(crate) fn has_objects(&self) -> bool {
+        self.fullest().is_some()
+    }
+
+    /// Makes a slab for a pool, whose lock the caller does not hold: memory for it may have to be committed.
+    pub(crate) fn new_slab(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
         let pages = info(id).slab_pages();
         let span = place.arena.take(pages, Order::holding(pages), Use::Slab)?;
-        let slab = span.first.granule();
+        let (slab, is_clean) = (span.first.granule(), span.zero);
         if !place.tables.enter(slab, id) {
             place.arena.give(span);
             return None;
         }
+        Some(NewSlab { slab, is_clean })
+    }
+
+    /// Adds a slab that `new_slab` made.
+    pub(crate) fn add(&mut self, place: Place<'_>, new: NewSlab) {
+        let NewSlab { slab, is_clean } = new;
         let record = place.tables.record(slab);
         // ORDERING: relaxed, under the pool's lock.
-        record.is_clean.store(u8::from(span.zero), Relaxed);
-        if span.zero {
+        record.is_clean.store(u8::from(is_clean), Relaxed);
+        if is_clean {
             // Until objects come back there is nothing to give back.
             record.rest.store(DONE, Relaxed);
         } else {
@@ -253,7 +272,6 @@ impl Pool {
         if let Some(list) = self.lists.get_mut(EMPTY_LIST) {
             list.push(place.tables, slab, EMPTY_LIST as u8 + 1);
         }
-        Some(slab)
     }
 
     /// Moves a slab to the list that it belongs on now.

@@ -6,19 +6,24 @@ use crate::sync::{CachePadded, Lock};
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::ClassId;
 
-type Entry = CachePadded<Lock<Pool>>;
+/// A pool, and the lock that is held while a slab is made for it.
+#[derive(Debug)]
+struct Entry {
+    pool: Lock<Pool>,
+    growing: Lock<()>,
+}
 
-// SAFETY: zero is a free lock around a pool without slabs, and the lock guards all changes. A pool is made of numbers,
-// `bool`s, and `Option`s of what is a `NonNull` by its layout, for which Rust promises that `None` is null.
-unsafe impl ZeroInit for Entry {}
+// SAFETY: zero is two free locks, one around a pool without slabs, and the lock guards all changes. A pool is made of
+// numbers, `bool`s, and `Option`s of what is a `NonNull` by its layout, for which Rust promises that `None` is null.
+unsafe impl ZeroInit for CachePadded<Entry> {}
 
 /// All pools of a node.
 #[derive(Debug)]
-pub(crate) struct Pools(Table<Entry>);
+pub(crate) struct Pools(Table<CachePadded<Entry>>);
 
 impl Pools {
     /// Bytes to reserve.
-    pub(crate) const BYTES: usize = Table::<Entry>::bytes_for(CLASSES + 1);
+    pub(crate) const BYTES: usize = Table::<CachePadded<Entry>>::bytes_for(CLASSES + 1);
 
     /// Empty pools in `region`, of which [`Self::BYTES`] are committed.
     pub(crate) fn new(region: Region) -> Self {
@@ -28,6 +33,11 @@ impl Pools {
     /// The pool of class `id`.
     #[inline]
     pub(crate) fn get(&self, id: ClassId) -> &Lock<Pool> {
-        self.0.get(id.index())
+        &self.0.get(id.index()).pool
+    }
+
+    /// The lock for making slabs of class `id`.
+    pub(crate) fn growing(&self, id: ClassId) -> &Lock<()> {
+        &self.0.get(id.index()).growing
     }
 }

@@ -32,6 +32,20 @@ pub(crate) struct Event {
     pub(crate) number: Option<libc::c_long>,
 }
 
+impl Event {
+    /// Whether the kernel changes mappings or page tables, and may take long.
+    pub(crate) fn changes_mappings(&self) -> bool {
+        const CHANGES: [libc::c_long; 5] = [
+            libc::SYS_madvise,
+            libc::SYS_mprotect,
+            libc::SYS_mmap,
+            libc::SYS_munmap,
+            libc::SYS_mremap,
+        ];
+        self.number.is_some_and(|number| CHANGES.contains(&number))
+    }
+}
+
 /// The error numbers that a call may answer with.
 pub(crate) const ERRNOS: [i32; 7] = [
     libc::ENOMEM,

@@ -133,7 +133,7 @@ pub fn growth(fault: Fault) -> usize {
         let sheaf = new_sheaf(node, 1);
         let grower = move || {
             let mut sheaf = sheaf;
-            let got = node.pool(id).lock().fill(node.place(), id, &mut sheaf, 1);
+            let got = node.fill(id, &mut sheaf, 1);
             assert_eq!(got, 1, "there is memory");
             handed.store(sheaf.objects()[0].addr(), Ordering::SeqCst);
         };
@@ -174,7 +174,7 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
         let id = class::class_of(8 << 10);
         let pool = node.pool(id);
         let mut kept = new_sheaf(node, 3);
-        assert_eq!(pool.lock().fill(node.place(), id, &mut kept, 3), 3);
+        assert_eq!(node.fill(id, &mut kept, 3), 3);
         let objects: Vec<_> = kept.objects().to_vec();
         let slab = GranuleIndex::containing(objects[0].addr() - node.arena().base());
         for object in &objects {
@@ -186,7 +186,7 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
         let mut sheaf = new_sheaf(node, 2);
         let watched: Vec<_> = objects.iter().map(|object| object.addr()).collect();
         let user = move || {
-            let got = pool.lock().fill(node.place(), id, &mut sheaf, 1);
+            let got = node.fill(id, &mut sheaf, 1);
             assert_eq!(got, 1, "there are objects");
             let object = sheaf.objects()[0].addr();
             // While the kernel takes pages of the slab, objects come from another one.
