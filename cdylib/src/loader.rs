@@ -10,6 +10,8 @@
 
 use core::ffi::{CStr, c_int, c_void};
 
+use slubmalloc_core::weak;
+
 // Tags of the dynamic section, see elf(5).
 const HASH: u64 = 4;
 const STRINGS: u64 = 5;
@@ -67,8 +69,16 @@ struct Search<'text> {
 
 impl Search<'_> {
     fn run(&mut self) {
-        // SAFETY: calls `visit` for each object with this search, one after the other.
-        unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut *self).cast()) };
+        type Visit = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
+        type Iterate = unsafe extern "C" fn(Visit, *mut c_void) -> c_int;
+        let iterate = weak!("dl_iterate_phdr");
+        // SAFETY: 0 is `None`, anything else is the function.
+        let iterate = unsafe { core::mem::transmute::<usize, Option<Iterate>>(iterate) };
+        // A static program may have no loader.
+        if let Some(iterate) = iterate {
+            // SAFETY: calls `visit` for each object with this search, one after the other.
+            unsafe { iterate(visit, (&raw mut *self).cast()) };
+        }
     }
 
     /// Looks at one object; `true` ends the search.

@@ -78,7 +78,6 @@ pub(crate) const IMPORTS: &[&str] = &[
     "abort",
     "bcmp",
     "clock_gettime",
-    "dl_iterate_phdr",
     "environ",
     "fwrite",
     "getauxval",
