@@ -77,12 +77,17 @@ impl ThreadCache {
 
     /// Takes the spare sheaves and claims the main ones for a visitor who will call `take_claimed` with the same
     /// `number`, not 0. The bytes that were taken; whether anything was claimed.
-    pub(crate) fn claim_for(&self, number: u32, budget: &mut Budget) -> (usize, bool) {
+    pub(crate) fn claim_for(
+        &self,
+        number: u32,
+        haste: Haste,
+        budget: &mut Budget,
+    ) -> (usize, bool) {
         let _busy = self.busy.lock();
         let Some(ties) = self.ties() else {
             return (0, false);
         };
-        let taken = self.claim_some(ties, Haste::Now, number, budget);
+        let taken = self.claim_some(ties, haste, number, budget);
         // What others have claimed already counts from now on, too.
         self.visitor.store(number, Relaxed);
         (taken, self.is_claimed())

@@ -174,7 +174,7 @@ fn what_a_trim_has_claimed_is_taken_by_it_alone() {
     blocks.into_iter().for_each(|block| free(here, block));
     let parked = here.stock(id);
     let mut budget = Budget::unlimited();
-    let (spare, is_claimed) = here.claim_for(7, &mut budget);
+    let (spare, is_claimed) = here.claim_for(7, Haste::Now, &mut budget);
     assert!(is_claimed && spare < parked * 64);
     assert_eq!(here.take_claimed(8, &mut budget), 0);
     // The test is one thread, which needs no barrier.

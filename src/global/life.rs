@@ -7,6 +7,7 @@
 
 use super::purge::Purge;
 use super::thread_exit;
+use super::trim;
 use super::unload::Ending;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
@@ -148,6 +149,9 @@ extern "C" fn before_fork() {
     } else {
         Interrupted::No
     });
+    if !is_interrupted && let Some(process) = PROCESS.get() {
+        inside(|| trim::trim_for_fork(process));
+    }
     sys::hold_streams();
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {

@@ -24,6 +24,9 @@ use crate::sys;
 
 /// What may wait in a cache, until somebody looks.
 const CACHE_BYTES: usize = 64 << 10;
+/// Milliseconds between two forks that give memory back, and by how much longer that is where there was none.
+const FORK_MS: u64 = 10;
+const FORK_PAUSES: u64 = 10;
 
 /// No thread's number for libc: there were several threads, and there was no round yet.
 const SEVERAL: u32 = 0;
@@ -55,6 +58,8 @@ pub(super) struct Purge {
     known: AtomicUsize,
     /// How often `malloc_trim` asked for what other threads have cached.
     trims: AtomicU32,
+    /// When memory is next given back for a fork.
+    fork_at: AtomicU64,
     is_running: AtomicBool,
     /// What libc calls the only thread of the process, as of the last round; `SEVERAL` if there were more.
     only_thread: AtomicU32,
@@ -111,6 +116,7 @@ impl Purge {
             parked: AtomicUsize::new(0),
             known: AtomicUsize::new(0),
             trims: AtomicU32::new(0),
+            fork_at: AtomicU64::new(0),
             is_running: AtomicBool::new(false),
             only_thread: AtomicU32::new(sys::libc_thread_number()),
             thread: PurgeThread::new(config.purge_thread, step > 0),
@@ -248,6 +254,25 @@ impl Purge {
         // ORDERING: release, as above.
         self.is_running.store(false, Release);
         bytes
+    }
+
+    /// Calls `work`, which gives memory back before a fork and returns how much, unless it was called lately or a round is
+    /// on.
+    pub(super) fn run_for_fork(&self, work: impl FnOnce() -> usize) {
+        let now = sys::milliseconds();
+        let is_due = self.step > 0 && now >= self.fork_at.load(Relaxed);
+        // ORDERING: acquire, as in `round`.
+        if !is_due || self.is_running.swap(true, Acquire) {
+            return;
+        }
+        let pause = if work() > 0 {
+            FORK_MS
+        } else {
+            FORK_MS * FORK_PAUSES
+        };
+        self.fork_at.store(now + pause, Relaxed);
+        // ORDERING: release, as above.
+        self.is_running.store(false, Release);
     }
 
     /// A thread has ended, and has no cache any more.

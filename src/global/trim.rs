@@ -7,14 +7,18 @@
 #![forbid(unsafe_code)]
 
 use super::life::{CACHES, PROCESS, Process, alive, inside};
-use crate::cache::{SETTLE_MS, ThreadCache};
-use crate::decay::Budget;
+use crate::cache::{Haste, SETTLE_MS, ThreadCache};
+use crate::decay::{Budget, Elapsed};
 use crate::sys;
 
 /// What other threads have cached stays if it cannot keep more from the system than this, or than this share of what the
 /// heap has.
 const LEAST_PINNED: usize = 1 << 20;
 const PINNED_SHARE: usize = 64;
+/// As much may be copied by a fork without need.
+const LEAST_COPIED: usize = 256 << 10;
+/// How far the clock may be behind, in milliseconds.
+const CLOCK_MS: u64 = 12;
 
 /// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
 pub fn trim() -> bool {
@@ -38,16 +42,34 @@ fn collect_caches(process: &Process) {
     if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
         return;
     }
+    collect(process, Haste::Now, || sys::sleep(SETTLE_MS + CLOCK_MS));
+}
+
+/// Takes back what is cached; `wait` where the kernel has no barrier for that.
+fn collect(process: &Process, haste: Haste, wait: impl FnOnce()) {
     let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
-    let claim = |any: bool, cache: &ThreadCache| cache.claim_for(number, &mut budget).1 || any;
+    let claim =
+        |any: bool, cache: &ThreadCache| cache.claim_for(number, haste, &mut budget).1 || any;
     if !caches().fold(false, claim) {
         return;
     }
     if !(process.purge.thread.may_ask_kernel() && sys::barrier()) {
-        // The clock is coarse.
-        sys::sleep(SETTLE_MS + 12);
+        wait();
     }
     caches().for_each(|cache| _ = cache.take_claimed(number, &mut budget));
+}
+
+/// Gives back what is free and what idle threads have cached, before the process is copied. A page costs more in a copy: its
+/// entry in both page tables, and a fault at the next use, as it is shared.
+pub(super) fn trim_for_fork(process: &Process) {
+    process.purge.run_for_fork(|| {
+        let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
+        if pinned > LEAST_COPIED {
+            // What cannot be taken now is taken by a later fork or round.
+            collect(process, Haste::IfIdle, || ());
+        }
+        process.heap.decay(Elapsed::FOR_EVER) + pinned.saturating_sub(LEAST_COPIED) / PINNED_SHARE
+    });
 }
 
 fn caches() -> impl Iterator<Item = &'static ThreadCache> {

@@ -74,6 +74,18 @@ impl<T> Lock<T> {
     /// thread holds already, as it was interrupted, stays as it is.
     pub(crate) fn hold_for_fork(&self) {
         let gate = sys::fork_gate();
+        // ORDERING: relaxed, a word below says that it is there.
+        gate.forker.store(sys::thread_id(), Ordering::Relaxed);
+        // ORDERING: relaxed look; the exchange acquires what the last holder wrote, and releases the number above.
+        let seen = self.word.load(Ordering::Relaxed);
+        if is_free(seen)
+            && self
+                .word
+                .compare_exchange(seen, fork::held_word(), Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        {
+            return;
+        }
         // ORDERING: relaxed, the calling thread has stored it.
         let is_interrupted = gate.is_interrupted.load(Ordering::Relaxed);
         if is_interrupted && !self.acquire_soon() {
@@ -82,8 +94,6 @@ impl<T> Lock<T> {
         if !is_interrupted {
             self.acquire();
         }
-        // ORDERING: relaxed, the word below says that it is there.
-        gate.forker.store(sys::thread_id(), Ordering::Relaxed);
         // ORDERING: release, pairs with the acquire in `wait`.
         let before = self.word.swap(fork::held_word(), Ordering::Release);
         if before & STATE == CONTENDED {
@@ -153,8 +163,19 @@ impl<T> Lock<T> {
         }
     }
 
+    /// Whether the lock is held for a fork of the calling thread's.
+    fn is_held_for_own_fork(&self) -> bool {
+        // ORDERING: acquire, pairs with the release in `hold_for_fork`: a thread that forked before must
+        // not find its own number when another one forks.
+        let word = self.word.load(Ordering::Acquire);
+        fork::is_fork(word) && !fork::is_over(word) && fork::is_forking()
+    }
+
     #[cold]
     fn wait(&self) {
+        if self.is_held_for_own_fork() {
+            return;
+        }
         let backoff = Backoff::new();
         // A holder needs a few hundred instructions; sleeping costs more than that.
         while !backoff.is_completed() {
@@ -172,13 +193,9 @@ impl<T> Lock<T> {
             backoff.snooze();
         }
         loop {
-            // ORDERING: acquire, pairs with the release in `hold_for_fork`: a thread that forked before must
-            // not find its own number when another one forks.
+            // ORDERING: acquire, pairs with the release in `release`.
             let seen = self.word.load(Ordering::Acquire);
             if fork::is_fork(seen) && !is_free(seen) {
-                if fork::is_forking() {
-                    return;
-                }
                 fork::wait_for_end(&self.word, seen);
                 continue;
             }
