@@ -54,7 +54,7 @@ pub(super) fn look_at_exit() {
         return;
     };
     // Every mode looks at all it has.
-    let is_young = !process.watch.is_on() && process.purge.is_in_young_child();
+    let is_young = !process.watch.is_on() && process.purge.youth.is_on();
     if !(is_young || may_take_locks()) {
         return;
     }

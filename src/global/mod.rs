@@ -21,6 +21,7 @@ mod trim;
 mod typed;
 mod unload;
 mod watched;
+mod young;
 
 use core::ptr::NonNull;
 

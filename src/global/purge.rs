@@ -15,6 +15,7 @@ use core::sync::atomic::{
 use super::life::{CACHES, Process};
 use super::purge_thread::{Moment, PurgeThread};
 use super::settle::Settling;
+use super::young::Youth;
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::config::Config;
 use crate::decay::{Budget, Elapsed, STEPS};
@@ -27,10 +28,6 @@ const CACHE_BYTES: usize = 64 << 10;
 /// Milliseconds between two forks that give memory back, and by how much longer that is where there was none.
 const FORK_MS: u64 = 10;
 const FORK_PAUSES: u64 = 10;
-
-/// No thread's number for libc: there were several threads, and there was no round yet.
-const SEVERAL: u32 = 0;
-const NOBODY: u32 = u32::MAX;
 
 /// Caches of threads that stayed in the parent of a fork which a round takes back.
 const ADOPTED: usize = 8;
@@ -61,8 +58,7 @@ pub(super) struct Purge {
     /// When memory is next given back for a fork.
     fork_at: AtomicU64,
     is_running: AtomicBool,
-    /// What libc calls the only thread of the process, as of the last round; `SEVERAL` if there were more.
-    only_thread: AtomicU32,
+    pub(super) youth: Youth,
     pub(super) thread: PurgeThread,
     settling: Settling,
 }
@@ -118,7 +114,7 @@ impl Purge {
             trims: AtomicU32::new(0),
             fork_at: AtomicU64::new(0),
             is_running: AtomicBool::new(false),
-            only_thread: AtomicU32::new(sys::libc_thread_number()),
+            youth: Youth::new(),
             thread: PurgeThread::new(config.purge_thread, step > 0),
             settling: Settling::new(),
         }
@@ -127,15 +123,8 @@ impl Purge {
     /// In a forked child: there is no purge thread, and nobody runs a round.
     pub(super) fn begin_child(&self) {
         self.is_running.store(false, Relaxed);
-        self.only_thread.store(NOBODY, Relaxed);
+        self.youth.begin_child();
         self.thread.begin_child();
-    }
-
-    /// Whether the process is the child of a fork, has one thread, and has had no round of purging yet. The child of a
-    /// process with one thread is told by its thread's number.
-    pub(super) fn is_in_young_child(&self) -> bool {
-        let only = self.only_thread.load(Relaxed);
-        CACHES.count() <= 1 && only != SEVERAL && only != sys::libc_thread_number()
     }
 
     /// What a slow path of the program's does when it looks at the clock; the caller holds no lock.
@@ -168,13 +157,7 @@ impl Purge {
         if self.is_running.swap(true, Acquire) {
             return 0;
         }
-        let is_only = own.is_some() && CACHES.count() <= 1;
-        let only = if is_only {
-            sys::libc_thread_number()
-        } else {
-            SEVERAL
-        };
-        self.only_thread.store(only, Relaxed);
+        self.youth.end(own.is_some());
         let bytes = match self.progress.get() {
             round if !process.heap.is_over(round) || self.visits.is_on.load(Relaxed) => {
                 self.go_on(process, now, round, own)

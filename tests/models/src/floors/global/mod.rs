@@ -9,6 +9,8 @@ mod purge;
 mod purge_thread;
 #[path = "../../../../../src/global/settle.rs"]
 mod settle;
+#[path = "../../../../../src/global/young.rs"]
+mod young;
 
 /// Every thread has a hook for its end.
 mod thread_exit {

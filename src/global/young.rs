@@ -1,0 +1,50 @@
+//! Whether the process is the young child of a fork: it has one thread, and there was no round of purging since.
+//!
+//! # Invariant
+//!
+//! The child of a process with one thread is told by its thread's number, so that a fork needs to write nothing.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::life::CACHES;
+use crate::sys;
+
+/// No thread's number for libc: there were several threads, and there was no round yet.
+const SEVERAL: u32 = 0;
+const NOBODY: u32 = u32::MAX;
+
+/// What libc calls the only thread of the process, as of the last round.
+#[derive(Debug)]
+pub(super) struct Youth(AtomicU32);
+
+// ORDERING: relaxed throughout this file; it matters at exit alone.
+
+impl Youth {
+    /// The calling thread is the only one, as far as anybody knows.
+    pub(super) fn new() -> Self {
+        Self(AtomicU32::new(sys::libc_thread_number()))
+    }
+
+    /// In the child of a fork of several threads.
+    pub(super) fn begin_child(&self) {
+        self.0.store(NOBODY, Relaxed);
+    }
+
+    /// A round begins, on a thread of the program's or not.
+    pub(super) fn end(&self, is_own: bool) {
+        let is_only = is_own && CACHES.count() <= 1;
+        let only = if is_only {
+            sys::libc_thread_number()
+        } else {
+            SEVERAL
+        };
+        self.0.store(only, Relaxed);
+    }
+
+    /// Whether the process is such a child.
+    pub(super) fn is_on(&self) -> bool {
+        let only = self.0.load(Relaxed);
+        CACHES.count() <= 1 && only != SEVERAL && only != sys::libc_thread_number()
+    }
+}
