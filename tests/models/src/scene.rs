@@ -111,7 +111,7 @@ impl Scene {
     fn visit(self, cache: &ThreadCache) {
         let mut budget = Budget::unlimited();
         if let Some(between) = self.trims {
-            cache.claim_for(1, &mut budget);
+            cache.claim_for(1, Haste::Now, &mut budget);
             (self.pause)();
             if let Some(haste) = between {
                 cache.visit(haste, &mut budget);

@@ -231,6 +231,49 @@ impl<T> AtomicPtr<T> {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    /// As in the core library.
+    #[track_caller]
+    pub fn swap(&self, value: *mut T, order: Ordering) -> *mut T {
+        let before = match self.atom() {
+            Some(atom) => {
+                let before = atom.swap(value.expose_provenance() as u64, order);
+                ::core::ptr::with_exposed_provenance_mut(before as usize)
+            }
+            None => self.0.load(Ordering::Relaxed),
+        };
+        self.0.store(value, Ordering::Relaxed);
+        before
+    }
+
+    /// As in the core library.
+    #[track_caller]
+    pub fn compare_exchange(
+        &self,
+        current: *mut T,
+        new: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        let pointer = |value: u64| ::core::ptr::with_exposed_provenance_mut(value as usize);
+        let exchanged = match self.atom() {
+            Some(atom) => atom
+                .compare_exchange(
+                    current.expose_provenance() as u64,
+                    new.expose_provenance() as u64,
+                    success,
+                    failure,
+                )
+                .map(pointer)
+                .map_err(pointer),
+            None if self.0.load(Ordering::Relaxed) == current => Ok(current),
+            None => Err(self.0.load(Ordering::Relaxed)),
+        };
+        if exchanged.is_ok() {
+            self.0.store(new, Ordering::Relaxed);
+        }
+        exchanged
+    }
+
     #[track_caller]
     fn atom(&self) -> Option<world::Atom> {
         let now = || self.0.load(Ordering::Relaxed).expose_provenance() as u64;

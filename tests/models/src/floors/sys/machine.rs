@@ -72,6 +72,11 @@ pub(crate) fn has_thread(_number: u32) -> bool {
     true
 }
 
+/// Stacks are large here.
+pub(crate) fn on_own_stack<T>(run: impl FnOnce() -> T) -> Option<T> {
+    Some(run())
+}
+
 /// There is one process.
 pub(crate) fn process_id() -> usize {
     1
