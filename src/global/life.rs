@@ -163,23 +163,22 @@ extern "C" fn before_fork() {
 extern "C" fn after_fork() {
     if sync::is_forking() {
         sync::end_fork();
-        sys::release_streams();
     }
+    sys::release_streams();
 }
 
 extern "C" fn after_fork_in_child() {
-    if !sync::is_forking() {
-        return;
+    if sync::is_forking() {
+        sync::end_fork_in_child();
+        if let Some(process) = PROCESS.get() {
+            process.purge.begin_child();
+        }
+        CACHES.begin_child(own());
+        if let Some(cache) = own() {
+            cache.begin_child();
+        }
     }
-    sync::end_fork_in_child();
     sys::reset_streams();
-    if let Some(process) = PROCESS.get() {
-        process.purge.begin_child();
-    }
-    CACHES.begin_child(own());
-    if let Some(cache) = own() {
-        cache.begin_child();
-    }
 }
 
 /// The process's heap, made now if there is none.

@@ -74,18 +74,6 @@ impl<T> Lock<T> {
     /// thread holds already, as it was interrupted, stays as it is.
     pub(crate) fn hold_for_fork(&self) {
         let gate = sys::fork_gate();
-        // ORDERING: relaxed, a word below says that it is there.
-        gate.forker.store(sys::thread_id(), Ordering::Relaxed);
-        // ORDERING: relaxed look; the exchange acquires what the last holder wrote, and releases the number above.
-        let seen = self.word.load(Ordering::Relaxed);
-        if is_free(seen)
-            && self
-                .word
-                .compare_exchange(seen, fork::held_word(), Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-        {
-            return;
-        }
         // ORDERING: relaxed, the calling thread has stored it.
         let is_interrupted = gate.is_interrupted.load(Ordering::Relaxed);
         if is_interrupted && !self.acquire_soon() {
@@ -94,6 +82,8 @@ impl<T> Lock<T> {
         if !is_interrupted {
             self.acquire();
         }
+        // ORDERING: relaxed, the word below says that it is there. Only now is no other thread forking.
+        gate.forker.store(sys::thread_id(), Ordering::Relaxed);
         // ORDERING: release, pairs with the acquire in `wait`.
         let before = self.word.swap(fork::held_word(), Ordering::Release);
         if before & STATE == CONTENDED {

@@ -19,6 +19,8 @@ pub(crate) struct ForkGate {
     pub(crate) forker: AtomicUsize,
     /// Whether that thread may have been interrupted by a signal while it held locks.
     pub(crate) is_interrupted: AtomicBool,
+    /// The thread that holds libc's lock on its list of streams meanwhile, 0 for none. Only the holder writes it.
+    pub(crate) streams: AtomicUsize,
 }
 
 impl ForkGate {
@@ -28,6 +30,7 @@ impl ForkGate {
             ended: AtomicU32::new(0),
             waiters: AtomicUsize::new(0),
             forker: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
             is_interrupted: AtomicBool::new(false),
         }
     }

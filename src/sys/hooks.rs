@@ -1,7 +1,10 @@
 //! Fork and exit hooks.
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use super::ForkGate;
 use super::syscall::ask;
+use super::tls::thread_id;
 use super::weak::function_at;
 
 /// Has the three functions called around every fork(2), in the parent before, and in the parent
@@ -106,16 +109,32 @@ pub(crate) fn has_begun() -> bool {
 /// that holds the list may wait for a stream whose owner waits for our locks; so it goes first.
 pub(crate) fn hold_streams() {
     call(weak!("_IO_list_lock"));
+    // ORDERING: relaxed; a thread looks for its own number.
+    fork_gate().streams.store(thread_id(), Relaxed);
 }
 
-/// Frees the lock on the list of streams in the parent.
+/// Frees the lock on the list of streams in the parent, if the calling thread holds it.
 pub(crate) fn release_streams() {
-    call(weak!("_IO_list_unlock"));
+    if forget_streams() {
+        call(weak!("_IO_list_unlock"));
+    }
 }
 
-/// Makes the lock on the list of streams free in the child.
+/// Makes the lock on the list of streams free in the child, if the calling thread holds it.
 pub(crate) fn reset_streams() {
-    call(weak!("_IO_list_resetlock"));
+    if forget_streams() {
+        call(weak!("_IO_list_resetlock"));
+    }
+}
+
+fn forget_streams() -> bool {
+    let holder = &fork_gate().streams;
+    // ORDERING: relaxed, as above.
+    let is_held = holder.load(Relaxed) == thread_id();
+    if is_held {
+        holder.store(0, Relaxed);
+    }
+    is_held
 }
 
 fn call(address: usize) {
