@@ -35,6 +35,8 @@ pub struct Stats {
     pub huge: usize,
     /// Bytes of freed huge blocks that are kept for reuse.
     pub huge_kept: usize,
+    /// Bytes of freed huge blocks that serve no more, since the program sealed them.
+    pub huge_lost: usize,
     /// Memory of our own tables.
     pub tables: usize,
     /// Thread caches that a thread owns.
@@ -132,6 +134,7 @@ impl View<'_> {
             huge_blocks: huge.blocks,
             huge: huge.bytes,
             huge_kept: huge.kept_bytes,
+            huge_lost: huge.lost_bytes,
             ..Stats::default()
         };
         let mut slab_bytes = 0;
@@ -177,6 +180,7 @@ impl View<'_> {
             ("waiting in sheaves", sums.cached),
             ("free pages with memory", sums.purgeable),
             ("huge mappings kept", sums.huge_kept),
+            ("huge mappings lost", sums.huge_lost),
             ("own tables", sums.tables),
         ] {
             line(&|it| {

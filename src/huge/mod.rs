@@ -2,28 +2,36 @@
 //!
 //! # Invariant
 //!
-//! Every huge block that the program holds is in the registry, and nothing else is.
-#![forbid(unsafe_code)]
+//! Every address range that the kernel has mapped for huge blocks is in `extents`, but for what a call is working on
+//! at this moment with no lock held; in the child of a fork such a range is lost. No system call is made under the lock
+//! but those for memory of our own.
+//!
+//! Behind each block lies a *witness*, a page that the program does not know. At a block's end the kernel is asked
+//! whether both are one mapping: if not, the program has given its block other properties, which would survive in
+//! the next one.
 
 mod demand;
-mod registry;
-mod reuse;
+mod extents;
+mod fresh;
+mod lists;
+mod node;
+mod release;
+mod resize;
+mod search;
 mod state;
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::decay::Elapsed;
-use crate::sync::Lock;
-use crate::sys::{HugePages, Mapping, Policy};
-use crate::units::Zeroed;
+use crate::sync::{Guard, Lock};
+use crate::sys::{HugePages, Mapping, Policy, Properties, page_size};
+use crate::units::{Zeroed, align_up};
+use extents::Kind;
 use state::State;
 
 /// In a step at least so much of what is kept without need goes.
 const LEAST_DECAY: usize = 4 << 20;
-/// A block that grows, grows by this share of itself at least.
-const GROWTH_SHARE: usize = 8;
-
 /// All huge blocks of a heap.
 #[derive(Debug)]
 pub(crate) struct Huge {
@@ -60,6 +68,8 @@ pub(crate) struct HugeCounts {
     pub(crate) bytes: usize,
     /// Bytes that are kept for reuse.
     pub(crate) kept_bytes: usize,
+    /// Bytes of blocks that the program sealed and freed, which no call gives back.
+    pub(crate) lost_bytes: usize,
 }
 
 /// Why an address is no huge block.
@@ -85,160 +95,148 @@ impl Huge {
 
     /// A block.
     pub(crate) fn take(&self, request: Request) -> Option<NonNull<u8>> {
+        let length = padded(request.bytes)?;
+        let (align, mark) = (request.align, request.mark);
         let mut state = self.state.lock();
-        if !state.registry.make_room() {
+        if !state.extents.make_room() {
             return None;
         }
-        let kept_bytes = state.reuse.bytes();
-        let kept = match request.zeroed {
-            // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
-            Zeroed::Yes => None,
-            Zeroed::No => state.reuse.take(request.bytes, request.align, request.mark),
-        };
-        state.note_kept();
-        self.note(&state);
-        let mapping = match kept {
-            Some(mapping) => {
-                let reused = kept_bytes - state.reuse.bytes();
-                if !state.afford(mapping.bytes().saturating_sub(reused)) {
-                    state.keep(mapping);
-                    return None;
-                }
-                mapping
+        state.prepared = request.policy.is_none().then_some(request.huge_pages);
+        // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
+        if request.zeroed == Zeroed::No {
+            if let Some(mapping) = state.take_free(Kind::Kept, length, align, mark) {
+                state.note_kept();
+                return self.store(state, mapping);
             }
-            None => {
-                if !state.afford(request.bytes) {
+            if let Some(place) = state.short_kept(length, align, mark) {
+                let missing = length - state.extents.bytes(place).min(length);
+                if !state.afford(missing) {
                     return None;
                 }
-                state.make_way(request.bytes);
+                let short = state.extents.remove(place)?;
+                state.note_kept();
                 drop(state);
-                let mapping = self.map(request)?;
-                state = self.state.lock();
-                // Another thread may have taken the room while the lock was open.
-                if !state.registry.make_room() {
-                    mapping.unmap();
-                    return None;
-                }
-                mapping
+                return self.lengthen(short, length);
             }
-        };
+        }
+        if !state.afford(request.bytes) {
+            return None;
+        }
+        let excess = state.make_way(request.bytes);
+        if let Some(mapping) = state.take_free(Kind::Vacant, length, align, mark) {
+            return self.store(state, mapping);
+        }
+        drop(state);
+        self.give_back(excess);
+        let mapping = self.fresh(request, length)?;
+        self.store(self.state.lock(), mapping)
+    }
+
+    /// A block of what was kept and is too short.
+    fn lengthen(&self, short: Mapping, length: usize) -> Option<NonNull<u8>> {
+        let address = short.address();
+        match short.resize(length) {
+            Ok(mut mapping) => {
+                let mut state = self.state.lock();
+                if mapping.address() != address {
+                    mapping.set_group(state.own_group());
+                }
+                self.store(state, mapping)
+            }
+            Err(mapping) => {
+                // It would fail again.
+                self.give_back_mapping(mapping);
+                None
+            }
+        }
+    }
+
+    /// Stores a mapping as a block.
+    fn store(&self, mut state: Guard<'_, State>, mapping: Mapping) -> Option<NonNull<u8>> {
         let start = mapping.start();
-        state.registry.insert(mapping);
+        let has_room = state.extents.make_room();
+        let stored = match has_room {
+            true => state.extents.insert(mapping, Kind::Used),
+            false => Err(mapping),
+        };
         self.note(&state);
-        Some(start)
+        drop(state);
+        match stored {
+            Ok(()) => Some(start),
+            Err(mapping) => {
+                mapping.unmap();
+                None
+            }
+        }
     }
 
     /// Takes the block at `address` back.
     pub(crate) fn give(&self, address: usize) -> Result<(), NotHuge> {
         let mut state = self.state.lock();
-        match state.registry.remove(address) {
-            Some(mapping) => {
-                state.note_freed(address);
-                state.keep(mapping);
-                self.note(&state);
-                Ok(())
-            }
-            None => Err(state.misses(address)),
+        let Some(place) = state.extents.block_at(address) else {
+            return Err(state.misses(address));
+        };
+        let was_changed = state.extents.kind(place) == Kind::Changed;
+        let Some(mapping) = state.extents.remove(place) else {
+            return Ok(());
+        };
+        state.note_freed(address);
+        drop(state);
+        if was_changed || mapping.properties() == Properties::Mixed {
+            self.give_back_changed(mapping);
+            self.note(&self.state.lock());
+            return Ok(());
         }
+        let mut state = self.state.lock();
+        let excess = state.keep(mapping);
+        self.note(&state);
+        drop(state);
+        self.give_back(excess);
+        Ok(())
     }
 
     /// Whether `address` lies in a block.
     pub(crate) fn has(&self, address: usize) -> bool {
         let state = self.state.lock();
-        state.registry.bytes_at(address).is_some() || state.registry.is_inside(address)
+        state.extents.block_at(address).is_some() || state.extents.is_inside(address)
     }
 
     /// The length of the block at `address`.
     pub(crate) fn bytes_at(&self, address: usize) -> Result<usize, NotHuge> {
         let state = self.state.lock();
-        state
-            .registry
-            .bytes_at(address)
-            .ok_or_else(|| state.misses(address))
-    }
-
-    /// Makes `block` `bytes` long or a little longer, possibly elsewhere; nothing is copied.
-    pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Option<NonNull<u8>> {
-        let address = block.as_ptr() as usize;
-        let mut state = self.state.lock();
-        let old_bytes = state.registry.bytes_at(address)?;
-        if (bytes..=grown(bytes)).contains(&old_bytes) {
-            return Some(block);
+        match state.extents.block_at(address) {
+            Some(place) => Ok(state.extents.bytes(place) - page_size()),
+            None => Err(state.misses(address)),
         }
-        if bytes > old_bytes && !state.afford(bytes - old_bytes) {
-            return None;
-        }
-        let mut mapping = state.registry.remove(address)?;
-        // Growth is ahead of need: what is not touched costs address space alone.
-        let ahead = if bytes > old_bytes {
-            bytes.max(grown(old_bytes))
-        } else {
-            bytes
-        };
-        // What is kept right behind the block has its pages already.
-        if ahead > old_bytes
-            && let Some(next) = state.reuse.take_at(address + old_bytes, ahead - old_bytes)
-        {
-            state.note_kept();
-            mapping = match mapping.join(next) {
-                Ok(joined) => joined,
-                Err((mapping, next)) => {
-                    state.keep(next);
-                    mapping
-                }
-            };
-        }
-        let resized = if (bytes..=ahead).contains(&mapping.bytes()) {
-            Ok(mapping)
-        } else {
-            mapping
-                .resize(ahead)
-                .or_else(|mapping| mapping.resize(bytes))
-                .or_else(|mapping| {
-                    if mapping.bytes() == old_bytes {
-                        return Err(mapping);
-                    }
-                    // The kernel moves no mapping that is several to it; without its neighbour it may
-                    // be one.
-                    let (mapping, rest) = mapping.split(old_bytes);
-                    state.keep(rest);
-                    mapping.resize(bytes)
-                })
-        };
-        let (mapping, done) = match resized {
-            Ok(mapping) => (mapping, true),
-            Err(mapping) => (mapping, false),
-        };
-        let start = mapping.start();
-        state.registry.insert(mapping);
-        if start != block {
-            state.note_freed(address);
-        }
-        done.then_some(start)
     }
 
     /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
     pub(crate) fn trim(&self) -> usize {
-        let mut state = self.state.lock();
-        let bytes = state.reuse.clear();
-        self.note(&state);
-        bytes
+        let kept = {
+            let mut state = self.state.lock();
+            let kept = state.extents.kept_bytes();
+            state.promise(kept)
+        };
+        let done = self.give_back(kept);
+        self.sweep(usize::MAX);
+        done
     }
 
-    /// Gives the registry itself back if there are no blocks. Nobody uses it any more.
+    /// Gives the tables themselves back if there are no blocks. Nobody uses them any more.
     pub(crate) fn abandon(&self) {
-        self.state.lock().registry.abandon();
+        self.state.lock().extents.abandon();
     }
 
     /// Gives back what is kept and was not needed for some time, but for `least` bytes; how many bytes it
     /// were.
     pub(crate) fn decay(&self, elapsed: Elapsed, least: usize) -> usize {
-        let mut state = self.state.lock();
-        let kept = state.reuse.bytes();
-        let surplus = state.low.surplus(kept, elapsed, LEAST_DECAY);
-        state.reuse.shed(surplus.min(kept.saturating_sub(least)));
-        self.note(&state);
-        kept - state.reuse.bytes()
+        let surplus = {
+            let mut state = self.state.lock();
+            let kept = state.extents.kept_bytes();
+            let surplus = state.low.surplus(kept, elapsed, LEAST_DECAY);
+            state.promise(surplus.min(kept.saturating_sub(least)))
+        };
+        self.give_back(surplus)
     }
 
     /// Lets `bytes` be mapped from now on, until somebody asks again.
@@ -259,19 +257,22 @@ impl Huge {
     }
 
     fn note(&self, state: &State) {
-        let kept = state.reuse.bytes();
+        let kept = state.extents.kept_bytes();
         // ORDERING: relaxed, as above.
         self.kept.store(kept, Relaxed);
-        self.touched.store(kept + state.registry.bytes(), Relaxed);
+        self.touched
+            .store(kept + state.extents.used_bytes(), Relaxed);
     }
 
     /// Numbers.
     pub(crate) fn counts(&self) -> HugeCounts {
         let state = self.state.lock();
+        let blocks = state.extents.blocks();
         HugeCounts {
-            blocks: state.registry.count(),
-            bytes: state.registry.bytes(),
-            kept_bytes: state.reuse.bytes(),
+            blocks,
+            bytes: state.extents.used_bytes() - blocks * page_size(),
+            kept_bytes: state.extents.kept_bytes(),
+            lost_bytes: state.lost_bytes,
         }
     }
 
@@ -284,21 +285,11 @@ impl Huge {
     pub(crate) fn is_quiet(&self) -> bool {
         self.state.is_free()
     }
-
-    fn map(&self, request: Request) -> Option<Mapping> {
-        let mut mapping = Mapping::new(request.bytes, request.align)?;
-        mapping.set_mark(request.mark);
-        mapping.want_huge_pages(request.huge_pages);
-        if let Some(policy) = request.policy {
-            let _ = mapping.place(policy);
-        }
-        Some(mapping)
-    }
 }
 
-/// The length that a block grows to at least: a program that appends does it often.
-fn grown(bytes: usize) -> usize {
-    bytes.saturating_add(bytes / GROWTH_SHARE)
+/// The length of a block of `bytes` with its witness.
+fn padded(bytes: usize) -> Option<usize> {
+    align_up(bytes, page_size())?.checked_add(page_size())
 }
 
 #[cfg(test)]

@@ -1,64 +1,226 @@
-//! What there is of huge blocks, in use and kept.
+//! What there is of huge blocks, in use and free.
 #![forbid(unsafe_code)]
 
 use super::NotHuge;
 use super::demand::Demand;
-use super::registry::Registry;
-use super::reuse::Reuse;
+use super::extents::{Extents, Kind};
+use super::node::Number;
 use crate::decay::LowWater;
-use crate::sys::{self, Mapping};
+use crate::sys::{self, HugePages, Mapping, page_size};
+use crate::units::align_up;
 
 /// Above the limit on what is kept, at most so many times what is in use.
 const KEPT_FOR_USED: usize = 4;
+/// A longer mapping serves a request whole if no more than this share of the request is left over;
+/// else the rest stays free.
+const REST_SHARE: usize = 8;
+/// A shorter mapping serves, and grows, if it is at least this share of the request.
+const GROWTH_SHARE: usize = 4;
+/// A call that frees a block gives at most so many times its length back. More than one and the above at once is more
+/// than keeping pace needs.
+const MOST_FOR_OWN: usize = 6;
+/// What goes back to the kernel at once: it has one lock on all mappings, and whoever maps or touches memory waits
+/// for it.
+pub(super) const PIECE: usize = 4 << 20;
+const _: () = assert!(PIECE <= 16 << 20);
+/// What goes back at once of what has no memory.
+const VACANT_PIECE: usize = 1 << 30;
+/// Mappings that may be made before vacant ones are kept for want of them, where a process may have the usual 65,530:
+/// under half of that.
+const BUDGET: usize = 30_000;
+/// Mappings from which on they are counted well.
+const MANY: usize = 512;
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) registry: Registry,
-    pub(super) reuse: Reuse,
+    pub(super) extents: Extents,
+    limit_bytes: usize,
+    /// Bytes of what is kept that other threads are giving back.
+    pub(super) leaving_bytes: usize,
     demand: Demand,
     /// The fewest bytes kept of late.
     pub(super) low: LowWater,
     /// Bytes that may still be mapped, until somebody looks at the limit again.
     pub(super) allowance: usize,
     /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
-    pub(super) freed: [usize; FREED],
+    freed: [usize; FREED],
+    /// The group of fresh mappings, and the last one that was made.
+    fresh_group: u32,
+    last_group: u32,
+    /// Mappings that may be made before free ones stay.
+    budget: usize,
+    /// The process that these mappings were last counted in.
+    process: usize,
+    /// Bytes that the kernel did not take back and that cannot serve again.
+    pub(super) lost_bytes: usize,
+    /// How the last mapping was prepared; `None` where it had a policy.
+    pub(super) prepared: Option<HugePages>,
 }
 
 /// Freed addresses that are remembered.
 const FREED: usize = 16;
 
 impl State {
-    /// No blocks, and no limit.
+    /// No blocks, and no limit; of freed ones at most `reuse_bytes` are kept, 0 for none.
     pub(super) const fn new(reuse_bytes: usize) -> Self {
         Self {
-            registry: Registry::new(),
-            reuse: Reuse::new(reuse_bytes),
+            extents: Extents::new(),
+            limit_bytes: reuse_bytes,
+            leaving_bytes: 0,
             demand: Demand::none(),
             low: LowWater::none(),
             allowance: usize::MAX,
             freed: [0; FREED],
+            fresh_group: 0,
+            last_group: 0,
+            budget: BUDGET,
+            process: 0,
+            lost_bytes: 0,
+            prepared: None,
         }
     }
 
-    /// Gives back what is kept, so far that fresh memory of `bytes` does not make the process larger than
-    /// it was of late, or than the limit allows.
-    pub(super) fn make_way(&mut self, bytes: usize) {
-        let used = self.registry.bytes();
+    /// Whether there are enough mappings that they should be counted well.
+    pub(super) fn has_many(&self) -> bool {
+        self.extents.runs() >= MANY
+    }
+
+    /// Takes note of the process that the caller is in; whether it is a new one. To the kernel fresh mappings of a forked
+    /// child are not one with those that it has from its parent, and nobody there goes on with what the parent's threads
+    /// were at.
+    pub(super) fn enter(&mut self, process: usize) -> bool {
+        let is_new = self.process != process;
+        if is_new {
+            self.fresh_group = self.own_group();
+            self.leaving_bytes = 0;
+            self.process = process;
+        }
+        is_new
+    }
+
+    /// Has no more than about this many mappings.
+    pub(super) fn set_budget(&mut self, mappings: usize) {
+        self.budget = mappings.min(BUDGET);
+    }
+
+    /// Bytes of what is kept that are too much if fresh memory of `bytes` is not to make the process larger
+    /// than it was of late, or than the limit allows.
+    pub(super) fn make_way(&mut self, bytes: usize) -> usize {
+        let used = self.extents.used_bytes();
         let needed = self.demand.note(used, sys::milliseconds());
-        self.reuse
-            .shrink(needed.saturating_sub(used.saturating_add(bytes)));
+        self.promise(self.excess(needed.saturating_sub(used.saturating_add(bytes))))
     }
 
     /// Keeps a freed mapping as far as the program has needed that much of late: what is kept and
     /// what is in use together are then no more than it had before. Beside little in use little is
-    /// kept, since a program that has freed everything may never come back.
-    pub(super) fn keep(&mut self, mapping: Mapping) {
-        let used = self.registry.bytes();
+    /// kept, since a program that has freed everything may never come back. Returns how many bytes are too much.
+    pub(super) fn keep(&mut self, mapping: Mapping) -> usize {
+        let used = self.extents.used_bytes();
         let needed = self
             .demand
             .note(used + mapping.bytes(), sys::milliseconds());
+        let most = mapping.bytes().saturating_mul(MOST_FOR_OWN);
+        self.put(mapping, Kind::Kept);
         let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
-        self.reuse.keep(mapping, wanted);
+        self.promise(self.excess(wanted).min(most))
+    }
+
+    /// Takes note that the caller gives so much of what is kept back.
+    pub(super) fn promise(&mut self, bytes: usize) -> usize {
+        self.leaving_bytes += bytes;
+        bytes
+    }
+
+    fn excess(&self, wanted: usize) -> usize {
+        let limit = match self.limit_bytes {
+            0 => 0,
+            least => least.max(wanted),
+        };
+        let leaving = self.leaving_bytes;
+        self.extents
+            .kept_bytes()
+            .saturating_sub(limit.saturating_add(leaving))
+    }
+
+    /// Stores a free mapping; without memory for that it goes back at once.
+    pub(super) fn put(&mut self, mapping: Mapping, kind: Kind) {
+        if mapping.bytes() == 0 {
+            return;
+        }
+        if let Err(mapping) = self.extents.insert(mapping, kind) {
+            mapping.unmap();
+        }
+    }
+
+    /// A free extent of a kind as a mapping of `length` at a multiple of `align` with this mark, or a little longer.
+    pub(super) fn take_free(
+        &mut self,
+        kind: Kind,
+        length: usize,
+        align: usize,
+        mark: u8,
+    ) -> Option<Mapping> {
+        let (place, lead) = self.extents.fitting(kind, length, align, mark)?;
+        let (lead, mapping) = self.extents.remove(place)?.split(lead);
+        self.put(lead, kind);
+        let rest = mapping.bytes() - length;
+        if kind == Kind::Kept && rest <= length / REST_SHARE {
+            return Some(mapping);
+        }
+        let (mapping, rest) = mapping.split(length);
+        self.put(rest, kind);
+        Some(mapping)
+    }
+
+    /// The longest kept extent that is too short for `length`, but may grow; where mappings are many, none, since
+    /// one that moves is no longer one with its neighbours.
+    pub(super) fn short_kept(&self, length: usize, align: usize, mark: u8) -> Option<Number> {
+        if align > page_size() || self.is_crowded() {
+            return None;
+        }
+        let place = self.extents.longest_kept(mark)?;
+        (self.extents.bytes(place) >= length / GROWTH_SHARE).then_some(place)
+    }
+
+    /// Whether there are so many mappings that care is needed.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.extents.runs() >= self.budget / 2
+    }
+
+    /// Whether there are nearly as many mappings as there may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.extents.runs() >= self.budget - self.budget / 8
+    }
+
+    /// Cuts a piece of at most `bytes` off what was kept first, to go back.
+    pub(super) fn cut_oldest(&mut self, bytes: usize) -> Option<Mapping> {
+        let place = self.extents.oldest()?;
+        let bytes = align_up(bytes, page_size()).unwrap_or(usize::MAX);
+        let piece = last_piece(self.extents.end(place), PIECE);
+        self.extents.cut_tail(place, piece.min(bytes))
+    }
+
+    /// A piece of what is vacant, to go back, if there are mappings enough again.
+    pub(super) fn cut_vacant(&mut self) -> Option<Mapping> {
+        if self.extents.vacant_bytes() == 0 {
+            return None;
+        }
+        let place = self.extents.longest_vacant()?;
+        if self.extents.is_enclosed(place) && self.extents.runs() + self.budget / 8 > self.budget {
+            return None;
+        }
+        self.extents.cut_tail(place, VACANT_PIECE)
+    }
+
+    /// Whether a mapping that is stored nowhere cannot go back, since the gap would make two mappings of one and
+    /// there are too many.
+    pub(super) fn must_stay(&self, mapping: &Mapping) -> bool {
+        self.extents.runs() > self.budget && self.extents.joined_sides(mapping) == 2
+    }
+
+    /// What goes back together with a mapping that is stored nowhere: what is vacant beside it.
+    pub(super) fn widened(&mut self, mapping: Mapping) -> Mapping {
+        self.extents.with_vacant_sides(mapping, VACANT_PIECE)
     }
 
     /// Takes `bytes` out of the allowance; `false` if there is less.
@@ -73,8 +235,19 @@ impl State {
     }
 
     pub(super) fn note_kept(&mut self) {
-        let kept = self.reuse.bytes();
+        let kept = self.extents.kept_bytes();
         self.low.note(kept);
+    }
+
+    /// The group of mappings that the kernel makes one with what is beside them.
+    pub(super) fn fresh_group(&self) -> u32 {
+        self.fresh_group
+    }
+
+    /// A group for a mapping that was moved.
+    pub(super) fn own_group(&mut self) -> u32 {
+        self.last_group += 1;
+        self.last_group
     }
 
     /// Remembers that the block at `address` is gone.
@@ -87,7 +260,7 @@ impl State {
 
     /// Why there is no block at `address`.
     pub(super) fn misses(&self, address: usize) -> NotHuge {
-        if self.registry.is_inside(address) {
+        if self.extents.is_inside(address) {
             NotHuge::Inside
         } else if self.freed.contains(&address) {
             NotHuge::Freed
@@ -95,4 +268,10 @@ impl State {
             NotHuge::Unknown
         }
     }
+}
+
+/// Length of the last piece of what ends at `end`: pieces begin at multiples of their length, so that no huge page is
+/// broken.
+pub(super) fn last_piece(end: usize, most: usize) -> usize {
+    end - (end - 1) / most * most
 }

@@ -1,6 +1,8 @@
 //! Blocks as a heap takes and gives them.
+
 #![forbid(unsafe_code)]
 
+extern crate std;
 use super::*;
 
 const MIB: usize = 1 << 20;
@@ -22,7 +24,10 @@ fn a_block_is_known_by_its_start_alone() {
     let address = huge.take(request(5)).unwrap().as_ptr() as usize;
     assert_eq!(huge.bytes_at(address), Ok(5 * MIB));
     assert_eq!(huge.bytes_at(address + 4096), Err(NotHuge::Inside));
-    assert_eq!(huge.bytes_at(address + 5 * MIB), Err(NotHuge::Unknown));
+    assert_eq!(
+        huge.bytes_at(address + 5 * MIB + page_size()),
+        Err(NotHuge::Unknown)
+    );
     assert_eq!(huge.give(address), Ok(()));
     assert_eq!(huge.give(address), Err(NotHuge::Freed));
     assert_eq!(huge.counts().blocks, 0);
@@ -33,7 +38,7 @@ fn a_freed_block_is_used_again_unless_zeroes_are_wanted() {
     let huge = Huge::new(32 * MIB);
     let first = huge.take(request(8)).unwrap();
     huge.give(first.as_ptr() as usize).unwrap();
-    assert_eq!(huge.counts().kept_bytes, 8 * MIB);
+    assert_eq!(huge.counts().kept_bytes, padded(8 * MIB).unwrap());
     let zeroed = huge
         .take(Request {
             zeroed: Zeroed::Yes,
@@ -43,7 +48,7 @@ fn a_freed_block_is_used_again_unless_zeroes_are_wanted() {
     assert_ne!(zeroed, first);
     assert_eq!(huge.take(request(8)), Some(first));
     huge.give(first.as_ptr() as usize).unwrap();
-    assert_eq!(huge.trim(), 8 * MIB);
+    assert_eq!(huge.trim(), padded(8 * MIB).unwrap());
 }
 
 #[test]
@@ -69,7 +74,7 @@ fn a_growing_block_takes_what_is_kept_behind_it() {
     assert_eq!(huge.resize(start, 32 * MIB), Some(start));
     assert_eq!(huge.counts().kept_bytes, 8 * MIB);
     huge.give(start.as_ptr() as usize).unwrap();
-    assert_eq!(huge.counts().kept_bytes, 40 * MIB);
+    assert_eq!(huge.counts().kept_bytes, padded(40 * MIB).unwrap());
     huge.trim();
 }
 
@@ -78,9 +83,9 @@ fn what_was_needed_a_moment_ago_is_kept() {
     let huge = Huge::new(8 * MIB);
     let blocks = [20, 20, 20].map(|bytes| huge.take(request(bytes)).unwrap());
     huge.give(blocks[1].as_ptr() as usize).unwrap();
-    assert_eq!(huge.counts().kept_bytes, 20 * MIB);
+    assert_eq!(huge.counts().kept_bytes, padded(20 * MIB).unwrap());
     huge.give(blocks[0].as_ptr() as usize).unwrap();
-    assert_eq!(huge.counts().kept_bytes, 40 * MIB);
+    assert_eq!(huge.counts().kept_bytes, 2 * padded(20 * MIB).unwrap());
     // Beside nothing in use no more is kept than the limit.
     huge.give(blocks[2].as_ptr() as usize).unwrap();
     assert_eq!(huge.counts().kept_bytes, 8 * MIB);
@@ -104,4 +109,100 @@ fn the_impossible_is_refused() {
         }),
         None
     );
+}
+
+/// Where the mappings of the process begin and end.
+fn maps() -> std::vec::Vec<(usize, usize)> {
+    let text = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let hex = |text: &str| usize::from_str_radix(text, 16).unwrap();
+    text.lines()
+        .filter_map(|line| line.split_once(' ')?.0.split_once('-'))
+        .map(|(start, end)| (hex(start), hex(end)))
+        .collect()
+}
+
+#[test]
+fn with_a_budget_every_other_block_leaves_no_gap() {
+    let huge = Huge::new(0);
+    huge.state.lock().set_budget(40);
+    let blocks: std::vec::Vec<_> = (0..400)
+        .map(|_| huge.take(request(5)).unwrap().as_ptr() as usize)
+        .collect();
+    for block in blocks.iter().step_by(2) {
+        huge.give(*block).unwrap();
+    }
+    let (lowest, highest) = (blocks.iter().min().unwrap(), blocks.iter().max().unwrap());
+    let ours = maps()
+        .iter()
+        .filter(|(start, end)| start <= highest && lowest < end)
+        .count();
+    assert!(huge.state.lock().extents.runs() <= 41);
+    // Other tests map something, too.
+    assert!(ours < 180, "{ours} mappings");
+    let vacant = huge.state.lock().extents.vacant_bytes();
+    assert!(vacant >= 150 * padded(5 * MIB).unwrap(), "{vacant} bytes");
+    // What is vacant serves before anything fresh, and holds zeroes.
+    let zeroed = huge
+        .take(Request {
+            zeroed: Zeroed::Yes,
+            ..request(5)
+        })
+        .unwrap();
+    assert!(blocks.contains(&(zeroed.as_ptr() as usize)));
+    // When there is room again, it goes.
+    for block in blocks.iter().skip(1).step_by(2) {
+        huge.give(*block).unwrap();
+    }
+    huge.give(zeroed.as_ptr() as usize).unwrap();
+    huge.trim();
+    let state = huge.state.lock();
+    assert_eq!((state.extents.vacant_bytes(), state.extents.runs()), (0, 0));
+}
+
+#[cfg(not(simulated))]
+#[test]
+fn no_mapping_is_changed_under_the_lock() {
+    use crate::sys::faults::Plan;
+    static HUGE: Huge = Huge::new(16 * MIB);
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    static HELD: AtomicUsize = AtomicUsize::new(0);
+    // The first block brings the tables.
+    let first = HUGE.take(request(5)).unwrap();
+    let plan = Plan::new(|event| {
+        if event.changes_mappings() {
+            CALLS.fetch_add(1, Relaxed);
+            HELD.fetch_add(usize::from(HUGE.state.is_own()), Relaxed);
+        }
+        None
+    });
+    plan.during(|| {
+        let blocks = [40, 5, 60].map(|size| HUGE.take(request(size)).unwrap());
+        let grown = HUGE.resize(blocks[0], 300 * MIB).unwrap();
+        let shrunk = HUGE.resize(grown, 30 * MIB).unwrap();
+        for block in [blocks[1], shrunk, blocks[2]] {
+            HUGE.give(block.as_ptr() as usize).unwrap();
+        }
+        let longer = HUGE.take(request(20)).unwrap();
+        HUGE.give(longer.as_ptr() as usize).unwrap();
+        HUGE.decay(Elapsed::FOR_EVER, 0);
+        HUGE.trim();
+    });
+    let (calls, held) = (CALLS.load(Relaxed), HELD.load(Relaxed));
+    assert!(calls > 20 && held == 0, "{held} of {calls} calls");
+    HUGE.give(first.as_ptr() as usize).unwrap();
+}
+
+#[test]
+fn a_block_with_other_properties_serves_nobody_again() {
+    let huge = Huge::new(64 * MIB);
+    let block = huge.take(request(8)).unwrap();
+    assert!(crate::sys::keep_from_children(block, 8 * MIB));
+    // The whole block as the program knows it, or what is left of it.
+    let block = huge.resize(block, 5 * MIB).unwrap();
+    huge.give(block.as_ptr() as usize).unwrap();
+    assert_eq!(huge.counts().kept_bytes, 0);
+    let block = huge.take(request(8)).unwrap();
+    huge.give(block.as_ptr() as usize).unwrap();
+    assert_eq!(huge.counts().kept_bytes, padded(8 * MIB).unwrap());
+    huge.trim();
 }

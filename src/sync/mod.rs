@@ -6,9 +6,9 @@ mod once;
 mod static_ref;
 
 pub(crate) use fork::{Interrupted, begin_fork, end_fork, end_fork_in_child, is_forking};
-pub(crate) use lock::Lock;
 #[cfg(test)]
 pub(crate) use lock::one_fork;
+pub(crate) use lock::{Guard, Lock};
 pub(crate) use once::Once;
 pub(crate) use static_ref::StaticRef;
 

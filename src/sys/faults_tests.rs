@@ -15,8 +15,8 @@ use std::{format, fs, println};
 use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::symbol::name_function;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Mapping, Module, Policy, Region, descriptor, hooks, linux,
-    memory, on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Mapping, Module, Policy, Properties, Region, descriptor,
+    hooks, linux, memory, on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -141,8 +141,17 @@ fn maps() -> bool {
         Ok(mapping) => (mapping, true),
         Err(mapping) => (mapping, false),
     };
+    // A gap behind it, so that a page can be added.
+    let (mapping, gap) = mapping.split(MIB / 2);
+    gap.unmap();
+    let _ = memory::keep_from_children(mapping.start(), 0);
+    let is_uniform = mapping.properties() == Properties::Uniform;
+    let (mapping, is_renewed) = match mapping.renew(HugePages::System) {
+        Ok(mapping) => (mapping, true),
+        Err(mapping) => (mapping, false),
+    };
     mapping.unmap();
-    is_longer && is_shorter
+    is_longer && is_shorter && is_uniform && is_renewed
 }
 
 /// Pages that are closed and opened again, in both ways.

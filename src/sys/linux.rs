@@ -94,6 +94,22 @@ pub(crate) fn virtual_memory_left() -> Option<usize> {
     Some(limit.saturating_sub(used))
 }
 
+/// The mappings that a process may have, `vm.max_map_count`; `None` where nobody tells.
+pub(crate) fn most_mappings() -> Option<usize> {
+    // A program that locked itself in may be killed for opening a file.
+    if super::is_filtered() {
+        return None;
+    }
+    let mut text = [0; 24];
+    let text = read_file(cstr::cstr!("/proc/sys/vm/max_map_count"), &mut text)?;
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    let most = digits.fold(0_usize, |most, byte| {
+        most.saturating_mul(10)
+            .saturating_add(usize::from(byte - b'0'))
+    });
+    (most > 0).then_some(most)
+}
+
 /// A limit of the process; `None` where there is none. See getrlimit(2).
 pub(super) fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
     let mut limit = libc::rlimit64 {

@@ -4,13 +4,22 @@
 //!
 //! A mapping is owned by one value, or by one cell; what owns it may unmap it.
 
+#[path = "mapping/cell.rs"]
+mod cell;
+
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use super::policy::{self, Policy};
-use super::table::ZeroInit;
 use super::{HugePages, memory, page_size};
 use crate::units::align_up;
+pub(crate) use cell::MappingCell;
+
+/// What one entry of a page table's second level maps on machines with pages of 4 KiB.
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+/// What one entry of its third level maps there.
+const TABLE_BYTES: usize = 1 << 30;
+/// From this length on moving single entries would take long.
+const CONGRUENT_FROM: usize = 32 << 20;
 
 /// Sole ownership of a mapping.
 #[derive(Debug)]
@@ -20,6 +29,17 @@ pub(crate) struct Mapping {
     bytes: usize,
     /// A mark of the owner's, which parts and neighbours that become one share.
     mark: u8,
+    /// Adjacent mappings of one group are surely one mapping to the kernel.
+    group: u32,
+}
+
+/// Whether a range still has the properties that it was mapped with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Properties {
+    /// All of it has the same.
+    Uniform,
+    /// A part has others, or the kernel does not say.
+    Mixed,
 }
 
 // SAFETY: a mapping is an address range.
@@ -35,15 +55,23 @@ impl Mapping {
             start,
             bytes: bytes + slack,
             mark: 0,
+            group: 0,
         };
         if slack == 0 {
             return Some(mapping);
         }
-        let lead = mapping.address().wrapping_neg() & (align - 1);
+        // As high as possible: the kernel puts mappings below each other, and without a gap they are one.
+        let lead = mapping.highest_aligned(bytes, align)?;
         let (mapping, tail) = mapping.split(lead + bytes);
         let mapping = mapping.without(tail)?;
         let (lead, mapping) = mapping.split(lead);
         mapping.without(lead)
+    }
+
+    /// The offset of the last multiple of `align` with `bytes` behind it.
+    pub(crate) fn highest_aligned(&self, bytes: usize, align: usize) -> Option<usize> {
+        let last = self.address() + self.bytes.checked_sub(bytes)?;
+        (last & !(align - 1)).checked_sub(self.address())
     }
 
     /// Gives a neighbour back that is not needed, or both where the kernel does not take a part: each may be
@@ -86,15 +114,124 @@ impl Mapping {
                 Err(tail) => mapping.join(tail).map_err(|(mapping, _)| mapping),
             };
         }
-        // SAFETY: the mapping is owned, and its old address is forgotten.
-        match unsafe { memory::remap(self.start, self.bytes, bytes) } {
+        match self.stretch(bytes) {
+            Ok(mapping) => Ok(mapping),
+            Err(mapping) => mapping.relocate(bytes),
+        }
+    }
+
+    /// Makes the mapping `bytes` long, a multiple of the OS page, where it is.
+    pub(crate) fn stretch(self, bytes: usize) -> Result<Self, Self> {
+        // SAFETY: the mapping is owned, and stays where it is.
+        match unsafe { memory::stretch(self.start, self.bytes, bytes) } {
+            true => Ok(Self { bytes, ..self }),
+            false => Err(self),
+        }
+    }
+
+    /// Moves the pages to where the mapping can be `bytes` long.
+    fn relocate(self, bytes: usize) -> Result<Self, Self> {
+        let aligned = (self.bytes >= CONGRUENT_FROM).then(|| self.move_aligned(bytes));
+        let start = aligned.flatten().or_else(|| {
+            // SAFETY: the mapping is owned, and its old address is forgotten.
+            unsafe { memory::remap(self.start, self.bytes, bytes) }
+        });
+        match start {
             Some(start) => Ok(Self {
                 start,
                 bytes,
-                ..self
+                mark: self.mark,
+                group: self.group,
             }),
             None => Err(self),
         }
+    }
+
+    /// Moves the pages to an address that is as far from a huge page's start, or from that of a whole table of
+    /// them: the kernel then moves tables, not their entries, and holds its lock for microseconds.
+    fn move_aligned(&self, bytes: usize) -> Option<NonNull<u8>> {
+        let align = match self.bytes >= TABLE_BYTES {
+            true => TABLE_BYTES,
+            false => HUGE_PAGE_BYTES,
+        };
+        let room = memory::reserve(bytes.checked_add(align)?)?;
+        let room = Self {
+            start: room,
+            bytes: bytes + align,
+            mark: 0,
+            group: 0,
+        };
+        let lead = self.address().wrapping_sub(room.address()) & (align - 1);
+        let (lead, rest) = room.split(lead);
+        let (target, tail) = rest.split(bytes);
+        lead.unmap();
+        tail.unmap();
+        // SAFETY: both ranges are owned; what is at the target was reserved above.
+        let moved = unsafe { memory::remap_to(self.start, self.bytes, bytes, target.start) };
+        if moved {
+            return Some(target.start);
+        }
+        target.unmap();
+        None
+    }
+
+    /// Whether program or kernel gave a part other properties than the rest: access, advice, locks, seals.
+    pub(crate) fn properties(&self) -> Properties {
+        // SAFETY: the mapping is owned.
+        match unsafe { memory::is_uniform(self.start, self.bytes) } {
+            true => Properties::Uniform,
+            false => Properties::Mixed,
+        }
+    }
+
+    /// Replaces the mapping by a fresh one at the same address; itself where the kernel refuses.
+    pub(crate) fn renew(self, huge_pages: HugePages) -> Result<Self, Self> {
+        let Some(start) = memory::map(self.bytes) else {
+            return Err(self);
+        };
+        let fresh = Self {
+            start,
+            bytes: self.bytes,
+            mark: self.mark,
+            group: self.group,
+        };
+        fresh.want_huge_pages(huge_pages);
+        // SAFETY: both ranges are owned, and nobody needs the old one's content.
+        if unsafe { memory::remap_to(fresh.start, fresh.bytes, fresh.bytes, self.start) } {
+            return Ok(self);
+        }
+        fresh.unmap();
+        Err(self)
+    }
+
+    /// Gives the memory back and keeps the addresses, which read as zeroes; `false` where the kernel
+    /// refuses.
+    pub(crate) fn vacate(&self) -> bool {
+        // SAFETY: the mapping is owned, and whoever used it is done.
+        unsafe { memory::release_to_system(self.start, self.bytes) }
+    }
+
+    /// Copies to a mapping that holds zeroes and is no shorter. Pages of zeroes are not written, so that they need no
+    /// memory there either.
+    pub(crate) fn copy_to(&self, target: &Self) {
+        for offset in (0..self.bytes.min(target.bytes)).step_by(page_size()) {
+            // SAFETY: inside of the mapping.
+            let from = unsafe { self.start.add(offset) };
+            // SAFETY: as above.
+            let to = unsafe { target.start.add(offset) };
+            // SAFETY: whole pages of two mappings, which are owned.
+            unsafe { memory::copy_page(from, to) };
+        }
+    }
+
+    /// The group, 0 at first.
+    pub(crate) fn group(&self) -> u32 {
+        self.group
+    }
+
+    /// Puts the mapping into a group.
+    pub(crate) fn set_group(&mut self, group: u32) {
+        self.group = group;
     }
 
     /// The owner's mark, 0 at first.
@@ -126,7 +263,7 @@ impl Mapping {
     }
 
     /// Gives the memory back; itself where the kernel refuses.
-    fn try_unmap(self) -> Result<(), Self> {
+    pub(crate) fn try_unmap(self) -> Result<(), Self> {
         // SAFETY: the mapping is owned, and whoever used it is done.
         if self.bytes == 0 || unsafe { memory::unmap(self.start, self.bytes) } {
             return Ok(());
@@ -137,7 +274,7 @@ impl Mapping {
     /// Makes one of two mappings that lie next to each other; else they stay what they are.
     pub(crate) fn join(self, other: Self) -> Result<Self, (Self, Self)> {
         let bytes = self.bytes + other.bytes;
-        if self.mark != other.mark {
+        if self.mark != other.mark || self.group != other.group {
             Err((self, other))
         } else if self.address() + self.bytes == other.address() {
             Ok(Self { bytes, ..self })
@@ -146,6 +283,12 @@ impl Mapping {
         } else {
             Err((self, other))
         }
+    }
+
+    /// Cuts the mapping in two, of which the first has `bytes` or all there are.
+    pub(crate) fn split_at_most(self, bytes: usize) -> (Self, Self) {
+        let at = bytes.min(self.bytes);
+        self.split(at)
     }
 
     /// Cuts the mapping in two; `at` is a multiple of the OS page.
@@ -158,52 +301,9 @@ impl Mapping {
                 start: middle,
                 bytes: self.bytes - at,
                 mark: self.mark,
+                group: self.group,
             },
         )
-    }
-}
-
-/// A place for one mapping in a table; its users hold a lock.
-#[derive(Debug, Default)]
-pub(crate) struct MappingCell {
-    start: AtomicPtr<u8>,
-    bytes: AtomicUsize,
-    mark: AtomicU8,
-}
-
-// SAFETY: made of atomics; null is no mapping.
-unsafe impl ZeroInit for MappingCell {}
-
-// ORDERING: relaxed; the lock that the cell's users hold orders all accesses.
-
-impl MappingCell {
-    /// The mapping's address, 0 for none.
-    pub(crate) fn address(&self) -> usize {
-        self.start.load(Relaxed) as usize
-    }
-
-    /// The mapping's length.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Relaxed)
-    }
-
-    /// Stores a mapping in an empty cell.
-    pub(crate) fn put(&self, mapping: Mapping) {
-        debug_assert!(self.address() == 0);
-        self.bytes.store(mapping.bytes, Relaxed);
-        self.mark.store(mapping.mark, Relaxed);
-        self.start.store(mapping.start.as_ptr(), Relaxed);
-    }
-
-    /// Takes the mapping out.
-    pub(crate) fn take(&self) -> Option<Mapping> {
-        let start = NonNull::new(self.start.load(Relaxed))?;
-        self.start.store(core::ptr::null_mut(), Relaxed);
-        Some(Mapping {
-            start,
-            bytes: self.bytes.load(Relaxed),
-            mark: self.mark.load(Relaxed),
-        })
     }
 }
 

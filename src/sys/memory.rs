@@ -74,6 +74,60 @@ pub(super) unsafe fn remap(
     NonNull::new(core::ptr::with_exposed_provenance_mut(address))
 }
 
+/// Makes a mapping longer where it is; `false` leaves it as it was.
+///
+/// # Safety
+///
+/// The range is a mapping of ours.
+pub(super) unsafe fn stretch(start: NonNull<u8>, old_bytes: usize, new_bytes: usize) -> bool {
+    let arguments = [start.as_ptr() as usize, old_bytes, new_bytes, 0, 0, 0];
+    // SAFETY: the caller owns the mapping; it takes addresses that nobody has.
+    unsafe { call(libc::SYS_mremap, arguments) }.is_ok()
+}
+
+/// Moves a mapping to `target`, where it is `new_bytes` long and replaces what is there; `false` leaves both
+/// as they were.
+///
+/// # Safety
+///
+/// Both ranges are ours, nobody uses what is at the target, and the old address is forgotten.
+pub(super) unsafe fn remap_to(
+    start: NonNull<u8>,
+    old_bytes: usize,
+    new_bytes: usize,
+    target: NonNull<u8>,
+) -> bool {
+    let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
+    let (start, target) = (start.as_ptr() as usize, target.as_ptr() as usize);
+    let arguments = [start, old_bytes, new_bytes, flags, target, 0];
+    // SAFETY: the caller's promise.
+    unsafe { call(libc::SYS_mremap, arguments) }.is_ok()
+}
+
+/// Whether the kernel has one mapping in all of a range: it makes only such a range longer. Where that is
+/// possible, what was added goes back.
+///
+/// # Safety
+///
+/// The range is a mapping of ours.
+pub(super) unsafe fn is_uniform(start: NonNull<u8>, bytes: usize) -> bool {
+    let (address, longer) = (start.as_ptr() as usize, bytes + super::page_size());
+    // SAFETY: as in `stretch`.
+    let answer = unsafe { call(libc::SYS_mremap, [address, bytes, longer, 0, 0, 0]) };
+    if answer.is_ok() {
+        // SAFETY: the page behind the range was added above.
+        let added = unsafe { start.add(bytes) };
+        // SAFETY: as above.
+        if !unsafe { unmap(added, super::page_size()) } {
+            // SAFETY: as above.
+            let _ = unsafe { release_to_system(added, super::page_size()) };
+        }
+        return true;
+    }
+    // No room, or pages that are locked and as many as may be; EFAULT for several mappings, EPERM for a sealed one.
+    answer.is_error(libc::ENOMEM) || answer.is_error(libc::EAGAIN)
+}
+
 /// Makes reserved pages readable and writable.
 ///
 /// # Safety
@@ -116,6 +170,15 @@ pub(super) unsafe fn release_to_system(start: NonNull<u8>, bytes: usize) -> bool
 pub(crate) unsafe fn discard(start: NonNull<u8>, bytes: usize) -> bool {
     // SAFETY: the caller's promise.
     unsafe { release_to_system(start, bytes) }
+}
+
+/// Has a range missing in the children of forks, as a program may want it; for tests.
+#[cfg(test)]
+pub(crate) fn keep_from_children(start: NonNull<u8>, bytes: usize) -> bool {
+    let advice = libc::MADV_DONTFORK as usize;
+    let arguments = [start.as_ptr() as usize, bytes, advice, 0, 0, 0];
+    // SAFETY: the advice changes no content.
+    unsafe { call(libc::SYS_madvise, arguments) }.is_ok()
 }
 
 /// Whether the kernel is to back memory with huge pages, where its own setting leaves that open.
@@ -202,4 +265,23 @@ pub(crate) unsafe fn clear(start: NonNull<u8>, bytes: usize) {
 pub(crate) unsafe fn copy(from: NonNull<u8>, to: NonNull<u8>, bytes: usize) {
     // SAFETY: the caller's promise.
     unsafe { to.copy_from_nonoverlapping(from, bytes) };
+}
+
+/// Copies a page of the operating system, unless it holds nothing but zeroes.
+///
+/// # Safety
+///
+/// Both pages are the caller's, and the second one holds zeroes.
+pub(super) unsafe fn copy_page(from: NonNull<u8>, to: NonNull<u8>) {
+    let words = from.cast::<u64>();
+    let is_zero = (0..super::page_size() / size_of::<u64>()).all(|index| {
+        // SAFETY: inside of the page.
+        let word = unsafe { words.add(index) };
+        // SAFETY: as above; a page is aligned to any word.
+        unsafe { word.read() == 0 }
+    });
+    if !is_zero {
+        // SAFETY: the caller's promise.
+        unsafe { copy(from, to, super::page_size()) };
+    }
 }

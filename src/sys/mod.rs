@@ -62,10 +62,12 @@ pub(crate) use hooks::{
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
-    is_main_thread_gone, memory_allowed, microseconds, milliseconds, process_id, read_file,
-    show_file, sleep, total_ram_bytes, virtual_memory_left,
+    is_main_thread_gone, memory_allowed, microseconds, milliseconds, most_mappings, process_id,
+    read_file, show_file, sleep, total_ram_bytes, virtual_memory_left,
 };
-pub(crate) use mapping::{Mapping, MappingCell};
+pub(crate) use mapping::{Mapping, MappingCell, Properties};
+#[cfg(test)]
+pub(crate) use memory::keep_from_children;
 pub(crate) use memory::{HugePages, clear, copy, discard};
 pub(crate) use own_stack::on_own_stack;
 pub(crate) use policy::{

@@ -43,8 +43,12 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
         // SAFETY: as above.
         libc::SYS_munmap => unsafe { unmap(first, bytes) },
         libc::SYS_mprotect => is_mapped(first, bytes).then_some(0),
+        // Nothing becomes longer where it is, or moves to a place that is chosen.
         // SAFETY: as above.
-        libc::SYS_mremap => unsafe { remap(first, bytes, third) },
+        libc::SYS_mremap if fourth as i32 == libc::MREMAP_MAYMOVE => unsafe {
+            remap(first, bytes, third)
+        },
+        libc::SYS_mremap => None,
         libc::SYS_madvise if third == libc::MADV_DONTNEED as usize => {
             // SAFETY: as above; the range is mapped.
             is_mapped(first, bytes).then(|| unsafe { clear(first, bytes) })

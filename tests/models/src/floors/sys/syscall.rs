@@ -12,6 +12,11 @@ impl Answer {
         self.0
     }
 
+    /// Whether it is a refusal with this number: there is one reason to refuse, want of memory.
+    pub(super) fn is_error(self, errno: i32) -> bool {
+        self.0.is_none() && errno == libc::ENOMEM
+    }
+
     /// Whether it is not a refusal.
     pub(super) fn is_ok(self) -> bool {
         self.0.is_some()

@@ -1,0 +1,246 @@
+//! Nodes, in which extents are stored: found by number, at the same place for ever.
+//!
+//! # Invariant
+//!
+//! Chunks double in length and are never moved, so no call pays for the number of extents.
+
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+
+use crate::report::our_fault;
+use crate::sys::{MappingCell, Region, Table, ZeroInit};
+
+/// Levels of a skip list, enough for a million nodes: each has a quarter of those of the level below.
+pub(super) const LEVELS: usize = 10;
+/// Nodes of the first chunk.
+const FIRST: usize = 256;
+const CHUNKS: usize = 14;
+
+/// The number of a node; 0 is none.
+pub(super) type Number = u32;
+
+/// An extent with its places in the lists.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) cell: MappingCell,
+    kind: AtomicU8,
+    lanes: [[AtomicU32; LEVELS]; 2],
+    older: AtomicU32,
+    newer: AtomicU32,
+}
+
+// SAFETY: made of atomics; zero is no extent and no link.
+unsafe impl ZeroInit for Node {}
+
+/// A skip list that a node may be in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lane {
+    /// Of all extents, by address.
+    Address,
+    /// Of the free extents of a kind, by length.
+    Length,
+}
+
+// ORDERING: relaxed; the lock of the state that the nodes belong to orders all accesses.
+
+impl Node {
+    pub(super) fn kind(&self) -> u8 {
+        self.kind.load(Relaxed)
+    }
+
+    pub(super) fn set_kind(&self, kind: u8) {
+        self.kind.store(kind, Relaxed);
+    }
+
+    /// The next node of a list on a level.
+    pub(super) fn next(&self, lane: Lane, level: usize) -> Number {
+        self.link(lane, level).map_or(0, |link| link.load(Relaxed))
+    }
+
+    pub(super) fn set_next(&self, lane: Lane, level: usize, next: Number) {
+        if let Some(link) = self.link(lane, level) {
+            link.store(next, Relaxed);
+        }
+    }
+
+    pub(super) fn older(&self) -> Number {
+        self.older.load(Relaxed)
+    }
+
+    pub(super) fn set_older(&self, node: Number) {
+        self.older.store(node, Relaxed);
+    }
+
+    pub(super) fn newer(&self) -> Number {
+        self.newer.load(Relaxed)
+    }
+
+    pub(super) fn set_newer(&self, node: Number) {
+        self.newer.store(node, Relaxed);
+    }
+
+    fn link(&self, lane: Lane, level: usize) -> Option<&AtomicU32> {
+        self.lanes.get(lane as usize)?.get(level)
+    }
+}
+
+/// All nodes.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    chunks: [Option<Table<Node>>; CHUNKS],
+    /// The numbers below this one have memory.
+    ready: usize,
+    /// The first number that was never used.
+    fresh: usize,
+    /// The first of the nodes that are not used any more; each has the next one as its `older`.
+    free: Number,
+    free_count: usize,
+    /// Nodes that were taken out and will be needed again.
+    promised: usize,
+}
+
+/// The first numbers are heads of lists: of the extents by address and of the kept ones by length, and of
+/// the vacant ones by length.
+pub(super) const HEADS: usize = 2;
+
+impl Nodes {
+    pub(super) const fn new() -> Self {
+        Self {
+            chunks: [const { None }; CHUNKS],
+            ready: 0,
+            fresh: HEADS,
+            free: 0,
+            free_count: 0,
+            promised: 0,
+        }
+    }
+
+    /// Gives the memory of all nodes back, of which none is in use.
+    pub(super) fn abandon(&mut self) {
+        let chunks = core::mem::replace(self, Self::new()).chunks;
+        chunks.into_iter().flatten().for_each(Table::give_back);
+    }
+
+    /// Whether any extent was ever stored.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.ready > 0
+    }
+
+    /// Makes sure that so many nodes can be taken.
+    pub(super) fn make_room(&mut self, wanted: usize) -> bool {
+        while self.available() < wanted + self.promised {
+            if !self.grow() {
+                return false;
+            }
+        }
+        true
+    }
+
+    #[cold]
+    fn grow(&mut self) -> bool {
+        let (chunk, offset) = place_of(self.ready);
+        let nodes = FIRST << chunk;
+        let Some(place) = self.chunks.get_mut(chunk) else {
+            return false;
+        };
+        let bytes = Table::<Node>::bytes_for(nodes);
+        let table = match place.take() {
+            Some(table) => table,
+            None => match Region::reserve_fenced(bytes, 0, 1 << 16) {
+                Some(region) => Table::new(region),
+                None => return false,
+            },
+        };
+        let wanted = (offset + FIRST).min(nodes);
+        let done = table.grow(wanted);
+        if done {
+            self.ready += wanted - offset;
+        } else if offset == 0 {
+            table.give_back();
+            return false;
+        }
+        *place = Some(table);
+        done
+    }
+
+    fn available(&self) -> usize {
+        self.free_count + self.ready.saturating_sub(self.fresh)
+    }
+
+    /// Lets nobody but [`Self::take`] have one of the nodes, which is needed later.
+    pub(super) fn promise(&mut self) {
+        self.promised += 1;
+    }
+
+    /// Ends a promise; the node can be taken.
+    pub(super) fn redeem(&mut self) {
+        self.promised -= 1;
+    }
+
+    /// A node that nobody uses or needs.
+    pub(super) fn take_spare(&mut self) -> Option<Number> {
+        (self.available() > self.promised).then(|| self.take())?
+    }
+
+    /// A node that nobody uses.
+    pub(super) fn take(&mut self) -> Option<Number> {
+        if self.free != 0 {
+            let number = self.free;
+            self.free = self.get(number).older();
+            self.free_count -= 1;
+            return Some(number);
+        }
+        let number = self.fresh;
+        if number >= self.ready {
+            return None;
+        }
+        self.fresh += 1;
+        Number::try_from(number).ok()
+    }
+
+    /// Takes a node back, which is in no list.
+    pub(super) fn give(&mut self, number: Number) {
+        self.get(number).set_older(self.free);
+        self.free = number;
+        self.free_count += 1;
+    }
+
+    pub(super) fn get(&self, number: Number) -> &Node {
+        let (chunk, offset) = place_of(number as usize);
+        match self.chunks.get(chunk) {
+            Some(Some(table)) => table.get(offset),
+            _ => our_fault("a node is missing"),
+        }
+    }
+}
+
+/// The chunk of a number, and its place there.
+fn place_of(number: usize) -> (usize, usize) {
+    let shifted = number + FIRST;
+    let chunk = (shifted / FIRST).ilog2() as usize;
+    (chunk, shifted - (FIRST << chunk))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_has_one_place() {
+        assert_eq!(place_of(0), (0, 0));
+        assert_eq!(place_of(FIRST - 1), (0, FIRST - 1));
+        assert_eq!(place_of(FIRST), (1, 0));
+        assert_eq!(place_of(3 * FIRST), (2, 0));
+        assert_eq!(place_of(7 * FIRST + 5), (3, 5));
+    }
+
+    #[test]
+    fn nodes_are_used_again() {
+        let mut nodes = Nodes::new();
+        assert!(nodes.take().is_none() && nodes.make_room(1_000));
+        let first = nodes.take().unwrap();
+        assert_eq!(first as usize, HEADS);
+        let second = nodes.take().unwrap();
+        nodes.give(first);
+        assert_eq!((nodes.take(), second), (Some(first), first + 1));
+    }
+}

@@ -1,0 +1,145 @@
+//! Free mappings on their way back to the kernel, a piece at a time and with no lock held.
+//!
+//! # Invariant
+//!
+//! What is on its way is in no list, so nobody else can take it; the child of a fork loses one piece at most.
+#![forbid(unsafe_code)]
+
+use super::Huge;
+use super::extents::Kind;
+use super::state::{PIECE, last_piece};
+use crate::sys::{Mapping, Properties};
+
+/// Vacant mappings that go back after others did.
+const SWEPT: usize = 2;
+
+impl Huge {
+    /// Gives `bytes` of what is kept back, as promised, the oldest first; returns how many bytes.
+    pub(super) fn give_back(&self, bytes: usize) -> usize {
+        let mut done = 0;
+        let mut promised = bytes;
+        while done < bytes {
+            let mut state = self.state.lock();
+            // Others must not take over what this thread is at.
+            let left = bytes - done;
+            state.leaving_bytes = state.leaving_bytes.saturating_sub(promised) + left;
+            promised = left;
+            let Some(piece) = state.cut_oldest(left) else {
+                break;
+            };
+            done += piece.bytes();
+            let stays = state.must_stay(&piece);
+            let piece = if stays { piece } else { state.widened(piece) };
+            self.note(&state);
+            drop(state);
+            self.release(piece, stays);
+        }
+        if promised > 0 {
+            let mut state = self.state.lock();
+            state.leaving_bytes = state.leaving_bytes.saturating_sub(promised);
+        }
+        if done > 0 {
+            self.sweep(SWEPT);
+        }
+        done
+    }
+
+    /// Gives mappings back that are vacant for want of a mapping, of which there are enough by now.
+    pub(super) fn sweep(&self, most: usize) {
+        for _ in 0..most {
+            let Some(piece) = self.state.lock().cut_vacant() else {
+                return;
+            };
+            self.release(piece, false);
+        }
+    }
+
+    /// Gives the memory of a mapping of at most a piece back, and its addresses unless it `stays`.
+    fn release(&self, piece: Mapping, stays: bool) {
+        // Taking memory away needs the kernel's lock for less time, or not at all.
+        let mut is_vacant = piece.vacate();
+        let mut can_serve = true;
+        let piece = match stays {
+            true => piece,
+            false => match piece.try_unmap() {
+                Ok(()) => return,
+                Err(piece) => {
+                    is_vacant = piece.vacate();
+                    // It may be sealed, or the kernel takes nothing at all.
+                    can_serve = is_vacant && piece.properties() == Properties::Uniform;
+                    piece
+                }
+            },
+        };
+        let mut state = self.state.lock();
+        if !can_serve {
+            state.lost_bytes += piece.bytes();
+            return;
+        }
+        // What is locked into memory stays there.
+        let kind = if is_vacant { Kind::Vacant } else { Kind::Kept };
+        state.put(piece, kind);
+        self.note(&state);
+    }
+
+    /// Gives a mapping back that is stored nowhere and has the properties of a fresh one.
+    pub(super) fn give_back_mapping(&self, mut rest: Mapping) {
+        let stays = self.state.lock().must_stay(&rest);
+        while rest.bytes() > 0 {
+            let piece = last_piece(rest.address() + rest.bytes(), PIECE).min(rest.bytes());
+            let kept = rest.bytes() - piece;
+            let (left, piece) = rest.split(kept);
+            rest = left;
+            self.release(piece, stays);
+        }
+    }
+
+    /// Gives a mapping back that is stored nowhere and to which the program gave other properties. They would stay with
+    /// its addresses, so nothing of it serves again.
+    pub(super) fn give_back_changed(&self, mut rest: Mapping) {
+        let stays = self.state.lock().must_stay(&rest);
+        while rest.bytes() > 0 {
+            let piece = last_piece(rest.address() + rest.bytes(), PIECE).min(rest.bytes());
+            let kept = rest.bytes() - piece;
+            let (left, piece) = rest.split(kept);
+            rest = left;
+            let _ = piece.vacate();
+            self.replace(piece, stays);
+        }
+    }
+
+    /// Unmaps a piece, or puts a fresh one in its place; where the kernel does neither, as with sealed ones, it is
+    /// lost.
+    fn replace(&self, piece: Mapping, stays: bool) {
+        let bytes = piece.bytes();
+        let piece = match stays {
+            true => piece,
+            false => match piece.try_unmap() {
+                Ok(()) => return,
+                Err(piece) => piece,
+            },
+        };
+        let prepared = self.state.lock().prepared;
+        let renewed = match prepared {
+            Some(huge_pages) => piece.renew(huge_pages),
+            None => Err(piece),
+        };
+        let lost = match renewed {
+            Ok(mut fresh) => {
+                let mut state = self.state.lock();
+                fresh.set_group(state.fresh_group());
+                return state.put(fresh, Kind::Vacant);
+            }
+            Err(piece) => match piece.try_unmap() {
+                Ok(()) => false,
+                Err(piece) => {
+                    let _ = piece.vacate();
+                    true
+                }
+            },
+        };
+        if lost {
+            self.state.lock().lost_bytes += bytes;
+        }
+    }
+}
