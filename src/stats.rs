@@ -35,8 +35,8 @@ pub struct Stats {
     pub huge: usize,
     /// Bytes of freed huge blocks that are kept for reuse.
     pub huge_kept: usize,
-    /// Bytes of freed huge blocks that serve no more, since the program sealed them.
-    pub huge_lost: usize,
+    /// Bytes of freed blocks that serve no more, since the program sealed them.
+    pub lost: usize,
     /// Memory of our own tables.
     pub tables: usize,
     /// Thread caches that a thread owns.
@@ -134,7 +134,7 @@ impl View<'_> {
             huge_blocks: huge.blocks,
             huge: huge.bytes,
             huge_kept: huge.kept_bytes,
-            huge_lost: huge.lost_bytes,
+            lost: huge.lost_bytes,
             ..Stats::default()
         };
         let mut slab_bytes = 0;
@@ -153,6 +153,7 @@ impl View<'_> {
             stats.free_blocks += counts.free_blocks.iter().sum::<u32>() as usize;
             stats.purgeable += counts.dirty_pages as usize * PAGE_SIZE;
             stats.tables += node.table_bytes();
+            stats.lost += node.arena().lost_bytes();
         }
         // Slabs are used pages too, but what counts of them are their objects.
         stats.in_use = stats.in_use.saturating_sub(slab_bytes);
@@ -180,7 +181,7 @@ impl View<'_> {
             ("waiting in sheaves", sums.cached),
             ("free pages with memory", sums.purgeable),
             ("huge mappings kept", sums.huge_kept),
-            ("huge mappings lost", sums.huge_lost),
+            ("sealed and lost", sums.lost),
             ("own tables", sums.tables),
         ] {
             line(&|it| {

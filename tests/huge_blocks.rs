@@ -58,13 +58,20 @@ fn what_a_program_did_to_a_huge_block_ends_with_it() {
 }
 
 #[test]
+fn what_a_program_did_to_a_block_in_an_arena_ends_with_it() {
+    for configuration in ["", "purge_thread:on"] {
+        keeps_promise(configuration, "c/huge_advice.c", &["5"]);
+    }
+}
+
+#[test]
 fn a_sealed_block_is_lost_and_counted() {
     let finished = runs("", "c/huge_advice.c", &["sealed"]);
     finished.is_ok();
     let lost = finished
         .stderr
         .lines()
-        .find(|line| line.contains("huge mappings lost"));
+        .find(|line| line.contains("sealed and lost"));
     let lost = lost.expect("statistics").split_whitespace().next_back();
     let kibibytes: usize = lost.expect("a column").parse().expect("a number");
     assert!(kibibytes >= 4 << 10, "{}", finished.stderr);

@@ -65,6 +65,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/probe.rs",
     "sys/program.rs",
     "sys/region.rs",
+    "sys/renew.rs",
     "sys/rseq.rs",
     "sys/signal.rs",
     "sys/simulated.rs",

@@ -21,6 +21,8 @@ mod life;
 #[cfg(preload)]
 mod limits;
 mod loader;
+#[cfg(preload)]
+mod properties;
 
 /// A panic is a bug of ours; the process ends without formatting anything.
 #[cfg(not(test))]

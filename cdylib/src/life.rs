@@ -7,5 +7,6 @@ static AT_START: extern "C" fn() = at_start;
 
 extern "C" fn at_start() {
     slubmalloc_core::know_single_threaded(crate::loader::next(c"__libc_single_threaded"));
+    slubmalloc_core::know_property_calls();
     slubmalloc_core::know_find_object(crate::loader::next(c"_dl_find_object"));
 }

@@ -6,6 +6,7 @@
 //! the frontier are neither.
 
 mod buddy;
+mod changed;
 mod frontier;
 mod page_map;
 mod page_set;
@@ -23,7 +24,7 @@ use crate::sync::Lock;
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use page_map::PageMap;
 use purge::Release;
 
@@ -63,6 +64,9 @@ pub(crate) struct Arena {
     /// Free dirty pages, and lent ones, changed under the lock.
     dirty: AtomicUsize,
     used: AtomicUsize,
+    /// Whether any page is marked as changed by the program.
+    has_changed: AtomicBool,
+    lost_pages: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -119,6 +123,8 @@ impl Arena {
             }),
             dirty: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
+            has_changed: AtomicBool::new(false),
+            lost_pages: AtomicUsize::new(0),
         }
     }
 
@@ -157,7 +163,8 @@ impl Arena {
             .give_run(&self.map, first.plus(pages), order.pages() - pages);
         let zero = self.soil(&mut state, first, pages) == 0;
         self.map.set_head(first, Some(Head { pages, used_for }));
-        Some(Span { first, pages, zero })
+        drop(state);
+        self.renewed(Span { first, pages, zero })
     }
 
     /// Marks pages that leave the buddy system as dirty; how many were.
@@ -233,6 +240,15 @@ impl Arena {
     pub(crate) fn give_large(&self, page: PageIndex) -> Result<u32, NotASpan> {
         let mut state = self.state.lock();
         let head = self.large_head(&state, page)?;
+        if self.is_changed(page, head.pages) {
+            drop(state);
+            if !self.renew(page, head.pages) {
+                return Ok(head.pages);
+            }
+            state = self.state.lock();
+            // Freed twice at once, perhaps.
+            self.large_head(&state, page)?;
+        }
         self.map.set_head(page, None);
         self.regain(page, head.pages);
         state.buddy.give_run(&self.map, page, head.pages);
@@ -265,7 +281,8 @@ impl Arena {
                 }
                 state = self.state.lock();
             }
-            if more as usize > state.allowance || !state.buddy.take_run(&self.map, old_end, more) {
+            let is_refused = more as usize > state.allowance || self.is_changed(old_end, more);
+            if is_refused || !state.buddy.take_run(&self.map, old_end, more) {
                 return false;
             }
             self.soil(&mut state, old_end, more);

@@ -44,6 +44,11 @@ impl PageMap {
         self.records.cut(blocks_for(pages));
     }
 
+    /// Whether the pageblock that holds `page` has a record.
+    pub(super) fn has_record(&self, page: PageIndex) -> bool {
+        page.block() < self.records.ready()
+    }
+
     /// The record of the pageblock that holds `page`.
     pub(super) fn record(&self, page: PageIndex) -> &BlockRecord {
         self.records.get(page.block())

@@ -45,13 +45,15 @@ const LARGE_BIT: u16 = 1 << 15;
 pub(super) struct BlockRecord {
     free: [AtomicU64; FREE_WORDS],
     dirty: [AtomicU64; WORDS],
+    /// Pages to which the program gave other properties; written without the lock.
+    changed: [AtomicU64; WORDS],
     heads: [AtomicU16; BLOCK_PAGES as usize],
 }
 
 // SAFETY: made of atomics, and zero is a number.
 unsafe impl ZeroInit for BlockRecord {}
 
-const _: () = assert!(size_of::<BlockRecord>() == 2496);
+const _: () = assert!(size_of::<BlockRecord>() == 2624);
 
 impl BlockRecord {
     /// Whether a block of `order` that begins at page `page` is free.
@@ -88,6 +90,27 @@ impl BlockRecord {
         (0..ORDERS as u32).map(Order::new).find_map(|order| {
             let first = page & !(order.pages() - 1);
             self.is_free(first, order).then_some((first, order))
+        })
+    }
+
+    /// Marks pages as changed, or not.
+    pub(super) fn set_changed(&self, first: u32, end: u32, is_changed: bool) {
+        for page in first..end {
+            if let Some(word) = self.changed.get(page as usize / 64) {
+                let bit = 1 << (page % 64);
+                match is_changed {
+                    true => word.fetch_or(bit, Relaxed),
+                    false => word.fetch_and(!bit, Relaxed),
+                };
+            }
+        }
+    }
+
+    /// Whether any of these pages is changed.
+    pub(super) fn is_changed(&self, first: u32, end: u32) -> bool {
+        (first..end).any(|page| {
+            let word = self.changed.get(page as usize / 64);
+            word.is_some_and(|word| word.load(Relaxed) & 1 << (page % 64) != 0)
         })
     }
 

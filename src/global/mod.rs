@@ -34,7 +34,7 @@ use crate::watch::Family;
 pub use look::{class_stats, keeps_deepbind, node_stats, print_stats, stats, traffic, validate};
 pub use onnode::{alloc_onnode, node_of};
 pub use size::{realloc, usable_size};
-pub use space::address_limit_changed;
+pub use space::{address_limit_changed, property_change};
 pub use trim::trim;
 pub use typed::{delete, delete_sized, free_sized, new_slow, realloc_sized};
 

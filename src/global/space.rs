@@ -1,10 +1,21 @@
-//! The program limits its own address space: what is reserved and not in use goes back, so that the limit leaves room for
+//! What the program does to its own address space. Where it changes properties of memory, that is noted. Where it limits
+//! the whole, what is reserved and not in use goes back, so that the limit leaves room for
 //! the program's other mappings.
 #![forbid(unsafe_code)]
 
 use super::life::{PROCESS, inside, own};
 use crate::cache::ThreadCache;
 use crate::sys;
+
+/// Takes note that the program changes properties of `bytes` at `start`: access, advice, locks. Before it does so.
+pub fn property_change(start: usize, bytes: usize) {
+    // Without a lock, since a signal handler may make the call.
+    if let Some(process) = PROCESS.get() {
+        process
+            .heap
+            .note_changed(start, start.saturating_add(bytes));
+    }
+}
 
 /// Makes room after the limit on address space of process number `process` was changed, if that is this process; 0 is.
 pub fn address_limit_changed(process: i32) {

@@ -284,6 +284,14 @@ impl Heap {
         }
     }
 
+    /// Takes note that the program changes properties of what lies between two addresses.
+    pub(crate) fn note_changed(&self, start: usize, end: usize) {
+        let note = |any, node: &Node| node.arena().note_changed(start, end) || any;
+        if !self.nodes().fold(false, note) {
+            self.huge.note_changed();
+        }
+    }
+
     /// Numbers about huge blocks.
     pub(crate) fn huge_counts(&self) -> HugeCounts {
         self.huge.counts()

@@ -21,11 +21,11 @@ mod search;
 mod state;
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::decay::Elapsed;
 use crate::sync::{Guard, Lock};
-use crate::sys::{HugePages, Mapping, Policy, Properties, page_size};
+use crate::sys::{self, HugePages, Mapping, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
 use extents::Kind;
 use state::State;
@@ -40,6 +40,8 @@ pub(crate) struct Huge {
     kept: AtomicUsize,
     /// Those and the bytes in use.
     touched: AtomicUsize,
+    /// Whether the program may have given a block other properties.
+    may_be_changed: AtomicBool,
 }
 
 /// What a huge block wants to be.
@@ -90,6 +92,7 @@ impl Huge {
             state: Lock::new(State::new(reuse_bytes)),
             kept: AtomicUsize::new(0),
             touched: AtomicUsize::new(0),
+            may_be_changed: AtomicBool::new(false),
         }
     }
 
@@ -182,7 +185,7 @@ impl Huge {
         };
         state.note_freed(address);
         drop(state);
-        if was_changed || mapping.properties() == Properties::Mixed {
+        if was_changed || self.is_asked() && mapping.properties() == Properties::Mixed {
             self.give_back_changed(mapping);
             self.note(&self.state.lock());
             return Ok(());
@@ -193,6 +196,19 @@ impl Huge {
         drop(state);
         self.give_back(excess);
         Ok(())
+    }
+
+    /// Whether the kernel is asked about properties: not while the program has made no call that changes any, as far as such
+    /// calls are seen.
+    fn is_asked(&self) -> bool {
+        // ORDERING: relaxed, as in `note_changed`.
+        !sys::are_property_calls_known() || self.may_be_changed.load(Relaxed)
+    }
+
+    /// Takes note that the program changes properties of memory that may be a block.
+    pub(crate) fn note_changed(&self) {
+        // ORDERING: relaxed; the block's owner makes the call, and frees it later.
+        self.may_be_changed.store(true, Relaxed);
     }
 
     /// Whether `address` lies in a block.

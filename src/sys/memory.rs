@@ -19,6 +19,13 @@ pub(super) fn map(bytes: usize) -> Option<NonNull<u8>> {
     mmap(bytes, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
 }
 
+/// Maps `bytes` of zeroed memory as a reservation has it that was made usable.
+pub(super) fn map_unreserved(bytes: usize) -> Option<NonNull<u8>> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    mmap(bytes, access, flags)
+}
+
 /// Reserves exactly these addresses; `false` if any of them is in use.
 pub(super) fn reserve_at(start: NonNull<u8>, bytes: usize) -> bool {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;

@@ -227,7 +227,7 @@ impl Region {
     }
 
     /// Applies policy and advice to a new reservation; the policy may be for the commitment to apply.
-    fn place_reservation(&self, start: usize, end: usize) {
+    pub(super) fn place_reservation(&self, start: usize, end: usize) {
         self.advise(start, end);
         if !self.lazily {
             self.place_again(start, end);

@@ -8,6 +8,12 @@ pub(crate) const EXPORTS: &[&str] = &[
     // Of other functions' families, in the preloaded library alone.
     "close_range",
     "closefrom",
+    "madvise",
+    "mlock",
+    "mlock2",
+    "mprotect",
+    "mseal",
+    "pkey_mprotect",
     // C and POSIX.
     "malloc",
     "free",

@@ -16,8 +16,12 @@ mod policy;
 mod prefetch;
 #[path = "../../../../../src/sys/probe.rs"]
 mod probe;
+#[path = "../../../../../src/sys/properties.rs"]
+mod properties;
 #[path = "../../../../../src/sys/region.rs"]
 mod region;
+#[path = "../../../../../src/sys/renew.rs"]
+mod renew;
 mod rseq;
 mod syscall;
 #[path = "../../../../../src/sys/table.rs"]
@@ -49,5 +53,6 @@ pub(crate) use memory::{HugePages, clear, copy};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
 pub(crate) use prefetch::prefetch;
 pub use probe::page_size;
+pub(crate) use properties::are_property_calls_known;
 pub(crate) use region::Region;
 pub(crate) use table::{Table, ZeroInit};
