@@ -50,19 +50,23 @@ impl Huge {
             let Some(piece) = self.state.lock().cut_vacant() else {
                 return;
             };
-            self.release(piece, false);
+            // It would come back for ever.
+            if !self.release(piece, false) {
+                return;
+            }
         }
     }
 
-    /// Gives the memory of a mapping of at most a piece back, and its addresses unless it `stays`.
-    fn release(&self, piece: Mapping, stays: bool) {
+    /// Gives the memory of a mapping of at most a piece back, and its addresses unless it `stays`; whether
+    /// those went.
+    fn release(&self, piece: Mapping, stays: bool) -> bool {
         // Taking memory away needs the kernel's lock for less time, or not at all.
         let mut is_vacant = piece.vacate();
         let mut can_serve = true;
         let piece = match stays {
             true => piece,
             false => match piece.try_unmap() {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(piece) => {
                     is_vacant = piece.vacate();
                     // It may be sealed, or the kernel takes nothing at all.
@@ -74,12 +78,13 @@ impl Huge {
         let mut state = self.state.lock();
         if !can_serve {
             state.lost_bytes += piece.bytes();
-            return;
+            return false;
         }
         // What is locked into memory stays there.
         let kind = if is_vacant { Kind::Vacant } else { Kind::Kept };
         state.put(piece, kind);
         self.note(&state);
+        false
     }
 
     /// Gives a mapping back that is stored nowhere and has the properties of a fresh one.
