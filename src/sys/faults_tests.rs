@@ -13,10 +13,11 @@ use std::vec::Vec;
 use std::{format, fs, println};
 
 use super::faults::{ERRNOS, Event, Machine, Plan};
+use super::faults_maps::maps;
 use super::symbol::name_function;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Mapping, Module, Policy, Properties, Region, descriptor,
-    hooks, linux, memory, on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, descriptor, hooks, linux, memory,
+    on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -122,36 +123,6 @@ fn takes_a_tail_again() -> bool {
     let done = region.cut(MIB) && region.commit(4 * MIB, 4 * MIB + 64 * KIB);
     region.give_back();
     done
-}
-
-/// A mapping and everything that is done with one.
-fn maps() -> bool {
-    let Some(mapping) = Mapping::new(MIB, 2 * MIB) else {
-        return false;
-    };
-    mapping.want_huge_pages(HugePages::Never);
-    // A kernel without nodes refuses.
-    let _ = mapping.place(Policy::Bind { mask: 1, home: 0 });
-    let _ = policy::node_of_page(mapping.address());
-    let (mapping, is_longer) = match mapping.resize(3 * MIB) {
-        Ok(mapping) => (mapping, true),
-        Err(mapping) => (mapping, false),
-    };
-    let (mapping, is_shorter) = match mapping.resize(MIB) {
-        Ok(mapping) => (mapping, true),
-        Err(mapping) => (mapping, false),
-    };
-    // A gap behind it, so that a page can be added.
-    let (mapping, gap) = mapping.split(MIB / 2);
-    gap.unmap();
-    let _ = memory::keep_from_children(mapping.start(), 0);
-    let is_uniform = mapping.properties() == Properties::Uniform;
-    let (mapping, is_renewed) = match mapping.renew(HugePages::System) {
-        Ok(mapping) => (mapping, true),
-        Err(mapping) => (mapping, false),
-    };
-    mapping.unmap();
-    is_longer && is_shorter && is_uniform && is_renewed
 }
 
 /// Pages that are closed and opened again, in both ways.

@@ -19,6 +19,8 @@ pub(crate) mod forked;
 #[cfg(all(test, not(simulated)))]
 pub(crate) mod faults;
 #[cfg(all(test, not(simulated)))]
+mod faults_maps;
+#[cfg(all(test, not(simulated)))]
 mod faults_tests;
 mod hooks;
 #[cfg(all(test, not(simulated)))]
