@@ -23,12 +23,12 @@ mod global_alloc;
 
 pub use global::{
     address_limit_changed, alloc_onnode, calloc, class_stats, delete, delete_sized, free,
-    free_sized, keep_unused, keeps_deepbind, malloc, malloc_fast, malloc_slow, map_from, memalign,
-    new_slow, node_of, node_stats, print_stats, property_change, realloc, realloc_sized, stats,
-    traffic, trim, usable_size, validate,
+    free_sized, keep_unused, keeps_deepbind, limit_stats, malloc, malloc_fast, malloc_slow,
+    map_from, memalign, new_slow, node_of, node_stats, print_stats, property_change, realloc,
+    realloc_sized, stats, traffic, trim, usable_size, validate,
 };
 pub use global_alloc::Slubmalloc;
-pub use heap::TRAFFIC_NAMES;
+pub use heap::{LimitStats, TRAFFIC_NAMES};
 pub use report::{Line, kept_descriptor};
 pub use stats::{ClassStats, NodeStats, Stats};
 pub use sys::{know_find_object, know_property_calls, know_single_threaded, page_size};

@@ -196,6 +196,7 @@ impl View<'_> {
                 .column(32)
                 .padded(sums.threads, 12);
         });
+        self.heap.print_limit(&mut line);
         line(&|it| {
             it.text("cache              objsize   in use  waiting    total  slabs   used");
         });

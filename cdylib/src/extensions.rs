@@ -160,6 +160,22 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
         }
         put(line.text("/>\n"));
     });
+    slubmalloc_core::limit_stats(|limit, source| {
+        if let Some(bytes) = limit.bytes {
+            let mut line = Line::new();
+            line.text("<limit size=\"").number(bytes);
+            quoted(line.text("\" source=\""), source);
+            put(line.text("\"/>\n"));
+        }
+        for (kind, count) in [
+            ("limit", limit.refused),
+            ("system", limit.refused_by_system),
+        ] {
+            let mut line = Line::new();
+            line.text("<refused type=\"").text(kind);
+            put(line.text("\" count=\"").number(count).text("\"/>\n"));
+        }
+    });
     put(total(
         &mut Line::new(),
         "mmap",
@@ -169,6 +185,19 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     system(&stats, &mut put);
     put(Line::new().text("</malloc>\n"));
     if failed { -1 } else { 0 }
+}
+
+/// Appends a text to the value of an attribute.
+fn quoted(line: &mut Line<256>, text: &[u8]) {
+    for byte in text {
+        match byte {
+            b'&' => line.text("&amp;"),
+            b'<' => line.text("&lt;"),
+            b'"' => line.text("&quot;"),
+            b' '..=b'~' => line.raw(&[*byte]),
+            _ => line.text("?"),
+        };
+    }
 }
 
 fn used_and_held<'line>(line: &'line mut Line<256>, class: &ClassStats) -> &'line Line<256> {

@@ -6,6 +6,7 @@
 //! the frontier are neither.
 
 mod buddy;
+mod charges;
 mod changed;
 mod frontier;
 mod page_map;
@@ -20,7 +21,8 @@ pub(crate) use purge::Pass;
 pub(crate) use record::{Head, Use};
 
 use crate::decay::LowWater;
-use crate::sync::Lock;
+use crate::limit::Budget;
+use crate::sync::{Lock, StaticRef};
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
@@ -61,6 +63,8 @@ pub(crate) struct Arena {
     /// Held while the kernel takes the memory of pages that are out of the buddy system.
     purging: Lock<()>,
     state: Lock<State>,
+    /// What clean pages are charged to, where there is a limit.
+    budget: StaticRef<Budget>,
     /// Free dirty pages, and lent ones, changed under the lock.
     dirty: AtomicUsize,
     used: AtomicUsize,
@@ -79,8 +83,6 @@ struct State {
     owed: usize,
     /// Pages whose memory goes back at this moment.
     release: Option<Release>,
-    /// Clean pages that may still be lent, until somebody looks at the limit again.
-    allowance: usize,
 }
 
 /// An arena's numbers.
@@ -119,8 +121,8 @@ impl Arena {
                 low: LowWater::default(),
                 owed: 0,
                 release: None,
-                allowance: usize::MAX,
             }),
+            budget: StaticRef::none(),
             dirty: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
             has_changed: AtomicBool::new(false),
@@ -149,15 +151,16 @@ impl Arena {
         let order = Order::holding(pages).max(align);
         let (mut state, first) = loop {
             let mut state = self.state.lock();
-            if pages as usize > state.allowance {
-                return None;
-            }
             if let Some(first) = state.buddy.take(&self.map, order) {
                 break (state, first);
             }
             drop(state);
             self.extend(order)?;
         };
+        if !self.afford(first, pages) {
+            state.buddy.give(&self.map, first, order);
+            return None;
+        }
         state
             .buddy
             .give_run(&self.map, first.plus(pages), order.pages() - pages);
@@ -174,8 +177,6 @@ impl Arena {
         state.low.note(self.add_dirty(-dirty.cast_signed()));
         state.owed = state.owed.saturating_sub(dirty);
         self.add_used(pages as isize);
-        // Without a limit there is more of it than anybody can use.
-        state.allowance = state.allowance.saturating_sub(pages as usize - dirty);
         dirty
     }
 
@@ -223,11 +224,6 @@ impl Arena {
         self.dirty.load(Relaxed)
     }
 
-    /// Lets `pages` clean pages be taken from now on, until somebody asks again.
-    pub(crate) fn allow(&self, pages: usize) {
-        self.state.lock().allowance = pages;
-    }
-
     /// Gives a span back.
     pub(crate) fn give(&self, span: Span) {
         let mut state = self.state.lock();
@@ -270,7 +266,7 @@ impl Arena {
         let (old_end, new_end) = (page.plus(head.pages), page.plus(pages));
         if pages > head.pages {
             let more = pages - head.pages;
-            if page.in_block() + pages > BLOCK_PAGES || more as usize > state.allowance {
+            if page.in_block() + pages > BLOCK_PAGES {
                 return false;
             }
             if new_end.0 > state.frontier {
@@ -281,8 +277,11 @@ impl Arena {
                 }
                 state = self.state.lock();
             }
-            let is_refused = more as usize > state.allowance || self.is_changed(old_end, more);
-            if is_refused || !state.buddy.take_run(&self.map, old_end, more) {
+            if self.is_changed(old_end, more) || !state.buddy.take_run(&self.map, old_end, more) {
+                return false;
+            }
+            if !self.afford(old_end, more) {
+                state.buddy.give_run(&self.map, old_end, more);
                 return false;
             }
             self.soil(&mut state, old_end, more);

@@ -3,7 +3,7 @@
 
 use super::first::{is_small, most, retire};
 use super::{ThreadCache, Ties, sizing};
-use crate::heap::{Asker, Home, Node};
+use crate::heap::{Home, Node};
 use crate::report::{Crime, accuse};
 use crate::slab::{Object, Sheaf, class};
 use crate::sys;
@@ -62,7 +62,7 @@ impl ThreadCache {
     fn refill_or_drain(&self, ties: Ties, id: ClassId) -> Option<Object> {
         let slab = class::info(id).slab_bytes();
         let heap = ties.heap;
-        let refill = || heap.take_within(Asker::Arenas, slab, || self.refill(ties, id));
+        let refill = || heap.take_within(slab, || self.refill(ties, id));
         refill().or_else(|| {
             self.drain();
             heap.take_small_under_pressure(refill)

@@ -98,7 +98,7 @@ pub(super) const KEYS: [Key; 16] = [
         values: "SIZE|auto|off",
         bounds: "SIZE from 16m on",
         default: "auto",
-        does: "memory in use above which allocation fails; auto: the memory cgroup's limit",
+        does: "memory in use above which allocation fails; auto: the memory cgroup's limit, which is looked for later too if that is said",
         set: |config, value| {
             config.limit = match value {
                 b"auto" => LimitChoice::Auto,

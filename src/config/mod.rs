@@ -76,7 +76,7 @@ impl Config {
         };
         Self {
             heap,
-            limit: LimitChoice::Auto,
+            limit: LimitChoice::Found,
             stats_at_exit: false,
             purge_ms: Some(DEFAULT_PURGE_MS),
             purge_thread: ThreadChoice::Auto,

@@ -55,7 +55,7 @@ fn a_list_of_nodes_has_commas_of_its_own() {
 #[test]
 fn a_limit_is_a_size_or_a_word() {
     for (text, limit) in [
-        ("", LimitChoice::Auto),
+        ("", LimitChoice::Found),
         ("limit:auto", LimitChoice::Auto),
         ("limit:off", LimitChoice::Off),
         ("limit:16m", LimitChoice::Bytes(16 << 20)),
@@ -68,7 +68,7 @@ fn a_limit_is_a_size_or_a_word() {
         let (config, lines) = parse(text);
         assert_eq!(
             (config.limit, lines.len()),
-            (LimitChoice::Auto, 1),
+            (LimitChoice::Found, 1),
             "{text}"
         );
         assert!(lines[0].contains("limit takes SIZE|auto|off, SIZE from 16m on, not"));

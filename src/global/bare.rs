@@ -39,6 +39,23 @@ pub(super) fn allocate_bare(size: usize, align: usize, zeroed: Zeroed) -> Option
     clear(object, size, zeroed)
 }
 
+/// What a function of the C library's answers; counts a request of `size` bytes that got nothing.
+#[inline]
+pub(super) fn answer(block: Option<Object>, size: usize) -> *mut u8 {
+    match block {
+        Some(block) => block.as_ptr(),
+        None => refused(size),
+    }
+}
+
+#[cold]
+fn refused(size: usize) -> *mut u8 {
+    if let Some(process) = PROCESS.get() {
+        process.heap.note_refusal(size);
+    }
+    core::ptr::null_mut()
+}
+
 /// Clears the first `size` bytes of a block that was just taken and has as many, if that is wanted.
 pub(super) fn clear(block: Option<Object>, size: usize, zeroed: Zeroed) -> Option<Object> {
     if let Some(block) = block.filter(|_| zeroed == Zeroed::Yes) {

@@ -3,6 +3,8 @@
 
 use super::life::{CACHES, PROCESS, Process, inside, own, process};
 use crate::cache::ThreadCache;
+use crate::heap::LimitStats;
+use crate::report::Line;
 use crate::stats::{ClassStats, NodeStats, Stats, View};
 
 /// What the heap holds.
@@ -13,6 +15,18 @@ pub fn stats() -> Stats {
 /// What each size class holds, by size.
 pub fn class_stats(mut look: impl FnMut(ClassStats)) {
     let _ = view(|view| view.classes().for_each(&mut look));
+}
+
+/// The limit on memory in use, and what sets it, at most 127 bytes.
+pub fn limit_stats(look: impl FnOnce(LimitStats, &[u8])) {
+    let _ = view(|view| {
+        let mut source = Line::<128>::new();
+        let stats = view.heap.limit_stats();
+        if stats.bytes.is_some() {
+            view.heap.limit_source(&mut source);
+        }
+        look(stats, source.as_bytes());
+    });
 }
 
 /// The free memory of each node.

@@ -31,14 +31,16 @@ use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::Family;
-pub use look::{class_stats, keeps_deepbind, node_stats, print_stats, stats, traffic, validate};
+pub use look::{
+    class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,
+};
 pub use onnode::{alloc_onnode, node_of};
 pub use size::{realloc, usable_size};
 pub use space::{address_limit_changed, property_change};
 pub use trim::trim;
 pub use typed::{delete, delete_sized, free_sized, new_slow, realloc_sized};
 
-use bare::{allocate_bare, allocate_ending};
+use bare::{allocate_bare, allocate_ending, answer};
 use life::{PROCESS, alive, here, inside, is_interrupted, own, process, watching};
 use purge_thread::Moment;
 
@@ -66,7 +68,7 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 /// What [`malloc`] does where [`malloc_fast`] gives up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
-    raw(allocate(size, Zeroed::No, Family::Malloc))
+    answer(allocate(size, Zeroed::No, Family::Malloc), size)
 }
 
 /// Frees `block`; null is ignored. Anything that is not the start of a block in use is named on
@@ -141,7 +143,7 @@ pub fn calloc(count: usize, size: usize) -> *mut u8 {
         return core::ptr::null_mut();
     };
     if bytes > class::MAX_SMALL {
-        return raw(allocate(bytes, Zeroed::Yes, Family::Malloc));
+        return answer(allocate(bytes, Zeroed::Yes, Family::Malloc), bytes);
     }
     let block = malloc(bytes);
     if let Some(block) = NonNull::new(block) {
@@ -168,20 +170,21 @@ fn allocate_aligned(align: usize, size: usize, family: Family) -> *mut u8 {
         return object.as_ptr();
     }
     if sys::is_ending() {
-        return raw(allocate_ending(size, align, Zeroed::No));
+        return answer(allocate_ending(size, align, Zeroed::No), size);
     }
     if is_interrupted() {
-        return raw(early::allocate(size, align));
+        return answer(early::allocate(size, align), size);
     }
     if let Some(process) = watching() {
         let block = inside(|| watched::allocate(process, size, align, Zeroed::No, family));
         tick_own(Moment::Malloc);
-        return raw(block);
+        return answer(block, size);
     }
-    raw(match alive() {
+    let block = match alive() {
         Some((cache, ties)) => cache.inside(|| cache.alloc_aligned(ties, size, align)),
         None => allocate_bare(size, align, Zeroed::No),
-    })
+    };
+    answer(block, size)
 }
 
 /// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of giving it back when
@@ -198,10 +201,6 @@ pub fn map_from(bytes: usize) {
     if let Some(process) = process() {
         inside(|| process.heap.map_from(bytes));
     }
-}
-
-fn raw(block: Option<Object>) -> *mut u8 {
-    block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
 }
 
 #[cold]

@@ -1,9 +1,8 @@
 //! Memory on a node that the program names.
 #![forbid(unsafe_code)]
 
-use super::bare::clear;
+use super::bare::{answer, clear};
 use super::life::{PROCESS, inside, process};
-use super::raw;
 use crate::units::{NodeId, Zeroed};
 
 /// Allocates at least `size` bytes on `node`, or as near to it as there is memory; null if there is
@@ -23,7 +22,7 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
     if let Some(block) = block {
         process.watch.clear_gained(&process.heap, block, size);
     }
-    Some(raw(clear(block, size, zeroed)))
+    Some(answer(clear(block, size, zeroed), size))
 }
 
 /// The number of the node that the memory at `address` is on; `None` for what is no memory of this heap. Of huge and

@@ -2,9 +2,10 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::bare::answer;
 use super::life::{PROCESS, here, is_interrupted};
 use super::size::{KEEPS_LONG, realloc, usable_size};
-use super::{allocate, allocate_aligned, free_slow_as, raw, watched};
+use super::{allocate, allocate_aligned, free_slow_as, watched};
 use crate::report::{self, Crime, Scene, accuse};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
@@ -14,7 +15,7 @@ use crate::watch::Family;
 #[inline(never)]
 pub fn new_slow(size: usize, align: usize, family: Family) -> *mut u8 {
     if align <= MIN_ALIGN {
-        return raw(allocate(size, Zeroed::No, family));
+        return answer(allocate(size, Zeroed::No, family), size);
     }
     allocate_aligned(align, size, family)
 }

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use super::pressure::addresses_for;
-use super::{Asker, Heap, Node};
+use super::{Heap, Node};
 use crate::arena::Use;
 use crate::huge::Request;
 use crate::sys;
@@ -37,7 +37,7 @@ impl Heap {
             };
             let home = self.arena_for_large(home);
             let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
-            let taken = self.take_within(Asker::Arenas, pages as usize * PAGE_SIZE, anywhere);
+            let taken = self.take_within(pages as usize * PAGE_SIZE, anywhere);
             // A full arena is no reason to refuse: a mapping serves any size.
             if taken.is_some() {
                 return taken;
@@ -63,7 +63,7 @@ impl Heap {
             mark: policy.map_or(0, |_| home.id().0),
             huge_pages: self.settings.huge_pages,
         };
-        let block = self.take_within(Asker::Mapping, bytes, || self.huge.take(request))?;
+        let block = self.take_within(bytes, || self.huge.take(request))?;
         self.note_block(home, pages_for(bytes.max(1)) as u64);
         Some(block)
     }

@@ -1,61 +1,109 @@
-//! Keeping to a limit: memory that is not resident yet is lent out of allowances, and whoever finds his
-//! used up has the limit looked at again.
+//! Keeping to a limit: memory that is not resident yet is charged to one budget, and a request that finds it used up has
+//! the limit and the usage looked at again.
+//!
+//! # Invariant
+//!
+//! No file is read while a lock is held that a request needs which fits into the budget. What others may still take is
+//! not withdrawn for a look, and not for a request that does not fit.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use super::{Heap, Node};
 use crate::decay::Elapsed;
-use crate::limit::{self, Limit, Usage};
-use crate::sync::Lock;
+use crate::limit::{self, Budget, Limit, Numbers, Usage};
+use crate::sync::{Lock, StaticRef};
 use crate::sys;
 use crate::units::PAGE_SIZE;
 
-/// The limit, and whether it is near.
+/// The limit, what is left of it, and whether it is near.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     limit: Limit,
+    /// The limit when it was last looked at.
+    hard: AtomicUsize,
+    soft: AtomicUsize,
+    /// None without a limit.
+    budget: StaticRef<Budget>,
     is_tight: AtomicBool,
-    /// Held while somebody looks at the usage and grants more of it.
+    /// Held while the budget is renewed, without a system call.
     granting: Lock<()>,
-    /// When what waited unused last went back for want of memory, in milliseconds.
+    /// How often it was.
+    renewals: AtomicU32,
+    /// When somebody last looked, in milliseconds.
+    looked_at: AtomicU64,
+    /// Held while what is unused goes back for want of memory, by those that would be refused without.
+    relieving: Lock<()>,
+    /// When that was last done because memory was short, in milliseconds, and from when on it is worth the effort again
+    /// where it did not help, in microseconds.
     relieved_at: AtomicU64,
+    relief_due: AtomicU64,
+    /// When a request was last refused, in milliseconds, and how much this process had then.
+    refused_at: AtomicU64,
+    refused_own: AtomicUsize,
     /// Whether the process was born behind a filter of system calls, as in most containers.
     was_filtered: bool,
 }
 
-/// So often a grant is asked for, if other threads are faster.
+/// Retries after other threads have consumed a grant.
 const ATTEMPTS: usize = 16;
-/// While memory is short, what waits unused goes back so often.
+/// A limit that others may change is looked at again after this time, in milliseconds.
+const STALE_MS: u64 = 250;
+/// Minimum interval between two times that unused memory is given back because memory is short, in milliseconds.
 const RELIEF_MS: u64 = 100;
-
-/// Who needs memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Asker {
-    /// The arenas, for whatever class or length.
-    Arenas,
-    /// A mapping of its own.
-    Mapping,
-}
+/// Giving back in vain is repeated after so many times the time that it took.
+const VAIN_SHARE: u64 = 16;
 
 impl Bounds {
     pub(super) fn new(limit: Limit) -> Self {
+        let Numbers { hard, soft } = limit.numbers();
         Self {
             limit,
+            hard: AtomicUsize::new(hard),
+            soft: AtomicUsize::new(soft),
+            budget: StaticRef::none(),
             is_tight: AtomicBool::new(false),
             granting: Lock::new(()),
+            renewals: AtomicU32::new(0),
+            looked_at: AtomicU64::new(0),
+            relieving: Lock::new(()),
             relieved_at: AtomicU64::new(0),
+            relief_due: AtomicU64::new(0),
+            refused_at: AtomicU64::new(u64::MAX),
+            refused_own: AtomicUsize::new(0),
             was_filtered: sys::is_filtered(),
         }
     }
 
-    /// Takes the lock, to hold it across a fork.
+    /// Takes the locks, to hold them across a fork.
     pub(super) fn hold_for_fork(&self) {
+        self.relieving.hold_for_fork();
         self.granting.hold_for_fork();
+    }
+
+    /// The limit when it was last looked at.
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers {
+            hard: self.hard.load(Relaxed),
+            soft: self.soft.load(Relaxed),
+        }
+    }
+
+    /// Who says how much may be resident.
+    pub(super) fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    /// Whether files may be read: a program that locked itself in may be killed for opening one.
+    pub(super) fn may_read(&self) -> bool {
+        self.limit.group().is_some() && (self.was_filtered || !sys::is_filtered())
     }
 }
 
-// ORDERING: relaxed; it is a hint how much to keep.
+// ORDERING: relaxed where nothing else is said: times, and hints how much to keep.
 
 impl Heap {
     /// Whether memory is short, so that nothing should be kept for later.
@@ -63,93 +111,173 @@ impl Heap {
         self.bounds.is_tight.load(Relaxed)
     }
 
-    /// Takes something of `bytes` by `take`, and looks at the limit again if that is refused.
-    pub(crate) fn take_within<T>(
-        &self,
-        asker: Asker,
-        bytes: usize,
-        take: impl Fn() -> Option<T>,
-    ) -> Option<T> {
-        // What was granted another thread may have taken.
+    /// Takes something of `bytes` by `take`, and looks at the limit again if that is refused for want of a budget.
+    pub(crate) fn take_within<T>(&self, bytes: usize, take: impl Fn() -> Option<T>) -> Option<T> {
+        let Some(budget) = self.budget() else {
+            return take();
+        };
+        self.look_if_stale(budget);
         for _ in 0..ATTEMPTS {
-            if let Some(taken) = take() {
-                return Some(taken);
-            }
-            if !self.may_take(asker, bytes) {
-                return None;
+            // ORDERING: acquire, pairs with the release in `look`: a request that fails after a renewal has seen it.
+            let renewals = self.bounds.renewals.load(Acquire);
+            let taken = take();
+            if taken.is_some() || !self.may_take(budget, bytes, renewals) {
+                return taken;
             }
         }
         take()
     }
 
-    /// Looks at the limit again because `bytes` were refused; whether that much may be taken now. What
-    /// waits unused goes back first if memory is short. `false` without a limit.
+    /// Charges what becomes resident from now on, if there is a limit.
+    pub(super) fn obey(&self) {
+        let Some(first) = self.nodes().next().filter(|_| !self.bounds.limit.is_off()) else {
+            return;
+        };
+        let budget = &first.charges;
+        self.nodes().for_each(|node| node.arena().charge_to(budget));
+        self.huge.charge_to(budget);
+        self.bounds.budget.set(Some(budget));
+        self.look(budget, 0);
+    }
+
+    /// What becomes resident is charged to; `None` without a limit.
+    pub(crate) fn budget(&self) -> Option<&'static Budget> {
+        self.bounds.budget.get()
+    }
+
+    /// Whether `bytes` can be had as long as the limit is what it is.
+    pub(super) fn can_ever_take(&self, bytes: usize) -> bool {
+        let nothing = Usage::of(0);
+        self.bounds.numbers().grant(nothing, bytes).fits
+    }
+
+    /// Whether a request of `bytes` is refused because of the limit at this moment.
+    pub(super) fn lacks_budget(&self, bytes: usize) -> bool {
+        self.budget().is_some_and(|budget| budget.left() < bytes)
+    }
+
+    /// Looks at the limit again because `bytes` were refused, `renewals` of the budget having been seen before; whether it
+    /// is worth another attempt. What waits unused goes back if memory is short.
     #[cold]
     #[inline(never)]
-    fn may_take(&self, asker: Asker, bytes: usize) -> bool {
+    fn may_take(&self, budget: &Budget, bytes: usize, renewals: u32) -> bool {
         // Who is about to abort holds locks, perhaps.
-        if self.bounds.limit.is_off() || sys::is_ending() {
+        if sys::is_ending() {
             return false;
         }
-        let fits = self.grant(asker, bytes);
-        let now = sys::milliseconds();
-        let is_time = now >= self.bounds.relieved_at.load(Relaxed) + RELIEF_MS;
-        if fits && !(self.is_tight() && is_time) {
+        let bounds = &self.bounds;
+        if budget.left() >= bytes {
+            // It was not for want of a budget, unless that came meanwhile.
+            return bounds.renewals.load(Relaxed) != renewals;
+        }
+        if !self.may_help_to_look() {
+            return false;
+        }
+        let fits = self.look(budget, bytes);
+        let is_time = || is_due(&bounds.relieved_at, sys::milliseconds(), RELIEF_MS);
+        if fits && !(self.is_tight() && is_time()) {
             return true;
         }
-        self.bounds.relieved_at.store(now, Relaxed);
-        self.decay(Elapsed::FOR_EVER);
-        self.grant(asker, bytes)
+        if self.can_ever_take(bytes) && self.relieve(budget, bytes) || fits {
+            return true;
+        }
+        bounds.refused_own.store(self.resident_bytes(), Relaxed);
+        bounds.refused_at.store(sys::milliseconds(), Relaxed);
+        false
     }
 
-    /// Takes note of the limit at the start.
-    pub(super) fn obey(&self) {
-        if !self.bounds.limit.is_off() {
-            self.grant(Asker::Arenas, 0);
-        }
+    /// Returns `false` if another request was refused a moment ago, and neither the limit nor this process is another
+    /// since: a program out of memory may ask often.
+    fn may_help_to_look(&self) -> bool {
+        let bounds = &self.bounds;
+        let known = bounds.numbers();
+        bounds.refused_at.load(Relaxed) != sys::milliseconds()
+            || self.resident_bytes() < bounds.refused_own.load(Relaxed)
+            || self.free_bytes() > 0
+            || bounds.may_read() && bounds.limit.numbers_now(known, limit::read_file) != known
     }
 
-    /// Divides what may be taken among the arenas and mappings; `false` if it is too little.
-    fn grant(&self, asker: Asker, bytes: usize) -> bool {
-        // What two threads see left is there once; and what was granted before must not be taken between the
-        // look and the next grant.
-        let _granting = self.bounds.granting.lock();
-        self.allow(0, 0);
-        let own = self.resident_bytes();
-        let limit = &self.bounds.limit;
-        // A program that locked itself in may be killed for opening a file.
-        let may_read = limit.is_shared() && (self.bounds.was_filtered || !sys::is_filtered());
-        let mut usage = match may_read {
-            true => limit.usage(own, limit::read_file),
-            false => Usage::of(own),
-        };
-        if may_read {
-            // What was lent and not written to yet is in no group's numbers.
-            let promised = own.saturating_sub(own_resident_bytes().unwrap_or(own));
-            usage.hard = usage.hard.saturating_add(promised);
+    /// Gives back what is unused and looks again, or waits for a thread that does; whether `bytes` fit then.
+    fn relieve(&self, budget: &Budget, bytes: usize) -> bool {
+        let bounds = &self.bounds;
+        let relieving = bounds.relieving.lock();
+        if budget.left() >= bytes {
+            return true;
         }
-        let grant = self.bounds.limit.grant(usage, bytes);
-        self.bounds.is_tight.store(grant.is_tight, Relaxed);
-        let askers = self.nodes().count() + 1;
-        let share = grant.allowance.saturating_sub(bytes);
-        let share = share.checked_div(askers).unwrap_or(0);
-        let (mut arenas, mut mappings) = (share, share);
-        if grant.allowance > 0 {
-            match asker {
-                Asker::Arenas => arenas += bytes,
-                Asker::Mapping => mappings += bytes,
+        let start = sys::microseconds();
+        if start >= bounds.relief_due.load(Relaxed) {
+            self.decay(Elapsed::FOR_EVER);
+            let fits = self.look(budget, bytes);
+            let end = sys::microseconds();
+            let rest = if fits { 0 } else { VAIN_SHARE * (end - start) };
+            bounds.relief_due.store(end + rest, Relaxed);
+            return fits;
+        }
+        if self.free_bytes() == 0 {
+            return false;
+        }
+        self.huge.trim();
+        self.nodes().for_each(|node| _ = node.arena().purge());
+        drop(relieving);
+        self.look(budget, bytes)
+    }
+
+    /// Looks at a limit that others may change, if nobody has for some time.
+    #[inline]
+    fn look_if_stale(&self, budget: &Budget) {
+        let bounds = &self.bounds;
+        if bounds.limit.group().is_none() || sys::is_ending() {
+            return;
+        }
+        if is_due(&bounds.looked_at, sys::milliseconds(), STALE_MS) {
+            self.look(budget, 0);
+            if self.is_tight() && is_due(&bounds.relieved_at, sys::milliseconds(), RELIEF_MS) {
+                // More than there is: it goes back before the kernel asks for it.
+                self.relieve(budget, usize::MAX);
+                self.look(budget, 0);
             }
         }
-        self.allow(arenas, mappings);
-        grant.allowance >= bytes.max(1)
     }
 
-    /// Lets each arena lend, and mappings have, so many bytes from now on.
-    fn allow(&self, arenas: usize, mappings: usize) {
-        for node in self.nodes() {
-            node.arena().allow(arenas / PAGE_SIZE);
+    /// Reads the limit and the usage and renews the budget; whether `bytes` fit, or another thread was faster.
+    #[cold]
+    #[inline(never)]
+    fn look(&self, budget: &Budget, bytes: usize) -> bool {
+        let bounds = &self.bounds;
+        // ORDERING: acquire, pairs with the release below: what is left is that of this renewal, or less.
+        let renewals = bounds.renewals.load(Acquire);
+        // In this order: what is charged meanwhile is counted in one place at least, or taken off.
+        let seen = budget.left();
+        let own = self.resident_bytes();
+        let (numbers, usage) = self.usage(own);
+        let grant = numbers.grant(usage, bytes);
+        let _granting = bounds.granting.lock();
+        if bounds.renewals.load(Relaxed) != renewals {
+            return true;
         }
-        self.huge.allow(mappings);
+        budget.renew(seen, grant.allowance);
+        bounds.hard.store(numbers.hard, Relaxed);
+        bounds.soft.store(numbers.soft, Relaxed);
+        bounds.is_tight.store(grant.is_tight, Relaxed);
+        // ORDERING: release, see above.
+        bounds.renewals.store(renewals.wrapping_add(1), Release);
+        grant.fits
+    }
+
+    /// The limit and the usage, of which `own` is this process's share.
+    fn usage(&self, own: usize) -> (Numbers, Usage) {
+        let bounds = &self.bounds;
+        let known = bounds.numbers();
+        if !bounds.may_read() {
+            return (known, Usage::of(own));
+        }
+        bounds.looked_at.store(sys::milliseconds(), Relaxed);
+        // What was charged and not written to yet is in no group's numbers. Looked at first: what is written meanwhile
+        // is rather counted twice than not at all.
+        let promised = own.saturating_sub(own_resident_bytes().unwrap_or(own));
+        let (numbers, mut usage) = bounds.limit.look(known, own, limit::read_file);
+        usage.hard = usage.hard.saturating_add(promised);
+        (numbers, usage)
     }
 
     /// Bytes that are resident, or may become so without anybody asking again.
@@ -162,6 +290,13 @@ impl Heap {
         let huge = self.huge.counts();
         self.nodes().map(of_node).sum::<usize>() + huge.bytes + huge.kept_bytes
     }
+}
+
+/// Returns `true` to one thread if `interval` has passed since the time in `last`, and sets that to `now`.
+fn is_due(last: &AtomicU64, now: u64, interval: u64) -> bool {
+    let before = last.load(Relaxed);
+    let is_first = || last.compare_exchange(before, now, Relaxed, Relaxed).is_ok();
+    now >= before.saturating_add(interval) && is_first()
 }
 
 /// The process's memory without its files, in bytes: the second number of `/proc/self/statm` less the

@@ -17,6 +17,7 @@ mod node;
 mod onnode;
 mod pressure;
 mod purge;
+mod refusals;
 mod resize;
 mod traffic;
 mod tune;
@@ -25,12 +26,13 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crimes::{crime_of, crime_of_huge};
-pub(crate) use limits::Asker;
 use limits::Bounds;
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
 use node::Site;
 pub(crate) use purge::Round;
+pub use refusals::LimitStats;
+use refusals::Refusals;
 pub(crate) use resize::Resized;
 pub use traffic::NAMES as TRAFFIC_NAMES;
 pub(crate) use traffic::{Source, Traffic};
@@ -87,6 +89,7 @@ pub(crate) struct Heap {
     tuning: Tuning,
     settings: Settings,
     traffic: Traffic,
+    refusals: Refusals,
     /// Threads that have a cache.
     threads: AtomicUsize,
 }
@@ -113,6 +116,7 @@ impl Heap {
             tuning: Tuning::new(),
             settings,
             traffic: Traffic::new(),
+            refusals: Refusals::new(),
             threads: AtomicUsize::new(0),
         };
         heap.obey();
@@ -180,7 +184,7 @@ impl Heap {
             object
         };
         let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
-        self.take_within(Asker::Arenas, class::info(id).slab_bytes(), anywhere)
+        self.take_within(class::info(id).slab_bytes(), anywhere)
     }
 
     /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.

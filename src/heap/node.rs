@@ -12,6 +12,7 @@ use super::Settings;
 use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
+use crate::limit;
 use crate::slab::{Object, Place, Pool, Pools, Sheaf, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{HugePages, Policy, Region};
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     metadata: CachePadded<Metadata>,
     /// Whether addresses of it were given back.
     was_cut: AtomicBool,
+    /// What is charged to the limit of the heap whose first node this is.
+    pub(super) charges: limit::Budget,
 }
 
 /// A node's reservation, with the memory that the node itself needs.
@@ -162,6 +165,7 @@ impl Node {
             arena: CachePadded::new(Arena::new(data, map)),
             metadata: CachePadded::new(Metadata::new(metadata)),
             was_cut: AtomicBool::new(false),
+            charges: limit::Budget::empty(),
         };
         Metadata::committed(home).place(node)
     }

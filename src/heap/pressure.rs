@@ -71,7 +71,7 @@ impl Heap {
     #[cold]
     #[inline(never)]
     pub(crate) fn pressure_helps(&self, bytes: usize, align: usize) -> bool {
-        let Some(needed) = addresses_for(bytes, align) else {
+        let Some(needed) = addresses_for(bytes, align).filter(|_| self.can_ever_take(bytes)) else {
             return false;
         };
         let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;

@@ -3,7 +3,7 @@
 
 use core::ptr::NonNull;
 
-use super::{Asker, Heap, Home};
+use super::{Heap, Home};
 use crate::arena::Arena;
 use crate::slab::class;
 use crate::units::{BLOCK_SIZE, PAGE_SIZE, PageIndex, pages_for};
@@ -59,7 +59,7 @@ impl Heap {
             return Resized::Copy { old_bytes };
         }
         let more = bytes.saturating_sub(old_bytes);
-        let resized = self.take_within(Asker::Mapping, more, || self.huge.resize(block, bytes));
+        let resized = self.take_within(more, || self.huge.resize(block, bytes));
         match resized {
             Some(block) => Resized::At(block),
             None => Resized::Copy { old_bytes },

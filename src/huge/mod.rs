@@ -24,6 +24,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::decay::Elapsed;
+use crate::limit::Budget;
 use crate::sync::{Guard, Lock};
 use crate::sys::{self, HugePages, Mapping, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
@@ -131,7 +132,10 @@ impl Huge {
         }
         drop(state);
         self.give_back(excess);
-        let mapping = self.fresh(request, length)?;
+        let Some(mapping) = self.fresh(request, length) else {
+            self.state.lock().refund(request.bytes);
+            return None;
+        };
         self.store(self.state.lock(), mapping)
     }
 
@@ -255,9 +259,9 @@ impl Huge {
         self.give_back(surplus)
     }
 
-    /// Lets `bytes` be mapped from now on, until somebody asks again.
-    pub(crate) fn allow(&self, bytes: usize) {
-        self.state.lock().allowance = bytes;
+    /// Charges what is mapped to `budget` from now on.
+    pub(crate) fn charge_to(&self, budget: &'static Budget) {
+        self.state.lock().charges = Some(budget);
     }
 
     /// Bytes kept for reuse, as of late.

@@ -6,6 +6,7 @@ use super::demand::Demand;
 use super::extents::{Extents, Kind};
 use super::node::Number;
 use crate::decay::LowWater;
+use crate::limit;
 use crate::sys::{self, HugePages, Mapping, page_size};
 use crate::units::align_up;
 
@@ -40,8 +41,8 @@ pub(super) struct State {
     demand: Demand,
     /// The fewest bytes kept of late.
     pub(super) low: LowWater,
-    /// Bytes that may still be mapped, until somebody looks at the limit again.
-    pub(super) allowance: usize,
+    /// What is mapped is charged to, where there is a limit.
+    pub(super) charges: Option<&'static limit::Budget>,
     /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
     freed: [usize; FREED],
     /// The group of fresh mappings, and the last one that was made.
@@ -69,7 +70,7 @@ impl State {
             leaving_bytes: 0,
             demand: Demand::none(),
             low: LowWater::none(),
-            allowance: usize::MAX,
+            charges: None,
             freed: [0; FREED],
             fresh_group: 0,
             last_group: 0,
@@ -223,15 +224,16 @@ impl State {
         self.extents.with_vacant_sides(mapping, VACANT_PIECE)
     }
 
-    /// Takes `bytes` out of the allowance; `false` if there is less.
+    /// Charges `bytes`; `false` if the limit leaves less.
     pub(super) fn afford(&mut self, bytes: usize) -> bool {
-        if self.allowance == usize::MAX {
-            // There is no limit.
-            return true;
+        self.charges.is_none_or(|budget| budget.charge(bytes))
+    }
+
+    /// Puts back what was charged for a mapping that the kernel refused.
+    pub(super) fn refund(&self, bytes: usize) {
+        if let Some(budget) = self.charges {
+            budget.refund(bytes);
         }
-        let left = self.allowance.checked_sub(bytes);
-        self.allowance = left.unwrap_or(self.allowance);
-        left.is_some()
     }
 
     pub(super) fn note_kept(&mut self) {

@@ -191,7 +191,7 @@ impl Directory {
         )
     }
 
-    fn ancestor(&self, length: usize) -> &[u8] {
+    pub(super) fn ancestor(&self, length: usize) -> &[u8] {
         self.bytes.get(..length).unwrap_or_default()
     }
 }

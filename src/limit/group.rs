@@ -2,11 +2,11 @@
 //!
 //! # Invariant
 //!
-//! A group has a limit: at least one of its levels. No soft limit is above the hard one of its level.
+//! No soft limit is above the hard one of its level. Limits are read each time: containers are resized.
 #![forbid(unsafe_code)]
 
 use super::directory::Directory;
-use super::{Reader, Show, UNLIMITED, Usage, soft_of};
+use super::{Numbers, Reader, Show, UNLIMITED, Usage, soft_of};
 use core::ffi::CStr;
 
 /// So many of the groups above each other are watched, those nearest to the process, if so many have limits.
@@ -16,12 +16,17 @@ const ENDLESS: usize = 1 << 62;
 /// Room for a number.
 const NUMBER_BYTES: usize = 32;
 
-/// The groups that limit this process.
+/// The group of this process, with all above it.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     directory: Directory,
-    levels: [Level; MAX_LEVELS],
+    /// Limits from here on are none.
+    endless: usize,
 }
+
+/// The limits of a group and of those above it at one moment.
+#[derive(Debug)]
+pub(crate) struct Levels([Level; MAX_LEVELS]);
 
 /// A group with a limit.
 #[derive(Clone, Copy, Debug)]
@@ -46,55 +51,93 @@ impl Level {
 }
 
 impl Group {
-    /// The groups that limit this process on a machine with `ram` bytes, 0 if not known. `read` reads the beginning
-    /// of a file. `None` if there is no limit, or none below `ram`, or the files cannot be read.
+    /// The group of this process on a machine with `ram` bytes, 0 if not known. `read` shows a file. `None` if there is
+    /// none, or its files cannot be read.
     ///
     /// See the kernel's `Documentation/admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst`.
     pub(crate) fn detect(
         ram: usize,
         mut read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
     ) -> Option<Self> {
-        let directory = Directory::detect(&mut read)?;
+        Some(Self {
+            directory: Directory::detect(&mut read)?,
+            endless: if ram == 0 { ENDLESS } else { ram.min(ENDLESS) },
+        })
+    }
+
+    /// The limits as they are now; `None` if they cannot be read.
+    pub(super) fn levels(&self, read: &mut Reader<'_>) -> Option<Levels> {
         let mut levels = [Level::NONE; MAX_LEVELS];
-        let endless = if ram == 0 { ENDLESS } else { ram.min(ENDLESS) };
-        let all = directory
-            .lengths()
-            .map(|length| level(&directory, length, endless, &mut read));
-        for (slot, level) in levels.iter_mut().zip(all.filter(Level::is_limited)) {
+        let mut is_known = false;
+        let all = self.directory.lengths().filter_map(|length| {
+            let level = self.level(length, read)?;
+            is_known = true;
+            Some(level).filter(Level::is_limited)
+        });
+        for (slot, level) in levels.iter_mut().zip(all) {
             *slot = level;
         }
-        let is_limited = levels.iter().any(Level::is_limited);
-        is_limited.then_some(Self { directory, levels })
+        is_known.then_some(Levels(levels))
     }
 
-    /// The smallest hard limit in bytes.
-    pub(crate) fn hard(&self) -> usize {
-        self.limited()
-            .map(|level| level.hard)
-            .min()
-            .unwrap_or(UNLIMITED)
+    /// The limits of the group whose directory is `length` bytes long; those from `endless` on are none. `None` where
+    /// there is no file for limits.
+    fn level(&self, length: usize, read: &mut Reader<'_>) -> Option<Level> {
+        let interface = self.directory.interface;
+        let mut limit = |name: &str| {
+            let mut text = [0; NUMBER_BYTES];
+            let bytes = number(self.directory.read(length, name, &mut text, read)?);
+            Some(
+                bytes
+                    .filter(|bytes| *bytes < self.endless)
+                    .unwrap_or(UNLIMITED),
+            )
+        };
+        let hard = limit(interface.hard)?;
+        let soft = interface.soft.and_then(limit).unwrap_or(UNLIMITED);
+        Some(Level {
+            length,
+            hard,
+            soft: soft.min(soft_of(hard)),
+        })
     }
 
-    /// The smallest soft limit in bytes: `memory.high`, or seven eighths of a hard one.
-    pub(crate) fn soft(&self) -> usize {
-        self.limited()
-            .map(|level| level.soft)
-            .min()
-            .unwrap_or(UNLIMITED)
+    /// The directory whose hard limit is the smallest, and its file's name; that with the smallest soft limit if there is
+    /// no hard one.
+    pub(crate) fn tightest(&self, read: &mut Reader<'_>) -> Option<(&[u8], &'static str)> {
+        let levels = self.levels(read)?;
+        let tightest = levels
+            .limited()
+            .min_by_key(|level| (level.hard, level.soft))?;
+        let interface = self.directory.interface;
+        let name = match tightest.hard {
+            UNLIMITED => interface.soft?,
+            _ => interface.hard,
+        };
+        Some((self.directory.ancestor(tightest.length), name))
+    }
+}
+
+impl Levels {
+    /// The smallest limits in bytes: soft is `memory.high`, or seven eighths of a hard one.
+    pub(super) fn numbers(&self) -> Numbers {
+        let hard = self.limited().map(|level| level.hard).min();
+        let soft = self.limited().map(|level| level.soft).min();
+        Numbers {
+            hard: hard.unwrap_or(UNLIMITED),
+            soft: soft.unwrap_or(UNLIMITED),
+        }
     }
 
     /// The bytes in use that the kernel cannot take back by itself, in the group that leaves the least. If its limit
     /// is not the smallest one, the usage is told as if it were, with as much left as there is.
     ///
     /// `None` if no usage can be read.
-    pub(crate) fn usage(
-        &self,
-        mut read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
-    ) -> Option<Usage> {
-        let (hard, soft) = (self.hard(), self.soft());
+    pub(super) fn usage(&self, group: &Group, read: &mut Reader<'_>) -> Option<Usage> {
+        let Numbers { hard, soft } = self.numbers();
         let mut most: Option<Usage> = None;
         for level in self.limited() {
-            let Some(bytes) = used(&self.directory, level.length, &mut read) else {
+            let Some(bytes) = used(&group.directory, level.length, read) else {
                 continue;
             };
             let before = most.unwrap_or(Usage::of(0));
@@ -107,23 +150,7 @@ impl Group {
     }
 
     fn limited(&self) -> impl Iterator<Item = &Level> {
-        self.levels.iter().filter(|level| level.is_limited())
-    }
-}
-
-/// The limits of the group whose directory is `length` bytes long; those from `endless` on are none.
-fn level(directory: &Directory, length: usize, endless: usize, read: &mut Reader<'_>) -> Level {
-    let mut limit = |name: Option<&str>| {
-        let mut text = [0; NUMBER_BYTES];
-        let bytes = number(directory.read(length, name?, &mut text, read)?)?;
-        Some(bytes).filter(|bytes| *bytes < endless)
-    };
-    let hard = limit(Some(directory.interface.hard)).unwrap_or(UNLIMITED);
-    let soft = limit(directory.interface.soft).unwrap_or(UNLIMITED);
-    Level {
-        length,
-        hard,
-        soft: soft.min(soft_of(hard)),
+        self.0.iter().filter(|level| level.is_limited())
     }
 }
 

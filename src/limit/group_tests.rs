@@ -53,10 +53,14 @@ fn where_the_ram_is_not_known_large_numbers_limit_and_endless_ones_do_not() {
     let hard = |limit| {
         let machine = Machine::new("4:memory:/a\n").v1("/sys/fs/cgroup/memory/a", limit);
         let machine = machine.v1("/sys/fs/cgroup/memory", V1_ENDLESS);
-        Group::detect(0, |path, show| machine.read(path, show)).map(|group| group.hard())
+        let group = Group::detect(0, |path, show| machine.read(path, show));
+        machine
+            .numbers_of(&group.expect("a group"))
+            .expect("limits")
+            .hard
     };
-    assert_eq!(hard(1 << 40), Some(1 << 40));
-    assert_eq!(hard(V1_ENDLESS), None);
+    assert_eq!(hard(1 << 40), 1 << 40);
+    assert_eq!(hard(V1_ENDLESS), UNLIMITED);
 }
 
 #[test]
@@ -92,13 +96,15 @@ fn a_soft_limit_alone_is_one() {
         Machine::new("0::/a\n")
             .v2_root("/sys/fs/cgroup")
             .v2("/sys/fs/cgroup/a", "max", 64 * MIB);
-    let limit = Limit::group(machine.group().expect("a limit"));
+    let limit = Limit::chosen(LimitChoice::Found, RAM, |path, show| {
+        machine.read(path, show)
+    });
     assert!(!limit.is_off());
-    assert_eq!((limit.hard, limit.soft), (UNLIMITED, 64 * MIB));
-    let usage = limit.usage(0, |path, show| machine.read(path, show));
-    let grant = limit.grant(usage, MIB);
+    let (numbers, usage) = limit.look(Numbers::NONE, 0, |path, show| machine.read(path, show));
+    assert_eq!((numbers.hard, numbers.soft), (UNLIMITED, 64 * MIB));
+    let grant = numbers.grant(usage, MIB);
     assert_eq!((grant.allowance, grant.is_tight), (34 * MIB, false));
-    assert!(limit.grant(usage, 35 * MIB).is_tight);
+    assert!(numbers.grant(usage, 35 * MIB).is_tight);
 }
 
 #[test]
@@ -227,9 +233,42 @@ fn what_cannot_be_read_is_left_out() {
     assert_eq!(machine.usage(), (20, 22));
     machine.without("/sys/fs/cgroup/a/memory.current");
     assert_eq!(machine.usage_of(&group), None);
-    let limit = Limit::group(group);
-    let usage = limit.usage(5 * MIB, |path, show| machine.read(path, show));
-    assert_eq!(usage, Usage::of(5 * MIB));
+    let limit = Limit::chosen(LimitChoice::Found, RAM, |path, show| {
+        machine.read(path, show)
+    });
+    let look = |machine: &Machine| {
+        limit.look(limit.numbers(), 5 * MIB, |path, show| {
+            machine.read(path, show)
+        })
+    };
+    assert_eq!(look(&machine), (Numbers::of(80 * MIB), Usage::of(5 * MIB)));
+    // Behind a chroot nothing can be read, and the limit stays.
+    let nothing = Machine::default();
+    assert_eq!(look(&nothing), (Numbers::of(80 * MIB), Usage::of(5 * MIB)));
+}
+
+#[test]
+fn a_limit_that_changes_is_seen() {
+    let machine = |max: &str| {
+        Machine::new("0::/a\n")
+            .v2_root("/sys/fs/cgroup")
+            .v2("/sys/fs/cgroup/a", max, "max")
+    };
+    let limits = |choice: LimitChoice, before: &str, after: &str| {
+        let (before, after) = (machine(before), machine(after));
+        let limit = Limit::chosen(choice, RAM, |path, show| before.read(path, show));
+        let read = |path: &CStr, show: &mut Show<'_>| after.read(path, show);
+        let (numbers, _) = limit.look(limit.numbers(), 0, read);
+        assert_eq!(numbers, limit.numbers_now(limit.numbers(), read));
+        (!limit.is_off()).then_some(numbers.hard)
+    };
+    let (small, large) = ("67108864", "134217728");
+    assert_eq!(limits(LimitChoice::Found, small, large), Some(128 * MIB));
+    assert_eq!(limits(LimitChoice::Found, large, small), Some(64 * MIB));
+    assert_eq!(limits(LimitChoice::Found, small, "max"), Some(UNLIMITED));
+    // A first limit that comes later is looked for where that was said.
+    assert_eq!(limits(LimitChoice::Found, "max", small), None);
+    assert_eq!(limits(LimitChoice::Auto, "max", small), Some(64 * MIB));
 }
 
 #[test]
@@ -275,7 +314,8 @@ proptest! {
             }
         }
         if let Some(group) = machine.group() {
-            prop_assert!(group.soft() <= group.hard() && group.soft() < RAM);
+            let numbers = machine.numbers_of(&group).expect("limits");
+            prop_assert!(numbers.soft <= numbers.hard && numbers.soft < RAM);
             let _ = machine.usage_of(&group);
         }
     }
@@ -289,8 +329,10 @@ proptest! {
             text.chunks(512).all(show);
             Some(())
         };
-        if let Some(group) = Group::detect(RAM, &mut read) {
-            let _ = group.usage(&mut read);
+        if let Some(group) = Group::detect(RAM, &mut read)
+            && let Some(levels) = group.levels(&mut read)
+        {
+            let _ = levels.usage(&group, &mut read);
         }
     }
 }

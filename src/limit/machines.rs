@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::format;
 use std::string::{String, ToString};
 
-use super::{Group, Show, Usage};
+use super::{Group, Numbers, Show, Usage};
 use core::ffi::CStr;
 
 pub(super) const MIB: usize = 1 << 20;
@@ -84,18 +84,27 @@ impl Machine {
         Some(())
     }
 
+    /// The group, if it has a limit.
     pub(super) fn group(&self) -> Option<Group> {
-        Group::detect(RAM, |path, show| self.read(path, show))
+        let group = Group::detect(RAM, |path, show| self.read(path, show))?;
+        let is_limited = self.numbers_of(&group)?.is_limited();
+        is_limited.then_some(group)
+    }
+
+    pub(super) fn numbers_of(&self, group: &Group) -> Option<Numbers> {
+        let levels = group.levels(&mut |path, show| self.read(path, show))?;
+        Some(levels.numbers())
     }
 
     /// The hard and the soft limit in MiB; `None` where there is neither.
     pub(super) fn limits(&self) -> Option<(usize, usize)> {
-        let group = self.group()?;
-        Some((group.hard() / MIB, group.soft() / MIB))
+        let numbers = self.numbers_of(&self.group()?)?;
+        Some((numbers.hard / MIB, numbers.soft / MIB))
     }
 
     pub(super) fn usage_of(&self, group: &Group) -> Option<Usage> {
-        group.usage(|path, show| self.read(path, show))
+        let mut read = |path: &CStr, show: &mut Show<'_>| self.read(path, show);
+        group.levels(&mut read)?.usage(group, &mut read)
     }
 
     /// The usage in MiB against the hard and the soft limit.

@@ -6,7 +6,7 @@ use core::world::{self, Fault};
 
 use super::memory::heap;
 use crate::arena::{Span, Use};
-use crate::heap::{Asker, Heap, Node};
+use crate::heap::{Heap, Node};
 use crate::limit::Limit;
 use crate::units::{Order, PAGE_SIZE};
 
@@ -18,7 +18,7 @@ const PAGES: u32 = 8;
 fn take(heap: &Heap, node: &Node) -> Option<Span> {
     let bytes = PAGES as usize * PAGE_SIZE;
     let take = || node.arena().take(PAGES, Order::new(0), Use::Large);
-    heap.take_within(Asker::Arenas, bytes, take)
+    heap.take_within(bytes, take)
 }
 
 /// A heap whose limit leaves room for `room` pages.
@@ -47,7 +47,8 @@ pub fn takes(fault: Fault, room: usize, lend_themselves: bool) -> usize {
         let taken = world::place(AtomicUsize::new(0));
         let work = move || {
             if lend_themselves {
-                node.arena().allow(PAGES as usize);
+                let budget = heap.budget().expect("there is a limit");
+                budget.refund(PAGES as usize * PAGE_SIZE);
             }
             if take(heap, node).is_some() {
                 taken.fetch_add(1, Relaxed);
