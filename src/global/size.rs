@@ -39,7 +39,7 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
         (Some(early), _) => early
             .usable_size()
             .map_or(Resized::NoBlock, |old_bytes| Resized::Copy { old_bytes }),
-        (None, Some(process)) if is_interrupted() => match size_unlocked(process, block) {
+        (None, Some(process)) if is_locked_out() => match size_unlocked(process, block) {
             Some(old_bytes) => Resized::Copy { old_bytes },
             None => return core::ptr::null_mut(),
         },
@@ -90,13 +90,19 @@ pub fn usable_size(block: *const u8) -> usize {
     let Some(process) = PROCESS.get() else {
         return 0;
     };
-    if is_interrupted() {
+    if is_locked_out() {
         return size_unlocked(process, block).unwrap_or(0);
     }
     inside(|| match watched::usable_size(process, block as usize) {
         Some(answer) => answer.unwrap_or(0),
         None => process.heap.usable_size(block as usize).unwrap_or(0),
     })
+}
+
+/// Whether the calling thread may hold a lock that looking at a block needs. Of a thread that reports and aborts only the
+/// cache is taken: its blocks are mappings.
+fn is_locked_out() -> bool {
+    is_interrupted() && !sys::is_ending()
 }
 
 /// The bytes of `block` if that can be told without a lock: of a small one, if nothing is watched.
