@@ -255,6 +255,18 @@ impl ThreadCache {
         bin.is_start(block as usize) && bin.push(block)
     }
 
+    /// As [`Self::push`], for an object of the class of `bytes`; `false` for any other, too.
+    #[inline(always)]
+    pub(crate) fn push_sized(&self, block: *mut u8, bytes: usize) -> bool {
+        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
+        if offset >= own(&self.arena_bytes) || bytes > class::MAX_SMALL {
+            return false;
+        }
+        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
+        let bin = self.bin(id);
+        id == class::class_of(bytes) && bin.is_start(block as usize) && bin.push(block)
+    }
+
     /// Whether `block` lies in a slab of this cache's node whose class is that of `bytes`.
     #[inline(always)]
     pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {

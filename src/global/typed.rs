@@ -52,11 +52,20 @@ pub unsafe fn free_sized(block: *mut u8, size: usize, align: usize) {
 #[inline]
 pub unsafe fn delete_sized(block: *mut u8, size: usize, align: usize, family: Family) {
     let is_aligned = align <= MIN_ALIGN || (block as usize).is_multiple_of(align);
+    if !(is_aligned && here().push_sized(block, size)) {
+        delete_sized_slow(block, size, align, family);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn delete_sized_slow(block: *mut u8, size: usize, align: usize, family: Family) {
+    let is_aligned = align <= MIN_ALIGN || (block as usize).is_multiple_of(align);
     if is_aligned && here().is_in_class_of(block, size)
         || fits(block, size, align)
         || !report::only_warns()
     {
-        // SAFETY: the caller gives the block up.
+        // SAFETY: the caller of `delete_sized` gives the block up.
         unsafe { delete(block, family) };
     }
 }
