@@ -114,6 +114,24 @@ macro_rules! arithmetic {
 
             /// As in the core library.
             #[track_caller]
+            pub fn fetch_update(
+                &self,
+                set: Ordering,
+                fetch: Ordering,
+                mut change: impl FnMut($value) -> Option<$value>,
+            ) -> Result<$value, $value> {
+                let mut value = self.load(fetch);
+                while let Some(next) = change(value) {
+                    match self.compare_exchange(value, next, set, fetch) {
+                        Ok(before) => return Ok(before),
+                        Err(now) => value = now,
+                    }
+                }
+                Err(value)
+            }
+
+            /// As in the core library.
+            #[track_caller]
             pub fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
                 self.fetch_add(value.wrapping_neg(), order)
             }
