@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-enum { SLOTS = 1009, FORKS = 2000, LIVING = 50 };
+enum { SLOTS = 1009, FORKS = 600, LIVING = 20 };
 static volatile int forks;
 static volatile sig_atomic_t is_child;
 
