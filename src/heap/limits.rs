@@ -167,7 +167,8 @@ impl Heap {
         }
         let bounds = &self.bounds;
         if budget.left() >= bytes {
-            // It was not for want of a budget, unless that came meanwhile.
+            // It was not for want of a budget, unless that came meanwhile, perhaps at this moment.
+            let _granting = bounds.granting.lock();
             return bounds.renewals.load(Relaxed) != renewals;
         }
         if !self.may_help_to_look() {
@@ -301,6 +302,7 @@ fn is_due(last: &AtomicU64, now: u64, interval: u64) -> bool {
 
 /// The process's memory without its files, in bytes: the second number of `/proc/self/statm` less the
 /// third, see proc_pid_statm(5).
+#[inline(never)]
 fn own_resident_bytes() -> Option<usize> {
     let mut text = [0; 96];
     let text = sys::read_file(cstr::cstr!("/proc/self/statm"), &mut text)?;

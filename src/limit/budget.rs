@@ -21,21 +21,18 @@ impl Budget {
 
     /// Takes `bytes` out and returns `true`, if there are as many.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
-        let less = |left: usize| match left {
-            usize::MAX => None,
+        self.change(|left| match left {
+            usize::MAX => Some(left),
             _ => left.checked_sub(bytes),
-        };
-        let charged = self.0.fetch_update(Relaxed, Relaxed, less);
-        charged.is_ok_and(|_| true) || charged == Err(usize::MAX)
+        })
     }
 
     /// Puts bytes back that were charged and not taken.
     pub(crate) fn refund(&self, bytes: usize) {
-        let more = |left: usize| match left {
-            usize::MAX => None,
+        self.change(|left| match left {
+            usize::MAX => Some(left),
             _ => Some(left.saturating_add(bytes).min(usize::MAX - 1)),
-        };
-        let _ = self.0.fetch_update(Relaxed, Relaxed, more);
+        });
     }
 
     /// Bytes that are left.
@@ -45,12 +42,26 @@ impl Budget {
 
     /// Grants `bytes` in place of what is left, after a look before which `seen` were left.
     pub(crate) fn renew(&self, seen: usize, bytes: usize) {
-        let renewed = |left: usize| match bytes {
+        self.change(|left| match bytes {
             usize::MAX => Some(usize::MAX),
             _ if seen == usize::MAX => Some(bytes),
             _ => Some(bytes.saturating_sub(seen.saturating_sub(left))),
-        };
-        let _ = self.0.fetch_update(Relaxed, Relaxed, renewed);
+        });
+    }
+
+    /// Makes of what is left what `change` says; `false` where that is nothing.
+    fn change(&self, change: impl Fn(usize) -> Option<usize>) -> bool {
+        let mut left = self.0.load(Relaxed);
+        while let Some(next) = change(left) {
+            if next == left {
+                return true;
+            }
+            match self.0.compare_exchange(left, next, Relaxed, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => left = now,
+            }
+        }
+        false
     }
 }
 

@@ -10,7 +10,7 @@ use crate::report::Line;
 /// Room for `/proc/self/cgroup`, of which a line for each controller is read.
 const TEXT_BYTES: usize = 4096;
 /// Room for a directory. Of a longer one the ancestors that fit are used.
-const DIRECTORY_BYTES: usize = 1024;
+const DIRECTORY_BYTES: usize = 448;
 /// Room for the longest name of a file behind it.
 const NAME_BYTES: usize = 32;
 /// Room for a line of the statistics that matters: a key and a number.
