@@ -105,7 +105,10 @@ impl Ending {
         while self.leaving.load(Relaxed) > 0 {
             sys::sleep(GRACE_MS);
         }
-        CACHES.for_each(|cache| cache.drain());
-        process.heap.abandon(CACHES.has_lifelines());
+        // The program's stack may be small. Without memory for another one, that of the heap stays.
+        let _ = sys::on_own_stack(|| {
+            CACHES.for_each(|cache| cache.drain());
+            process.heap.abandon(CACHES.has_lifelines());
+        });
     }
 }
