@@ -23,8 +23,8 @@ struct Block {
 impl Huge {
     /// Makes `block` `bytes` long or a little longer, possibly elsewhere.
     pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Option<NonNull<u8>> {
-        let mut state = self.state.lock();
-        let place = state.extents.block_at(block.as_ptr() as usize)?;
+        let (old, mut state) = (block, self.state.lock());
+        let place = state.extents.block_at(old.as_ptr() as usize)?;
         let length = state.extents.bytes(place);
         let old_bytes = length - page_size();
         if (bytes..=grown(bytes)).contains(&old_bytes) {
@@ -52,6 +52,9 @@ impl Huge {
         };
         let done = block.mapping.bytes() >= wanted;
         let start = self.restore(state, block)?;
+        if start != old {
+            self.state.lock().note_freed(old.as_ptr() as usize);
+        }
         done.then_some(start)
     }
 
