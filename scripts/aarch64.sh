@@ -19,7 +19,7 @@ esac
 
 TRIPLE=aarch64-unknown-linux-gnu
 SYSROOT=/usr/aarch64-linux-gnu
-PROGRAM_SECONDS=240
+PROGRAM_SECONDS=900
 
 unavailable() {
     warn "aarch64: $*"

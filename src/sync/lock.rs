@@ -22,7 +22,7 @@ const CONTENDED: u32 = 2;
 const STATE: u32 = 3;
 
 /// Milliseconds after which a lock counts as held for good.
-const PATIENCE_MS: u32 = 50;
+const PATIENCE_MS: u32 = 500;
 
 /// A value that one thread at a time may use.
 #[derive(Debug)]
