@@ -16,6 +16,11 @@ fn a_fork_costs_nothing_for_the_heaps_sake() {
 }
 
 #[test]
+fn a_child_does_not_make_up_for_what_its_parent_did_not_give_back() {
+    keeps_promise("c/fork_costs.c", &["due"]);
+}
+
+#[test]
 fn a_fork_of_one_thread_makes_no_system_call_of_the_heaps() {
     keeps_promise("c/fork_costs.c", &["sealed"]);
 }

@@ -26,7 +26,8 @@ impl PageMap {
 
     /// The map of an arena of `pages` in `region`; nothing is committed yet.
     pub(super) fn new(region: Region, pages: usize) -> Self {
-        let (records, summary) = region.split(Table::<BlockRecord>::bytes_for(blocks_for(pages)));
+        // The beginnings of both lie side by side then, and share a page of the kernel's page table.
+        let (summary, records) = region.split(Summary::bytes_for(blocks_for(pages)));
         Self {
             records: Table::new(records),
             summary: Summary::new(summary),

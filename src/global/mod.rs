@@ -11,6 +11,7 @@ mod early;
 mod life;
 mod look;
 mod onnode;
+mod progress;
 mod purge;
 mod purge_thread;
 mod settle;

@@ -13,6 +13,7 @@ use core::sync::atomic::{
 };
 
 use super::life::{CACHES, Process};
+use super::progress::Progress;
 use super::purge_thread::{Moment, PurgeThread};
 use super::settle::Settling;
 use super::young::Youth;
@@ -63,15 +64,6 @@ pub(super) struct Purge {
     settling: Settling,
 }
 
-/// A round between two calls; [`Round`] in pieces.
-#[derive(Debug)]
-struct Progress {
-    steps: AtomicU32,
-    quiet: AtomicU32,
-    stage: AtomicUsize,
-    place: AtomicUsize,
-}
-
 /// A visit to all caches between two calls.
 #[derive(Debug)]
 struct Visits {
@@ -97,12 +89,7 @@ impl Purge {
             next: AtomicU64::new(if step == 0 { u64::MAX } else { 0 }),
             last: AtomicU64::new(0),
             seen: AtomicU64::new(0),
-            progress: Progress {
-                steps: AtomicU32::new(0),
-                quiet: AtomicU32::new(0),
-                stage: AtomicUsize::new(usize::MAX),
-                place: AtomicUsize::new(0),
-            },
+            progress: Progress::over(),
             visits: Visits {
                 is_on: AtomicBool::new(false),
                 last: StaticRef::none(),
@@ -137,7 +124,13 @@ impl Purge {
             self.thread.call(process, moment);
         }
         if now >= self.next.load(Relaxed) {
-            cache.inside(|| self.round(process, now, seen, Some(cache)));
+            if self.youth.puts_off() {
+                // Most children of a fork live shorter than that, and each page that a round writes to would be copied.
+                self.last.store(now, Relaxed);
+                self.next.store(now + self.step, Relaxed);
+            } else {
+                cache.inside(|| self.round(process, now, seen, Some(cache)));
+            }
         }
     }
 
@@ -315,26 +308,6 @@ impl Purge {
     fn steps_between(&self, start: u64, end: u64) -> u32 {
         let steps = end.saturating_sub(start).checked_div(self.step);
         u32::try_from(steps.unwrap_or(0)).unwrap_or(u32::MAX)
-    }
-}
-
-impl Progress {
-    fn get(&self) -> Round {
-        Round {
-            elapsed: Elapsed {
-                steps: self.steps.load(Relaxed),
-                quiet: self.quiet.load(Relaxed),
-            },
-            stage: self.stage.load(Relaxed),
-            place: self.place.load(Relaxed),
-        }
-    }
-
-    fn set(&self, round: Round) {
-        self.steps.store(round.elapsed.steps, Relaxed);
-        self.quiet.store(round.elapsed.quiet, Relaxed);
-        self.stage.store(round.stage, Relaxed);
-        self.place.store(round.place, Relaxed);
     }
 }
 

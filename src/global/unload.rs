@@ -72,6 +72,10 @@ impl Ending {
 
     /// Takes note that the destructors of the object are called.
     pub(super) fn begin_end(&self) {
+        if !self.may_be_closed.load(Relaxed) {
+            // Not written to: the page would be copied at the end of each child of a fork.
+            return;
+        }
         let is_exit = self.is_exit.load(Relaxed);
         self.is_closed.store(!is_exit, Relaxed);
     }

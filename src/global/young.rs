@@ -13,6 +13,8 @@ use crate::sys;
 /// No thread's number for libc: there were several threads, and there was no round yet.
 const SEVERAL: u32 = 0;
 const NOBODY: u32 = u32::MAX;
+/// Set beside the number of a child that has put a round off. The kernel's numbers of threads are below 2^22.
+const PUT_OFF: u32 = 1 << 31;
 
 /// What libc calls the only thread of the process, as of the last round.
 #[derive(Debug)]
@@ -40,6 +42,12 @@ impl Youth {
             SEVERAL
         };
         self.0.store(only, Relaxed);
+    }
+
+    /// Whether this is such a child, and has not put off the round that was due in its parent. Now it has.
+    pub(super) fn puts_off(&self) -> bool {
+        let put_off = sys::libc_thread_number() | PUT_OFF;
+        self.is_on() && self.0.swap(put_off, Relaxed) != put_off
     }
 
     /// Whether the process is such a child.

@@ -8,30 +8,14 @@
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::Settings;
 use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
 use crate::slab::{Object, Place, Pool, Pools, Sheaf, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
-use crate::sys::{HugePages, Policy, Region};
-use crate::units::{BLOCK_SIZE, ClassId, NodeId, align_up};
-
-/// The smallest reservation that is tried.
-const MIN_ARENA_BYTES: usize = 1 << 20;
-/// Arenas begin at multiples of this, unless they are much smaller.
-const ARENA_ALIGN: usize = 1 << 30;
-/// Own tables may take this share of the arena's bytes.
-const METADATA_SHARE: usize = 256;
-const MIN_METADATA: usize = 256 << 10;
-/// Where huge pages are wanted, they are from here on: below, an arena need not be dense.
-const DENSE_BYTES: usize = 32 << 20;
-/// Room for the node itself.
-const HOME_BYTES: usize = 64 << 10;
-const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
-/// The coarsest OS page, to which every part is aligned.
-const PART_ALIGN: usize = 64 << 10;
+use crate::sys::{Policy, Region};
+use crate::units::{ClassId, NodeId};
 
 /// One node's memory.
 #[derive(Debug)]
@@ -53,121 +37,34 @@ pub(crate) struct Node {
     pub(super) charges: limit::Budget,
 }
 
-/// A node's reservation, with the memory that the node itself needs.
+/// The parts of a node's reservation.
 #[derive(Debug)]
-#[must_use = "a dropped site is address space lost"]
-pub(super) struct Site {
-    id: NodeId,
-    policy: Option<Policy>,
-    region: Region,
-    bytes: usize,
-}
-
-impl Site {
-    /// Reserves what `settings` say for node `id`, or half of that, down to 1 MiB; `None` if even that,
-    /// or the first commit, is refused. Pages will come from where `policy` says.
-    pub(super) fn find(id: NodeId, settings: &Settings, policy: Option<Policy>) -> Option<Self> {
-        let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
-        loop {
-            if let Some(region) = Node::reserve(bytes) {
-                // What building needs is committed first, while the reservation can go back whole.
-                if !region.commit(0, HOME_BYTES + Pools::BYTES) {
-                    region.give_back();
-                    return None;
-                }
-                return Some(Self {
-                    id,
-                    policy,
-                    region,
-                    bytes,
-                });
-            }
-            if bytes / 2 < MIN_ARENA_BYTES {
-                return None;
-            }
-            bytes = align_up(bytes / 2, PART_ALIGN)?;
-        }
-    }
-
-    /// Gives everything back.
-    pub(super) fn leave(self) {
-        self.region.give_back();
-    }
-
-    /// Builds the node, which takes no system call that could be refused.
-    pub(super) fn build(mut self, settings: &Settings) -> Option<&'static Node> {
-        self.region.name(cstr::cstr!("slubmalloc"));
-        if let Some(policy) = self.policy.filter(|policy| !is_striped(*policy)) {
-            let _ = self.region.place(policy);
-        }
-        Node::build(
-            self.id,
-            self.region,
-            self.bytes,
-            self.policy,
-            settings.huge_pages,
-        )
-    }
+pub(super) struct Parts {
+    pub(super) home: Region,
+    pub(super) pools: Region,
+    pub(super) tables: Region,
+    pub(super) metadata: Region,
+    pub(super) map: Region,
+    pub(super) data: Region,
 }
 
 impl Node {
-    const fn metadata_bytes(bytes: usize) -> usize {
-        let share = (bytes / METADATA_SHARE).next_multiple_of(PART_ALIGN);
-        if share > MIN_METADATA {
-            share
-        } else {
-            MIN_METADATA
-        }
-    }
-
-    const fn lead_bytes(bytes: usize) -> usize {
-        let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
-        // The gap keeps a stray write below the arena away from the tables.
-        HOME_BYTES + Pools::BYTES + Self::metadata_bytes(bytes) + tables + PART_ALIGN
-    }
-
-    fn reserve(bytes: usize) -> Option<Region> {
-        let lead = Self::lead_bytes(bytes);
-        let align = ARENA_ALIGN
-            .min((bytes / 16).next_power_of_two())
-            .max(BLOCK_SIZE);
-        Region::reserve_fenced(lead + bytes, lead, align)
-    }
-
-    fn build(
-        id: NodeId,
-        region: Region,
-        bytes: usize,
-        policy: Option<Policy>,
-        huge_pages: HugePages,
-    ) -> Option<&'static Self> {
-        let (home, region) = region.split(HOME_BYTES);
-        let (pools, region) = region.split(Pools::BYTES);
-        let (metadata, region) = region.split(Self::metadata_bytes(bytes));
-        let (tables, region) = region.split(SlabTables::bytes_for(bytes));
-        let (map, region) = region.split(Arena::map_bytes_for(bytes));
-        let (_gap, mut data) = region.split(PART_ALIGN);
-        if let Some(policy) = policy.filter(|policy| is_striped(*policy)) {
-            data.place_what_is_committed(policy);
-        }
-        let start = match huge_pages {
-            HugePages::Always => DENSE_BYTES,
-            _ => 0,
-        };
-        data.want_huge_pages(huge_pages, start);
+    /// The node with arena `data`, in its own reservation. No system call that could be refused is made.
+    pub(super) fn build(id: NodeId, policy: Option<Policy>, parts: Parts) -> Option<&'static Self> {
+        let bytes = parts.data.bytes();
         let node = Self {
             id,
             policy,
             releasing: CachePadded::new(Lock::new(())),
-            pools: Pools::new(pools),
-            tables: SlabTables::new(tables, bytes),
+            pools: Pools::new(parts.pools),
+            tables: SlabTables::new(parts.tables, bytes),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
-            arena: CachePadded::new(Arena::new(data, map)),
-            metadata: CachePadded::new(Metadata::new(metadata)),
+            arena: CachePadded::new(Arena::new(parts.data, parts.map)),
+            metadata: CachePadded::new(Metadata::new(parts.metadata)),
             was_cut: AtomicBool::new(false),
             charges: limit::Budget::empty(),
         };
-        Metadata::committed(home).place(node)
+        Metadata::committed(parts.home).place(node)
     }
 
     /// The node's number.
@@ -339,8 +236,4 @@ impl Node {
         }
         self.arena.validate();
     }
-}
-
-fn is_striped(policy: Policy) -> bool {
-    matches!(policy, Policy::Striped(_))
 }

@@ -39,9 +39,14 @@ pub(crate) struct SlabTables {
 impl SlabTables {
     /// Bytes to reserve for an arena of `bytes`.
     pub(crate) const fn bytes_for(bytes: usize) -> usize {
+        Self::map_bytes_for(bytes) + Table::<SlabRecord>::bytes_for(bytes / GRANULE_SIZE)
+    }
+
+    /// How many of these are committed before the tables are made.
+    pub(crate) const fn map_bytes_for(bytes: usize) -> usize {
         let granules = bytes / GRANULE_SIZE;
         let due = Table::<AtomicU64>::bytes_for(granules.div_ceil(DUE_WORD));
-        Table::<AtomicU8>::bytes_for(granules) + due + Table::<SlabRecord>::bytes_for(granules)
+        Table::<AtomicU8>::bytes_for(granules) + due
     }
 
     /// The tables of an arena of `bytes`; there is no slab yet.
@@ -51,8 +56,8 @@ impl SlabTables {
         let words = granules.div_ceil(DUE_WORD);
         let (due, records) = region.split(Table::<AtomicU64>::bytes_for(words));
         Self {
-            classes: Table::new(classes),
-            due: Table::new(due),
+            classes: Table::open(classes),
+            due: Table::open(due),
             records: Table::new(records),
             growth: Lock::new(()),
             granules,

@@ -31,6 +31,8 @@ pub(crate) struct Table<T> {
     entries: NonNull<T>,
     ready: AtomicUsize,
     committed: AtomicUsize,
+    /// Whether the region is accessible before the table grows.
+    is_open: bool,
 }
 
 // SAFETY: a table hands out shared references to `T: Sync` alone.
@@ -53,6 +55,16 @@ impl<T: ZeroInit> Table<T> {
             entries,
             ready: AtomicUsize::new(0),
             committed: AtomicUsize::new(0),
+            is_open: false,
+        }
+    }
+
+    /// As [`Self::new`], over a region that was committed as a whole. For small tables that lie side by side: each one whose
+    /// end is not accessible is two more mappings, which a fork copies.
+    pub(crate) fn open(region: Region) -> Self {
+        Self {
+            is_open: true,
+            ..Self::new(region)
         }
     }
 
@@ -83,7 +95,7 @@ impl<T: ZeroInit> Table<T> {
         // ORDERING: relaxed, written and read under the caller's lock only.
         let start = self.committed.load(Ordering::Relaxed);
         if end > start {
-            if !self.region.commit(start, end) {
+            if end > self.region.most() || !(self.is_open || self.region.commit(start, end)) {
                 return false;
             }
             self.committed.store(end, Ordering::Relaxed);

@@ -1,7 +1,8 @@
 /*
  * What a fork costs that the heap is to blame for, counted: the child of a process with one thread has no page faults for the heap's sake. With an
  * argument N the process has N threads that have used their caches; then the child has no more faults than with two of
- * them, but for those on their stacks. With "sealed" a system call of the heap's kills.
+ * them, but for those on their stacks. With "due" memory has not gone back for some time in the parent, which is no
+ * matter of the child's. With "sealed" a system call of the heap's kills.
  */
 #include "check.h"
 #include <linux/filter.h>
@@ -17,17 +18,23 @@
 enum { FORKS = 20, BLOCKS = 600 };
 static pthread_barrier_t warm;
 
-static void *idle(void *nothing) {
+static void work(void) {
     void *blocks[BLOCKS];
     for (int i = 0; i < BLOCKS; i++) {
         CHECK((blocks[i] = malloc(16 + 13 * (size_t)i)) != NULL);
         *(char *)blocks[i] = 1;
     }
     for (int i = 0; i < BLOCKS; i++) free(blocks[i]);
+}
+
+static void *idle(void *nothing) {
+    work();
     pthread_barrier_wait(&warm);
     for (;;) pause();
     return nothing;
 }
+
+enum { NOTHING, A_BLOCK, MUCH };
 
 static long faults_of_a_child(int allocates) {
     long least = -1;
@@ -37,7 +44,8 @@ static long faults_of_a_child(int allocates) {
         pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
-            if (allocates) free(malloc(100));
+            if (allocates == A_BLOCK) free(malloc(100));
+            if (allocates == MUCH) work();
             _exit(0);
         }
         int status;
@@ -79,21 +87,32 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "sealed") == 0) {
         free(malloc(100));
         allow_forks_alone();
-        (void)faults_of_a_child(0);
-        (void)faults_of_a_child(1);
+        (void)faults_of_a_child(NOTHING);
+        (void)faults_of_a_child(A_BLOCK);
+        done();
+        _exit(0);
+    }
+    if (argc > 1 && strcmp(argv[1], "due") == 0) {
+        for (int i = 0; i < 100; i++) work();
+        long before = faults_of_a_child(MUCH);
+        usleep(500 * 1000);
+        long due = faults_of_a_child(MUCH);
+        printf("%ld faults in a child that works, %ld half a second after its parent did\n", before, due);
+        CHECK_AT(due <= before + 4, due);
+        fflush(stdout);
         done();
         _exit(0);
     }
     free(malloc(100));
-    long lone = faults_of_a_child(0), lone_user = faults_of_a_child(1);
+    long lone = faults_of_a_child(NOTHING), lone_user = faults_of_a_child(A_BLOCK);
     /* A call or two of the fast paths: the thread's cache, its sheaf and the library's code. */
     printf("one thread: %ld faults in a child, %ld in one that allocates\n", lone, lone_user);
     CHECK_AT(lone_user <= lone + 8, lone_user);
     if (argc > 1) {
         start(2);
-        long few = faults_of_a_child(0);
+        long few = faults_of_a_child(NOTHING);
         start(atoi(argv[1]));
-        long many = faults_of_a_child(0), many_user = faults_of_a_child(1);
+        long many = faults_of_a_child(NOTHING), many_user = faults_of_a_child(A_BLOCK);
         printf("%s threads: %ld faults in a child, with two %ld, in one that allocates %ld\n", argv[1], many, few, many_user);
         /* libc itself has one for each thread's stack. */
         CHECK_AT(many <= few + atoi(argv[1]) + 16, many);

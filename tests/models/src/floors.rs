@@ -198,12 +198,13 @@ fn an_object_that_is_used_when_its_page_may_go_is_found() {
 #[test]
 fn what_tables_say_is_there_is() {
     meet(memory::growth(Fault::None));
+    meet(memory::table(Fault::None));
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_table_whose_length_is_seen_before_its_memory_is_found() {
-    memory::growth(Fault::NoAcquireLoad);
+    memory::table(Fault::NoAcquireLoad);
 }
 
 #[test]

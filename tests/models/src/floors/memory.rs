@@ -1,6 +1,6 @@
 //! Threads that share the memory of a node: its tables, its arena, its pools.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::world::{self, Fault};
 
 use crate::arena::{Span, Use};
@@ -9,7 +9,7 @@ use crate::heap::{Heap, Node, Settings};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::slab::{Sheaf, class, sheaf_bytes};
-use crate::sys::HugePages;
+use crate::sys::{HugePages, Region, Table};
 use crate::units::{ClassId, GRANULE_SHIFT, GranuleIndex, Order, PageIndex};
 
 /// So many preemptions are tried.
@@ -157,6 +157,22 @@ pub fn growth(fault: Fault) -> usize {
         };
         world::together([Box::new(reader), Box::new(grower)]);
         node.validate();
+    })
+}
+
+/// A thread makes a table grow; another one reads the entries that are said to be there.
+pub fn table(fault: Fault) -> usize {
+    world::check(fault, BOUND, || {
+        let bytes = Table::<AtomicU64>::bytes_for(1);
+        let region = Region::reserve(bytes, 0, bytes).expect("there are addresses");
+        let table = world::place(Table::<AtomicU64>::new(region));
+        let grower = move || assert!(table.grow(1), "there is memory");
+        let reader = move || {
+            if table.ready() > 0 {
+                assert_eq!(table.get(0).load(Ordering::Relaxed), 0);
+            }
+        };
+        world::together([Box::new(reader), Box::new(grower)]);
     })
 }
 

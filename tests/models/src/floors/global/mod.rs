@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod life;
+#[path = "../../../../../src/global/progress.rs"]
+mod progress;
 #[path = "../../../../../src/global/purge.rs"]
 mod purge;
 #[path = "../../../../../src/global/purge_thread.rs"]

@@ -1,0 +1,136 @@
+//! Where a node lies: what is reserved for it, and what is where in that.
+//!
+//! # Invariant
+//!
+//! The arena comes last, at a multiple of a pageblock, behind all tables.
+#![forbid(unsafe_code)]
+
+use super::Settings;
+use super::node::{Node, Parts};
+use crate::arena::Arena;
+use crate::slab::{Pools, SlabTables};
+use crate::sys::{HugePages, Policy, Region};
+use crate::units::{BLOCK_SIZE, NodeId, align_up};
+
+/// The smallest reservation that is tried.
+const MIN_ARENA_BYTES: usize = 1 << 20;
+/// Arenas begin at multiples of this, unless they are much smaller.
+const ARENA_ALIGN: usize = 1 << 30;
+/// Own tables may take this share of the arena's bytes.
+const METADATA_SHARE: usize = 256;
+const MIN_METADATA: usize = 256 << 10;
+/// Where huge pages are wanted, they are from here on: below, an arena need not be dense.
+const DENSE_BYTES: usize = 32 << 20;
+/// Room for the node itself.
+const HOME_BYTES: usize = 64 << 10;
+const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
+/// Bytes whose pages have their entries in one page of the kernel's page table, where pages are small.
+const PAGE_TABLE_BYTES: usize = 2 << 20;
+/// The coarsest OS page, to which every part is aligned.
+const PART_ALIGN: usize = 64 << 10;
+
+/// A node's reservation, with the memory that the node itself needs.
+#[derive(Debug)]
+#[must_use = "a dropped site is address space lost"]
+pub(super) struct Site {
+    id: NodeId,
+    policy: Option<Policy>,
+    region: Region,
+    bytes: usize,
+}
+
+impl Site {
+    /// Reserves what `settings` say for node `id`, or half of that, down to 1 MiB; `None` if even that,
+    /// or the first commit, is refused. Pages will come from where `policy` says.
+    pub(super) fn find(id: NodeId, settings: &Settings, policy: Option<Policy>) -> Option<Self> {
+        let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
+        loop {
+            if let Some(region) = reserve(bytes) {
+                // What building needs is committed first, while the reservation can go back whole.
+                if !region.commit(0, open_bytes(bytes)) {
+                    region.give_back();
+                    return None;
+                }
+                return Some(Self {
+                    id,
+                    policy,
+                    region,
+                    bytes,
+                });
+            }
+            if bytes / 2 < MIN_ARENA_BYTES {
+                return None;
+            }
+            bytes = align_up(bytes / 2, PART_ALIGN)?;
+        }
+    }
+
+    /// Gives everything back.
+    pub(super) fn leave(self) {
+        self.region.give_back();
+    }
+
+    /// Builds the node, which takes no system call that could be refused.
+    pub(super) fn build(mut self, settings: &Settings) -> Option<&'static Node> {
+        self.region.name(cstr::cstr!("slubmalloc"));
+        if let Some(policy) = self.policy.filter(|policy| !is_striped(*policy)) {
+            let _ = self.region.place(policy);
+        }
+        let (home, region) = self.region.split(HOME_BYTES);
+        let (pools, region) = region.split(Pools::BYTES);
+        let (tables, region) = region.split(SlabTables::bytes_for(self.bytes));
+        let (metadata, region) = region.split(metadata_bytes(self.bytes));
+        let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
+        let gap = region.bytes() - self.bytes;
+        let (_gap, mut data) = region.split(gap);
+        if let Some(policy) = self.policy.filter(|policy| is_striped(*policy)) {
+            data.place_what_is_committed(policy);
+        }
+        let start = match settings.huge_pages {
+            HugePages::Always => DENSE_BYTES,
+            _ => 0,
+        };
+        data.want_huge_pages(settings.huge_pages, start);
+        let parts = Parts {
+            home,
+            pools,
+            tables,
+            metadata,
+            map,
+            data,
+        };
+        Node::build(self.id, self.policy, parts)
+    }
+}
+
+fn reserve(bytes: usize) -> Option<Region> {
+    let lead = lead_bytes(bytes);
+    let align = ARENA_ALIGN
+        .min((bytes / 16).next_power_of_two())
+        .max(BLOCK_SIZE);
+    Region::reserve_fenced(lead + bytes, lead, align)
+}
+
+/// What lies before the arena. Its beginning, where most of what is written to lies, has its entries in few pages of the
+/// kernel's page table: a fork copies them.
+fn lead_bytes(bytes: usize) -> usize {
+    let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
+    // The gap keeps a stray write below the arena away from the tables.
+    let parts = HOME_BYTES + Pools::BYTES + metadata_bytes(bytes) + tables + PART_ALIGN;
+    parts.next_multiple_of(PAGE_TABLE_BYTES)
+}
+
+/// What is committed from the start on.
+fn open_bytes(bytes: usize) -> usize {
+    HOME_BYTES + Pools::BYTES + SlabTables::map_bytes_for(bytes)
+}
+
+fn metadata_bytes(bytes: usize) -> usize {
+    (bytes / METADATA_SHARE)
+        .next_multiple_of(PART_ALIGN)
+        .max(MIN_METADATA)
+}
+
+fn is_striped(policy: Policy) -> bool {
+    matches!(policy, Policy::Striped(_))
+}
