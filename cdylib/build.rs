@@ -3,8 +3,15 @@
 fn main() {
     // Nothing is torn down at exit, and threads may still run our code: the library stays.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    // So the compiler's start files have nothing to do. Their code, and the byte that they write to at exit, would be page
+    // faults in every child of a fork. What else they bring is in `life.rs`.
+    println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
     // A preloaded library that misses a symbol must fail here and not in somebody's program.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
+    // Code that runs in every program lies together, also where the linker would leave it in the order of the source.
+    if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,keep-text-section-prefix");
+    }
     // Names of glibc 2.32 and 2.35, which an import would need: they are looked up when the library is loaded (`life.rs`).
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__libc_single_threaded=0");
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=_dl_find_object=0");

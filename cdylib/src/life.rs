@@ -1,5 +1,16 @@
 //! The start of the shared library: what it cannot import.
 
+// What libc knows a shared library's handlers by: an address of its own.
+core::arch::global_asm!(
+    ".pushsection .data.rel.ro.__dso_handle, \"aw\"",
+    ".p2align 3",
+    ".hidden __dso_handle",
+    ".globl __dso_handle",
+    "__dso_handle:",
+    ".quad __dso_handle",
+    ".popsection",
+);
+
 /// Called by the loader before `main`.
 #[unsafe(link_section = ".init_array")]
 #[used]

@@ -8,6 +8,7 @@ use crate::report::{self, Output};
 #[used]
 static AT_EXIT: extern "C" fn() = at_exit;
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_exit() {
     if wants_stats_at_exit() {
         print_stats(|line| report::write(Output::Statistics, line));

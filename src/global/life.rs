@@ -137,6 +137,8 @@ pub(super) fn leave_caches() {
     tls::write((&raw const DEAD).cast());
 }
 
+// These lie beside `malloc` and `free`: in the child of a fork, each 64 KiB of code that it comes to is a page fault.
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn before_fork() {
     if sys::is_single_threaded() {
         // Nobody else can hold a lock. What a signal handler has interrupted in this thread is there in both processes.
@@ -160,6 +162,7 @@ extern "C" fn before_fork() {
     }
 }
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn after_fork() {
     if sync::is_forking() {
         sync::end_fork();
@@ -167,6 +170,7 @@ extern "C" fn after_fork() {
     sys::release_streams();
 }
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn after_fork_in_child() {
     if sync::is_forking() {
         sync::end_fork_in_child();
@@ -271,6 +275,7 @@ extern "C" fn at_start() {
     }
 }
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_exit() {
     ENDING.note_exit();
 }
@@ -284,10 +289,12 @@ static AT_END: extern "C" fn() = at_end;
 #[used]
 static BEHIND_ALL: extern "C" fn() = behind_all;
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_end() {
     ENDING.begin_end();
 }
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn behind_all() {
     ENDING.end();
 }

@@ -14,8 +14,8 @@ use crate::units::{BLOCK_SIZE, NodeId, align_up};
 
 /// The smallest reservation that is tried.
 const MIN_ARENA_BYTES: usize = 1 << 20;
-/// Arenas begin at multiples of this, unless they are much smaller.
-const ARENA_ALIGN: usize = 1 << 30;
+/// Reservations begin at multiples of this, unless they are much smaller.
+const ALIGN: usize = 1 << 30;
 /// Own tables may take this share of the arena's bytes.
 const METADATA_SHARE: usize = 256;
 const MIN_METADATA: usize = 256 << 10;
@@ -24,8 +24,6 @@ const DENSE_BYTES: usize = 32 << 20;
 /// Room for the node itself.
 const HOME_BYTES: usize = 64 << 10;
 const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
-/// Bytes whose pages have their entries in one page of the kernel's page table, where pages are small.
-const PAGE_TABLE_BYTES: usize = 2 << 20;
 /// The coarsest OS page, to which every part is aligned.
 const PART_ALIGN: usize = 64 << 10;
 
@@ -104,20 +102,17 @@ impl Site {
 }
 
 fn reserve(bytes: usize) -> Option<Region> {
-    let lead = lead_bytes(bytes);
-    let align = ARENA_ALIGN
-        .min((bytes / 16).next_power_of_two())
-        .max(BLOCK_SIZE);
-    Region::reserve_fenced(lead + bytes, lead, align)
+    let align = ALIGN.min((bytes / 16).next_power_of_two()).max(BLOCK_SIZE);
+    Region::reserve_fenced(lead_bytes(bytes) + bytes, 0, align)
 }
 
-/// What lies before the arena. Its beginning, where most of what is written to lies, has its entries in few pages of the
-/// kernel's page table: a fork copies them.
+/// What lies before the arena. Of an arena of 64 GiB it is 832 MiB: the tables and the memory of a small program then have
+/// their entries in few pages of the kernel's page tables, which a fork copies.
 fn lead_bytes(bytes: usize) -> usize {
     let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
     // The gap keeps a stray write below the arena away from the tables.
     let parts = HOME_BYTES + Pools::BYTES + metadata_bytes(bytes) + tables + PART_ALIGN;
-    parts.next_multiple_of(PAGE_TABLE_BYTES)
+    parts.next_multiple_of(BLOCK_SIZE)
 }
 
 /// What is committed from the start on.

@@ -100,6 +100,8 @@ pub(crate) fn has_thread(number: u32) -> bool {
 
 /// The number of the calling thread in the kernel, as libc knows it: without a system call, and in a child of vfork(2), which
 /// runs in its parent's memory, that of the parent's thread.
+// Beside what else the child of a fork comes to: see `global/life.rs`.
+#[unsafe(link_section = ".text.hot.life")]
 pub(crate) fn libc_thread_number() -> u32 {
     if !is_linked!("pthread_getcpuclockid") {
         return super::kernel_thread_id();
