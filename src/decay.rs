@@ -141,7 +141,7 @@ impl Budget {
     }
 
     /// How many looks the time that was spent of an unlimited budget is worth.
-    #[cfg(test)]
+    #[cfg(all(test, not(simulated)))]
     pub(crate) fn visits(&self) -> usize {
         (usize::MAX - self.left) / VISIT
     }
