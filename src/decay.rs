@@ -141,7 +141,7 @@ impl Budget {
     }
 
     /// How many looks the time that was spent of an unlimited budget is worth.
-    #[cfg(all(test, not(simulated)))]
+    #[cfg(test)]
     pub(crate) fn visits(&self) -> usize {
         (usize::MAX - self.left) / VISIT
     }
