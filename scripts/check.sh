@@ -19,7 +19,7 @@ case ${1:-} in
     need_rust
     cd "$ROOT"
     simulated() {
-        RUSTFLAGS='--cfg simulated' cargo test --quiet -p slubmalloc --lib --target-dir "$TARGET/simulated"
+        RUSTFLAGS='--cfg simulated -D warnings' cargo test --quiet -p slubmalloc --lib --target-dir "$TARGET/simulated"
     }
     check 'unit tests without a kernel' simulated
     score_end

@@ -10,30 +10,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+library_arguments '--check --write' "$@"
 mode='print'
-library=
-while [ $# -gt 0 ]; do
-    case $1 in
-    -h | --help)
-        help
-        exit 0
-        ;;
-    --check) mode='check' ;;
-    --write) mode='write' ;;
-    --library)
-        [ $# -ge 2 ] || usage '--library needs a file'
-        library=$2
-        shift
-        ;;
-    *) usage "unknown argument: $1" ;;
-    esac
-    shift
-done
-
-need objdump=binutils python3
-if [ -z "$library" ]; then
-    build_library
-    library=$LIBRARY
-fi
+[ -z "$chosen" ] || mode=${chosen##*--}
 compiler=$(cd "$ROOT" && "${RUSTC:-rustc}" --version)
 exec python3 "$ROOT/scripts/fast_path.py" "$mode" "$library" "$ROOT/tests/fast_path/x86_64" "$compiler"

@@ -158,3 +158,34 @@ build_library() {
     fi
     rm -f "$log"
 }
+
+# library_arguments 'OPTION…' ARGUMENT…: for a script that reads the compiled library. Sets `library`, which is built now
+# unless --library names one, and `chosen`, those of the options that were given.
+library_arguments() {
+    local options=" $1 "
+    shift
+    library='' chosen=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -h | --help)
+            help
+            exit 0
+            ;;
+        --library)
+            [ $# -ge 2 ] || usage '--library needs a file'
+            library=$2
+            shift
+            ;;
+        *)
+            [[ $options == *" $1 "* ]] || usage "unknown argument: $1"
+            chosen+=" $1"
+            ;;
+        esac
+        shift
+    done
+    need objdump=binutils python3
+    if [ -z "$library" ]; then
+        build_library
+        library=$LIBRARY
+    fi
+}

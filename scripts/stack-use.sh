@@ -8,30 +8,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-mode='print'
-scope='default'
-library=
-while [ $# -gt 0 ]; do
-    case $1 in
-    -h | --help)
-        help
-        exit 0
-        ;;
-    --check) mode='check' ;;
-    --modes) scope='modes' ;;
-    --library)
-        [ $# -ge 2 ] || usage '--library needs a file'
-        library=$2
-        shift
-        ;;
-    *) usage "unknown argument: $1" ;;
-    esac
-    shift
-done
-
-need objdump=binutils python3
-if [ -z "$library" ]; then
-    build_library
-    library=$LIBRARY
-fi
+library_arguments '--check --modes' "$@"
+mode='print' scope='default'
+case $chosen in *--check*) mode='check' ;; esac
+case $chosen in *--modes*) scope='modes' ;; esac
 exec python3 "$ROOT/scripts/stack_use.py" "$mode" "$library" "$scope"

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{
-    Finished, Heap, compile, compile_to, keeps_promise, library, root, run, scratch, target,
+    Finished, Heap, cargo_build, compile, compile_to, keeps_promise, library, output_of, root, run,
+    scratch, target,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -156,31 +157,10 @@ fn a_constructor_opens_plug_ins_before_ours_has_run() {
 
 #[test]
 fn the_archive_leaves_dlopen_alone() {
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(root())
-        .args([
-            "build",
-            "--release",
-            "-p",
-            "slubmalloc-staticlib",
-            "--target-dir",
-        ])
-        .arg(target())
-        .output()
-        .expect("cargo starts");
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    cargo_build(&["--release", "-p", "slubmalloc-staticlib"], target());
     let defined = |file: &Path, flags: &[&str]| {
-        let listed = Command::new("nm")
-            .args(["--defined-only", "--format=posix"])
-            .args(flags)
-            .arg(file)
-            .output()
-            .expect("nm, of Debian's package binutils");
-        let names = String::from_utf8_lossy(&listed.stdout);
+        let flags = [&["--defined-only", "--format=posix"], flags].concat();
+        let names = output_of("nm", &flags, file);
         let is_opener = |line: &&str| line.starts_with("dlopen ") || line.starts_with("dlmopen ");
         names.lines().filter(is_opener).count()
     };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use support::{Finished, Heap, compile, library, root, run, scratch, target};
+use support::{Finished, Heap, cargo_build, compile, library, root, run, scratch, target};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -121,20 +121,8 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let directory = target().join("fuzz");
-        let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args([
-                "build",
-                "--release",
-                "--manifest-path",
-                "tests/fuzz/Cargo.toml",
-                "--target-dir",
-            ])
-            .arg(&directory)
-            .current_dir(root())
-            .output()
-            .expect("cargo starts");
-        let said = String::from_utf8_lossy(&built.stderr);
-        assert!(built.status.success(), "tests/fuzz does not build:\n{said}");
+        let manifest = "tests/fuzz/Cargo.toml";
+        cargo_build(&["--release", "--manifest-path", manifest], &directory);
         directory.join("release/operations")
     })
 }

@@ -7,66 +7,61 @@
 
 mod support;
 
-use core::time::Duration;
-use std::process::Command;
-use support::{Finished, Heap, compile, run};
-
-/// Above the longest wait of any program.
-const PATIENCE: Duration = Duration::from_secs(200);
+use support::{keeps_promise_with, run_with};
 
 #[test]
 fn every_other_block_freed_leaves_mappings_for_the_program() {
-    keeps_promise("", "c/huge_mappings.c", &["every-other"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["every-other"]);
 }
 
 #[test]
 fn blocks_that_come_and_go_at_random_leave_mappings() {
-    keeps_promise("", "c/huge_mappings.c", &["at-random"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["at-random"]);
 }
 
 #[test]
 fn blocks_that_grow_leave_mappings() {
-    keeps_promise("", "c/huge_mappings.c", &["growing"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["growing"]);
 }
 
 #[test]
 fn aligned_blocks_leave_mappings() {
-    keeps_promise("", "c/huge_mappings.c", &["aligned"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["aligned"]);
 }
 
 #[test]
 fn blocks_beside_mappings_of_the_program_leave_some() {
-    keeps_promise("", "c/huge_mappings.c", &["between"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["between"]);
 }
 
 #[test]
 fn blocks_that_were_protected_leave_mappings() {
-    keeps_promise("", "c/huge_mappings.c", &["protected"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["protected"]);
 }
 
 #[test]
 fn short_blocks_that_are_mappings_leave_some() {
-    keeps_promise("", "c/huge_mappings.c", &["mapped-early"]);
-    keeps_promise("purge_thread:on", "c/huge_mappings.c", &["mapped-early"]);
+    keeps_promise_with("", "c/huge_mappings.c", &["mapped-early"]);
+    keeps_promise_with("purge_thread:on", "c/huge_mappings.c", &["mapped-early"]);
 }
 
 #[test]
 fn what_a_program_did_to_a_huge_block_ends_with_it() {
     for configuration in ["", "purge_thread:on", "thp:never", "thp:always"] {
-        keeps_promise(configuration, "c/huge_advice.c", &["2"]);
+        keeps_promise_with(configuration, "c/huge_advice.c", &["2"]);
     }
 }
 
 #[test]
 fn what_a_program_did_to_a_block_in_an_arena_ends_with_it() {
     for configuration in ["", "purge_thread:on"] {
-        keeps_promise(configuration, "c/huge_advice.c", &["5"]);
+        keeps_promise_with(configuration, "c/huge_advice.c", &["5"]);
     }
 }
 
 #[test]
 fn a_sealed_block_is_lost_and_counted() {
-    let finished = runs("", "c/huge_advice.c", &["sealed"]);
+    let finished = run_with("", "c/huge_advice.c", &["sealed"]);
     finished.is_ok();
     let lost = finished
         .stderr
@@ -75,15 +70,4 @@ fn a_sealed_block_is_lost_and_counted() {
     let lost = lost.expect("statistics").split_whitespace().next_back();
     let kibibytes: usize = lost.expect("a column").parse().expect("a number");
     assert!(kibibytes >= 4 << 10, "{}", finished.stderr);
-}
-
-/// Compiles and runs a program under the library with this configuration, and expects its "ok".
-fn keeps_promise(conf: &str, source: &str, arguments: &[&str]) {
-    runs(conf, source, arguments).is_ok();
-}
-
-fn runs(conf: &str, source: &str, arguments: &[&str]) -> Finished {
-    let mut command = Command::new(compile(source, &[]));
-    command.args(arguments).env("SLUBMALLOC_CONF", conf);
-    run(Heap::Slubmalloc, &mut command, PATIENCE)
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Heap, compile, library, root, run, scratch, skip_unless};
+use support::{Heap, compile, library, output_of, root, run, scratch, skip_unless};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -205,19 +205,4 @@ fn strong_imports() -> HashSet<String> {
         .filter(|line| line.split(' ').nth(1) == Some("U"));
     let names = strong.filter_map(|line| line.split([' ', '@']).next());
     names.map(str::to_owned).collect()
-}
-
-fn output_of(tool: &str, arguments: &[&str], file: &Path) -> String {
-    let output = Command::new(tool)
-        .env("LC_ALL", "C")
-        .args(arguments)
-        .arg(file)
-        .output()
-        .unwrap_or_else(|error| panic!("{tool}, of Debian's package binutils: {error}"));
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -13,34 +13,34 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use support::{Finished, Heap, compile, run, skipped};
+use support::{Finished, Heap, compile, keeps_promise_with, run, run_with, skipped};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_limit_on_address_space_set_later_binds_and_leaves_room() {
     for how in ["setrlimit", "setrlimit64", "prlimit", "prlimit64"] {
-        keeps_promise("", "c/limited_later.c", &[how, "6144", "100", "1048576"]);
+        keeps_promise_with("", "c/limited_later.c", &[how, "6144", "100", "1048576"]);
     }
 }
 
 #[test]
 fn a_limit_on_address_space_set_later_binds_for_blocks_of_any_size() {
     for bytes in ["64", "3000", "5242880"] {
-        keeps_promise("", "c/limited_later.c", &["setrlimit", "300", "20", bytes]);
+        keeps_promise_with("", "c/limited_later.c", &["setrlimit", "300", "20", bytes]);
     }
 }
 
 #[test]
 fn a_limit_on_address_space_that_the_library_does_not_hear_of_binds() {
-    keeps_promise("", "c/limited_later.c", &["kernel", "6144", "0", "1048576"]);
-    keeps_promise("", "c/limited_later.c", &["kernel", "300", "0", "64"]);
+    keeps_promise_with("", "c/limited_later.c", &["kernel", "6144", "0", "1048576"]);
+    keeps_promise_with("", "c/limited_later.c", &["kernel", "300", "0", "64"]);
 }
 
 #[test]
 fn a_limit_on_data_set_later_binds() {
-    keeps_promise("", "c/limited_later.c", &["data", "1024", "0", "1048576"]);
-    keeps_promise("", "c/limited_later.c", &["data", "256", "0", "64"]);
+    keeps_promise_with("", "c/limited_later.c", &["data", "1024", "0", "1048576"]);
+    keeps_promise_with("", "c/limited_later.c", &["data", "256", "0", "64"]);
 }
 
 #[test]
@@ -53,36 +53,25 @@ fn a_limit_set_later_binds_with_a_purge_thread_and_in_debug_modes() {
             "slab_debug:FZPU,kmalloc-64",
             "guard:1/10000",
         ] {
-            keeps_promise(conf, "c/limited_later.c", &arguments);
+            keeps_promise_with(conf, "c/limited_later.c", &arguments);
         }
     }
 }
 
 #[test]
 fn the_impossible_is_refused_at_no_cost() {
-    keeps_promise("purge_ms:never", "c/refused_cheaply.c", &["impossible"]);
+    keeps_promise_with("purge_ms:never", "c/refused_cheaply.c", &["impossible"]);
 }
 
 #[test]
 fn a_program_out_of_memory_is_refused_at_little_cost() {
-    keeps_promise("", "c/refused_cheaply.c", &["data", "400"]);
-    keeps_promise("", "c/refused_cheaply.c", &["addresses", "400"]);
-}
-
-/// Compiles and runs a program under the library with this configuration, and expects its "ok".
-fn keeps_promise(conf: &str, source: &str, arguments: &[&str]) {
-    runs(conf, source, arguments).is_ok();
-}
-
-fn runs(conf: &str, source: &str, arguments: &[&str]) -> Finished {
-    let mut command = Command::new(compile(source, &[]));
-    command.args(arguments).env("SLUBMALLOC_CONF", conf);
-    run(Heap::Slubmalloc, &mut command, PATIENCE)
+    keeps_promise_with("", "c/refused_cheaply.c", &["data", "400"]);
+    keeps_promise_with("", "c/refused_cheaply.c", &["addresses", "400"]);
 }
 
 #[test]
 fn a_heap_out_of_memory_by_its_own_limit_refuses_at_little_cost() {
-    keeps_promise("limit:256m", "c/refused_cheaply.c", &["heap", "256"]);
+    keeps_promise_with("limit:256m", "c/refused_cheaply.c", &["heap", "256"]);
 }
 
 #[test]
@@ -111,7 +100,7 @@ fn threads_in_a_group_are_not_refused_below_its_limit() {
 #[test]
 fn statistics_tell_the_limit_its_source_and_what_it_refused() {
     let source = "c/refused_and_counted.c";
-    let finished = runs("limit:256m", source, &["10"]);
+    let finished = run_with("limit:256m", source, &["10"]);
     assert!(finished.is_ok());
     assert_eq!(value(&finished.stderr, "limit"), "262144");
     assert_eq!(value(&finished.stderr, "limit set by"), "SLUBMALLOC_CONF");
@@ -127,7 +116,7 @@ fn statistics_tell_the_limit_its_source_and_what_it_refused() {
     ] {
         assert!(finished.stdout.contains(line), "{}", finished.stdout);
     }
-    let at_exit = runs("limit:256m,stats:exit", source, &["3"]);
+    let at_exit = run_with("limit:256m,stats:exit", source, &["3"]);
     assert_eq!(
         at_exit
             .stderr
@@ -135,7 +124,7 @@ fn statistics_tell_the_limit_its_source_and_what_it_refused() {
             .count(),
         2
     );
-    let unlimited = runs("limit:off", source, &["0"]);
+    let unlimited = run_with("limit:off", source, &["0"]);
     assert_eq!(value(&unlimited.stderr, "limit"), "none");
     assert!(!unlimited.stderr.contains("limit set by"));
 }

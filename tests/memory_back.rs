@@ -8,123 +8,107 @@
 
 mod support;
 
-use core::time::Duration;
-use std::process::Command;
-use support::{Heap, compile, run};
-
-/// Above the longest wait of any program.
-const PATIENCE: Duration = Duration::from_secs(100);
+use support::{keeps_promise_with, run_with};
 
 #[test]
 fn what_one_thread_frees_goes_and_no_thread_comes() {
-    keeps_promise("", "c/burst.c", &[]);
+    keeps_promise_with("", "c/burst.c", &[]);
 }
 
 #[test]
 fn what_sleeping_threads_have_freed_goes() {
-    keeps_promise("", "c/sleepers.c", &["auto", "128", "65536"]);
+    keeps_promise_with("", "c/sleepers.c", &["auto", "128", "65536"]);
 }
 
 #[test]
 fn what_sleeping_threads_have_freed_of_small_objects_goes() {
-    keeps_promise("", "c/sleepers.c", &["auto", "128", "512"]);
+    keeps_promise_with("", "c/sleepers.c", &["auto", "128", "512"]);
 }
 
 #[test]
 fn what_was_freed_at_once_goes() {
-    keeps_promise("", "c/freed_at_once.c", &["500", "1024"]);
-    keeps_promise("", "c/freed_at_once.c", &["10000", "32"]);
+    keeps_promise_with("", "c/freed_at_once.c", &["500", "1024"]);
+    keeps_promise_with("", "c/freed_at_once.c", &["10000", "32"]);
 }
 
 #[test]
 fn what_was_mapped_and_freed_at_once_goes() {
-    keeps_promise("", "c/freed_at_once.c", &["4", "10240"]);
+    keeps_promise_with("", "c/freed_at_once.c", &["4", "10240"]);
 }
 
 #[test]
 fn without_a_purge_thread_memory_goes_with_the_next_mallocs() {
-    keeps_promise("purge_thread:off", "c/sleepers.c", &["off", "128", "65536"]);
+    keeps_promise_with("purge_thread:off", "c/sleepers.c", &["off", "128", "65536"]);
 }
 
 #[test]
 fn a_forked_child_gets_a_purge_thread_when_it_needs_one() {
-    keeps_promise("", "c/fork_and_purge.c", &[]);
+    keeps_promise_with("", "c/fork_and_purge.c", &[]);
 }
 
 #[test]
 fn what_300_sleeping_threads_have_at_hand_goes() {
-    keeps_promise("", "c/parked.c", &[]);
+    keeps_promise_with("", "c/parked.c", &[]);
 }
 
 #[test]
 fn malloc_trim_reaches_other_threads_and_says_what_it_did() {
-    keeps_promise("purge_ms:never", "c/trimmed.c", &[]);
+    keeps_promise_with("purge_ms:never", "c/trimmed.c", &[]);
 }
 
 #[test]
 fn pages_between_the_few_that_stay_go_and_come_again() {
-    keeps_promise("", "c/survivors.c", &[]);
+    keeps_promise_with("", "c/survivors.c", &[]);
 }
 
 #[test]
 fn purging_all_the_time_changes_nothing_for_anybody() {
-    keeps_promise("purge_ms:8,purge_thread:on", "c/torture.c", &["8", "60"]);
+    keeps_promise_with("purge_ms:8,purge_thread:on", "c/torture.c", &["8", "60"]);
 }
 
 #[test]
 fn a_limit_refuses_and_does_not_kill() {
     for bytes in ["100", "10240", "1048576", "10485760"] {
-        runs("limit:64m", "numa/endless.c", &["limit", "64", bytes]).succeeded();
+        run_with("limit:64m", "numa/endless.c", &["limit", "64", bytes]).succeeded();
     }
 }
 
 #[test]
 fn huge_pages_are_where_they_are_wanted() {
     for choice in ["system", "never", "always"] {
-        keeps_promise(&format!("thp:{choice}"), "c/huge_pages.c", &[choice]);
+        keeps_promise_with(&format!("thp:{choice}"), "c/huge_pages.c", &[choice]);
     }
 }
 
 #[test]
 fn mallopt_says_what_stays_and_what_is_mapped() {
-    keeps_promise("", "c/kept.c", &["mallopt", "16"]);
+    keeps_promise_with("", "c/kept.c", &["mallopt", "16"]);
 }
 
 #[test]
 fn memory_may_stay_for_ever_or_go_at_once() {
-    keeps_promise("purge_ms:never", "c/kept.c", &["never", "16"]);
-    keeps_promise("purge_ms:0", "c/kept.c", &["zero", "16"]);
+    keeps_promise_with("purge_ms:never", "c/kept.c", &["never", "16"]);
+    keeps_promise_with("purge_ms:0", "c/kept.c", &["zero", "16"]);
 }
 
 #[test]
 fn a_block_that_grows_is_moved_and_not_copied() {
-    keeps_promise("", "c/growth.c", &[]);
-}
-
-/// Compiles and runs a program under the library with this configuration, and expects its "ok".
-fn keeps_promise(conf: &str, source: &str, arguments: &[&str]) {
-    runs(conf, source, arguments).is_ok();
-}
-
-fn runs(conf: &str, source: &str, arguments: &[&str]) -> support::Finished {
-    let mut command = Command::new(compile(source, &[]));
-    command.args(arguments).env("SLUBMALLOC_CONF", conf);
-    run(Heap::Slubmalloc, &mut command, PATIENCE)
+    keeps_promise_with("", "c/growth.c", &[]);
 }
 
 #[test]
 fn no_thread_is_started_where_libc_frees() {
-    keeps_promise("", "c/joined.c", &[]);
+    keeps_promise_with("", "c/joined.c", &[]);
 }
 
 #[test]
 fn a_process_ends_with_its_last_thread() {
     for configuration in ["", "purge_thread:on"] {
-        keeps_promise(configuration, "c/last_thread.c", &[]);
+        keeps_promise_with(configuration, "c/last_thread.c", &[]);
     }
 }
 
 #[test]
 fn below_a_limit_nobody_is_refused() {
-    keeps_promise("limit:256m", "c/takers.c", &[]);
+    keeps_promise_with("limit:256m", "c/takers.c", &[]);
 }

@@ -2,15 +2,13 @@
 //!
 //! The library is built here, so what is looked at is never yesterday's file.
 
+mod support;
 #[path = "shape/symbols.rs"]
 mod symbols;
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
+use support::{checks_library, library, output_of, root};
 use symbols::{EXPORTS, IMPORTS};
 
 /// The newest glibc whose symbols may be asked for, as (major, minor).
@@ -168,23 +166,12 @@ fn is_small() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn the_fast_path_is_the_stored_one() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/fast-path.sh");
-    let output = Command::new(script)
-        .args(["--check", "--library"])
-        .arg(library())
-        .output()
-        .expect("fast-path.sh");
-    let said = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&said)
-    );
+    checks_library("fast-path.sh", &[]);
 }
 
 #[test]
 fn the_header_has_the_version_of_the_package() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cdylib/include/slubmalloc.h");
+    let path = root().join("cdylib/include/slubmalloc.h");
     let header = fs::read_to_string(path).expect("the header");
     for (part, value) in [
         ("MAJOR", env!("CARGO_PKG_VERSION_MAJOR")),
@@ -199,48 +186,9 @@ fn the_header_has_the_version_of_the_package() {
     }
 }
 
-/// The freshly built release library.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("the target directory");
-        let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args([
-                "build",
-                "--release",
-                "-p",
-                "slubmalloc-cdylib",
-                "--target-dir",
-            ])
-            .arg(target)
-            .output()
-            .expect("cargo runs");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        target.join("release/libslubmalloc.so")
-    })
-}
-
 /// The output of one of the binutils on the library.
 fn tool(name: &str, arguments: &[&str]) -> String {
-    let output = Command::new(name)
-        .env("LC_ALL", "C")
-        .args(arguments)
-        .arg(library())
-        .output()
-        .unwrap_or_else(|error| panic!("{name}, of Debian's package binutils: {error}"));
-    assert!(
-        output.status.success(),
-        "{name}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("UTF-8")
+    output_of(name, arguments, library())
 }
 
 struct Symbol {

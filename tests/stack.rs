@@ -6,7 +6,7 @@ mod support;
 use core::time::Duration;
 use std::fs;
 use std::process::Command;
-use support::{Heap, compile, library, root, run, scratch, skip_unless};
+use support::{Heap, checks_library, compile, run, scratch, skip_unless};
 
 /// The most bytes of stack that a call may need, by default and in the modes that find misuse.
 const MOST: &str = "4096";
@@ -33,18 +33,7 @@ fn no_chain_of_calls_needs_more_than_eight_kilobytes_in_the_modes() {
 
 fn check(flags: &[&str]) {
     skip_unless!("objdump", "readelf", "python3");
-    let output = Command::new(root().join("scripts/stack-use.sh"))
-        .args(["--check", "--library"])
-        .arg(library())
-        .args(flags)
-        .output()
-        .expect("stack-use.sh");
-    let said = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&said)
-    );
+    checks_library("stack-use.sh", flags);
 }
 
 #[test]

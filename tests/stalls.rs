@@ -7,40 +7,28 @@
 
 mod support;
 
-use core::time::Duration;
-use std::process::Command;
-use support::{Heap, compile, run};
-
-/// Above the longest wait of any program.
-const PATIENCE: Duration = Duration::from_secs(100);
+use support::keeps_promise_with;
 
 #[test]
 fn calls_beside_a_large_heap_are_short() {
     for conf in ["", "purge_thread:on"] {
-        keeps_promise(conf, "c/big_heap.c", &["time", "16", "131072"]);
+        keeps_promise_with(conf, "c/big_heap.c", &["time", "16", "131072"]);
     }
 }
 
 #[test]
 fn small_calls_beside_a_large_heap_ask_for_no_pages() {
-    keeps_promise("", "c/big_heap.c", &["faults", "16", "131072"]);
+    keeps_promise_with("", "c/big_heap.c", &["faults", "16", "131072"]);
 }
 
 #[test]
 fn calls_are_short_while_much_goes_back() {
-    keeps_promise("", "c/burst_back.c", &[]);
+    keeps_promise_with("", "c/burst_back.c", &[]);
 }
 
 #[test]
 fn a_trim_costs_what_the_kernel_takes_and_nobody_waits_for_it() {
     for conf in ["", "purge_thread:on", "purge_ms:never"] {
-        keeps_promise(conf, "c/trim_beside_threads.c", &[]);
+        keeps_promise_with(conf, "c/trim_beside_threads.c", &[]);
     }
-}
-
-/// Compiles and runs a program under the library with this configuration, and expects its "ok".
-fn keeps_promise(conf: &str, source: &str, arguments: &[&str]) {
-    let mut command = Command::new(compile(source, &[]));
-    command.args(arguments).env("SLUBMALLOC_CONF", conf);
-    run(Heap::Slubmalloc, &mut command, PATIENCE).is_ok();
 }

@@ -5,11 +5,10 @@
 mod support;
 
 use core::time::Duration;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use support::{Finished, Heap, compile, full, root, run, target};
+use support::{Finished, Heap, cargo_build, compile, full, run, target};
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -158,19 +157,8 @@ fn plugin() -> &'static Path {
     static PLUGIN: OnceLock<PathBuf> = OnceLock::new();
     PLUGIN.get_or_init(|| {
         let into = target().join("plugin");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--release", "--manifest-path"])
-            .arg(root().join("tests/plugin/Cargo.toml"))
-            .arg("--target-dir")
-            .arg(&into)
-            .output()
-            .expect("cargo starts");
-        assert!(
-            built.status.success(),
-            "the plug-in does not build:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        let manifest = "tests/plugin/Cargo.toml";
+        cargo_build(&["--release", "--manifest-path", manifest], &into);
         into.join("release/libplugin.so")
     })
 }

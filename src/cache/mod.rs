@@ -339,7 +339,7 @@ mod idle_tests;
 mod model;
 #[cfg(test)]
 mod node_tests;
-#[cfg(all(test, not(simulated)))]
+#[cfg(test)]
 mod stall_tests;
 #[cfg(test)]
 mod tests;

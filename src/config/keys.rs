@@ -44,7 +44,7 @@ pub(super) const KEYS: [Key; 16] = [
         values: "abort|warn",
         bounds: "",
         default: "abort",
-        does: "what happens behind the line that names a wrong free: the end, or nothing, as if it had not been asked for",
+        does: "what to do after reporting misuse: abort, or ignore the call",
         set: |config, value| {
             config.only_warn = match value {
                 b"abort" => false,

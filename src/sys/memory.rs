@@ -180,7 +180,7 @@ pub(crate) unsafe fn discard(start: NonNull<u8>, bytes: usize) -> bool {
 }
 
 /// Has a range missing in the children of forks, as a program may want it; for tests.
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 pub(crate) fn keep_from_children(start: NonNull<u8>, bytes: usize) -> bool {
     let advice = libc::MADV_DONTFORK as usize;
     let arguments = [start.as_ptr() as usize, bytes, advice, 0, 0, 0];

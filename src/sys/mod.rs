@@ -70,7 +70,7 @@ pub(crate) use linux::{
     read_file, show_file, sleep, total_ram_bytes, virtual_memory_left,
 };
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
-#[cfg(test)]
+#[cfg(all(test, not(simulated)))]
 pub(crate) use memory::keep_from_children;
 pub(crate) use memory::{HugePages, clear, copy, discard};
 pub(crate) use own_stack::on_own_stack;

@@ -4,7 +4,8 @@
 //! # Invariant
 //!
 //! A mapping lies in one allocation. What was unmapped of that is a hole, and can be mapped again at its address alone.
-//! What is mapped again, or whose memory was given back, holds zeroes.
+//! What is mapped again, or whose memory was given back, holds zeroes. Untouched memory is not resident:
+//! tests reserve more than a machine has.
 
 extern crate std;
 use core::alloc::Layout;
@@ -18,10 +19,16 @@ use std::vec::Vec;
 use super::syscall::Answer;
 
 const PAGE: usize = 4096;
+/// What the machine seems to have.
+const RAM_BYTES: libc::c_ulong = 4 << 30;
+/// Advice that is taken and changes nothing; any other is refused, as an old kernel does.
+const HUGE_PAGES: [usize; 2] = [libc::MADV_HUGEPAGE as usize, libc::MADV_NOHUGEPAGE as usize];
 
 /// An allocation and its holes, as starts and ends.
 struct Allocation {
     bytes: usize,
+    /// Bytes before the first page.
+    lead: usize,
     holes: Vec<(usize, usize)>,
 }
 
@@ -53,7 +60,10 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
             // SAFETY: as above; the range is mapped.
             is_mapped(first, bytes).then(|| unsafe { clear(first, bytes) })
         }
-        libc::SYS_madvise | libc::SYS_close | libc::SYS_tgkill => Some(0),
+        libc::SYS_madvise if HUGE_PAGES.contains(&third) => Some(0),
+        libc::SYS_close | libc::SYS_tgkill => Some(0),
+        // SAFETY: as above; it is one of these.
+        libc::SYS_sysinfo => unsafe { tell_ram(with_exposed_provenance_mut(first)) },
         libc::SYS_write => Some(third),
         libc::SYS_getpid | libc::SYS_gettid => Some(1),
         libc::SYS_futex => {
@@ -67,19 +77,42 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
 }
 
 fn map(bytes: usize) -> Option<usize> {
-    let layout = Layout::from_size_align(bytes, PAGE).ok()?;
+    let layout = layout_for(bytes)?;
     if bytes == 0 {
         return None;
     }
+    keep_fresh();
     // SAFETY: not empty.
-    let start = unsafe { alloc_zeroed(layout) };
-    if start.is_null() {
+    let allocated = unsafe { alloc_zeroed(layout) };
+    if allocated.is_null() {
         return None;
     }
-    let holes = Vec::new();
-    let address = start.expose_provenance();
-    with_all(|all| all.insert(address, Allocation { bytes, holes }));
+    let start = allocated.expose_provenance();
+    let address = start.next_multiple_of(PAGE);
+    let allocation = Allocation {
+        bytes,
+        lead: address - start,
+        holes: Vec::new(),
+    };
+    with_all(|all| all.insert(address, allocation));
     Some(address)
+}
+
+/// Has glibc take what is large fresh from the system for ever: it would serve it from what was freed as soon as that
+/// was as large, and write zeroes over all of it.
+fn keep_fresh() {
+    #[cfg(all(target_env = "gnu", not(miri)))]
+    {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: mallopt(3) changes where memory comes from, and none that is in use.
+        ONCE.call_once(|| _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10) });
+    }
+}
+
+/// A page more than `bytes`, to begin with a page anywhere: the allocator writes zeroes over what it is to align, but
+/// not over what comes fresh from the system.
+fn layout_for(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(bytes.checked_add(PAGE)?, 1).ok()
 }
 
 /// Maps a hole again, or replaces what is there if that is wanted.
@@ -133,14 +166,14 @@ unsafe fn unmap(start: usize, bytes: usize) -> Option<usize> {
             is_gone
                 .then(|| all.remove(&address))
                 .flatten()
-                .map(|it| (address, it.bytes)),
+                .map(|it| (address - it.lead, it.bytes)),
         )
     })?;
-    if let Some((address, bytes)) = freed
-        && let Ok(layout) = Layout::from_size_align(bytes, PAGE)
+    if let Some((allocated, bytes)) = freed
+        && let Some(layout) = layout_for(bytes)
     {
         // SAFETY: allocated with this layout, and all of it was given up.
-        unsafe { dealloc(with_exposed_provenance_mut(address), layout) };
+        unsafe { dealloc(with_exposed_provenance_mut(allocated), layout) };
     }
     Some(0)
 }
@@ -166,15 +199,33 @@ unsafe fn remap(start: usize, old_bytes: usize, bytes: usize) -> Option<usize> {
     Some(new)
 }
 
-/// Writes zeroes.
+/// Writes zeroes where there is anything else.
 ///
 /// # Safety
 ///
 /// The range lies in an allocation, and nobody needs its content.
 unsafe fn clear(start: usize, bytes: usize) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe { with_exposed_provenance_mut::<u8>(start).write_bytes(0, bytes) };
+    for page in (start..start + bytes).step_by(PAGE) {
+        let page = with_exposed_provenance_mut::<[u64; PAGE / size_of::<u64>()]>(page);
+        // SAFETY: the caller's promise; what was never written to holds zeroes.
+        if unsafe { page.read() }.iter().any(|word| *word != 0) {
+            // SAFETY: as above.
+            unsafe { page.write_bytes(0, 1) };
+        }
+    }
     0
+}
+
+/// Fills in what is asked of it.
+///
+/// # Safety
+///
+/// The pointer is valid, and the rest of the structure is.
+unsafe fn tell_ram(info: *mut libc::sysinfo) -> Option<usize> {
+    // SAFETY: the caller's promise.
+    let info = unsafe { info.as_mut() }?;
+    (info.totalram, info.mem_unit) = (RAM_BYTES, 1);
+    Some(0)
 }
 
 fn is_mapped(start: usize, bytes: usize) -> bool {

@@ -43,6 +43,15 @@
         }                                                                                         \
     } while (0)
 
+/* For what the loader answers. */
+#define CHECK_DL(cond)                                                                            \
+    do {                                                                                          \
+        if (!(cond)) {                                                                            \
+            dprintf(2, "%s:%d: CHECK(%s) failed: %s\n", __FILE__, __LINE__, #cond, dlerror());     \
+            _exit(1);                                                                             \
+        }                                                                                         \
+    } while (0)
+
 /* The same programs can be tried against libc; promises that it does not keep are then left out. */
 static inline int libc_allowed(void) { return getenv("SLUBTEST_ALLOW_LIBC") != NULL; }
 

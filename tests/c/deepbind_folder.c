@@ -1,15 +1,6 @@
 /* Opens by way of a library in another folder what only that one can find: by its RUNPATH, and by $ORIGIN. */
 #include "check.h"
 
-/* CHECK for what the loader answers. */
-#define CHECK_DL(cond)                                                                            \
-    do {                                                                                          \
-        if (!(cond)) {                                                                            \
-            dprintf(2, "%s:%d: CHECK(%s) failed: %s\n", __FILE__, __LINE__, #cond, dlerror());     \
-            _exit(1);                                                                             \
-        }                                                                                         \
-    } while (0)
-
 void *middle_opens(const char *name, int mode);
 void *middle_opens_in_base(const char *name, int mode);
 

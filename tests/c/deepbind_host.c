@@ -10,15 +10,6 @@
  * With -DOLD_VERSION the program asks for the dlopen of the oldest glibc. */
 #include "check.h"
 
-/* CHECK for what the loader answers. */
-#define CHECK_DL(cond)                                                                            \
-    do {                                                                                          \
-        if (!(cond)) {                                                                            \
-            dprintf(2, "%s:%d: CHECK(%s) failed: %s\n", __FILE__, __LINE__, #cond, dlerror());     \
-            _exit(1);                                                                             \
-        }                                                                                         \
-    } while (0)
-
 #ifdef OLD_VERSION
 __asm__(".symver dlopen, dlopen@" OLD_VERSION);
 #endif

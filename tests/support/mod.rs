@@ -17,8 +17,10 @@
     reason = "each test binary uses its own part"
 )]
 
+mod build;
 mod compile;
 
+pub(crate) use build::{cargo_build, checks_library, library, output_of};
 pub(crate) use compile::{compile, compile_to};
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -29,12 +31,15 @@ use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{OnceLock, RwLock, RwLockWriteGuard};
+use std::sync::{RwLock, RwLockWriteGuard};
 use std::thread;
 use std::time::Instant;
 
 /// How long a program may take unless its test says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Above the longest wait of a program that takes long.
+const LONG_PATIENCE: Duration = Duration::from_secs(200);
 
 /// How often a running program is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -103,34 +108,6 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("a scratch directory");
     dir
-}
-
-/// The library, built now, once for this process; cargo's own lock keeps parallel processes apart.
-pub(crate) fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args([
-                "build",
-                "--release",
-                "-p",
-                "slubmalloc-cdylib",
-                "--target-dir",
-            ])
-            .arg(target())
-            .current_dir(root())
-            .output()
-            .expect("cargo starts");
-        assert!(
-            built.status.success(),
-            "the library does not build:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
-        let library = target().join("release/libslubmalloc.so");
-        assert!(library.is_file(), "{} was not built", library.display());
-        library
-    })
 }
 
 /// What LD_PRELOAD gets: the library, or what `SLUBTEST_LIB` says instead.
@@ -306,11 +283,18 @@ pub(crate) fn keeps_promise(source: &str, arguments: &[&str]) {
 
 /// As [`keeps_promise`], for programs that take longer.
 pub(crate) fn keeps_promise_within(patience: Duration, source: &str, arguments: &[&str]) {
-    let program = compile(source, &[]);
-    run(
-        Heap::Slubmalloc,
-        Command::new(program).args(arguments),
-        patience,
-    )
-    .is_ok();
+    let mut command = Command::new(compile(source, &[]));
+    run(Heap::Slubmalloc, command.args(arguments), patience).is_ok();
+}
+
+/// As [`keeps_promise`], with a configuration, for programs that take long.
+pub(crate) fn keeps_promise_with(conf: &str, source: &str, arguments: &[&str]) {
+    run_with(conf, source, arguments).is_ok();
+}
+
+/// Compiles and runs a program that takes long under the library, with a configuration.
+pub(crate) fn run_with(conf: &str, source: &str, arguments: &[&str]) -> Finished {
+    let mut command = Command::new(compile(source, &[]));
+    command.args(arguments).env("SLUBMALLOC_CONF", conf);
+    run(Heap::Slubmalloc, &mut command, LONG_PATIENCE)
 }

@@ -18,6 +18,7 @@ impl Registers {
     /// Those of the function that this is part of.
     #[inline(always)]
     pub(super) fn here() -> Self {
+        #[cfg_attr(simulated, expect(unused_mut, reason = "there is no stack to capture"))]
         let mut values = [0; COUNT];
         #[cfg(all(target_arch = "x86_64", not(simulated)))]
         // SAFETY: has room for all.
