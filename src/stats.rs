@@ -157,7 +157,17 @@ impl View<'_> {
         }
         // Slabs are used pages too, but what counts of them are their objects.
         stats.in_use = stats.in_use.saturating_sub(slab_bytes);
-        self.caches.for_each(|_| stats.threads += 1);
+        self.caches.for_each(|cache| {
+            stats.threads += 1;
+            for id in class::spans() {
+                let waiting = cache.stock(id);
+                stats.cached_objects += waiting;
+                stats.cached += waiting * class::info(id).size as usize;
+                stats.in_use = stats
+                    .in_use
+                    .saturating_sub(waiting * class::info(id).size as usize);
+            }
+        });
         stats
     }
 

@@ -44,6 +44,11 @@ impl Arena {
         }
     }
 
+    /// Whether the page is marked.
+    pub(crate) fn was_changed(&self, page: PageIndex) -> bool {
+        self.is_changed(page, 1)
+    }
+
     /// A span that was taken, with fresh pages if any of it is marked; `None` if that cannot be.
     pub(super) fn renewed(&self, span: Span) -> Option<Span> {
         if !self.is_changed(span.first, span.pages) {

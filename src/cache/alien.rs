@@ -74,6 +74,9 @@ impl ThreadCache {
     /// Puts an object of `node` into the sheaf that goes there, which is made or exchanged first.
     #[cold]
     pub(super) fn send_home(&self, ties: Ties, node: &'static Node, id: ClassId, object: Object) {
+        if class::is_span(id) {
+            return ties.heap.give(object);
+        }
         let _busy = self.busy.lock();
         let Some(cell) = self.alien_sheaf(ties, node, id) else {
             return ties.heap.give(object);

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::{is_small, retire};
-use super::{ThreadCache, Ties, sizing};
+use super::{ThreadCache, Ties, bins, sizing};
 use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
 
@@ -21,14 +21,10 @@ impl ThreadCache {
         };
         let _busy = self.busy.lock();
         self.recover_all();
-        for id in class::all() {
+        for id in bins() {
             let bin = self.bin(id);
-            if is_small(bin, id) {
-                let room = bin.capacity();
-                if let Some(mut small) = bin.close() {
-                    ties.heap.flush(ties.home, id, &mut small);
-                    retire(ties, small, room);
-                }
+            if is_small(bin, id) || class::is_span(id) {
+                self.close_small(ties, id);
                 continue;
             }
             for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
@@ -38,6 +34,16 @@ impl ThreadCache {
         // ORDERING: relaxed, see the module.
         self.refills.iter().for_each(|last| last.store(0, Relaxed));
         self.drain_aliens(ties);
+    }
+
+    /// Empties and takes out a main sheaf that is a small one, if there is one; the caller holds the cache's lock.
+    pub(super) fn close_small(&self, ties: Ties, id: ClassId) {
+        let bin = self.bin(id);
+        let room = bin.capacity();
+        if let Some(mut small) = bin.close() {
+            ties.heap.flush(ties.home, id, &mut small);
+            retire(ties, small, room);
+        }
     }
 }
 

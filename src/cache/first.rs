@@ -9,14 +9,14 @@
 use super::bin::Bin;
 use super::slow::new_sheaf;
 use super::{ThreadCache, Ties, sizing};
-use crate::slab::{Sheaf, sheaf_bytes};
+use crate::slab::{Sheaf, class, sheaf_bytes};
 use crate::units::ClassId;
 
 impl ThreadCache {
     /// Opens an empty small sheaf in a bin without sheaves; `false` where there is no memory.
     pub(super) fn open_first(&self, ties: Ties, id: ClassId) -> bool {
         // Where a small sheaf is as large as any, the barn has them.
-        let sheaf = if sizing::capacity(id) > sizing::FIRST_CAPACITY {
+        let sheaf = if sizing::capacity(id) > sizing::FIRST_CAPACITY || class::is_span(id) {
             take_small(ties, sizing::FIRST_CAPACITY)
         } else {
             take_empty(ties, id)
@@ -24,8 +24,22 @@ impl ThreadCache {
         let Some(sheaf) = sheaf else {
             return false;
         };
-        self.bin(id).open(sheaf, sizing::FIRST_CAPACITY);
+        let capacity = sizing::FIRST_CAPACITY.min(sizing::capacity(id));
+        self.bin(id).open(sheaf, capacity);
         true
+    }
+
+    /// Opens a sheaf for spans of class `id`. If others have room for many already, they are emptied first.
+    pub(super) fn open_for_spans(&self, ties: Ties, id: ClassId) -> bool {
+        let room = |id| sizing::capacity(id) * class::info(id).size as usize;
+        let others = || class::spans().filter(|id| self.bin(*id).has_main());
+        if others().map(room).sum::<usize>() + room(id) > sizing::SPAN_BYTES {
+            for other in others() {
+                self.recover(other);
+                self.close_small(ties, other);
+            }
+        }
+        self.open_first(ties, id)
     }
 
     /// Moves what is in the small main sheaf to one of full size, or in a crowd to a larger one; `false`

@@ -37,12 +37,12 @@ use crate::heap::{Heap, Node};
 use crate::slab::{Object, class};
 use crate::sync::{Lock, StaticRef};
 use crate::sys::{Lifeline, ZeroInit};
-use crate::units::{ClassId, GRANULE_SHIFT};
+use crate::units::{BLOCK_SIZE, ClassId, GRANULE_SHIFT};
 use alien::{Aliens, Sheaves};
 use bin::Bin;
 use deferred::Deferred;
 
-const BINS: usize = class::CLASSES + 1;
+const BINS: usize = class::ALL_CLASSES + 1;
 
 /// A thread's main and spare sheaf for each class.
 ///
@@ -185,7 +185,7 @@ impl ThreadCache {
         self.strays.store(0, Relaxed);
         self.heap.set(Some(ties.heap));
         self.home.set(Some(ties.home));
-        for id in class::all() {
+        for id in bins() {
             let info = class::info(id);
             self.bin(id)
                 .describe(info.divisor, (info.slab_bytes() - 1) as u32);
@@ -259,23 +259,23 @@ impl ThreadCache {
     #[inline(always)]
     pub(crate) fn push_sized(&self, block: *mut u8, bytes: usize) -> bool {
         let offset = (block as usize).wrapping_sub(own(&self.arena_base));
-        if offset >= own(&self.arena_bytes) || bytes > class::MAX_SMALL {
+        if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
             return false;
         }
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
         let bin = self.bin(id);
-        id == class::class_of(bytes) && bin.is_start(block as usize) && bin.push(block)
+        id == class::any_class_of(bytes) && bin.is_start(block as usize) && bin.push(block)
     }
 
-    /// Whether `block` lies in a slab of this cache's node whose class is that of `bytes`.
+    /// Whether `block` is the start of an object of this cache's node whose class is that of `bytes`.
     #[inline(always)]
     pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {
         let offset = (block as usize).wrapping_sub(own(&self.arena_base));
-        if offset >= own(&self.arena_bytes) || bytes > class::MAX_SMALL {
+        if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
             return false;
         }
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
-        id == class::class_of(bytes)
+        id == class::any_class_of(bytes) && self.bin(id).is_start(block as usize)
     }
 
     /// Takes note of how far the home node's class map reaches by now.
@@ -313,6 +313,11 @@ impl ThreadCache {
         // SAFETY: classes come from the class tables and the class map, which hold no others.
         unsafe { self.bins.get_unchecked(id.index()) }
     }
+}
+
+/// The classes that a cache has bins for.
+fn bins() -> impl Iterator<Item = ClassId> {
+    class::all().chain(class::spans())
 }
 
 /// The class of a granule that `class_map` covers.

@@ -172,7 +172,7 @@ fn pages_are_counted_where_they_came_from() {
     let object = alloc(cache, 64).unwrap();
     let huge = alloc(cache, 5 << 20).unwrap();
     let after = world.heap.traffic().of(NodeId(2));
-    let pages = 25 + 16 + 1_280;
+    let pages = 28 + 16 + 1_280;
     assert_eq!((after[0] - before[0], after[4] - before[4]), (pages, pages));
     assert_eq!(world.heap.traffic().of(NodeId(0)), [0; 6]);
     for block in [block, object, huge] {

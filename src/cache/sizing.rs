@@ -5,15 +5,21 @@ use crate::slab::{class, sheaf_bytes};
 use crate::units::ClassId;
 
 /// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 2,048 bytes, and
-/// what it holds is about 32 KiB, up to 192 KiB for the largest.
-const CAPACITIES: [(u32, usize); 6] = [
+/// what it holds is about 32 KiB, up to 384 KiB for the largest that come from slabs. Spans are worth less each: a thread
+/// that frees one and needs one of about that size again is served by the first few.
+const CAPACITIES: [(u32, usize); 9] = [
     (128, 254),
     (256, 126),
     (512, 62),
     (2 << 10, 30),
     (8 << 10, 14),
-    (32 << 10, 6),
+    (128 << 10, 6),
+    (256 << 10, 4),
+    (1 << 20, 2),
+    (4 << 20, 1),
 ];
+/// The spans that a thread's sheaves have room for are at most so many bytes.
+pub(super) const SPAN_BYTES: usize = 16 << 20;
 /// The first refill of a bin brings so many bytes, or one object; each further one twice as many
 /// objects. A thread that allocates little parks little, but no two threads write to one cache line
 /// because of that.
@@ -35,10 +41,10 @@ pub(crate) fn capacity(id: ClassId) -> usize {
 }
 
 /// Capacities by class.
-static CAPACITY: [u8; class::CLASSES + 1] = {
-    let mut table = [0; class::CLASSES + 1];
+static CAPACITY: [u8; class::ALL_CLASSES + 1] = {
+    let mut table = [0; class::ALL_CLASSES + 1];
     let (mut id, mut step) = (1, 0);
-    while id <= class::CLASSES {
+    while id <= class::ALL_CLASSES {
         while CAPACITIES[step].0 < class::size_of_class(id) {
             step += 1;
         }
@@ -74,10 +80,14 @@ mod tests {
     use crate::slab::class::class_of;
 
     #[test]
-    fn every_sheaf_is_a_power_of_two_and_holds_at_most_192_kib() {
+    fn every_sheaf_is_a_power_of_two_and_holds_at_most_384_kib() {
         for id in class::all() {
             assert!(bytes(id).is_power_of_two());
-            assert!(capacity(id) * class::info(id).size as usize <= 192 << 10);
+            assert!(capacity(id) * class::info(id).size as usize <= 384 << 10);
+        }
+        for id in class::spans() {
+            assert!((1..=FIRST_CAPACITY).contains(&capacity(id)));
+            assert!(capacity(id) * class::info(id).size as usize <= SPAN_BYTES / 4);
         }
     }
 

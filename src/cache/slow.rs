@@ -19,7 +19,7 @@ impl ThreadCache {
     pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
         let ties = self.follow(ties);
         if bytes > class::MAX_SMALL {
-            return self.alloc_large(ties, bytes, 1, zeroed);
+            return self.alloc_span(ties, bytes, zeroed);
         }
         let id = class::class_of(bytes);
         let object = self.pop(id).or_else(|| self.refill_or_drain(ties, id))?;
@@ -38,6 +38,25 @@ impl ThreadCache {
             Some(id) => self.pop(id).or_else(|| self.refill_or_drain(ties, id)),
             None => self.alloc_large(ties, bytes.max(LEAST_LARGE), align, Zeroed::No),
         }
+    }
+
+    /// A block above the slabs' largest: a span that waits here, or whatever the heap has.
+    fn alloc_span(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
+        let id = class::span_class_of(bytes);
+        let waiting = (id != ClassId::NONE).then(|| {
+            let _busy = self.busy.lock();
+            self.recover(id);
+            self.set(&self.refilled, id, 1);
+            self.pop(id)
+        });
+        let Some(object) = waiting.flatten() else {
+            return self.alloc_large(ties, bytes, 1, zeroed);
+        };
+        if zeroed == Zeroed::Yes {
+            // SAFETY: the object was taken above and has at least `bytes`.
+            unsafe { sys::clear(object, bytes) };
+        }
+        Some(object)
     }
 
     fn alloc_large(
@@ -181,6 +200,9 @@ impl ThreadCache {
     fn make_room(&self, ties: Ties, id: ClassId) -> bool {
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
+        if class::is_span(id) {
+            return !bin.has_main() && self.open_for_spans(ties, id);
+        }
         if !bin.has_main() {
             return self.open_first(ties, id);
         }

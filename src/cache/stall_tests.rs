@@ -67,6 +67,7 @@ fn a_round_stops_when_its_budget_is_spent_and_goes_on_where_it_stopped() {
     let here = world.thread(0);
     let blocks: Vec<_> = (0..512).map(|_| alloc(here, 256 << 10).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
+    here.drain();
     let all = world.heap.free_bytes();
     assert!(all >= 128 << 20);
     let (mut round, mut calls, mut gone) = (Round::new(Elapsed::FOR_EVER), 0, 0);

@@ -6,11 +6,14 @@ use super::pressure::addresses_for;
 use super::{Heap, Node};
 use crate::arena::Use;
 use crate::huge::Request;
+use crate::slab::class;
 use crate::sys;
-use crate::units::{BLOCK_SIZE, Order, PAGE_SIZE, Zeroed, pages_for};
+use crate::units::{
+    BLOCK_SIZE, ClassId, GRANULE_PAGES, GRANULE_SIZE, Order, PAGE_SIZE, Zeroed, pages_for,
+};
 
 impl Heap {
-    /// A block above 32 KiB, or with an alignment that no class has.
+    /// A block above 64 KiB, or with an alignment that no class has.
     #[cold]
     pub(crate) fn take_large(
         &self,
@@ -28,10 +31,16 @@ impl Heap {
             return Some(start);
         }
         if may_be_span {
-            let pages = pages_for(bytes.max(1)) as u32;
-            let order = Order::holding(pages_for(align.max(1)) as u32);
+            let class = span_class(bytes, align);
+            let (pages, order) = match class {
+                ClassId::NONE => (
+                    pages_for(bytes.max(1)) as u32,
+                    Order::holding(pages_for(align.max(1)) as u32),
+                ),
+                id => (class::info(id).span_pages(), Order::holding(GRANULE_PAGES)),
+            };
             let take = |node: &'static Node| {
-                let start = take_span(node, pages, order, zeroed)?;
+                let start = take_span(node, pages, order, class, zeroed)?;
                 self.note(node, home, u64::from(pages), start);
                 Some(start)
             };
@@ -69,8 +78,27 @@ impl Heap {
     }
 }
 
-fn take_span(node: &'static Node, pages: u32, align: Order, zeroed: Zeroed) -> Option<NonNull<u8>> {
+/// The class of a span with room for `bytes` at a multiple of `align`, if that has one.
+fn span_class(bytes: usize, align: usize) -> ClassId {
+    if bytes > class::MAX_SMALL && align <= GRANULE_SIZE {
+        class::span_class_of(bytes)
+    } else {
+        ClassId::NONE
+    }
+}
+
+fn take_span(
+    node: &'static Node,
+    pages: u32,
+    align: Order,
+    class: ClassId,
+    zeroed: Zeroed,
+) -> Option<NonNull<u8>> {
     let span = node.arena().take(pages, align, Use::Large)?;
+    if class != ClassId::NONE && !node.tables().enter_span(span.first.granule(), class) {
+        node.arena().give(span);
+        return None;
+    }
     let start = node.arena().region().at(span.first.offset());
     if zeroed == Zeroed::Yes && !span.zero {
         // SAFETY: the span was taken above and is as long as that.

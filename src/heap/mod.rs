@@ -20,6 +20,7 @@ mod purge;
 mod refusals;
 mod resize;
 mod site;
+mod spans;
 mod traffic;
 mod tune;
 
@@ -196,6 +197,11 @@ impl Heap {
 
     /// Takes objects that were in a cache of `home` back into their slabs.
     pub(crate) fn take_back(&self, home: &Node, id: ClassId, objects: &[Slot]) {
+        if class::is_span(id) {
+            return objects
+                .iter()
+                .for_each(|span| self.give_cached(*span as usize, id));
+        }
         if !self.is_numa() {
             return home.pool(id).lock().take_back(home.place(), id, objects);
         }
@@ -215,6 +221,11 @@ impl Heap {
     pub(crate) fn give(&self, block: NonNull<u8>) {
         let address = block.as_ptr() as usize;
         match self.locate(address) {
+            Home::Slab {
+                node,
+                class,
+                is_start: true,
+            } if class::is_span(class) => self.give_span(node, class, address),
             Home::Slab {
                 node,
                 class,
@@ -291,7 +302,7 @@ impl Heap {
 
     /// Takes note that the program changes properties of what lies between two addresses.
     pub(crate) fn note_changed(&self, start: usize, end: usize) {
-        let note = |any, node: &Node| node.arena().note_changed(start, end) || any;
+        let note = |any, node: &Node| node.note_changed(start, end) || any;
         if !self.nodes().fold(false, note) {
             self.huge.note_changed();
         }

@@ -30,6 +30,18 @@ impl Heap {
     pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Resized {
         match self.locate(block.as_ptr() as usize) {
             Home::Slab {
+                node,
+                class,
+                is_start: true,
+            } if class::is_span(class) && is_for_spans(bytes) => {
+                let page = PageIndex::containing(block.as_ptr() as usize - node.arena().base());
+                if node.resize_span(page, class, bytes) {
+                    return Resized::At(block);
+                }
+                let old_bytes = class::info(class).size as usize;
+                Resized::Copy { old_bytes }
+            }
+            Home::Slab {
                 class,
                 is_start: true,
                 ..
@@ -80,6 +92,10 @@ fn resize_large(arena: &Arena, page: PageIndex, block: NonNull<u8>, bytes: usize
         return Resized::At(block);
     }
     Resized::Copy { old_bytes }
+}
+
+fn is_for_spans(bytes: usize) -> bool {
+    bytes > class::MAX_SMALL && bytes <= BLOCK_SIZE
 }
 
 fn is_well_used(bytes: usize, old_bytes: usize) -> bool {

@@ -2,16 +2,23 @@
 //!
 //! # Invariant
 //!
-//! Classes 1 to [`CLASSES`] grow in size. Class 0 means "no slab"; ids above are free for named
-//! caches.
+//! Classes 1 to [`CLASSES`] grow in size, and are cut from slabs. Those above, up to [`ALL_CLASSES`], grow further: each
+//! object of them is a span of pages. Class 0 means neither; ids above are free for named caches.
 #![forbid(unsafe_code)]
 
-use crate::units::{ClassId, GRANULE_PAGES, GRANULE_SIZE, MIN_ALIGN, align_up};
+use crate::units::{
+    BLOCK_SIZE, ClassId, GRANULE_PAGES, GRANULE_SIZE, MIN_ALIGN, PAGE_SIZE, align_up,
+};
 
-/// Number of size classes.
-pub(crate) const CLASSES: usize = 64;
+/// Number of size classes that are served from slabs.
+pub(crate) const CLASSES: usize = 66;
 /// The largest size that is served from slabs.
-pub(crate) const MAX_SMALL: usize = 32 << 10;
+pub(crate) const MAX_SMALL: usize = 48 << 10;
+/// Number of size classes.
+pub(crate) const ALL_CLASSES: usize =
+    CLASSES + 1 + SPAN_STEPS * (BLOCK_SIZE / GRANULE_SIZE).ilog2() as usize;
+/// The first class of spans has a granule; behind it there are so many between two powers of two.
+const SPAN_STEPS: usize = 4;
 /// Up to here a size finds its class in 16-byte steps, beyond in 128-byte steps.
 pub(crate) const FINE_LIMIT: usize = 1 << 10;
 /// See [`FINE_LIMIT`].
@@ -24,14 +31,14 @@ const COARSE_STEP: usize = 128;
 const MIN_OBJECTS: usize = 2;
 /// … and wastes at most this share of itself …
 const WASTE_SHARE: usize = 16;
-/// … unless it is as large as this.
+/// … unless it is as large as this, or the starts of more objects could not be told.
 const MAX_SLAB_GRANULES: usize = 8;
 /// Objects that a slab's record has bits for.
 pub(crate) const MAX_OBJECTS: usize = 60 * 64;
 
 /// Classes between two powers of two: eight cost at most 1/9 of a block and 6 % on average.
 /// From 8 KiB on it is four, since there a slab holds few objects and a thread's stock is bytes.
-const STEPS: [(usize, usize); 8] = [
+const STEPS: [(usize, usize); 9] = [
     (256, 16),
     (512, 32),
     (1 << 10, 64),
@@ -40,6 +47,7 @@ const STEPS: [(usize, usize); 8] = [
     (8 << 10, 512),
     (16 << 10, 2 << 10),
     (32 << 10, 4 << 10),
+    (48 << 10, 8 << 10),
 ];
 
 /// What there is to know about a class.
@@ -49,7 +57,7 @@ pub(crate) struct ClassInfo {
     pub(crate) size: u32,
     /// Objects in a slab.
     pub(crate) objects: u32,
-    /// Granules of a slab, a power of two.
+    /// Granules of a slab, a power of two. A span counts as a slab of one granule, its first.
     pub(crate) granules: u32,
     /// ⌈2³² / size⌉: an offset is a multiple of the size exactly if its product with this, in 32
     /// bits, is smaller than this (Lemire, Kaser, Kurz 2019). 0 for class 0, where nothing is.
@@ -74,6 +82,9 @@ impl ClassInfo {
         while granules < MAX_SLAB_GRANULES && !is_good_slab(size, granules) {
             granules *= 2;
         }
+        while !is_exact(size, granules) {
+            granules /= 2;
+        }
         Self {
             size: size as u32,
             objects: objects_in(size, granules) as u32,
@@ -81,6 +92,22 @@ impl ClassInfo {
             divisor: (1_u64 << 32).div_ceil(size as u64) as u32,
             reciprocal: (1_u64 << 40).div_ceil(size as u64),
         }
+    }
+
+    /// A span, which begins with a granule.
+    const fn span(size: usize) -> Self {
+        Self {
+            size: size as u32,
+            objects: 1,
+            granules: 1,
+            divisor: 1,
+            reciprocal: (1_u64 << 40).div_ceil(size as u64),
+        }
+    }
+
+    /// Pages of an object that is a span.
+    pub(crate) const fn span_pages(&self) -> u32 {
+        self.size / PAGE_SIZE as u32
     }
 
     /// Bytes of a slab, to which it is aligned.
@@ -116,11 +143,18 @@ const fn is_good_slab(size: usize, granules: usize) -> bool {
     objects >= MIN_OBJECTS && (bytes - objects * size) * WASTE_SHARE <= bytes
 }
 
-/// All classes by id.
-static INFO: [ClassInfo; CLASSES + 1] = build();
+/// Whether the divisor tells the starts of all objects in a slab.
+const fn is_exact(size: usize, granules: usize) -> bool {
+    let divisor = (1_u64 << 32).div_ceil(size as u64);
+    let excess = divisor * size as u64 - (1 << 32);
+    objects_in(size, granules) as u64 * excess < divisor
+}
 
-const fn build() -> [ClassInfo; CLASSES + 1] {
-    let mut info = [ClassInfo::none(); CLASSES + 1];
+/// All classes by id.
+static INFO: [ClassInfo; ALL_CLASSES + 1] = build();
+
+const fn build() -> [ClassInfo; ALL_CLASSES + 1] {
+    let mut info = [ClassInfo::none(); ALL_CLASSES + 1];
     let (mut size, mut id, mut step) = (0, 1, 0);
     while id <= CLASSES {
         size += STEPS[step].1;
@@ -131,6 +165,17 @@ const fn build() -> [ClassInfo; CLASSES + 1] {
         id += 1;
     }
     assert!(size == MAX_SMALL);
+    let mut step = GRANULE_SIZE / SPAN_STEPS;
+    size = GRANULE_SIZE;
+    while id <= ALL_CLASSES {
+        info[id] = ClassInfo::span(size);
+        if size == 2 * SPAN_STEPS * step {
+            step *= 2;
+        }
+        size += step;
+        id += 1;
+    }
+    assert!(info[ALL_CLASSES].size as usize == BLOCK_SIZE);
     info
 }
 
@@ -164,11 +209,43 @@ pub(crate) fn class_of(size: usize) -> ClassId {
     ClassId(entry.copied().unwrap_or_default())
 }
 
-/// The class that serves `size`, which is above [`FINE_LIMIT`]; none above [`MAX_SMALL`].
+/// The class that serves `size`, which is above [`FINE_LIMIT`]; none above 4 MiB.
 #[inline(always)]
 pub(crate) fn coarse_class_of(size: usize) -> ClassId {
-    let entry = COARSE.get((size.wrapping_sub(1)) / COARSE_STEP + 1);
-    ClassId(entry.copied().unwrap_or_default())
+    match COARSE.get((size.wrapping_sub(1)) / COARSE_STEP + 1) {
+        Some(id) => ClassId(*id),
+        None => span_class_of(size),
+    }
+}
+
+/// The class whose spans serve `size`, which is above [`MAX_SMALL`]; none above 4 MiB.
+#[inline(always)]
+pub(crate) fn span_class_of(size: usize) -> ClassId {
+    debug_assert!(size > MAX_SMALL);
+    if size > BLOCK_SIZE {
+        return ClassId::NONE;
+    }
+    // As if there were four classes below a granule as well, of which this is the last.
+    let last = (size - 1).max(GRANULE_SIZE - GRANULE_SIZE / SPAN_STEPS / 2);
+    let doubling = last.ilog2();
+    let step = last >> (doubling - SPAN_STEPS.ilog2());
+    let doublings = (doubling + 1 - GRANULE_SIZE.ilog2()) as usize;
+    ClassId((CLASSES + 2 + doublings * SPAN_STEPS + step % SPAN_STEPS - SPAN_STEPS) as u8)
+}
+
+/// The class that serves `size`; none above 4 MiB.
+#[inline(always)]
+pub(crate) fn any_class_of(size: usize) -> ClassId {
+    if size > FINE_LIMIT {
+        return coarse_class_of(size);
+    }
+    class_of(size)
+}
+
+/// Whether the objects of a class are spans.
+#[inline(always)]
+pub(crate) fn is_span(id: ClassId) -> bool {
+    id.index() > CLASSES
 }
 
 /// The smallest class whose objects hold `size` bytes and are multiples of `align`, a power of two.
@@ -192,9 +269,14 @@ pub(crate) const fn size_of_class(id: usize) -> u32 {
     INFO_CHECK[id].size
 }
 
-/// All classes by size.
+/// All classes that are served from slabs, by size.
 pub(crate) fn all() -> impl Iterator<Item = ClassId> {
     (1..=CLASSES as u8).map(ClassId)
+}
+
+/// All classes whose objects are spans, by size.
+pub(crate) fn spans() -> impl Iterator<Item = ClassId> {
+    (CLASSES as u8 + 1..=ALL_CLASSES as u8).map(ClassId)
 }
 
 const _: () = {
@@ -207,7 +289,7 @@ const _: () = {
         id += 1;
     }
 };
-const INFO_CHECK: [ClassInfo; CLASSES + 1] = build();
+const INFO_CHECK: [ClassInfo; ALL_CLASSES + 1] = build();
 
 #[cfg(test)]
 mod tests {
@@ -240,11 +322,16 @@ mod tests {
     }
 
     #[test]
-    fn no_slab_wastes_more_than_a_sixteenth() {
+    fn no_slab_wastes_more_than_a_sixteenth_but_that_of_the_largest_class() {
         for id in all() {
             let info = info(id);
             let waste = info.slab_bytes() - (info.objects * info.size) as usize;
-            assert!(waste * WASTE_SHARE <= info.slab_bytes(), "{info:?}");
+            let share = if id.index() == CLASSES {
+                4
+            } else {
+                WASTE_SHARE
+            };
+            assert!(waste * share <= info.slab_bytes(), "{info:?}");
         }
     }
 
@@ -274,7 +361,7 @@ mod tests {
         for align in (0..usize::BITS).map(|shift| 1_usize << shift) {
             for size in 0..=MAX_SMALL + 1 {
                 let id = aligned_class_of(size, align);
-                // A class table has no more than 64 rows, so each pair is looked up in all of them.
+                // A class table has some dozens of rows, so each pair is looked up in all of them.
                 assert_eq!(id, smallest(size, align), "{size} at {align}");
             }
             for size in [
@@ -289,11 +376,26 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_largest_class_there_is_none() {
+    fn beyond_the_slabs_there_are_spans_up_to_a_pageblock() {
         for size in FINE_LIMIT + 1..=MAX_SMALL {
             assert_eq!(Some(coarse_class_of(size)), smallest(size, 1));
         }
-        for size in (MAX_SMALL + 1..4 * MAX_SMALL).chain([usize::MAX / 2, usize::MAX]) {
+        for size in (MAX_SMALL + 1..=BLOCK_SIZE)
+            .step_by(509)
+            .chain([BLOCK_SIZE])
+        {
+            let id = coarse_class_of(size);
+            let above = spans().find(|id| info(*id).size as usize >= size);
+            assert!(is_span(id) && above == Some(id), "{size}");
+        }
+        for id in spans() {
+            let bytes = info(id).size as usize;
+            assert_eq!((coarse_class_of(bytes), bytes % PAGE_SIZE), (id, 0));
+            // At most a quarter of a block is beyond what was asked for.
+            let below = info(ClassId(id.0 - 1)).size as usize;
+            assert!(bytes - below <= bytes / 4, "{bytes}");
+        }
+        for size in [BLOCK_SIZE + 1, usize::MAX / 2, usize::MAX] {
             assert_eq!(coarse_class_of(size), ClassId::NONE);
         }
     }

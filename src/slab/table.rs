@@ -9,7 +9,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use super::class::info;
+use super::class::{info, is_span};
 use super::record::SlabRecord;
 use crate::report::Scene;
 use crate::sync::Lock;
@@ -122,6 +122,10 @@ impl SlabTables {
     #[cold]
     pub(crate) fn scene(&self, base: usize, slab: GranuleIndex, id: ClassId) -> Scene {
         let info = info(id);
+        if is_span(id) {
+            let bytes = info.size as usize;
+            return Scene::Block { bytes };
+        }
         Scene::Slab {
             size: info.size,
             start: base + slab.offset(),
@@ -148,6 +152,26 @@ impl SlabTables {
         self.record(slab).reset();
         self.mark(slab, id, id);
         true
+    }
+
+    /// Enters a span of class `id` that begins with `granule`; `false` where there is no room for the entry.
+    pub(crate) fn enter_span(&self, granule: GranuleIndex, id: ClassId) -> bool {
+        if granule.index() >= self.classes.ready() {
+            let _growing = self.growth.lock();
+            if !self.classes.grow(granule.index() + 1) {
+                return false;
+            }
+        }
+        self.classes.get(granule.index()).store(id.0, Relaxed);
+        true
+    }
+
+    /// Removes the span of class `id` that begins with `granule`; `false` if there is none, or another thread did.
+    pub(crate) fn leave_span(&self, granule: GranuleIndex, id: ClassId) -> bool {
+        let entry = self.classes.get(granule.index());
+        entry
+            .compare_exchange(id.0, ClassId::NONE.0, Relaxed, Relaxed)
+            .is_ok()
     }
 
     /// Gives the memory of the record of `granule` back, which was a slab's, with those that share its page, if none of

@@ -39,6 +39,9 @@ impl Sort {
 
     /// The sort of a class.
     pub(crate) fn of_class(id: ClassId) -> Self {
+        if class::is_span(id) {
+            return Self(0);
+        }
         Self(id.0)
     }
 
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn options_without_names_are_for_all() {
         let all = SANITY | RED_ZONE | POISON | USER;
-        for bytes in [1, 64, 30_000, 40_000, 8 << 20] {
+        for bytes in [1, 64, 30_000, 70_000, 8 << 20] {
             assert_eq!(flags("FZPU", bytes), all);
             assert_eq!(flags("", bytes), all);
             assert_eq!(flags("fz", bytes), SANITY | RED_ZONE);
@@ -204,10 +207,10 @@ mod tests {
         let text = "Z,kmalloc-64;U,kmalloc-*;P";
         assert_eq!(flags(text, 64), RED_ZONE);
         assert_eq!(flags(text, 65), USER);
-        assert_eq!(flags(text, 40_000), POISON);
+        assert_eq!(flags(text, 70_000), POISON);
         assert_eq!(flags("FZ;-,huge,kmalloc-1024", 1024), 0);
         assert_eq!(flags("FZ;-,huge,kmalloc-1024", 8 << 20), 0);
-        assert_eq!(flags("FZ;-,huge,kmalloc-1024", 40_000), SANITY | RED_ZONE);
+        assert_eq!(flags("FZ;-,huge,kmalloc-1024", 70_000), SANITY | RED_ZONE);
         assert_eq!(flags("T,large", 64), 0);
     }
 
