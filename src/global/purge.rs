@@ -136,7 +136,8 @@ impl Purge {
             // Once for each tick of the clock is often enough.
             self.thread.call(process, moment);
         }
-        if now >= self.next.load(Relaxed) {
+        let head_start = self.thread.head_start(self.step);
+        if now >= self.next.load(Relaxed).saturating_add(head_start) {
             cache.inside(|| self.round(process, now, seen, Some(cache)));
         }
     }
