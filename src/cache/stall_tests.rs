@@ -40,8 +40,8 @@ fn a_round_looks_only_at_what_may_go_however_large_the_heap_is() {
     }
     here.drain();
     assert!(world.heap.free_bytes() == 3 * (128 << 10));
-    // Three calls for three pageblocks, as much as 11 looks each, and 32 pages, worth 64.
-    let most = class::CLASSES + 3 * 3 + 3 * (11 + 64);
+    // Three calls for three pageblocks, as much as 11 looks each, and 32 pages, worth 80.
+    let most = class::CLASSES + 3 * 3 + 3 * (11 + 80);
     let seen = visits(&world);
     assert!(seen <= most, "{seen}");
     assert_eq!(world.heap.free_bytes(), 0);
@@ -72,8 +72,8 @@ fn a_round_stops_when_its_budget_is_spent_and_goes_on_where_it_stopped() {
     while !world.heap.is_over(round) {
         let mut budget = Budget::of_a_call();
         let bytes = world.heap.decay_some(&mut round, &mut budget);
-        // Half a millisecond where a page takes 0.4 microseconds.
-        assert!(bytes <= 5 << 20, "{bytes}");
+        // Half a millisecond where a page takes 0.5 microseconds.
+        assert!(bytes <= 4 << 20, "{bytes}");
         (calls, gone) = (calls + 1, gone + bytes);
         world.heap.validate();
     }
@@ -104,14 +104,14 @@ fn freed_mappings_go_back_under_the_same_budget() {
         let asked = plan.count();
         let bytes = plan.during(|| world.heap.decay_some(&mut round, &mut budget));
         // As above, and what is given back at least.
-        assert!(bytes <= (5 << 20) + (256 << 10), "{bytes}");
-        // Two pieces and what is left of a third, each emptied and unmapped.
+        assert!(bytes <= (4 << 20) + (256 << 10), "{bytes}");
+        // A few pieces, each emptied and unmapped.
         let asked = plan.count() - asked;
         assert!(asked <= 8, "{asked} calls of the kernel");
         (calls, bytes_gone) = (calls + 1, bytes_gone + bytes);
     }
     assert_eq!((bytes_gone, world.heap.free_bytes()), (all, 0));
-    assert!(calls < 450, "{calls} calls");
+    assert!(calls < 480, "{calls} calls");
     kept.iter().for_each(|(_, block)| free(here, *block));
     world.heap.trim();
     world.end();
