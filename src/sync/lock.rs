@@ -171,7 +171,8 @@ impl<T> Lock<T> {
         let backoff = Backoff::new();
         // A holder needs a few hundred instructions; sleeping costs more than that. If it was interrupted, perhaps by the
         // calling thread on the same processor, no length of spinning helps: these are 127 pauses, a few microseconds.
-        for _ in 0..SPINS {
+        let mut spins = 0;
+        while spins < SPINS && !backoff.is_completed() {
             // ORDERING: relaxed look; the exchange below acquires.
             let seen = self.word.load(Ordering::Relaxed);
             if is_free(seen)
@@ -184,6 +185,7 @@ impl<T> Lock<T> {
                 return;
             }
             backoff.spin();
+            spins += 1;
         }
         loop {
             // ORDERING: acquire, pairs with the release in `release`.
