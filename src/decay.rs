@@ -89,7 +89,7 @@ const VISIT: usize = 2;
 const OBJECT_SHARE: usize = 4;
 /// A system call, and a page whose memory it gives back.
 const RELEASE: usize = 20;
-const PAGE: usize = 4;
+const PAGE: usize = 5;
 /// Pages that are given back at once, at least.
 const LEAST_PAGES: usize = 64;
 

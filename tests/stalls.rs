@@ -27,6 +27,11 @@ fn calls_are_short_while_much_goes_back() {
 }
 
 #[test]
+fn nobody_gives_back_what_another_thread_has_freed() {
+    keeps_promise("", "c/freed_beside.c", &[]);
+}
+
+#[test]
 fn a_trim_costs_what_the_kernel_takes_and_nobody_waits_for_it() {
     for conf in ["", "purge_thread:on", "purge_ms:never"] {
         keeps_promise_with(conf, "c/trim_beside_threads.c", &[]);

@@ -123,7 +123,8 @@ impl Purge {
             // Once for each tick of the clock is often enough.
             self.thread.call(process, moment);
         }
-        if now >= self.next.load(Relaxed) {
+        let head_start = self.thread.head_start(self.step);
+        if now >= self.next.load(Relaxed).saturating_add(head_start) {
             if self.youth.puts_off() {
                 // Most children of a fork live shorter than that, and each page that a round writes to would be copied.
                 self.last.store(now, Relaxed);

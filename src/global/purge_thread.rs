@@ -128,6 +128,15 @@ impl PurgeThread {
         }
     }
 
+    /// Returns by how many milliseconds a round is late before a thread of the program's runs it: while this one is
+    /// awake, it comes first.
+    pub(super) fn head_start(&self, step: u64) -> u64 {
+        match self.state.load(Relaxed) {
+            RUNNING => step,
+            _ => 0,
+        }
+    }
+
     /// Whether the kernel may be asked for what a sandbox may kill for. With `purge_thread:off` it may not even be asked
     /// whether there is a sandbox.
     pub(super) fn may_ask_kernel(&self) -> bool {

@@ -111,7 +111,13 @@ impl Heap {
     ) -> (usize, bool) {
         let elapsed = round.elapsed;
         match stage {
-            Stage::Mappings => (self.huge.decay(elapsed, kept), true),
+            Stage::Mappings => {
+                if round.place == START {
+                    self.huge.begin_decay(elapsed, kept);
+                    round.place = 0;
+                }
+                self.huge.decay(kept, budget)
+            }
             Stage::Pool(node, id) => {
                 self.decay_pool(node, id, elapsed, budget);
                 (0, true)

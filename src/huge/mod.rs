@@ -23,7 +23,6 @@ mod state;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use crate::decay::Elapsed;
 use crate::limit::Budget;
 use crate::sync::{Guard, Lock};
 use crate::sys::{self, HugePages, Mapping, Policy, Properties, page_size};
@@ -31,8 +30,6 @@ use crate::units::{Zeroed, align_up};
 use extents::Kind;
 use state::State;
 
-/// In a step at least so much of what is kept without need goes.
-const LEAST_DECAY: usize = 4 << 20;
 /// All huge blocks of a heap.
 #[derive(Debug)]
 pub(crate) struct Huge {
@@ -245,18 +242,6 @@ impl Huge {
     /// Gives the tables themselves back if there are no blocks. Nobody uses them any more.
     pub(crate) fn abandon(&self) {
         self.state.lock().extents.abandon();
-    }
-
-    /// Gives back what is kept and was not needed for some time, but for `least` bytes; how many bytes it
-    /// were.
-    pub(crate) fn decay(&self, elapsed: Elapsed, least: usize) -> usize {
-        let surplus = {
-            let mut state = self.state.lock();
-            let kept = state.extents.kept_bytes();
-            let surplus = state.low.surplus(kept, elapsed, LEAST_DECAY);
-            state.promise(surplus.min(kept.saturating_sub(least)))
-        };
-        self.give_back(surplus)
     }
 
     /// Charges what is mapped to `budget` from now on.

@@ -7,13 +7,45 @@
 
 use super::Huge;
 use super::extents::Kind;
-use super::state::{PIECE, last_piece};
+use super::state::{PIECE, State, last_piece};
+use crate::decay::{Budget, Elapsed};
+use crate::sync::Guard;
 use crate::sys::{Mapping, Properties};
+use crate::units::PAGE_SIZE;
 
 /// Vacant mappings that go back after others did.
 const SWEPT: usize = 2;
+/// Minimum bytes given back per step, so that decay terminates.
+const LEAST_DECAY: usize = 4 << 20;
 
 impl Huge {
+    /// Decides how many bytes go in this round: what was not needed for some time, but for `kept` bytes.
+    pub(crate) fn begin_decay(&self, elapsed: Elapsed, kept: usize) {
+        let mut state = self.state.lock();
+        let level = state.extents.kept_bytes();
+        let surplus = state.low.surplus(level, elapsed, LEAST_DECAY);
+        state.owed = surplus.max(state.owed).min(level.saturating_sub(kept));
+    }
+
+    /// Gives back what the round decided on, but for `kept` bytes, until the budget is spent. Returns the number of bytes,
+    /// and whether that was all.
+    pub(crate) fn decay(&self, kept: usize, budget: &mut Budget) -> (usize, bool) {
+        let mut done = 0;
+        while !budget.is_spent() {
+            let most = budget.pages().saturating_mul(PAGE_SIZE);
+            let mut state = self.state.lock();
+            let Some(piece) = state.cut_owed(kept, most) else {
+                drop(state);
+                self.sweep(SWEPT);
+                return (done, true);
+            };
+            budget.release(piece.bytes() / PAGE_SIZE);
+            done += piece.bytes();
+            self.release_cut(state, piece);
+        }
+        (done, false)
+    }
+
     /// Gives `bytes` of what is kept back, as promised, the oldest first; returns how many bytes.
     pub(super) fn give_back(&self, bytes: usize) -> usize {
         let mut done = 0;
@@ -28,11 +60,7 @@ impl Huge {
                 break;
             };
             done += piece.bytes();
-            let stays = state.must_stay(&piece);
-            let piece = if stays { piece } else { state.widened(piece) };
-            self.note(&state);
-            drop(state);
-            self.release(piece, stays);
+            self.release_cut(state, piece);
         }
         if promised > 0 {
             let mut state = self.state.lock();
@@ -55,6 +83,15 @@ impl Huge {
                 return;
             }
         }
+    }
+
+    /// Gives a piece back that was cut off what is kept.
+    fn release_cut(&self, mut state: Guard<'_, State>, piece: Mapping) {
+        let stays = state.must_stay(&piece);
+        let piece = if stays { piece } else { state.widened(piece) };
+        self.note(&state);
+        drop(state);
+        self.release(piece, stays);
     }
 
     /// Gives the memory of a mapping of at most a piece back, and its addresses unless it `stays`; whether

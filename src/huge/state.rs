@@ -41,6 +41,8 @@ pub(super) struct State {
     demand: Demand,
     /// The fewest bytes kept of late.
     pub(super) low: LowWater,
+    /// Bytes of what is kept that the round of purging has still to give back.
+    pub(super) owed: usize,
     /// What is mapped is charged to, where there is a limit.
     pub(super) charges: Option<&'static limit::Budget>,
     /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
@@ -70,6 +72,7 @@ impl State {
             leaving_bytes: 0,
             demand: Demand::none(),
             low: LowWater::none(),
+            owed: 0,
             charges: None,
             freed: [0; FREED],
             fresh_group: 0,
@@ -198,7 +201,21 @@ impl State {
         let place = self.extents.oldest()?;
         let bytes = align_up(bytes, page_size()).unwrap_or(usize::MAX);
         let piece = last_piece(self.extents.end(place), PIECE);
-        self.extents.cut_tail(place, piece.min(bytes))
+        let piece = self.extents.cut_tail(place, piece.min(bytes))?;
+        self.owed = self.owed.saturating_sub(piece.bytes());
+        self.note_kept();
+        Some(piece)
+    }
+
+    /// Cuts a piece of at most `most` bytes off what the round has still to give back, but for `kept` bytes.
+    pub(super) fn cut_owed(&mut self, kept: usize, most: usize) -> Option<Mapping> {
+        self.owed = self
+            .owed
+            .min(self.extents.kept_bytes().saturating_sub(kept));
+        match self.owed {
+            0 => None,
+            owed => self.cut_oldest(owed.min(most)),
+        }
     }
 
     /// A piece of what is vacant, to go back, if there are mappings enough again.

@@ -4,6 +4,7 @@
 
 extern crate std;
 use super::*;
+use crate::decay::{Budget, Elapsed};
 
 const MIB: usize = 1 << 20;
 
@@ -191,7 +192,8 @@ fn no_mapping_is_changed_under_the_lock() {
         }
         let longer = HUGE.take(request(20)).unwrap();
         HUGE.give(longer.as_ptr() as usize).unwrap();
-        HUGE.decay(Elapsed::FOR_EVER, 0);
+        HUGE.begin_decay(Elapsed::FOR_EVER, 0);
+        HUGE.decay(0, &mut Budget::unlimited());
         HUGE.trim();
     });
     let (calls, held) = (CALLS.load(Relaxed), HELD.load(Relaxed));

@@ -21,6 +21,8 @@ const CONTENDED: u32 = 2;
 /// The bits that these are in.
 const STATE: u32 = 3;
 
+/// Looks at a held lock before a thread sleeps, each after twice as many pauses as the one before.
+const SPINS: u32 = 7;
 /// Milliseconds after which a lock counts as held for good.
 const PATIENCE_MS: u32 = 500;
 
@@ -167,8 +169,10 @@ impl<T> Lock<T> {
             return;
         }
         let backoff = Backoff::new();
-        // A holder needs a few hundred instructions; sleeping costs more than that.
-        while !backoff.is_completed() {
+        // A holder needs a few hundred instructions; sleeping costs more than that. If it was interrupted, perhaps by the
+        // calling thread on the same processor, no length of spinning helps: these are 127 pauses, a few microseconds.
+        let mut spins = 0;
+        while spins < SPINS && !backoff.is_completed() {
             // ORDERING: relaxed look; the exchange below acquires.
             let seen = self.word.load(Ordering::Relaxed);
             if is_free(seen)
@@ -180,7 +184,8 @@ impl<T> Lock<T> {
             {
                 return;
             }
-            backoff.snooze();
+            backoff.spin();
+            spins += 1;
         }
         loop {
             // ORDERING: acquire, pairs with the release in `release`.

@@ -20,7 +20,7 @@ impl Backoff {
     }
 
     /// Is not called then.
-    pub fn snooze(&self) {}
+    pub fn spin(&self) {}
 }
 
 /// A value; how far it lies from others does not matter here.
