@@ -158,15 +158,11 @@ impl View<'_> {
         // Slabs are used pages too, but what counts of them are their objects.
         stats.in_use = stats.in_use.saturating_sub(slab_bytes);
         self.caches.for_each(|cache| {
+            let (spans, bytes) = cache.waiting_spans();
             stats.threads += 1;
-            for id in class::spans() {
-                let waiting = cache.stock(id);
-                stats.cached_objects += waiting;
-                stats.cached += waiting * class::info(id).size as usize;
-                stats.in_use = stats
-                    .in_use
-                    .saturating_sub(waiting * class::info(id).size as usize);
-            }
+            stats.cached_objects += spans;
+            stats.cached += bytes;
+            stats.in_use = stats.in_use.saturating_sub(bytes);
         });
         stats
     }
@@ -184,6 +180,9 @@ impl View<'_> {
             it.head().text("statistics of version ");
             it.text(env!("CARGO_PKG_VERSION")).text(", in KiB");
         });
+        let mut row = |name: &str, number: usize| {
+            line(&|it| _ = it.text("  ").text(name).column(32).padded(number, 12));
+        };
         for (name, bytes) in [
             ("in use in arenas", sums.in_use),
             ("in use in huge mappings", sums.huge),
@@ -194,18 +193,9 @@ impl View<'_> {
             ("sealed and lost", sums.lost),
             ("own tables", sums.tables),
         ] {
-            line(&|it| {
-                it.text("  ")
-                    .text(name)
-                    .column(32)
-                    .padded(bytes.div_ceil(1024), 12);
-            });
+            row(name, bytes.div_ceil(1024));
         }
-        line(&|it| {
-            it.text("  threads with a cache")
-                .column(32)
-                .padded(sums.threads, 12);
-        });
+        row("threads with a cache", sums.threads);
         self.heap.print_limit(&mut line);
         line(&|it| {
             it.text("cache              objsize   in use  waiting    total  slabs   used");

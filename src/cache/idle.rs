@@ -159,6 +159,14 @@ impl ThreadCache {
             .sum()
     }
 
+    /// How many spans wait here, and their bytes.
+    pub(crate) fn waiting_spans(&self) -> (usize, usize) {
+        class::spans().fold((0, 0), |(count, bytes), id| {
+            let stock = self.stock(id);
+            (count + stock, bytes + stock * class::info(id).size as usize)
+        })
+    }
+
     /// Bytes of the pages that the objects cached here may keep from the system: each may lie on one of its own.
     pub(crate) fn pinned_bytes(&self) -> usize {
         bins()
