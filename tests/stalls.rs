@@ -28,7 +28,7 @@ fn calls_are_short_while_much_goes_back() {
 
 #[test]
 fn nobody_gives_back_what_another_thread_has_freed() {
-    keeps_promise("", "c/freed_beside.c", &[]);
+    keeps_promise_with("", "c/freed_beside.c", &[]);
 }
 
 #[test]
