@@ -25,6 +25,7 @@ const UNSAFE_FILES: &[&str] = &[
     "cache/mod.rs",
     "cache/model.rs",
     "cache/slow.rs",
+    "cache/span_tests.rs",
     "global/bare.rs",
     "global/early.rs",
     "global/faults/process.rs",
