@@ -79,6 +79,8 @@ pub(crate) struct ThreadCache {
     gaps: Counts,
     /// Slow paths since the clock was last read.
     slow_paths: AtomicU32,
+    /// Whether each refill brings one object, so that the thread comes by as often as it allocates.
+    is_awaited: AtomicU32,
     /// When they were claimed, in milliseconds; 0 if nothing is.
     claimed_at: AtomicU64,
     /// The number of the visitor that claimed them, 0 for a round of purging.
@@ -165,6 +167,7 @@ impl ThreadCache {
             claims: [const { AtomicU8::new(0) }; BINS],
             gaps: [const { AtomicU8::new(0) }; BINS],
             slow_paths: AtomicU32::new(0),
+            is_awaited: AtomicU32::new(0),
             claimed_at: AtomicU64::new(0),
             visitor: AtomicU32::new(0),
             refilled: [const { AtomicU8::new(0) }; BINS],

@@ -1,6 +1,8 @@
 //! What a thread cache does when a fast path gives up: exchange sheaves with the barn, refill
 //! from the slabs, flush to them, send strangers home.
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use super::first::{is_small, most, retire};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node};
@@ -136,7 +138,10 @@ impl ThreadCache {
             bin.swap(capacity);
             return bin.pop();
         }
-        let wanted = sizing::refill(id, self.get(&self.refills, id));
+        let wanted = match self.is_awaited.load(Relaxed) {
+            0 => sizing::refill(id, self.get(&self.refills, id)),
+            _ => 1,
+        };
         let is_full_size = bin.has_main() && !is_small(bin, id);
         let most = most(ties, id);
         let ready = if is_full_size || wanted > sizing::FIRST_CAPACITY && most == capacity {

@@ -152,8 +152,13 @@ impl Purge {
             return 0;
         }
         self.youth.end(own.is_some());
+        // A round from before a long rest says nothing of the rest, which nobody would make up for.
+        let is_rested = self.steps_between(seen, now) >= STEPS;
         let bytes = match self.progress.get() {
-            round if !process.heap.is_over(round) || self.visits.is_on.load(Relaxed) => {
+            round
+                if !is_rested
+                    && (!process.heap.is_over(round) || self.visits.is_on.load(Relaxed)) =>
+            {
                 self.go_on(process, now, round, own)
             }
             _ => match self.begin(now, seen) {
@@ -201,7 +206,8 @@ impl Purge {
             Some(_) => Budget::of_a_call(),
             None => Budget::unlimited(),
         };
-        if let Some(own) = own.filter(|_| round.elapsed.is_long()) {
+        let resting = own.filter(|_| round.elapsed.is_long());
+        if let Some(own) = resting {
             // The next calls then come by as well.
             own.drain();
         }
@@ -214,6 +220,9 @@ impl Purge {
             false => 0,
         };
         self.next.store(next, Relaxed);
+        if let Some(own) = resting {
+            own.await_thread(!is_over);
+        }
         bytes
     }
 
