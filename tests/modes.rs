@@ -88,7 +88,7 @@ fn every_kind_of_damage_has_its_name() {
         ("w", "64", "BUG kmalloc-64: Poison overwritten"),
         ("w", "6000000", "BUG huge: Poison overwritten"),
         ("d", "64", "BUG kmalloc-64: Object already free"),
-        ("d", "40000", "BUG large: Object already free"),
+        ("d", "70000", "BUG large: Object already free"),
         ("i", "64", "BUG kmalloc-64: Invalid object pointer"),
     ] {
         let finished = damaged("slab_debug:FZPU", deed, size);

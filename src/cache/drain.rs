@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::{is_small, retire};
-use super::{ThreadCache, Ties, bins, sizing};
+use super::{ThreadCache, Ties, sizing};
 use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
 
@@ -21,7 +21,7 @@ impl ThreadCache {
         };
         let _busy = self.busy.lock();
         self.recover_all();
-        for id in bins() {
+        for id in class::every() {
             let bin = self.bin(id);
             if is_small(bin, id) || class::is_span(id) {
                 self.close_small(ties, id);

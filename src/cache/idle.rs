@@ -26,7 +26,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::bin::Bin;
 use super::drain::put_away;
-use super::{ThreadCache, Ties, bins};
+use super::{ThreadCache, Ties};
 use crate::decay::Budget;
 use crate::slab::class;
 use crate::sys;
@@ -109,7 +109,7 @@ impl ThreadCache {
     /// Takes spare sheaves and claims main ones, in the name of the visitor with that number; the bytes that were taken.
     fn claim_some(&self, ties: Ties, haste: Haste, visitor: u32, budget: &mut Budget) -> usize {
         let (mut taken, mut any) = (0, false);
-        for id in bins() {
+        for id in class::every() {
             let bin = self.bin(id);
             let is_idle = self.get(&self.refilled, id) == 0;
             self.set(&self.refilled, id, 0);
@@ -134,7 +134,7 @@ impl ThreadCache {
     /// a round of purging begins if it comes much later.
     pub(super) fn claim_own(&self) {
         let mut any = false;
-        for id in bins() {
+        for id in class::every() {
             any |= self.claim(id);
         }
         if any && !self.is_claimed() {
@@ -154,7 +154,7 @@ impl ThreadCache {
 
     /// Bytes of the objects that wait here.
     pub(crate) fn parked_bytes(&self) -> usize {
-        bins()
+        class::every()
             .map(|id| self.stock(id) * class::info(id).size as usize)
             .sum()
     }
@@ -169,7 +169,7 @@ impl ThreadCache {
 
     /// Bytes of the pages that the objects cached here may keep from the system: each may lie on one of its own.
     pub(crate) fn pinned_bytes(&self) -> usize {
-        bins()
+        class::every()
             .map(|id| self.stock(id) * (class::info(id).size as usize).max(PAGE_SIZE))
             .sum()
     }
@@ -214,7 +214,7 @@ impl ThreadCache {
 
     /// Undoes all claims and closes all gaps; the thread does not run, or is the caller.
     pub(super) fn recover_all(&self) {
-        bins().for_each(|id| self.recover(id));
+        class::every().for_each(|id| self.recover(id));
         self.claimed_at.store(0, Relaxed);
         self.visitor.store(0, Relaxed);
     }
@@ -229,7 +229,7 @@ impl ThreadCache {
         self.claimed_at.store(0, Relaxed);
         self.visitor.store(0, Relaxed);
         let mut bytes = 0;
-        for id in bins() {
+        for id in class::every() {
             let count = self.get(&self.claims, id);
             if count == 0 {
                 continue;

@@ -188,7 +188,7 @@ impl ThreadCache {
         self.strays.store(0, Relaxed);
         self.heap.set(Some(ties.heap));
         self.home.set(Some(ties.home));
-        for id in bins() {
+        for id in class::every() {
             let info = class::info(id);
             self.bin(id)
                 .describe(info.divisor, (info.slab_bytes() - 1) as u32);
@@ -316,11 +316,6 @@ impl ThreadCache {
         // SAFETY: classes come from the class tables and the class map, which hold no others.
         unsafe { self.bins.get_unchecked(id.index()) }
     }
-}
-
-/// The classes that a cache has bins for.
-fn bins() -> impl Iterator<Item = ClassId> {
-    class::all().chain(class::spans())
 }
 
 /// The class of a granule that `class_map` covers.

@@ -38,6 +38,7 @@ pub use look::{
 pub use onnode::{alloc_onnode, node_of};
 pub use size::{realloc, usable_size};
 pub use space::{address_limit_changed, property_change};
+use trim::collect_spans;
 pub use trim::trim;
 pub use typed::{delete, delete_sized, free_sized, new_slow, realloc_sized};
 
@@ -182,10 +183,30 @@ fn allocate_aligned(align: usize, size: usize, family: Family) -> *mut u8 {
         return answer(block, size);
     }
     let block = match alive() {
-        Some((cache, ties)) => cache.inside(|| cache.alloc_aligned(ties, size, align)),
+        Some((cache, ties)) => again_if_short(cache, size, align, || {
+            cache.alloc_aligned(ties, size, align)
+        }),
         None => allocate_bare(size, align, Zeroed::No),
     };
     answer(block, size)
+}
+
+/// Runs `take`, and once more if it gets nothing while other threads have spans at hand.
+#[inline]
+fn again_if_short(
+    cache: &ThreadCache,
+    size: usize,
+    align: usize,
+    take: impl Fn() -> Option<Object>,
+) -> Option<Object> {
+    cache.inside(|| {
+        take().or_else(|| {
+            let is_worth_it = PROCESS
+                .get()
+                .is_some_and(|process| collect_spans(process, size, align));
+            is_worth_it.then(take)?
+        })
+    })
 }
 
 /// Leaves `bytes` of unused memory in each arena, and as much in freed mappings, to the process instead of giving it back when
@@ -220,7 +241,9 @@ fn allocate(size: usize, zeroed: Zeroed, family: Family) -> Option<Object> {
     let Some((cache, ties)) = alive() else {
         return allocate_bare(size, MIN_ALIGN, zeroed);
     };
-    let block = cache.inside(|| cache.alloc_slow(ties, size, zeroed));
+    let block = again_if_short(cache, size, MIN_ALIGN, || {
+        cache.alloc_slow(ties, size, zeroed)
+    });
     tick(cache, Moment::Malloc);
     block
 }

@@ -45,6 +45,19 @@ fn collect_caches(process: &Process) {
     collect(process, Haste::Now, || sys::sleep(SETTLE_MS + CLOCK_MS));
 }
 
+/// Takes back what all threads have cached, if there are spans among it that could make room for `bytes` at a
+/// multiple of `align`; whether there were.
+#[cold]
+pub(super) fn collect_spans(process: &Process, bytes: usize, align: usize) -> bool {
+    let waiting: usize = caches().map(|cache| cache.waiting_spans().1).sum();
+    let is_enough = waiting > 0 && bytes / 2 <= waiting;
+    let may_help = is_enough && process.heap.pressure_helps(bytes, align);
+    if may_help {
+        collect(process, Haste::Now, || sys::sleep(SETTLE_MS + CLOCK_MS));
+    }
+    may_help
+}
+
 /// Takes back what is cached; `wait` where the kernel has no barrier for that.
 fn collect(process: &Process, haste: Haste, wait: impl FnOnce()) {
     let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());

@@ -274,6 +274,11 @@ pub(crate) fn all() -> impl Iterator<Item = ClassId> {
     (1..=CLASSES as u8).map(ClassId)
 }
 
+/// All classes, by size.
+pub(crate) fn every() -> impl Iterator<Item = ClassId> {
+    (1..=ALL_CLASSES as u8).map(ClassId)
+}
+
 /// All classes whose objects are spans, by size.
 pub(crate) fn spans() -> impl Iterator<Item = ClassId> {
     (CLASSES as u8 + 1..=ALL_CLASSES as u8).map(ClassId)

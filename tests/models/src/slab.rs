@@ -101,7 +101,12 @@ pub(crate) mod class {
     }
 
     /// The only class.
-    pub(crate) fn all() -> impl Iterator<Item = ClassId> {
+    pub(crate) fn every() -> impl Iterator<Item = ClassId> {
         core::iter::once(ClassId)
+    }
+
+    /// No class of spans.
+    pub(crate) fn spans() -> impl Iterator<Item = ClassId> {
+        core::iter::empty()
     }
 }
