@@ -197,11 +197,6 @@ impl ThreadCache {
         }
     }
 
-    /// Has the cache's thread, the caller, take the slow path for each object, or as usual again.
-    pub(crate) fn await_thread(&self, is_awaited: bool) {
-        self.is_awaited.store(u32::from(is_awaited), Relaxed);
-    }
-
     /// Whether to look at the clock on this slow path: one in some does.
     #[inline]
     pub(crate) fn is_time_to_look(&self) -> bool {

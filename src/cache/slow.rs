@@ -124,6 +124,11 @@ impl ThreadCache {
         }
     }
 
+    /// Has the cache's thread, the caller, take the slow path for each object, or as usual again.
+    pub(crate) fn await_thread(&self, is_awaited: bool) {
+        self.is_awaited.store(u32::from(is_awaited), Relaxed);
+    }
+
     /// Fills the main sheaf of a class and takes an object from it.
     fn refill(&self, ties: Ties, id: ClassId) -> Option<Object> {
         let _busy = self.busy.lock();
