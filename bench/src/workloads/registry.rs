@@ -2,7 +2,7 @@
 
 use super::{
     Purpose, Threads, Workload, aligned, batch, burst, crowd, drift, false_sharing, grow, handoff,
-    huge, idle, large, pair, phases, replace, replay, server, shuffle, tree, zero,
+    huge, idle, large, one, pair, phases, replace, replay, resize, server, shuffle, tree, zero,
 };
 
 /// Name, function, scale, threads, least operations; purpose and operations unless it is a workload
@@ -59,6 +59,15 @@ pub static ALL: &[Workload] = list! {
     "grow/step" grow::step, 64 << 20, One, 1;
     "grow/huge" huge::huge, 1 << 30, One, 32, Time HUGE_STEPS;
     "grow/copied" huge::copied, 1 << 30, One, 32, Reference HUGE_STEPS;
+    "realloc/append" resize::append, 24 << 20, One, 100_000;
+    "realloc/bloat" resize::bloat, 2 << 20, One, 1_000, Time 10_000;
+    "one-block/33000" one::block, 33_000, One, 10_000;
+    "one-block/64K" one::block, 64 << 10, One, 10_000;
+    "one-block/128K" one::block, 128 << 10, One, 10_000;
+    "one-block/1M" one::block, 1 << 20, One, 10_000;
+    "one-block/4M" one::block, 4 << 20, One, 10_000;
+    "one-block/8M" one::block, 8 << 20, One, 10_000;
+    "rising" one::rising, 12 << 20, One, 100_000;
     "large/1M" large::run, 1 << 20, One, 100;
     "large/32M" large::run, 32 << 20, One, 32;
     "zero/small" zero::run, 1024, One, 100_000;
