@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::{is_small, retire};
 use super::{ThreadCache, Ties, sizing};
+use crate::decay::Budget;
 use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
 
@@ -16,6 +17,11 @@ impl ThreadCache {
 
     /// Empties the cache; its thread does not use it meanwhile.
     pub(crate) fn drain(&self) {
+        self.drain_within(&mut Budget::unlimited());
+    }
+
+    /// As [`Self::drain`], until the budget is spent.
+    pub(crate) fn drain_within(&self, budget: &mut Budget) {
         let Some(ties) = self.ties() else {
             return;
         };
@@ -23,6 +29,10 @@ impl ThreadCache {
         self.recover_all();
         for id in class::every() {
             let bin = self.bin(id);
+            if budget.is_spent() {
+                return;
+            }
+            budget.flush(bin.count());
             if is_small(bin, id) || class::is_span(id) {
                 self.close_small(ties, id);
                 continue;

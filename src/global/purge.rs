@@ -209,7 +209,7 @@ impl Purge {
         let resting = own.filter(|_| round.elapsed.is_long());
         if let Some(own) = resting {
             // The next calls then come by as well.
-            own.drain();
+            own.drain_within(&mut budget);
         }
         let mut bytes = self.visit_caches(round.elapsed, &mut budget);
         bytes += process.heap.decay_some(&mut round, &mut budget);
