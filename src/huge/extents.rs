@@ -37,6 +37,8 @@ pub(super) struct Extents {
     pub(super) newest: Number,
     /// The state of a random generator.
     pub(super) random: u64,
+    /// Levels that lists have; all above are empty.
+    pub(super) levels: usize,
 }
 
 /// The neighbours of an extent, 0 for none.
@@ -58,6 +60,7 @@ impl Extents {
             oldest: 0,
             newest: 0,
             random: 0x9e37_79b9_7f4a_7c15,
+            levels: 1,
         }
     }
 

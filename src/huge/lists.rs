@@ -43,7 +43,7 @@ impl Extents {
     ) -> [Number; LEVELS] {
         let mut path = [head; LEVELS];
         let mut place = head;
-        for (level, last) in path.iter_mut().enumerate().rev() {
+        for (level, last) in path.iter_mut().enumerate().take(self.levels).rev() {
             loop {
                 let next = self.nodes.get(place).next(lane, level);
                 if next == 0 || !before(self.nodes.get(next)) {
@@ -67,6 +67,7 @@ impl Extents {
 
     pub(super) fn link(&mut self, lane: Lane, head: Number, place: Number) {
         let height = self.random_height();
+        self.levels = self.levels.max(height);
         let path = self.path_to(lane, head, place);
         let node = self.nodes.get(place);
         for (level, last) in path.into_iter().enumerate() {
@@ -92,13 +93,15 @@ impl Extents {
         }
     }
 
-    /// Levels of a new node: one, and each further one with one chance in four.
+    /// Levels of a new node: one, and each further one with one chance in four, but no more than so many nodes need: a search
+    /// begins at the highest.
     fn random_height(&mut self) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         let height = 1 + self.random.trailing_zeros() as usize / 2;
-        height.min(LEVELS)
+        let needed = 1 + self.nodes.in_use().max(1).ilog2() as usize / 2;
+        height.min(needed).min(LEVELS)
     }
 
     pub(super) fn append(&mut self, place: Number) {

@@ -204,6 +204,12 @@ impl Nodes {
         self.free_count += 1;
     }
 
+    /// How many nodes there are.
+    pub(super) fn in_use(&self) -> usize {
+        self.fresh - self.free_count
+    }
+
+    #[inline]
     pub(super) fn get(&self, number: Number) -> &Node {
         let (chunk, offset) = place_of(number as usize);
         match self.chunks.get(chunk) {
