@@ -21,7 +21,7 @@ impl ThreadCache {
     pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
         let ties = self.follow(ties);
         if bytes > class::MAX_SMALL {
-            return self.alloc_span(ties, bytes, zeroed);
+            return self.alloc_span(ties, bytes, 1, zeroed);
         }
         let id = class::class_of(bytes);
         let object = self.pop(id).or_else(|| self.refill_or_drain(ties, id))?;
@@ -38,13 +38,13 @@ impl ThreadCache {
     pub(crate) fn alloc_aligned(&self, ties: Ties, bytes: usize, align: usize) -> Option<Object> {
         match class::aligned_class_of(bytes, align) {
             Some(id) => self.pop(id).or_else(|| self.refill_or_drain(ties, id)),
-            None => self.alloc_large(ties, bytes.max(LEAST_LARGE), align, Zeroed::No),
+            None => self.alloc_span(ties, bytes.max(LEAST_LARGE), align, Zeroed::No),
         }
     }
 
     /// A block above the slabs' largest: a span that waits here, or whatever the heap has.
-    fn alloc_span(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
-        let id = class::span_class_of(bytes);
+    fn alloc_span(&self, ties: Ties, bytes: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+        let id = class::aligned_span_class_of(bytes, align);
         let waiting = (id != ClassId::NONE).then(|| {
             let _busy = self.busy.lock();
             self.recover(id);
@@ -52,7 +52,7 @@ impl ThreadCache {
             self.pop(id)
         });
         let Some(object) = waiting.flatten() else {
-            return self.alloc_large(ties, bytes, 1, zeroed);
+            return self.alloc_large(ties, bytes, align, zeroed);
         };
         if zeroed == Zeroed::Yes {
             // SAFETY: the object was taken above and has at least `bytes`.

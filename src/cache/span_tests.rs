@@ -33,6 +33,8 @@ fn a_span_that_was_freed_comes_back_first_and_holds_zeroes_if_that_is_wanted() {
         free(here, span);
         assert_eq!(here.stock(id), 1);
         let ties = here.ties().unwrap();
+        assert_eq!(here.alloc_aligned(ties, least, 64 << 10), Some(span));
+        free(here, span);
         assert_eq!(here.alloc_slow(ties, size, Zeroed::Yes), Some(span));
         // SAFETY: the block is as long as that, and zeroed.
         let bytes = unsafe { core::slice::from_raw_parts(span.as_ptr(), size) };

@@ -8,9 +8,7 @@ use crate::arena::Use;
 use crate::huge::Request;
 use crate::slab::class;
 use crate::sys;
-use crate::units::{
-    BLOCK_SIZE, ClassId, GRANULE_PAGES, GRANULE_SIZE, Order, PAGE_SIZE, Zeroed, pages_for,
-};
+use crate::units::{BLOCK_SIZE, ClassId, GRANULE_PAGES, Order, PAGE_SIZE, Zeroed, pages_for};
 
 impl Heap {
     /// A block above 64 KiB, or with an alignment that no class has.
@@ -31,7 +29,10 @@ impl Heap {
             return Some(start);
         }
         if may_be_span {
-            let class = span_class(bytes, align);
+            let class = match bytes > class::MAX_SMALL {
+                true => class::aligned_span_class_of(bytes, align),
+                false => ClassId::NONE,
+            };
             let (pages, order) = match class {
                 ClassId::NONE => (
                     pages_for(bytes.max(1)) as u32,
@@ -75,15 +76,6 @@ impl Heap {
         let block = self.take_within(bytes, || self.huge.take(request))?;
         self.note_block(home, pages_for(bytes.max(1)) as u64);
         Some(block)
-    }
-}
-
-/// The class of a span with room for `bytes` at a multiple of `align`, if that has one.
-fn span_class(bytes: usize, align: usize) -> ClassId {
-    if bytes > class::MAX_SMALL && align <= GRANULE_SIZE {
-        class::span_class_of(bytes)
-    } else {
-        ClassId::NONE
     }
 }
 

@@ -233,6 +233,14 @@ pub(crate) fn span_class_of(size: usize) -> ClassId {
     ClassId((CLASSES + 2 + doublings * SPAN_STEPS + step % SPAN_STEPS - SPAN_STEPS) as u8)
 }
 
+/// As [`span_class_of`], for spans at a multiple of `align`; none above a granule.
+pub(crate) fn aligned_span_class_of(size: usize, align: usize) -> ClassId {
+    if align > GRANULE_SIZE {
+        return ClassId::NONE;
+    }
+    span_class_of(size)
+}
+
 /// The class that serves `size`; none above 4 MiB.
 #[inline(always)]
 pub(crate) fn any_class_of(size: usize) -> ClassId {
