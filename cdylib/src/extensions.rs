@@ -31,7 +31,7 @@ extern "C" fn slubmalloc_node_of(address: *const c_void) -> c_int {
 }
 
 /// mallopt(3). Answers as glibc does. `M_TRIM_THRESHOLD` is how much unused memory stays, -1 for all of it;
-/// blocks from `M_MMAP_THRESHOLD` on are mappings of their own, if they are above 32 KiB. There is one
+/// blocks from `M_MMAP_THRESHOLD` on are mappings of their own, if they are above 48 KiB. There is one
 /// arena for each node whatever `M_ARENA_MAX` says; the others tune what this heap does not have.
 #[unsafe(no_mangle)]
 extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {

@@ -217,7 +217,7 @@ pub fn keep_unused(bytes: usize) {
     }
 }
 
-/// Makes blocks of `bytes` and more mappings of their own, as far as they are above 32 KiB; those above 4 MiB always are. See
+/// Makes blocks of `bytes` and more mappings of their own, as far as they are above 48 KiB; those above 4 MiB always are. See
 /// `M_MMAP_THRESHOLD` in mallopt(3).
 pub fn map_from(bytes: usize) {
     if let Some(process) = process() {

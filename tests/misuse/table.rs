@@ -89,7 +89,7 @@ fails when a cell gets better or worse; `SLUBTEST_WRITE=1` writes this file anew
 | one block for two | not caught, and the program went on with one block twice |
 | has a new owner | not caught, as the block had been handed out again: nothing tells the old owner from the new |
 
-Sizes are in bytes; up to 32 KiB a block is small, up to 4 MiB large, above huge.
+Sizes are in bytes; up to 48 KiB a block is small, up to 4 MiB large, above huge.
 ";
 
 /// The whole file; `cells` in the order of the rows, a mode after the other.
