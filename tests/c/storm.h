@@ -12,24 +12,27 @@
 
 static int complaints = 2;
 
+/* A line in one piece: several threads may fail at once, and dprintf writes in several. */
+#define COMPLAIN(...)                                                                                     \
+    do {                                                                                                  \
+        char line[512];                                                                                   \
+        int length = snprintf(line, sizeof line, __VA_ARGS__);                                            \
+        if (length > 0 && write(complaints, line, (size_t)length < sizeof line ? (size_t)length : 511) < 0) _exit(2); \
+        _exit(1);                                                                                         \
+    } while (0)
+
 /* As in check.h, to where a storm complains; defined before back.h, which then complains there, too. */
 #undef CHECK
 #undef CHECK_AT
-#define CHECK(cond)                                                                               \
-    do {                                                                                          \
-        if (!(cond)) {                                                                            \
-            dprintf(complaints, "%s:%d: CHECK(%s) failed, errno %d\n", __FILE__, __LINE__, #cond, \
-                    errno);                                                                       \
-            _exit(1);                                                                             \
-        }                                                                                         \
+#define CHECK(cond)                                                                                       \
+    do {                                                                                                  \
+        if (!(cond)) COMPLAIN("%s:%d: CHECK(%s) failed, errno %d\n", __FILE__, __LINE__, #cond, errno);   \
     } while (0)
-#define CHECK_AT(cond, number)                                                                    \
-    do {                                                                                          \
-        if (!(cond)) {                                                                            \
-            dprintf(complaints, "%s:%d: CHECK(%s) failed at %zu, errno %d\n", __FILE__, __LINE__, \
-                    #cond, (size_t)(number), errno);                                              \
-            _exit(1);                                                                             \
-        }                                                                                         \
+#define CHECK_AT(cond, number)                                                                            \
+    do {                                                                                                  \
+        if (!(cond))                                                                                      \
+            COMPLAIN("%s:%d: CHECK(%s) failed at %zu, errno %d\n", __FILE__, __LINE__, #cond,             \
+                     (size_t)(number), errno);                                                            \
     } while (0)
 
 #include "back.h"
