@@ -22,10 +22,14 @@ impl Node {
             _ => self.arena().committed_bytes(),
         };
         let start = core::ptr::from_ref(self).addr();
-        let caches = self.metadata().extent();
+        let [first, later] = self.metadata().extents();
         let parts = match keeps_caches {
-            false => [start..region.address(), 0..0],
-            true => [start..caches.start, caches.end..region.address()],
+            false => [start..region.address(), 0..0, 0..0],
+            true => [
+                start..first.start,
+                first.end..later.start,
+                later.end..region.address(),
+            ],
         };
         // Where parts went back before, others may be there by now.
         let is_whole = !self.was_cut();

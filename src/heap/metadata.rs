@@ -19,46 +19,45 @@ const MAX_ALIGN: usize = 128;
 /// No piece lies across a multiple of this: bins compare the lower halves of addresses alone.
 const LINE: usize = 1 << 32;
 
-/// Memory that grows from the front of a region.
+/// Memory that grows from the front of a region, when what is committed from the start on is full.
 #[derive(Debug)]
 pub(crate) struct Metadata {
+    first: Region,
     region: Region,
     state: Lock<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    first_used: usize,
     used: usize,
     committed: usize,
 }
 
 impl Metadata {
-    /// Memory from `region`, of which nothing is committed yet.
-    pub(crate) fn new(region: Region) -> Self {
+    /// Memory from `first`, of which all is committed and nothing written to, and then from `region`, of which nothing is
+    /// committed yet.
+    pub(crate) fn new(first: Region, region: Region) -> Self {
         Self {
+            first,
             region,
             state: Lock::new(State {
+                first_used: 0,
                 used: 0,
                 committed: 0,
             }),
         }
     }
 
-    /// Memory from `region`, of which all is committed and nothing written to.
-    pub(crate) fn committed(region: Region) -> Self {
-        let committed = region.bytes();
-        Self {
-            region,
-            state: Lock::new(State { used: 0, committed }),
-        }
-    }
-
     /// A piece of `bytes`, zeroed.
     pub(crate) fn take(&self, bytes: usize) -> Option<NonNull<u8>> {
         let mut state = self.state.lock();
-        let start = align_up(state.used, bytes.next_power_of_two().min(MAX_ALIGN))?;
-        let start = on_one_side(self.region.address(), start, bytes)?;
-        let end = start.checked_add(bytes)?;
+        let (start, end) = piece(&self.first, state.first_used, bytes)?;
+        if end <= self.first.bytes() {
+            state.first_used = end;
+            return Some(self.first.at(start));
+        }
+        let (start, end) = piece(&self.region, state.used, bytes)?;
         if end > state.committed {
             let committed = align_up(end, STEP.max(page_size()))?;
             if committed > self.region.most() || !self.region.commit(state.committed, committed) {
@@ -70,14 +69,15 @@ impl Metadata {
         Some(self.region.at(start))
     }
 
-    /// Moves `value` here for ever; `None` where there is no memory.
-    pub(crate) fn place<T>(&self, value: T) -> Option<&'static T> {
+    /// Moves `value` to the beginning of `home`, of which all is committed, for ever.
+    pub(super) fn settle<T>(home: Region, value: T) -> &'static T {
         const { assert!(align_of::<T>() <= MAX_ALIGN) };
-        let place = self.take(size_of::<T>())?.cast::<T>();
-        // SAFETY: a fresh piece, large and aligned enough.
+        debug_assert!(size_of::<T>() <= home.bytes());
+        let place = home.at(0).cast::<T>();
+        // SAFETY: memory of the home's, which is gone, large and aligned enough.
         unsafe { place.write(value) };
-        // SAFETY: written above; what is committed is never unmapped, and the piece never lent again.
-        Some(unsafe { place.as_ref() })
+        // SAFETY: written above; what is committed is never unmapped.
+        unsafe { place.as_ref() }
     }
 
     /// A `T` of zeroes, for ever; unlike [`Self::place`] it passes over no thread's stack.
@@ -99,18 +99,20 @@ impl Metadata {
     /// Bytes that are lent.
     #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
-        self.state.lock().used
+        let state = self.state.lock();
+        state.first_used + state.used
     }
 
     /// Where what is lent lies.
-    pub(super) fn extent(&self) -> Range<usize> {
-        let start = self.region.address();
-        start..start + self.committed_bytes()
+    pub(super) fn extents(&self) -> [Range<usize>; 2] {
+        let (first, start) = (self.first.address(), self.region.address());
+        let committed = self.state.lock().committed;
+        [first..first + self.first.bytes(), start..start + committed]
     }
 
     /// Bytes that are committed.
     pub(crate) fn committed_bytes(&self) -> usize {
-        self.state.lock().committed
+        self.first.bytes() + self.state.lock().committed
     }
 
     /// Takes the lock, to hold it across a fork.
@@ -122,6 +124,13 @@ impl Metadata {
     pub(crate) fn is_quiet(&self) -> bool {
         self.state.is_free()
     }
+}
+
+/// Where a piece of `bytes` begins and ends in a region of which so much is used.
+fn piece(region: &Region, used: usize, bytes: usize) -> Option<(usize, usize)> {
+    let start = align_up(used, bytes.next_power_of_two().min(MAX_ALIGN))?;
+    let start = on_one_side(region.address(), start, bytes)?;
+    Some((start, start.checked_add(bytes)?))
 }
 
 /// The first offset from `start` on where `bytes` bytes do not lie across a [`LINE`].
@@ -138,14 +147,26 @@ fn on_one_side(base: usize, start: usize, bytes: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn metadata(bytes: usize) -> Metadata {
+        let [first, region] =
+            [1 << 16, bytes].map(|bytes| Region::reserve(bytes, 0, 1 << 16).unwrap());
+        assert!(first.commit(0, 1 << 16));
+        Metadata::new(first, region)
+    }
+
     #[test]
     fn pieces_are_aligned_and_apart() {
-        let metadata = Metadata::new(Region::reserve(1 << 20, 0, 1 << 16).unwrap());
+        let metadata = metadata(1 << 20);
         let small = metadata.take(64).unwrap().as_ptr() as usize;
         let sheaf = metadata.take(512).unwrap().as_ptr() as usize;
         assert_eq!((small % 64, sheaf % 128, sheaf - small), (0, 0, 128));
-        assert_eq!(metadata.place(7_u64), Some(&7));
         assert_eq!(metadata.committed_bytes(), 64 << 10);
+        // What does not fit there comes from the region, and what is smaller still fits.
+        let large = metadata.take(64 << 10).unwrap().as_ptr() as usize;
+        assert!(!(small..small + (64 << 10)).contains(&large));
+        assert_eq!(metadata.committed_bytes(), 128 << 10);
+        let next = metadata.take(64).unwrap().as_ptr() as usize;
+        assert_eq!(next, sheaf + 512);
     }
 
     #[test]
@@ -159,8 +180,8 @@ mod tests {
 
     #[test]
     fn the_region_is_the_limit() {
-        let metadata = Metadata::new(Region::reserve(1 << 16, 0, 1 << 16).unwrap());
-        assert_eq!(core::iter::from_fn(|| metadata.take(512)).count(), 128);
+        let metadata = metadata(1 << 16);
+        assert_eq!(core::iter::from_fn(|| metadata.take(512)).count(), 256);
         assert!(metadata.take(64).is_none());
     }
 }

@@ -337,5 +337,5 @@ fn build_nodes(
         sites.into_iter().flatten().for_each(Site::leave);
         return None;
     }
-    Some(sites.map(|site| site?.build(settings)))
+    Some(sites.map(|site| Some(site?.build(settings))))
 }

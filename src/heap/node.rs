@@ -41,6 +41,7 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) home: Region,
+    pub(super) first: Region,
     pub(super) pools: Region,
     pub(super) tables: Region,
     pub(super) metadata: Region,
@@ -50,7 +51,7 @@ pub(super) struct Parts {
 
 impl Node {
     /// The node with arena `data`, in its own reservation. No system call that could be refused is made.
-    pub(super) fn build(id: NodeId, policy: Option<Policy>, parts: Parts) -> Option<&'static Self> {
+    pub(super) fn build(id: NodeId, policy: Option<Policy>, parts: Parts) -> &'static Self {
         let bytes = parts.data.bytes();
         let node = Self {
             id,
@@ -60,11 +61,11 @@ impl Node {
             tables: SlabTables::new(parts.tables, bytes),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map)),
-            metadata: CachePadded::new(Metadata::new(parts.metadata)),
+            metadata: CachePadded::new(Metadata::new(parts.first, parts.metadata)),
             was_cut: AtomicBool::new(false),
             charges: limit::Budget::empty(),
         };
-        Metadata::committed(parts.home).place(node)
+        Metadata::settle(parts.home, node)
     }
 
     /// The node's number.

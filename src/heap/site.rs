@@ -24,6 +24,10 @@ const DENSE_BYTES: usize = 32 << 20;
 /// Room for the node itself.
 const HOME_BYTES: usize = 64 << 10;
 const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
+/// Own metadata that is committed with it: all that a small program needs.
+const FIRST_BYTES: usize = 64 << 10;
+/// Where the tables of slabs begin that are committed from the start on.
+const FIXED_BYTES: usize = HOME_BYTES + FIRST_BYTES + Pools::BYTES;
 /// The coarsest OS page, to which every part is aligned.
 const PART_ALIGN: usize = 64 << 10;
 
@@ -45,7 +49,10 @@ impl Site {
         loop {
             if let Some(region) = reserve(bytes) {
                 // What building needs is committed first, while the reservation can go back whole.
-                if !region.commit(0, open_bytes(bytes)) {
+                let maps = FIXED_BYTES + Arena::map_bytes_for(bytes);
+                if !(region.commit(0, FIXED_BYTES)
+                    && region.commit(maps, maps + SlabTables::map_bytes_for(bytes)))
+                {
                     region.give_back();
                     return None;
                 }
@@ -69,16 +76,17 @@ impl Site {
     }
 
     /// Builds the node, which takes no system call that could be refused.
-    pub(super) fn build(mut self, settings: &Settings) -> Option<&'static Node> {
+    pub(super) fn build(mut self, settings: &Settings) -> &'static Node {
         self.region.name(cstr::cstr!("slubmalloc"));
         if let Some(policy) = self.policy.filter(|policy| !is_striped(*policy)) {
             let _ = self.region.place(policy);
         }
         let (home, region) = self.region.split(HOME_BYTES);
+        let (first, region) = region.split(FIRST_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
+        let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
         let (tables, region) = region.split(SlabTables::bytes_for(self.bytes));
         let (metadata, region) = region.split(metadata_bytes(self.bytes));
-        let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
         let gap = region.bytes() - self.bytes;
         let (_gap, mut data) = region.split(gap);
         if let Some(policy) = self.policy.filter(|policy| is_striped(*policy)) {
@@ -91,6 +99,7 @@ impl Site {
         data.want_huge_pages(settings.huge_pages, start);
         let parts = Parts {
             home,
+            first,
             pools,
             tables,
             metadata,
@@ -111,13 +120,8 @@ fn reserve(bytes: usize) -> Option<Region> {
 fn lead_bytes(bytes: usize) -> usize {
     let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
     // The gap keeps a stray write below the arena away from the tables.
-    let parts = HOME_BYTES + Pools::BYTES + metadata_bytes(bytes) + tables + PART_ALIGN;
+    let parts = FIXED_BYTES + metadata_bytes(bytes) + tables + PART_ALIGN;
     parts.next_multiple_of(BLOCK_SIZE)
-}
-
-/// What is committed from the start on.
-fn open_bytes(bytes: usize) -> usize {
-    HOME_BYTES + Pools::BYTES + SlabTables::map_bytes_for(bytes)
 }
 
 fn metadata_bytes(bytes: usize) -> usize {

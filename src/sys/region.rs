@@ -261,7 +261,7 @@ impl Region {
 
     /// Unmaps all but the first `used` bytes, and these parts of the same fenced reservation, which lie before the region.
     /// With the parts go the fences next to them. Nobody uses any of this any more, and the region itself may lie in it.
-    pub(crate) fn abandon(&self, parts: [Range<usize>; 2], used: usize) {
+    pub(crate) fn abandon(&self, parts: [Range<usize>; 3], used: usize) {
         let is_fenced = parts.iter().any(|part| !part.is_empty());
         let is_whole = is_fenced && self.bytes() == self.most;
         let end = self.bytes() + if is_whole { FENCE } else { 0 };
