@@ -80,7 +80,7 @@ impl Metadata {
         unsafe { place.as_ref() }
     }
 
-    /// A `T` of zeroes, for ever; which passes over no thread's stack.
+    /// A `T` of zeroes, for ever. It is not built first: a cache would be large for a small stack.
     pub(crate) fn zeroed<T: ZeroInit>(&self) -> Option<&'static T> {
         const { assert!(align_of::<T>() <= MAX_ALIGN) };
         let place = self.take(size_of::<T>())?.cast::<T>();
