@@ -132,6 +132,9 @@ impl Purge {
             } else {
                 cache.inside(|| self.round(process, now, seen, Some(cache)));
             }
+        } else {
+            // Perhaps another thread ran the rest of the round.
+            cache.await_thread(false);
         }
     }
 
