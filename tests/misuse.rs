@@ -68,7 +68,7 @@ fn every_misuse_is_caught_as_the_table_says() {
             }
             let text = cell.text();
             let before = expected.as_ref().map(|cells| &cells[number][mode as usize]);
-            if before.is_some_and(|before| *before != text) {
+            if before.is_some_and(|before| !allows(before, &text)) {
                 let before = before.expect("a cell");
                 faults.push(format!("{what}: was \"{before}\", is \"{text}\""));
             }
@@ -86,6 +86,17 @@ fn every_misuse_is_caught_as_the_table_says() {
         faults.len(),
         faults.join("\n")
     );
+}
+
+/// Whether a cell of the stored table allows for what was seen: where two threads race, misuse may be caught at either of
+/// two moments.
+fn allows(stored: &str, seen: &str) -> bool {
+    let stages = stored.strip_prefix("yes, ").zip(seen.strip_prefix("yes, "));
+    stored == seen
+        || stages.is_some_and(|(stored, seen)| {
+            let is_stored = |stage| stored.split(" or ").any(|other| other == stage);
+            seen.split(" or ").all(is_stored)
+        })
 }
 
 #[test]

@@ -44,9 +44,10 @@ impl Arena {
         }
     }
 
-    /// Whether the page is marked.
-    pub(crate) fn was_changed(&self, page: PageIndex) -> bool {
-        self.is_changed(page, 1)
+    /// Whether any page was ever marked.
+    pub(crate) fn has_changed(&self) -> bool {
+        // ORDERING: relaxed, as above.
+        self.has_changed.load(Relaxed)
     }
 
     /// A span that was taken, with fresh pages if any of it is marked; `None` if that cannot be.

@@ -42,7 +42,7 @@ fn collect_caches(process: &Process) {
     if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
         return;
     }
-    collect(process, Haste::Now, || sys::sleep(SETTLE_MS + CLOCK_MS));
+    collect(process, Haste::Now, settle);
 }
 
 /// Takes back what all threads have cached, if there are spans among it that could make room for `bytes` at a
@@ -53,23 +53,31 @@ pub(super) fn collect_spans(process: &Process, bytes: usize, align: usize) -> bo
     let is_enough = waiting > 0 && bytes / 2 <= waiting;
     let may_help = is_enough && process.heap.pressure_helps(bytes, align);
     if may_help {
-        collect(process, Haste::Now, || sys::sleep(SETTLE_MS + CLOCK_MS));
+        collect(process, Haste::Now, settle);
     }
     may_help
 }
 
-/// Takes back what is cached; `wait` where the kernel has no barrier for that.
-fn collect(process: &Process, haste: Haste, wait: impl FnOnce()) {
+/// Takes back what is cached; `wait` where the kernel has no barrier for that, and says whether that is as good as one. If
+/// not, what is claimed stays so, for a round.
+fn collect(process: &Process, haste: Haste, wait: impl FnOnce() -> bool) {
     let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
     let claim =
         |any: bool, cache: &ThreadCache| cache.claim_for(number, haste, &mut budget).1 || any;
     if !caches().fold(false, claim) {
         return;
     }
-    if !(process.purge.thread.may_ask_kernel() && sys::barrier()) {
-        wait();
+    let is_settled = process.purge.thread.may_ask_kernel() && sys::barrier() || wait();
+    if !is_settled {
+        return;
     }
     caches().for_each(|cache| _ = cache.take_claimed(number, &mut budget));
+}
+
+/// Waits until all threads know of claims.
+fn settle() -> bool {
+    sys::sleep(SETTLE_MS + CLOCK_MS);
+    true
 }
 
 /// Gives back what is free and what idle threads have cached, before the process is copied. A page costs more in a copy: its
@@ -79,7 +87,7 @@ pub(super) fn trim_for_fork(process: &Process) {
         let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
         if pinned > LEAST_COPIED {
             // What cannot be taken now is taken by a later fork or round.
-            collect(process, Haste::IfIdle, || ());
+            collect(process, Haste::IfIdle, || false);
         }
         process.heap.decay(Elapsed::FOR_EVER) + pinned.saturating_sub(LEAST_COPIED) / PINNED_SHARE
     });

@@ -200,7 +200,8 @@ impl Node {
             budget.visit();
             *place = due.index() + 1;
             let id = self.tables().class_at(due);
-            let gone = if id == ClassId::NONE || SlabTables::slab_of(due, id) != due {
+            let is_slab = id != ClassId::NONE && !class::is_span(id);
+            let gone = if !is_slab || SlabTables::slab_of(due, id) != due {
                 self.tables().clear_due(due);
                 Some(self.tables().forget_record(due))
             } else {

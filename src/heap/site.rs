@@ -42,8 +42,8 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Reserves what `settings` say for node `id`, or half of that, down to 1 MiB; `None` if even that,
-    /// or the first commit, is refused. Pages will come from where `policy` says.
+    /// Reserves what `settings` say for node `id`, or half of that, down to 1 MiB; `None` if even that
+    /// is refused. Pages will come from where `policy` says.
     pub(super) fn find(id: NodeId, settings: &Settings, policy: Option<Policy>) -> Option<Self> {
         let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
         loop {
@@ -53,15 +53,16 @@ impl Site {
                 if !(region.commit(0, FIXED_BYTES)
                     && region.commit(maps, maps + SlabTables::map_bytes_for(bytes)))
                 {
+                    // A smaller arena needs smaller tables.
                     region.give_back();
-                    return None;
+                } else {
+                    return Some(Self {
+                        id,
+                        policy,
+                        region,
+                        bytes,
+                    });
                 }
-                return Some(Self {
-                    id,
-                    policy,
-                    region,
-                    bytes,
-                });
             }
             if bytes / 2 < MIN_ARENA_BYTES {
                 return None;

@@ -16,29 +16,22 @@ impl Heap {
     /// Takes back the span of class `id` at `address`.
     pub(super) fn give_span(&self, node: &Node, id: ClassId, address: usize) {
         let page = PageIndex::containing(address - node.arena().base());
-        if !node.tables().leave_span(page.granule(), id) {
+        // One that the program changed meanwhile has no class any more. Whether it is a span at all is seen under the lock.
+        let is_left = node.tables().leave_span(page.granule(), id);
+        if !is_left && !node.arena().has_changed() {
             return accuse(Crime::DoubleFree, address, Scene::FreePages);
         }
-        give_pages(node, page, address);
-    }
-
-    /// Takes back a span that waited in a thread's cache, where its class may be gone.
-    pub(super) fn give_cached(&self, address: usize, id: ClassId) {
-        let Some(node) = self.nodes().find(|node| node.owns(address)) else {
-            return accuse(Crime::InvalidFree, address, Scene::Nowhere);
-        };
-        let page = PageIndex::containing(address - node.arena().base());
-        let is_entered = node.tables().class_at(page.granule()) == id;
-        if !is_entered && node.arena().was_changed(page) {
-            return give_pages(node, page, address);
+        if let Err(why) = node.arena().give_large(page) {
+            accuse(crime_of(why), address, Scene::FreePages);
         }
-        self.give_span(node, id, address);
     }
-}
 
-fn give_pages(node: &Node, page: PageIndex, address: usize) {
-    if let Err(why) = node.arena().give_large(page) {
-        accuse(crime_of(why), address, Scene::FreePages);
+    /// Takes back a span that waited in a thread's cache.
+    pub(super) fn give_cached(&self, address: usize, id: ClassId) {
+        match self.nodes().find(|node| node.owns(address)) {
+            Some(node) => self.give_span(node, id, address),
+            None => accuse(Crime::InvalidFree, address, Scene::Nowhere),
+        }
     }
 }
 
@@ -49,11 +42,16 @@ impl Node {
         if new == id {
             return true;
         }
-        self.arena().resize(page, class::info(new).span_pages())
-            && self.tables().enter_span(page.granule(), new)
+        if !self.arena().resize(page, class::info(new).span_pages()) {
+            return false;
+        }
+        // Without a class, which the program has just taken from it, it is a span all the same.
+        let _ = self.tables().change_span(page.granule(), id, new);
+        true
     }
 
     /// Takes note that the program changes properties of what lies between two addresses; whether any of it is the node's.
+    /// Takes no lock: a signal handler may make such a call.
     pub(super) fn note_changed(&self, start: usize, end: usize) -> bool {
         if !self.arena().note_changed(start, end) {
             return false;
@@ -64,7 +62,6 @@ impl Node {
         let last = end
             .min(self.tables().covered_bytes())
             .div_ceil(GRANULE_SIZE);
-        let last = last.min(self.arena().committed_bytes().div_ceil(GRANULE_SIZE));
         for granule in (first..last).map(|granule| GranuleIndex(granule as u32)) {
             let id = self.tables().class_at(granule);
             if class::is_span(id) && granule.offset() + class::info(id).size as usize > start {

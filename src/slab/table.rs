@@ -168,9 +168,14 @@ impl SlabTables {
 
     /// Removes the span of class `id` that begins with `granule`; `false` if there is none, or another thread did.
     pub(crate) fn leave_span(&self, granule: GranuleIndex, id: ClassId) -> bool {
+        self.change_span(granule, id, ClassId::NONE)
+    }
+
+    /// Makes the span of class `old` that begins with `granule` one of class `new`; `false` if there is none.
+    pub(crate) fn change_span(&self, granule: GranuleIndex, old: ClassId, new: ClassId) -> bool {
         let entry = self.classes.get(granule.index());
         entry
-            .compare_exchange(id.0, ClassId::NONE.0, Relaxed, Relaxed)
+            .compare_exchange(old.0, new.0, Relaxed, Relaxed)
             .is_ok()
     }
 
@@ -184,7 +189,10 @@ impl SlabTables {
         }
         let _growing = self.growth.lock();
         let mut all = (first..first + count).map(|index| GranuleIndex(index as u32));
-        let is_unused = all.all(|granule| self.class_at(granule) == ClassId::NONE);
+        let is_unused = all.all(|granule| {
+            let id = self.class_at(granule);
+            id == ClassId::NONE || is_span(id)
+        });
         if is_unused && self.records.forget_page(first) {
             page_size()
         } else {
