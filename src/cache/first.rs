@@ -33,7 +33,8 @@ impl ThreadCache {
     pub(super) fn open_for_spans(&self, ties: Ties, id: ClassId) -> bool {
         let room = |id| sizing::capacity(id) * class::info(id).size as usize;
         let others = || class::spans().filter(|id| self.bin(*id).has_main());
-        if others().map(room).sum::<usize>() + room(id) > sizing::SPAN_BYTES {
+        let most = sizing::span_bytes(ties.heap.threads());
+        if others().map(room).sum::<usize>() + room(id) > most {
             for other in others() {
                 self.recover(other);
                 self.close_small(ties, other);

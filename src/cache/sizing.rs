@@ -18,8 +18,15 @@ const CAPACITIES: [(u32, usize); 9] = [
     (1 << 20, 2),
     (4 << 20, 1),
 ];
-/// The spans that a thread's sheaves have room for are at most so many bytes.
+/// The spans that a thread's sheaves have room for are at most so many bytes …
 pub(super) const SPAN_BYTES: usize = 16 << 20;
+/// … and with many threads at most this, divided among them, beside what a single sheaf has room for.
+const ALL_SPAN_BYTES: usize = 64 << 20;
+
+/// How many bytes of spans a thread's sheaves have room for where there are so many threads.
+pub(super) fn span_bytes(threads: usize) -> usize {
+    (ALL_SPAN_BYTES / threads.max(1)).min(SPAN_BYTES)
+}
 /// The first refill of a bin brings so many bytes, or one object; each further one twice as many
 /// objects. A thread that allocates little parks little, but no two threads write to one cache line
 /// because of that.

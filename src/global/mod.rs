@@ -238,6 +238,12 @@ fn allocate(size: usize, zeroed: Zeroed, family: Family) -> Option<Object> {
         tick_own(Moment::Malloc);
         return block;
     }
+    allocate_unwatched(size, zeroed)
+}
+
+/// Apart, so that neither way pays for the other's stack.
+#[inline(never)]
+fn allocate_unwatched(size: usize, zeroed: Zeroed) -> Option<Object> {
     let Some((cache, ties)) = alive() else {
         return allocate_bare(size, MIN_ALIGN, zeroed);
     };

@@ -5,7 +5,6 @@ use core::ptr::NonNull;
 
 use super::bare::{allocate_bare, clear};
 use super::life::{Process, alive, current_node, own};
-use super::trim::collect_spans;
 use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized};
 use crate::slab::Object;
@@ -31,7 +30,6 @@ pub(super) fn allocate(
         process.watch.give_up_reservations();
         let reuse = |block| give_ordinary(process, block);
         process.watch.wake_all(&process.heap, reuse);
-        let _ = collect_spans(process, size, align);
         attempt()
     })
 }

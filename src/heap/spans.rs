@@ -27,6 +27,8 @@ impl Heap {
     }
 
     /// Takes back a span that waited in a thread's cache.
+    // Apart from the way of small objects, which shall not pay for its stack.
+    #[inline(never)]
     pub(super) fn give_cached(&self, address: usize, id: ClassId) {
         match self.nodes().find(|node| node.owns(address)) {
             Some(node) => self.give_span(node, id, address),

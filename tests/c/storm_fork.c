@@ -45,7 +45,7 @@ static void child(struct block *shelf, uint64_t random, int code) {
     char text[16];
     snprintf(text, sizeof text, "%d", code);
     switch (choice / 16 % 4) {
-    case 0: execl("/proc/self/exe", "storm_fork", "ends", text, (char *)NULL); CHECK(!"exec");
+    case 0: execl("/proc/self/exe", "storm_fork", "ends", text, (char *)NULL); CHECK(!"exec"); break;
     /* exit would wait for streams, which other threads may have held at the fork; here nobody writes to any. */
     case 1: exit(code);
     default: _exit(code);
