@@ -96,6 +96,10 @@ mod tests {
             assert!((1..=FIRST_CAPACITY).contains(&capacity(id)));
             assert!(capacity(id) * class::info(id).size as usize <= SPAN_BYTES / 4);
         }
+        assert_eq!(
+            [1, 4, 8, 64].map(|threads| span_bytes(threads) >> 20),
+            [16, 16, 8, 1]
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl ThreadCache {
     }
 
     /// A block above the slabs' largest: a span that waits here, or whatever the heap has.
+    // Not one with `alloc_slow`: what the heap calls needs nearly all of the stack that is allowed, so these end in tail calls.
     fn alloc_span(&self, ties: Ties, bytes: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
         let id = class::aligned_span_class_of(bytes, align);
         let waiting = (id != ClassId::NONE).then(|| {

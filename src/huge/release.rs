@@ -125,29 +125,19 @@ impl Huge {
     }
 
     /// Gives a mapping back that is stored nowhere and has the properties of a fresh one.
-    pub(super) fn give_back_mapping(&self, mut rest: Mapping) {
+    pub(super) fn give_back_mapping(&self, rest: Mapping) {
         let stays = self.state.lock().must_stay(&rest);
-        while rest.bytes() > 0 {
-            let piece = last_piece(rest.address() + rest.bytes(), PIECE).min(rest.bytes());
-            let kept = rest.bytes() - piece;
-            let (left, piece) = rest.split(kept);
-            rest = left;
-            self.release(piece, stays);
-        }
+        in_pieces(rest, |piece| _ = self.release(piece, stays));
     }
 
     /// Gives a mapping back that is stored nowhere and to which the program gave other properties. They would stay with
     /// its addresses, so nothing of it serves again.
-    pub(super) fn give_back_changed(&self, mut rest: Mapping) {
+    pub(super) fn give_back_changed(&self, rest: Mapping) {
         let stays = self.state.lock().must_stay(&rest);
-        while rest.bytes() > 0 {
-            let piece = last_piece(rest.address() + rest.bytes(), PIECE).min(rest.bytes());
-            let kept = rest.bytes() - piece;
-            let (left, piece) = rest.split(kept);
-            rest = left;
+        in_pieces(rest, |piece| {
             let _ = piece.vacate();
             self.replace(piece, stays);
-        }
+        });
     }
 
     /// Unmaps a piece, or puts a fresh one in its place; where the kernel does neither, as with sealed ones, it is
@@ -183,5 +173,16 @@ impl Huge {
         if lost {
             self.state.lock().lost_bytes += bytes;
         }
+    }
+}
+
+/// Calls `give` with a mapping in pieces, the last first.
+fn in_pieces(mut rest: Mapping, mut give: impl FnMut(Mapping)) {
+    while rest.bytes() > 0 {
+        let piece = last_piece(rest.address() + rest.bytes(), PIECE).min(rest.bytes());
+        let kept = rest.bytes() - piece;
+        let (left, piece) = rest.split(kept);
+        rest = left;
+        give(piece);
     }
 }
