@@ -79,6 +79,19 @@ pub(super) fn inside<T>(run: impl FnOnce() -> T) -> T {
     }
 }
 
+/// As [`inside`], for a thread that gets its cache now if it has none: what runs would get it else, and nobody could tell
+/// that the thread is inside.
+pub(super) fn inside_alive<T>(run: impl FnOnce() -> T) -> T {
+    come_alive();
+    inside(run)
+}
+
+/// Apart, for the sake of the stack.
+#[inline(never)]
+fn come_alive() {
+    let _ = alive();
+}
+
 /// Whether the calling thread, in a signal handler, has interrupted itself where it may hold locks of the heap's.
 pub(super) fn is_interrupted() -> bool {
     match own() {

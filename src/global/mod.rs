@@ -43,7 +43,7 @@ pub use trim::trim;
 pub use typed::{delete, delete_sized, free_sized, new_slow, realloc_sized};
 
 use bare::{allocate_bare, allocate_ending, answer};
-use life::{PROCESS, alive, here, inside, is_interrupted, own, process, watching};
+use life::{PROCESS, alive, here, inside, inside_alive, is_interrupted, own, process, watching};
 use purge_thread::Moment;
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
@@ -119,7 +119,7 @@ fn free_here(block: NonNull<u8>, family: Family) {
         };
     }
     if let Some(process) = watching() {
-        inside(|| watched::give(process, block, family));
+        inside_alive(|| watched::give(process, block, family));
         return tick_own(Moment::Free);
     }
     if let Some((cache, ties)) = alive() {
@@ -178,7 +178,7 @@ fn allocate_aligned(align: usize, size: usize, family: Family) -> *mut u8 {
         return answer(early::allocate(size, align), size);
     }
     if let Some(process) = watching() {
-        let block = inside(|| watched::allocate(process, size, align, Zeroed::No, family));
+        let block = inside_alive(|| watched::allocate(process, size, align, Zeroed::No, family));
         tick_own(Moment::Malloc);
         return answer(block, size);
     }
@@ -234,7 +234,7 @@ fn allocate(size: usize, zeroed: Zeroed, family: Family) -> Option<Object> {
         return early::allocate(size, MIN_ALIGN);
     }
     if let Some(process) = watching() {
-        let block = inside(|| watched::allocate(process, size, MIN_ALIGN, zeroed, family));
+        let block = inside_alive(|| watched::allocate(process, size, MIN_ALIGN, zeroed, family));
         tick_own(Moment::Malloc);
         return block;
     }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::bare::{answer, clear};
-use super::life::{PROCESS, inside, process};
+use super::life::{PROCESS, inside_alive, process};
 use crate::units::{NodeId, Zeroed};
 
 /// Allocates at least `size` bytes on `node`, or as near to it as there is memory; null if there is
@@ -18,7 +18,7 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
     } else {
         Zeroed::No
     };
-    let block = inside(|| process.heap.take_on(node, size));
+    let block = inside_alive(|| process.heap.take_on(node, size));
     if let Some(block) = block {
         process.watch.clear_gained(&process.heap, block, size);
     }
