@@ -42,6 +42,24 @@ static void blame_all(char *block, size_t size) {
     blame(block, lowest, highest + size - lowest);
 }
 
+/*
+ * One with another right behind it, or before it. The kernel may place huge blocks in more than one of its gaps, so the
+ * one in the middle may lie at an end of what is mapped; smaller ones lie in slabs and arenas.
+ */
+static char *one_beside_another(size_t size, int is_behind) {
+    if (size <= 4 * MIB) return one_of_them();
+    for (int i = 0; i < neighbour_count; i++)
+        for (int j = 0; j < neighbour_count; j++) {
+            char *lower = neighbours[is_behind ? i : j], *upper = neighbours[is_behind ? j : i];
+            if (lower >= upper || upper > lower + size + MIB) continue;
+            char *block = neighbours[i];
+            neighbours[i] = NULL;
+            return block;
+        }
+    CHECK(!"one beside another");
+    return NULL;
+}
+
 int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
     CHECK(argc > 2);
@@ -50,7 +68,8 @@ int main(int argc, char **argv) {
     /* A flood must meet blocks on both sides, not the end of what is mapped. */
     for (int i = 0; i < 60; i++) CHECK(escape(malloc(60000)) != NULL);
     settle_around(is(what, "below_tables") ? 64 : size);
-    char *block = one_of_them();
+    int is_flood = is(what, "over") || is(what, "under");
+    char *block = is_flood ? one_beside_another(size, is(what, "over")) : one_of_them();
     for (int i = 0; i < 60; i++) CHECK(escape(malloc(60000)) != NULL);
     if (is(what, "first_over")) {
         /* What the allocator mapped for itself, for the first block of this kind, lies right above that block. */
