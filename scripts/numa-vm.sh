@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Check on real nodes that memory is where it belongs, and in real groups that limits are kept: boots Debian's cloud
-# kernel in emulated machines with several NUMA nodes, or with memory cgroups, and runs the programs of tests/numa there
-# under the library. Every page is asked of the kernel.
+# Check on real nodes that memory is where it belongs, in real groups that limits are kept, and what a setting of the
+# whole machine does: boots Debian's cloud kernel in emulated machines and runs the programs of tests/numa there under
+# the library. Every page is asked of the kernel.
 #
-#     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse, limits, limits_v1
+#     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse, limits, limits_v1,
+#                                                strict
 #     scripts/numa-vm.sh --bench                   a Markdown table: where allocators take memory from
 #
 # --keep leaves what was built and the machines' serial logs in the target directory and says where.
@@ -14,7 +15,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-MACHINES=(four cpuless sparse limits limits_v1)
+MACHINES=(four cpuless sparse limits limits_v1 strict)
 # Emulated, a machine takes half a minute; one that takes longer than this hangs.
 MACHINE_SECONDS=${NUMA_VM_SECONDS:-100}
 CACHE=$TARGET/numa-vm
@@ -121,6 +122,13 @@ add_binary() {
     done < <(ldd "$1" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }')
 }
 
+compile_program() {
+    local name
+    name=$(basename "$1" .c)
+    gcc -std=gnu11 -O2 -Wall -Wextra "$ROOT/$1" -o "$work/$name" -lpthread -ldl || die "$1 does not compile"
+    add_binary "$work/$name" numa/
+}
+
 # build_image: everything that the machines see, as one archive.
 build_image() {
     local program
@@ -131,10 +139,9 @@ build_image() {
     add_binary "$PACKAGES/tools/usr/bin/numactl" bin/
     add_binary "$LIBRARY" lib/
     for program in "${PROGRAMS[@]}"; do
-        gcc -std=gnu11 -O2 -Wall -Wextra "$ROOT/tests/numa/$program.c" -o "$work/$program" -lpthread -ldl ||
-            die "tests/numa/$program.c does not compile"
-        add_binary "$work/$program" numa/
+        compile_program "tests/numa/$program.c"
     done
+    compile_program tests/c/committed.c
     cp "$ROOT"/tests/numa/*.sh "$image/numa/"
     cp "$ROOT/tests/numa/init" "$image/"
     chmod +x "$image/init"
@@ -216,6 +223,9 @@ machine_limits() {
 
 # The same with groups of version 1.
 machine_limits_v1() { machine_limits; }
+
+# One node; no more is promised than there is.
+machine_strict() { machine_limits; }
 
 # boot MACHINE TASK SED: what it prints goes to its log, results through sed to the screen as they come.
 boot() {

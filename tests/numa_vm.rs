@@ -45,6 +45,11 @@ fn limits_of_the_first_kind_of_groups_are_known_too() {
     passes("limits_v1");
 }
 
+#[test]
+fn strict_overcommit_is_lived_with() {
+    passes("strict");
+}
+
 fn passes(machine: &str) {
     // Three scripts at once wait for one build.
     library();

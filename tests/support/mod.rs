@@ -31,7 +31,6 @@ use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{RwLock, RwLockWriteGuard};
 use std::thread;
 use std::time::Instant;
 
@@ -46,9 +45,6 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 /// A program's own way to say that this machine cannot ask the question.
 const CANNOT_ASK: i32 = 77;
-
-/// Held for reading by every run, for writing by a test that changes the whole machine.
-static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Returns from the test, loudly, when a tool is missing; fails it in CI.
 macro_rules! skip_unless {
@@ -190,23 +186,8 @@ impl Finished {
     }
 }
 
-/// Sole use of the machine: nothing else of this process runs meanwhile.
-pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
-    MACHINE
-        .write()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// Runs a command to its end; past `patience` it is killed with all it started, and the test fails.
 pub(crate) fn run(heap: Heap, command: &mut Command, patience: Duration) -> Finished {
-    let _others_may_too = MACHINE
-        .read()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    run_alone(heap, command, patience)
-}
-
-/// As [`run`], for the holder of [`alone`].
-pub(crate) fn run_alone(heap: Heap, command: &mut Command, patience: Duration) -> Finished {
     // Files, not pipes: a grandchild that outlives the program would hold a pipe open.
     static RUNS: AtomicU32 = AtomicU32::new(0);
     // ORDERING: Relaxed, only the number's uniqueness matters.
