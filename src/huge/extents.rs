@@ -6,8 +6,12 @@
 //! the kernel has for all of them, but for what the program did to blocks in use.
 #![forbid(unsafe_code)]
 
-use super::lists::{HEAD, VACANT_HEAD, head_of};
+use core::ptr::NonNull;
+
+use super::lengths::Lengths;
 use super::node::{Lane, Nodes, Number};
+use super::ring::Ring;
+use super::sides::Sides;
 use crate::sys::Mapping;
 
 /// What an extent is.
@@ -33,18 +37,14 @@ pub(super) struct Extents {
     kept_bytes: usize,
     vacant_bytes: usize,
     runs: usize,
-    pub(super) oldest: Number,
-    pub(super) newest: Number,
+    pub(super) kept: Lengths,
+    pub(super) vacant: Lengths,
+    /// What is kept, the oldest first.
+    pub(super) ages: Ring,
     /// The state of a random generator.
     pub(super) random: u64,
-    /// Levels that lists have; all above are empty.
+    /// Levels that the list by address has; all above are empty.
     pub(super) levels: usize,
-}
-
-/// The neighbours of an extent, 0 for none.
-struct Neighbours {
-    before: Number,
-    behind: Number,
 }
 
 impl Extents {
@@ -57,8 +57,9 @@ impl Extents {
             kept_bytes: 0,
             vacant_bytes: 0,
             runs: 0,
-            oldest: 0,
-            newest: 0,
+            kept: Lengths::new(),
+            vacant: Lengths::new(),
+            ages: Ring::EMPTY,
             random: 0x9e37_79b9_7f4a_7c15,
             levels: 1,
         }
@@ -118,6 +119,11 @@ impl Extents {
         self.nodes.get(place).cell.bytes()
     }
 
+    /// The first byte of an extent.
+    pub(super) fn start(&self, place: Number) -> Option<NonNull<u8>> {
+        self.nodes.get(place).cell.start()
+    }
+
     /// What an extent is.
     pub(super) fn kind(&self, place: Number) -> Kind {
         match self.nodes.get(place).kind() {
@@ -128,37 +134,10 @@ impl Extents {
         }
     }
 
-    /// On how many sides a mapping that is not stored here is surely one with what is.
-    pub(super) fn joined_sides(&self, mapping: &Mapping) -> usize {
-        let sides = self.neighbours(mapping.address());
-        let group = (mapping.mark(), mapping.group());
-        let end = mapping.address() + mapping.bytes();
-        usize::from(self.ends_at(sides.before, mapping.address(), group))
-            + usize::from(self.begins_at(sides.behind, end, group))
-    }
-
-    /// Whether an extent is surely one mapping with what is on both sides.
-    pub(super) fn is_enclosed(&self, place: Number) -> bool {
-        let before = self.neighbours(self.nodes.get(place).cell.address()).before;
-        let behind = self.next(Lane::Address, place);
-        before != 0 && behind != 0 && self.is_joined(before, place) && self.is_joined(place, behind)
-    }
-
-    /// Takes the vacant extents of at most `most` bytes next to a mapping that is not stored here out, as one with it.
-    pub(super) fn with_vacant_sides(&mut self, mut mapping: Mapping, most: usize) -> Mapping {
-        let sides = self.neighbours(mapping.address());
-        for side in [sides.before, sides.behind] {
-            if side != 0 && self.kind(side) == Kind::Vacant && self.bytes(side) <= most {
-                mapping = self.joined(mapping, side);
-            }
-        }
-        mapping
-    }
-
     /// Takes a mapping in, as one with its free neighbours of the same kind; gives it back where there is no room.
     pub(super) fn insert(&mut self, mut mapping: Mapping, kind: Kind) -> Result<(), Mapping> {
         if matches!(kind, Kind::Kept | Kind::Vacant) {
-            let sides = self.neighbours(mapping.address());
+            let sides = self.around(mapping.address());
             for side in [sides.before, sides.behind] {
                 if side != 0 && self.kind(side) == kind {
                     mapping = self.joined(mapping, side);
@@ -168,45 +147,55 @@ impl Extents {
         let Some(place) = self.nodes.take_spare() else {
             return Err(mapping);
         };
-        self.runs += 1;
-        self.runs -= self.joined_sides(&mapping).min(self.runs);
         let bytes = mapping.bytes();
         let node = self.nodes.get(place);
         node.cell.put(mapping);
         node.set_kind(kind as u8);
         self.count(kind, bytes.cast_signed());
-        self.link(Lane::Address, HEAD, place);
-        match kind {
-            Kind::Used | Kind::Changed => {}
-            Kind::Kept => {
-                self.link(Lane::Length, HEAD, place);
-                self.append(place);
-            }
-            Kind::Vacant => self.link(Lane::Length, VACANT_HEAD, place),
-        }
+        self.link(place);
+        self.runs += 1;
+        self.runs -= self.joined_sides_of(place).min(self.runs);
+        self.offer(place);
         Ok(())
     }
 
     /// Takes an extent out.
     pub(super) fn remove(&mut self, place: Number) -> Option<Mapping> {
         let kind = self.kind(place);
-        self.unlink(Lane::Address, HEAD, place);
-        match kind {
-            Kind::Used | Kind::Changed => {}
-            Kind::Kept => {
-                self.unlink(Lane::Length, HEAD, place);
-                self.detach(place);
-            }
-            Kind::Vacant => self.unlink(Lane::Length, VACANT_HEAD, place),
-        }
+        self.runs += self.joined_sides_of(place);
+        self.runs = self.runs.saturating_sub(1);
+        self.unlink(place);
+        self.withdraw(place);
         let node = self.nodes.get(place);
         let mapping = node.cell.take()?;
         node.set_kind(0);
         self.nodes.give(place);
         self.count(kind, -mapping.bytes().cast_signed());
-        self.runs += self.joined_sides(&mapping);
-        self.runs = self.runs.saturating_sub(1);
         Some(mapping)
+    }
+
+    /// Lets a free extent be found by length and age.
+    fn offer(&mut self, place: Number) {
+        match self.kind(place) {
+            Kind::Used | Kind::Changed => {}
+            Kind::Kept => {
+                self.kept.link(&self.nodes, place);
+                self.ages.append(&self.nodes, Lane::Age, place);
+            }
+            Kind::Vacant => self.vacant.link(&self.nodes, place),
+        }
+    }
+
+    /// Lets an extent not be found any more.
+    fn withdraw(&mut self, place: Number) {
+        match self.kind(place) {
+            Kind::Used | Kind::Changed => {}
+            Kind::Kept => {
+                self.kept.unlink(&self.nodes, place);
+                self.ages.remove(&self.nodes, Lane::Age, place);
+            }
+            Kind::Vacant => self.vacant.unlink(&self.nodes, place),
+        }
     }
 
     /// Takes an extent out whose mapping comes back by [`Self::put_back`].
@@ -222,46 +211,54 @@ impl Extents {
         self.insert(mapping, kind)
     }
 
+    /// Makes a block one of what is kept; where nothing free beside it is one with it, it stays where it is in the list.
+    pub(super) fn retire(&mut self, place: Number) -> Result<(), Mapping> {
+        let Sides { before, behind } = self.sides(place);
+        let is_kept = |side| side != 0 && self.kind(side) == Kind::Kept;
+        if is_kept(before) || is_kept(behind) {
+            return match self.remove(place) {
+                Some(mapping) => self.insert(mapping, Kind::Kept),
+                None => Ok(()),
+            };
+        }
+        self.change(place, Kind::Kept);
+        self.offer(place);
+        Ok(())
+    }
+
+    /// Makes a kept extent a block, whole and where it is.
+    pub(super) fn employ(&mut self, place: Number) {
+        self.withdraw(place);
+        self.change(place, Kind::Used);
+    }
+
+    fn change(&mut self, place: Number, kind: Kind) {
+        let bytes = self.bytes(place).cast_signed();
+        self.count(self.kind(place), -bytes);
+        self.nodes.get(place).set_kind(kind as u8);
+        self.count(kind, bytes);
+    }
+
     /// Cuts the last `bytes` off a free extent, which keeps its age.
     pub(super) fn cut_tail(&mut self, place: Number, bytes: usize) -> Option<Mapping> {
         let whole_bytes = self.bytes(place);
         if bytes >= whole_bytes {
             return self.remove(place);
         }
-        let next = self.next(Lane::Address, place);
+        let next = self.sides(place).behind;
         self.runs += usize::from(next != 0 && self.is_joined(place, next));
         let kind = self.kind(place);
-        let head = head_of(kind);
-        self.unlink(Lane::Length, head, place);
+        let lengths = match kind {
+            Kind::Vacant => &mut self.vacant,
+            _ => &mut self.kept,
+        };
+        lengths.unlink(&self.nodes, place);
         let cell = &self.nodes.get(place).cell;
         let (rest, tail) = cell.take()?.split(whole_bytes - bytes);
         cell.put(rest);
-        self.link(Lane::Length, head, place);
+        lengths.link(&self.nodes, place);
         self.count(kind, -bytes.cast_signed());
         Some(tail)
-    }
-
-    /// One mapping of two where they are one to the kernel; `side` stays where it is otherwise.
-    fn joined(&mut self, mapping: Mapping, side: Number) -> Mapping {
-        let cell = &self.nodes.get(side).cell;
-        let (start, bytes) = (cell.address(), cell.bytes());
-        let meets =
-            start + bytes == mapping.address() || mapping.address() + mapping.bytes() == start;
-        let is_one = (cell.mark(), cell.group()) == (mapping.mark(), mapping.group());
-        if !meets || !is_one {
-            return mapping;
-        }
-        let Some(side) = self.remove(side) else {
-            return mapping;
-        };
-        match mapping.join(side) {
-            Ok(whole) => whole,
-            // It meets, and is of the same group.
-            Err((mapping, side)) => {
-                side.unmap();
-                mapping
-            }
-        }
     }
 
     fn count(&mut self, kind: Kind, bytes: isize) {
@@ -286,52 +283,15 @@ impl Extents {
         cell.address() + cell.bytes()
     }
 
-    pub(super) fn next(&self, lane: Lane, place: Number) -> Number {
-        self.nodes.get(place).next(lane, 0)
-    }
-
-    pub(super) fn is_joined(&self, place: Number, next: Number) -> bool {
-        let cell = &self.nodes.get(place).cell;
-        self.begins_at(next, self.end(place), (cell.mark(), cell.group()))
-    }
-
-    fn ends_at(&self, place: Number, address: usize, group: (u8, u32)) -> bool {
-        place != 0 && self.end(place) == address && self.group(place) == group
-    }
-
-    fn begins_at(&self, place: Number, address: usize, group: (u8, u32)) -> bool {
-        place != 0 && self.nodes.get(place).cell.address() == address && self.group(place) == group
-    }
-
-    fn group(&self, place: Number) -> (u8, u32) {
-        let cell = &self.nodes.get(place).cell;
-        (cell.mark(), cell.group())
-    }
-
     /// The extent that begins at `address`.
     fn at(&self, address: usize) -> Option<Number> {
-        let place = self.neighbours(address).behind;
+        let place = self.around(address).behind;
         (place != 0 && self.nodes.get(place).cell.address() == address).then_some(place)
     }
 
     /// The last extent that begins below `address`.
     fn last_below(&self, address: usize) -> Number {
-        self.neighbours(address).before
-    }
-
-    /// The last extent below `address`, and the first one that is not.
-    fn neighbours(&self, address: usize) -> Neighbours {
-        if !self.nodes.is_in_use() {
-            return Neighbours {
-                before: 0,
-                behind: 0,
-            };
-        }
-        let [before, ..] = self.path(Lane::Address, HEAD, |node| node.cell.address() < address);
-        Neighbours {
-            before,
-            behind: self.next(Lane::Address, before),
-        }
+        self.around(address).before
     }
 }
 

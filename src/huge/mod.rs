@@ -10,14 +10,17 @@
 //! whether both are one mapping: if not, the program has given its block other properties, which would survive in
 //! the next one.
 
+mod addresses;
 mod demand;
 mod extents;
 mod fresh;
-mod lists;
+mod lengths;
 mod node;
 mod release;
 mod resize;
+mod ring;
 mod search;
+mod sides;
 mod state;
 
 use core::ptr::NonNull;
@@ -105,6 +108,11 @@ impl Huge {
         state.prepared = request.policy.is_none().then_some(request.huge_pages);
         // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
         if request.zeroed == Zeroed::No {
+            if let Some(start) = state.employ(length, align, mark) {
+                state.note_kept();
+                self.note(&state);
+                return Some(start);
+            }
             if let Some(mapping) = state.take_free(Kind::Kept, length, align, mark) {
                 state.note_kept();
                 return self.store(state, mapping);
@@ -180,13 +188,20 @@ impl Huge {
         let Some(place) = state.extents.block_at(address) else {
             return Err(state.misses(address));
         };
+        state.note_freed(address);
         let was_changed = state.extents.kind(place) == Kind::Changed;
+        if !was_changed && !self.is_asked() {
+            let excess = state.retire(place);
+            self.note(&state);
+            drop(state);
+            self.give_back(excess);
+            return Ok(());
+        }
         let Some(mapping) = state.extents.remove(place) else {
             return Ok(());
         };
-        state.note_freed(address);
         drop(state);
-        if was_changed || self.is_asked() && mapping.properties() == Properties::Mixed {
+        if was_changed || mapping.properties() == Properties::Mixed {
             self.give_back_changed(mapping);
             self.note(&self.state.lock());
             return Ok(());

@@ -23,21 +23,24 @@ pub(super) type Number = u32;
 pub(super) struct Node {
     pub(super) cell: MappingCell,
     kind: AtomicU8,
-    lanes: [[AtomicU32; LEVELS]; 2],
-    older: AtomicU32,
-    newer: AtomicU32,
+    /// The next ones by address, on each level.
+    behind: [AtomicU32; LEVELS],
+    /// The one before by address, but for a head.
+    before: AtomicU32,
+    /// The last and the next one in a ring of each lane.
+    rings: [[AtomicU32; 2]; 2],
 }
 
 // SAFETY: made of atomics; zero is no extent and no link.
 unsafe impl ZeroInit for Node {}
 
-/// A skip list that a node may be in.
+/// A ring that a node may be in.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lane {
-    /// Of all extents, by address.
-    Address,
-    /// Of the free extents of a kind, by length.
+    /// Of free extents of about the same length.
     Length,
+    /// Of all kept extents, the oldest first. The nodes that are not used are linked here, too.
+    Age,
 }
 
 // ORDERING: relaxed; the lock of the state that the nodes belong to orders all accesses.
@@ -51,35 +54,52 @@ impl Node {
         self.kind.store(kind, Relaxed);
     }
 
-    /// The next node of a list on a level.
-    pub(super) fn next(&self, lane: Lane, level: usize) -> Number {
-        self.link(lane, level).map_or(0, |link| link.load(Relaxed))
+    /// The next node by address on a level.
+    pub(super) fn behind(&self, level: usize) -> Number {
+        self.behind.get(level).map_or(0, |link| link.load(Relaxed))
     }
 
-    pub(super) fn set_next(&self, lane: Lane, level: usize, next: Number) {
-        if let Some(link) = self.link(lane, level) {
-            link.store(next, Relaxed);
+    pub(super) fn set_behind(&self, level: usize, node: Number) {
+        if let Some(link) = self.behind.get(level) {
+            link.store(node, Relaxed);
         }
     }
 
-    pub(super) fn older(&self) -> Number {
-        self.older.load(Relaxed)
+    /// The node before by address, 0 for the head.
+    pub(super) fn before(&self) -> Number {
+        self.before.load(Relaxed)
     }
 
-    pub(super) fn set_older(&self, node: Number) {
-        self.older.store(node, Relaxed);
+    pub(super) fn set_before(&self, node: Number) {
+        self.before.store(node, Relaxed);
     }
 
-    pub(super) fn newer(&self) -> Number {
-        self.newer.load(Relaxed)
+    pub(super) fn last_in(&self, lane: Lane) -> Number {
+        let [last, _] = self.ring(lane);
+        last.load(Relaxed)
     }
 
-    pub(super) fn set_newer(&self, node: Number) {
-        self.newer.store(node, Relaxed);
+    pub(super) fn set_last_in(&self, lane: Lane, node: Number) {
+        let [last, _] = self.ring(lane);
+        last.store(node, Relaxed);
     }
 
-    fn link(&self, lane: Lane, level: usize) -> Option<&AtomicU32> {
-        self.lanes.get(lane as usize)?.get(level)
+    pub(super) fn next_in(&self, lane: Lane) -> Number {
+        let [_, next] = self.ring(lane);
+        next.load(Relaxed)
+    }
+
+    pub(super) fn set_next_in(&self, lane: Lane, node: Number) {
+        let [_, next] = self.ring(lane);
+        next.store(node, Relaxed);
+    }
+
+    fn ring(&self, lane: Lane) -> &[AtomicU32; 2] {
+        let [lengths, ages] = &self.rings;
+        match lane {
+            Lane::Length => lengths,
+            Lane::Age => ages,
+        }
     }
 }
 
@@ -91,16 +111,15 @@ pub(super) struct Nodes {
     ready: usize,
     /// The first number that was never used.
     fresh: usize,
-    /// The first of the nodes that are not used any more; each has the next one as its `older`.
+    /// The first of the nodes that are not used any more; each has the next one as its next by age.
     free: Number,
     free_count: usize,
     /// Nodes that were taken out and will be needed again.
     promised: usize,
 }
 
-/// The first numbers are heads of lists: of the extents by address and of the kept ones by length, and of
-/// the vacant ones by length.
-pub(super) const HEADS: usize = 2;
+/// The first number is the head of the list by address.
+pub(super) const HEADS: usize = 1;
 
 impl Nodes {
     pub(super) const fn new() -> Self {
@@ -185,7 +204,7 @@ impl Nodes {
     pub(super) fn take(&mut self) -> Option<Number> {
         if self.free != 0 {
             let number = self.free;
-            self.free = self.get(number).older();
+            self.free = self.get(number).next_in(Lane::Age);
             self.free_count -= 1;
             return Some(number);
         }
@@ -199,7 +218,7 @@ impl Nodes {
 
     /// Takes a node back, which is in no list.
     pub(super) fn give(&mut self, number: Number) {
-        self.get(number).set_older(self.free);
+        self.get(number).set_next_in(Lane::Age, self.free);
         self.free = number;
         self.free_count += 1;
     }

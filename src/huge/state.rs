@@ -1,6 +1,8 @@
 //! What there is of huge blocks, in use and free.
 #![forbid(unsafe_code)]
 
+use core::ptr::NonNull;
+
 use super::NotHuge;
 use super::demand::Demand;
 use super::extents::{Extents, Kind};
@@ -45,8 +47,10 @@ pub(super) struct State {
     pub(super) owed: usize,
     /// What is mapped is charged to, where there is a limit.
     pub(super) charges: Option<&'static limit::Budget>,
-    /// Addresses that were freed last, the newest first, to tell a second free from a wild one.
+    /// Addresses that were freed last, in a ring, to tell a second free from a wild one.
     freed: [usize; FREED],
+    /// How many were freed.
+    freed_count: usize,
     /// The group of fresh mappings, and the last one that was made.
     fresh_group: u32,
     last_group: u32,
@@ -75,6 +79,7 @@ impl State {
             owed: 0,
             charges: None,
             freed: [0; FREED],
+            freed_count: 0,
             fresh_group: 0,
             last_group: 0,
             budget: BUDGET,
@@ -115,17 +120,30 @@ impl State {
         self.promise(self.excess(needed.saturating_sub(used.saturating_add(bytes))))
     }
 
-    /// Keeps a freed mapping as far as the program has needed that much of late: what is kept and
-    /// what is in use together are then no more than it had before. Beside little in use little is
-    /// kept, since a program that has freed everything may never come back. Returns how many bytes are too much.
+    /// Keeps a freed mapping. Returns how many bytes are too much.
     pub(super) fn keep(&mut self, mapping: Mapping) -> usize {
-        let used = self.extents.used_bytes();
-        let needed = self
-            .demand
-            .note(used + mapping.bytes(), sys::milliseconds());
-        let most = mapping.bytes().saturating_mul(MOST_FOR_OWN);
+        let bytes = mapping.bytes();
         self.put(mapping, Kind::Kept);
+        self.judge(bytes)
+    }
+
+    /// Keeps a block where it is. Returns how many bytes are too much.
+    pub(super) fn retire(&mut self, place: Number) -> usize {
+        let bytes = self.extents.bytes(place);
+        if let Err(mapping) = self.extents.retire(place) {
+            mapping.unmap();
+        }
+        self.judge(bytes)
+    }
+
+    /// How many bytes are too much now that `bytes` more are kept. As far as the program has needed that much of late, they
+    /// are not: what is kept and what is in use together are then no more than it had before. Beside little in use little is
+    /// kept, since a program that has freed everything may never come back.
+    fn judge(&mut self, bytes: usize) -> usize {
+        let used = self.extents.used_bytes();
+        let needed = self.demand.note(used + bytes, sys::milliseconds());
         let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
+        let most = bytes.saturating_mul(MOST_FOR_OWN);
         self.promise(self.excess(wanted).min(most))
     }
 
@@ -176,6 +194,16 @@ impl State {
         Some(mapping)
     }
 
+    /// A kept extent that serves a request whole, now a block.
+    pub(super) fn employ(&mut self, length: usize, align: usize, mark: u8) -> Option<NonNull<u8>> {
+        let (place, lead) = self.extents.fitting(Kind::Kept, length, align, mark)?;
+        if lead > 0 || self.extents.bytes(place) - length > length / REST_SHARE {
+            return None;
+        }
+        self.extents.employ(place);
+        self.extents.start(place)
+    }
+
     /// The longest kept extent that is too short for `length`, but may grow; where mappings are many, none, since
     /// one that moves is no longer one with its neighbours.
     pub(super) fn short_kept(&self, length: usize, align: usize, mark: u8) -> Option<Number> {
@@ -224,7 +252,9 @@ impl State {
             return None;
         }
         let place = self.extents.longest_vacant()?;
-        if self.extents.is_enclosed(place) && self.extents.runs() + self.budget / 8 > self.budget {
+        if self.extents.joined_sides_of(place) == 2
+            && self.extents.runs() + self.budget / 8 > self.budget
+        {
             return None;
         }
         self.extents.cut_tail(place, VACANT_PIECE)
@@ -271,10 +301,10 @@ impl State {
 
     /// Remembers that the block at `address` is gone.
     pub(super) fn note_freed(&mut self, address: usize) {
-        self.freed.rotate_right(1);
-        if let Some(newest) = self.freed.first_mut() {
-            *newest = address;
+        if let Some(oldest) = self.freed.get_mut(self.freed_count % FREED) {
+            *oldest = address;
         }
+        self.freed_count = self.freed_count.wrapping_add(1);
     }
 
     /// Why there is no block at `address`.

@@ -26,6 +26,11 @@ impl MappingCell {
         self.start.load(Relaxed) as usize
     }
 
+    /// The mapping's first byte.
+    pub(crate) fn start(&self) -> Option<NonNull<u8>> {
+        NonNull::new(self.start.load(Relaxed))
+    }
+
     /// The mapping's length.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Relaxed)
@@ -52,7 +57,7 @@ impl MappingCell {
 
     /// Takes the mapping out.
     pub(crate) fn take(&self) -> Option<Mapping> {
-        let start = NonNull::new(self.start.load(Relaxed))?;
+        let start = self.start()?;
         self.start.store(core::ptr::null_mut(), Relaxed);
         Some(Mapping {
             start,
