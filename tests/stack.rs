@@ -92,9 +92,19 @@ fn calls_fit_a_small_stack_where_misuse_is_looked_for() {
 fn stacks_are_told_where_the_compiler_s_library_is_missing() {
     let directory = scratch("no-libgcc");
     fs::write(directory.join("libgcc_s.so.1"), "").expect("an empty file");
-    let program = compile("c/called_twice.c", &["-rdynamic"]);
-    for conf in ["slab_debug:FU", "slab_debug:FZPUT", "guard:1/1"] {
-        let mut command = Command::new(&program);
+    // Of the second one the kernel maps each segment for itself, with nothing between them.
+    let apart = [
+        "-rdynamic",
+        "-Wl,-z,separate-code,-z,max-page-size=0x200000",
+    ];
+    let programs = [
+        compile("c/called_twice.c", &["-rdynamic"]),
+        compile("c/called_twice.c", &apart),
+    ];
+    let confs = ["slab_debug:FU", "slab_debug:FZPUT", "guard:1/1"];
+    let runs = programs.iter().flat_map(|it| confs.map(|conf| (it, conf)));
+    for (program, conf) in runs {
+        let mut command = Command::new(program);
         command
             .env("LD_LIBRARY_PATH", &directory)
             .env("SLUBMALLOC_CONF", conf);

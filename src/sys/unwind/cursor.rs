@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! Nothing outside of the object's mapping is read.
+//! Nothing is read but the object's call frame information, which its own lengths and places tell.
 
 use core::ops::Range;
 

@@ -10,9 +10,17 @@ use super::cursor::{Cursor, Encoding};
 use crate::sys::syscall::ask;
 use crate::sys::weak::function_at;
 
+/// No call frame information is longer, in bytes.
+const LONGEST: usize = 256 << 20;
+/// Bytes of the header before its sorted table, as far as they are looked at.
+const HEADER: usize = 12;
+
 /// A program or library in memory, with call frame information.
 pub(super) struct Object {
+    /// What is mapped around the address that was asked for.
     mapped: Range<usize>,
+    /// That and the call frame information.
+    readable: Range<usize>,
     header: usize,
 }
 
@@ -118,23 +126,42 @@ unsafe extern "C" fn visit(
 }
 
 impl Object {
-    /// Where it is mapped.
+    /// What is mapped around the address that was asked for.
     pub(super) fn mapped(&self) -> Range<usize> {
         self.mapped.clone()
     }
 
     fn new(mapped: Range<usize>, header: usize) -> Option<Self> {
-        (header != 0).then_some(Self { mapped, header })
+        if header == 0 {
+            return None;
+        }
+        let mut object = Self {
+            readable: header..header.checked_add(HEADER)?,
+            mapped,
+            header,
+        };
+        let mut start = object.cursor(header)?;
+        let (_version, frame) = (start.u8()?, Encoding(start.u8()?));
+        start.part(2)?;
+        let frames = start.pointer(frame, header)?;
+        // If the segments of a program do not adjoin, the C library tells of the one alone that the address is in.
+        let first = object.mapped.start.min(header).min(frames);
+        let end = match header.max(frames) {
+            last if last < object.mapped.end => object.mapped.end,
+            last => last.checked_add(LONGEST)?,
+        };
+        object.readable = first..end;
+        Some(object)
     }
 
     /// A place in the object.
     pub(super) fn cursor(&self, address: usize) -> Option<Cursor> {
-        Cursor::new(address, &self.mapped)
+        Cursor::new(address, &self.readable)
     }
 
     /// Takes a length and as many bytes.
     pub(super) fn block(&self, cursor: &mut Cursor) -> Option<Block> {
-        let place = cursor.address().checked_sub(self.mapped.start)?;
+        let place = cursor.address().checked_sub(self.readable.start)?;
         let bytes = cursor.unsigned()?;
         cursor.part(bytes)?;
         u32::try_from(place).ok().map(Block)
@@ -142,7 +169,7 @@ impl Object {
 
     /// The bytes of a block.
     pub(super) fn bytes_of(&self, block: Block) -> Option<Cursor> {
-        let mut cursor = self.cursor(self.mapped.start + block.0 as usize)?;
+        let mut cursor = self.cursor(self.readable.start + block.0 as usize)?;
         let bytes = cursor.unsigned()?;
         cursor.part(bytes)
     }
