@@ -12,6 +12,7 @@ mod pool;
 mod pools;
 mod purge;
 mod record;
+mod returns;
 mod row;
 mod sheaf;
 mod table;

@@ -12,7 +12,8 @@ use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
 use super::purge::DONE;
-use super::record::{BadObject, Returns, SlabRecord};
+use super::record::SlabRecord;
+use super::returns::{BadObject, Returns};
 use super::row::Row;
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
@@ -143,7 +144,7 @@ impl Pool {
                 place.tables.prefetch(slab, info.object_at(offset).0);
             }
             let start = base + slab.offset();
-            let mut returns = place.tables.record(slab).returns();
+            let mut returns = place.tables.record(slab).returns(info);
             // Objects of one slab often come in a row.
             while let Some(object) = objects.get(turn) {
                 let offset = (*object as usize).wrapping_sub(start);
@@ -257,9 +258,8 @@ impl Pool {
     pub(crate) fn add(&mut self, place: Place<'_>, new: NewSlab) {
         let NewSlab { slab, is_clean } = new;
         let record = place.tables.record(slab);
-        // ORDERING: relaxed, under the pool's lock.
-        record.is_clean.store(u8::from(is_clean), Relaxed);
         if is_clean {
+            record.set_clean();
             // Until objects come back there is nothing to give back.
             record.rest.store(DONE, Relaxed);
         } else {
@@ -275,7 +275,8 @@ impl Pool {
     }
 
     /// Moves a slab to the list that it belongs on now.
-    #[inline]
+    // Apart, so that what is called beside it has more of the stack that is allowed.
+    #[inline(never)]
     pub(super) fn relist(
         &mut self,
         place: Place<'_>,

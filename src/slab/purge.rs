@@ -188,20 +188,19 @@ impl SlabRecord {
     fn is_idle(&self, info: &ClassInfo, page: usize, unit: usize) -> bool {
         let (first, _) = info.object_at(page * unit);
         let (last, _) = info.object_at(page * unit + unit - 1);
-        let is_fresh = first >= u32::from(self.carved.load(Relaxed));
-        if is_fresh && self.is_clean.load(Relaxed) != 0 {
-            return false;
+        let known = self.known(info);
+        let (first, last) = (
+            first.max(known.start),
+            last.min(known.end.saturating_sub(1)),
+        );
+        if known.is_empty() || first > last {
+            return !self.is_gone(page) && !self.is_clean();
         }
         !self.is_gone(page) && self.are_free(first, last)
     }
 
-    /// Whether the objects from `first` to `last` are all in the slab.
+    /// Whether the objects from `first` to `last`, of those that were out, are all in the slab.
     fn are_free(&self, first: u32, last: u32) -> bool {
-        let carved = u32::from(self.carved.load(Relaxed));
-        let last = last.min(carved.saturating_sub(1));
-        if first > last || carved == 0 {
-            return true;
-        }
         (first / ROW..=last / ROW).all(|index| {
             let from = first.max(index * ROW) - index * ROW;
             let to = last.min(index * ROW + ROW - 1) - index * ROW;

@@ -2,32 +2,36 @@
 //!
 //! # Invariant
 //!
-//! A set bit is an object that was handed out and came back; `free` counts them. Objects from
-//! `carved` on were never handed out. Untouched memory is all zero. Written under the pool's lock.
+//! A set bit is an object that can be taken; `free` counts them. Objects from `carved` on were never handed out, nor, as
+//! long as there are any that are *skipped*, those before the colour. Untouched memory is all zero. Written under the
+//! pool's lock.
 //!
 //! Free objects are bits here and not links inside themselves: a flush and a refill then touch
 //! this record alone, not one cold line for each object, and a caller's stray write cannot reach it.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::class::{ClassInfo, MAX_OBJECTS};
+use super::returns::Returns;
 use crate::report::{check, our_fault};
 use crate::sys::{ZeroInit, prefetch};
-use crate::units::GranuleIndex;
+use crate::units::{GranuleIndex, PAGE_SIZE};
 
 /// What a slab's record holds; one for each granule, used by the slab's first.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SlabRecord {
-    free: AtomicU16,
-    pub(super) carved: AtomicU16,
+    pub(super) free: AtomicU16,
+    carved: AtomicU16,
     /// The first word that may have a set bit.
-    hint: AtomicU8,
+    pub(super) hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
     list: AtomicU8,
-    /// What visits know of it, and whether what was never out has no memory; see `purge.rs`.
+    /// What visits know of it; see `purge.rs`.
     pub(super) rest: AtomicU8,
-    pub(super) is_clean: AtomicU8,
+    /// What is known of objects that were never out.
+    fresh: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
     next: AtomicU32,
     previous: AtomicU32,
@@ -41,34 +45,67 @@ unsafe impl ZeroInit for SlabRecord {}
 
 const _: () = assert!(size_of::<SlabRecord>() == 512);
 
+/// They have no memory.
+const CLEAN: u8 = 1;
+/// Those before the slab's colour are among them.
+const SKIPPED: u8 = 2;
+/// Colours are multiples of this.
+const LINE: usize = 64;
+
 /// Objects whose bits share a word.
 pub(super) const ROW: u32 = u64::BITS;
-
-/// What was wrong with an object that came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadObject {
-    /// Never handed out.
-    Unknown,
-    /// In the slab already.
-    Free,
-}
 
 // ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
 
 impl SlabRecord {
     /// Makes this the record of a slab of which nothing was handed out.
-    pub(super) fn reset(&self) {
+    pub(super) fn reset(&self, info: &ClassInfo) {
+        let colour = self.colour(info);
         self.free.store(0, Relaxed);
-        self.carved.store(0, Relaxed);
+        self.carved.store(colour as u16, Relaxed);
+        self.fresh
+            .store(if colour > 0 { SKIPPED } else { 0 }, Relaxed);
         self.hint.store(0, Relaxed);
         self.rest.store(0, Relaxed);
         self.gone.iter().for_each(|word| word.store(0, Relaxed));
     }
 
+    /// The object that is handed out first. The first objects of all slabs are those that a small program uses, and what has
+    /// the same place in a page as other things in use is slow to reach: processors tell addresses in flight apart by
+    /// their lower twelve bits. So the records of neighbours have colours far apart (Bonwick 1994).
+    fn colour(&self, info: &ClassInfo) -> u32 {
+        let number = core::ptr::from_ref(self) as usize / size_of::<Self>();
+        let line = number.wrapping_mul(27).wrapping_add(9) % (PAGE_SIZE / LINE);
+        let (first, _) = info.object_at(line * LINE);
+        if first < in_page(info) { first } else { 0 }
+    }
+
+    /// How many objects at the slab's start are skipped.
+    fn skipped(&self, info: &ClassInfo) -> u32 {
+        match self.fresh.load(Relaxed) & SKIPPED {
+            0 => 0,
+            _ => self.colour(info),
+        }
+    }
+
+    /// Notes that what was never out has no memory.
+    pub(super) fn set_clean(&self) {
+        self.fresh.store(self.fresh.load(Relaxed) | CLEAN, Relaxed);
+    }
+
+    /// Whether what was never out has no memory.
+    pub(super) fn is_clean(&self) -> bool {
+        self.fresh.load(Relaxed) & CLEAN != 0
+    }
+
+    /// The objects that were handed out, or may have been.
+    pub(super) fn known(&self, info: &ClassInfo) -> Range<u32> {
+        self.skipped(info)..u32::from(self.carved.load(Relaxed))
+    }
+
     /// Objects that can be taken.
     pub(super) fn available(&self, info: &ClassInfo) -> u32 {
-        let carved = u32::from(self.carved.load(Relaxed));
-        u32::from(self.free.load(Relaxed)) + (info.objects - carved)
+        u32::from(self.free.load(Relaxed)) + info.objects - self.known(info).len() as u32
     }
 
     /// Takes up to `wanted` objects, lowest first, and passes them to `give` as runs: the index of
@@ -88,11 +125,27 @@ impl SlabRecord {
             }
             give(first, count);
         };
-        let mut left = wanted;
+        let mut left = wanted - self.take_listed(wanted, &mut give);
+        let skipped = self.skipped(info);
+        if left > 0 && skipped > 0 {
+            // The rest of the first page goes before the next one.
+            left -= self.carve(in_page(info), left, &mut give);
+            if left > 0 {
+                self.list_skipped(skipped);
+                left -= self.take_listed(left, &mut give);
+            }
+        }
+        left -= self.carve(info.objects, left, &mut give);
+        wanted - left
+    }
+
+    /// Takes up to `wanted` objects that have a bit; how many.
+    #[inline]
+    fn take_listed(&self, wanted: u32, give: &mut impl FnMut(u32, u32)) -> u32 {
         let listed = u32::from(self.free.load(Relaxed));
-        let mut remaining = listed.min(left);
-        left -= remaining;
-        self.free.store((listed - remaining) as u16, Relaxed);
+        let taken = listed.min(wanted);
+        let mut remaining = taken;
+        self.free.store((listed - taken) as u16, Relaxed);
         let hint = self.hint.load(Relaxed);
         for (index, word) in (0_u8..).zip(&self.bits).skip(usize::from(hint)) {
             if remaining == 0 {
@@ -109,27 +162,39 @@ impl SlabRecord {
             word.store(bits, Relaxed);
             self.hint.store(index, Relaxed);
         }
+        taken
+    }
+
+    /// Takes up to `wanted` objects before the one of number `end` that were never out, from the lowest on; how many.
+    #[inline]
+    fn carve(&self, end: u32, wanted: u32, give: &mut impl FnMut(u32, u32)) -> u32 {
         let carved = u32::from(self.carved.load(Relaxed));
-        let end = info.objects.min(carved + left);
-        if end > carved {
-            give(carved, end - carved);
-            self.carved.store(end as u16, Relaxed);
+        let end = end.min(carved + wanted);
+        if end <= carved {
+            return 0;
         }
-        left -= end - carved;
-        wanted - left
+        give(carved, end - carved);
+        self.carved.store(end as u16, Relaxed);
+        end - carved
+    }
+
+    /// Gives the objects that were skipped their bits.
+    fn list_skipped(&self, skipped: u32) {
+        for (first, word) in (0..skipped).step_by(ROW as usize).zip(&self.bits) {
+            let count = (skipped - first).min(ROW);
+            word.store(word.load(Relaxed) | u64::MAX >> (ROW - count), Relaxed);
+        }
+        self.free
+            .store(self.free.load(Relaxed) + skipped as u16, Relaxed);
+        self.hint.store(0, Relaxed);
+        self.fresh
+            .store(self.fresh.load(Relaxed) & !SKIPPED, Relaxed);
     }
 
     /// Begins to take objects back.
     #[inline]
-    pub(super) fn returns(&self) -> Returns<'_> {
-        Returns {
-            record: self,
-            carved: u32::from(self.carved.load(Relaxed)),
-            count: 0,
-            lowest: NO_WORD,
-            word: NO_WORD,
-            bits: 0,
-        }
+    pub(super) fn returns(&self, info: &ClassInfo) -> Returns<'_> {
+        Returns::to(self, self.known(info))
     }
 
     /// Brings the counts and the word of an object near.
@@ -141,9 +206,9 @@ impl SlabRecord {
     }
 
     /// Forgets all objects, so that a slab whose objects all came back is carved anew.
-    pub(super) fn clear(&self) {
+    pub(super) fn clear(&self, info: &ClassInfo) {
         self.bits.iter().for_each(|word| word.store(0, Relaxed));
-        self.reset();
+        self.reset(info);
     }
 
     /// The list that the slab is on.
@@ -188,8 +253,8 @@ impl SlabRecord {
             set == u32::from(self.free.load(Relaxed)),
             "free objects are miscounted",
         );
-        let carved = u32::from(self.carved.load(Relaxed));
-        check(carved <= info.objects, "a slab is carved beyond its end");
+        let known = self.known(info);
+        check(known.end <= info.objects, "a slab is carved beyond its end");
         let hint = usize::from(self.hint.load(Relaxed));
         let before = self
             .bits
@@ -197,7 +262,7 @@ impl SlabRecord {
             .take(hint)
             .all(|word| word.load(Relaxed) == 0);
         check(before, "a free object lies before the hint");
-        for index in carved..MAX_OBJECTS as u32 {
+        for index in (0..known.start).chain(known.end..MAX_OBJECTS as u32) {
             let (word, bit) = self.bit(index);
             check(
                 word.load(Relaxed) & bit == 0,
@@ -215,126 +280,15 @@ impl SlabRecord {
     }
 }
 
-/// A run of objects that come back to one slab; the record changes a word at a time, and the counts
-/// when the run ends.
-#[derive(Debug)]
-pub(super) struct Returns<'slab> {
-    record: &'slab SlabRecord,
-    carved: u32,
-    count: u16,
-    /// The lowest word that got a bit.
-    lowest: u32,
-    /// The word that is open, and its bits; kept here, since each bit would else wait for the store of
-    /// the one before.
-    word: u32,
-    bits: u64,
+/// Objects that begin and end in the first page of a slab.
+fn in_page(info: &ClassInfo) -> u32 {
+    info.object_at(PAGE_SIZE).0
 }
-
-impl<'slab> Returns<'slab> {
-    /// Takes `count` objects back that lie in a row, whose bits share a word; all or none.
-    #[inline]
-    pub(super) fn give(&mut self, first: u32, count: u32) -> Result<(), BadObject> {
-        debug_assert!(first / ROW == (first + count - 1) / ROW);
-        if first + count > self.carved {
-            return Err(BadObject::Unknown);
-        }
-        if first / ROW != self.word {
-            self.turn_to(first / ROW);
-        }
-        let bits = u64::MAX >> (ROW - count) << (first % ROW);
-        if self.bits & bits != 0 {
-            return Err(BadObject::Free);
-        }
-        self.bits |= bits;
-        self.count += count as u16;
-        Ok(())
-    }
-
-    /// Counts what came back.
-    #[inline]
-    pub(super) fn finish(mut self) -> &'slab SlabRecord {
-        self.turn_to(NO_WORD);
-        let record = self.record;
-        record
-            .free
-            .store(record.free.load(Relaxed) + self.count, Relaxed);
-        if self.lowest < u32::from(record.hint.load(Relaxed)) {
-            record.hint.store(self.lowest as u8, Relaxed);
-        }
-        record
-    }
-
-    /// Stores the open word and opens another.
-    #[inline]
-    fn turn_to(&mut self, word: u32) {
-        if let Some(open) = self.record.bits.get(self.word as usize) {
-            open.store(self.bits, Relaxed);
-        }
-        self.word = word;
-        if let Some(next) = self.record.bits.get(word as usize) {
-            self.bits = next.load(Relaxed);
-            self.lowest = self.lowest.min(word);
-        }
-    }
-}
-
-/// The number of no word.
-const NO_WORD: u32 = u32::MAX;
 
 fn link(field: &AtomicU32) -> Option<GranuleIndex> {
     field.load(Relaxed).checked_sub(1).map(GranuleIndex)
 }
 
 #[cfg(test)]
-mod tests {
-    extern crate std;
-    use super::super::class::{class_of, info};
-    use super::*;
-    use std::{boxed::Box, vec::Vec};
-
-    fn record() -> Box<SlabRecord> {
-        // SAFETY: zeroed memory is a record.
-        unsafe { Box::new(core::mem::zeroed()) }
-    }
-
-    #[test]
-    fn objects_are_carved_in_order_and_come_back_lowest_first() {
-        let (record, info) = (record(), info(class_of(4096)));
-        let mut taken = Vec::new();
-        let all = |first, count| first..first + count;
-        let take = |count, taken: &mut Vec<u32>| {
-            record.take(info, count, |first, run| taken.extend(all(first, run)))
-        };
-        assert_eq!(take(5, &mut taken), 5);
-        assert_eq!(taken, [0, 1, 2, 3, 4]);
-        let mut returns = record.returns();
-        returns.give(3, 1).unwrap();
-        returns.give(1, 1).unwrap();
-        returns.finish();
-        record.validate(info);
-        taken.clear();
-        assert_eq!(take(20, &mut taken), 13);
-        assert_eq!(taken, [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
-        assert_eq!(record.available(info), 0);
-        record.validate(info);
-    }
-
-    #[test]
-    fn what_is_not_out_does_not_come_back() {
-        let (record, info) = (record(), info(class_of(16)));
-        assert_eq!(record.returns().give(0, 1), Err(BadObject::Unknown));
-        assert_eq!(
-            record.take(info, MAX_OBJECTS as u32 + 9, |_, _| ()),
-            info.objects
-        );
-        let mut returns = record.returns();
-        assert_eq!(returns.give(704, 64), Ok(()));
-        assert_eq!(returns.give(705, 2), Err(BadObject::Free));
-        assert_eq!(
-            record.returns().give(info.objects, 1),
-            Err(BadObject::Unknown)
-        );
-        returns.finish();
-        record.validate(info);
-    }
-}
+#[path = "record_tests.rs"]
+mod tests;

@@ -149,7 +149,7 @@ impl SlabTables {
         if !self.grow(end) {
             return false;
         }
-        self.record(slab).reset();
+        self.record(slab).reset(info(id));
         self.mark(slab, id, id);
         true
     }
@@ -203,7 +203,7 @@ impl SlabTables {
     /// Removes a slab of class `id` whose objects have all come back.
     pub(super) fn remove(&self, slab: GranuleIndex, id: ClassId) {
         self.mark(slab, id, ClassId::NONE);
-        self.record(slab).clear();
+        self.record(slab).clear(info(id));
         self.set_due(slab);
     }
 

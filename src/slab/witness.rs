@@ -29,7 +29,7 @@ pub(crate) fn doubt(place: Place<'_>, id: ClassId, object: Slot) {
     // ORDERING: relaxed, under the pool's lock.
     let word = record.bits.get(index as usize / 64);
     let bits = word.map_or(0, |word| word.load(Relaxed));
-    let crime = if index >= u32::from(record.carved.load(Relaxed)) {
+    let crime = if !record.known(info(id)).contains(&index) {
         Crime::InvalidFree
     } else if bits >> (index % 64) & 1 == 1 {
         Crime::DoubleFree
