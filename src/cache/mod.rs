@@ -10,6 +10,7 @@ mod bin;
 mod deferred;
 mod drain;
 mod ends;
+mod exchange;
 mod first;
 mod follow;
 mod front;

@@ -4,13 +4,14 @@
 use crate::slab::{class, sheaf_bytes};
 use crate::units::ClassId;
 
-/// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 2,048 bytes, and
+/// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 1,920 bytes, and
 /// what it holds is about 32 KiB, up to 384 KiB for the largest that come from slabs. Spans are worth less each: a thread
-/// that frees one and needs one of about that size again is served by the first few.
+/// that frees one and needs one of about that size again is served by the first few. The long sheaves are an odd number of
+/// times 128 bytes long, and lie one behind the other: else the tops of all would be at few places of a page.
 const CAPACITIES: [(u32, usize); 9] = [
-    (128, 254),
-    (256, 126),
-    (512, 62),
+    (128, 238),
+    (256, 110),
+    (512, 46),
     (2 << 10, 30),
     (8 << 10, 14),
     (128 << 10, 6),
@@ -87,9 +88,11 @@ mod tests {
     use crate::slab::class::class_of;
 
     #[test]
-    fn every_sheaf_is_a_power_of_two_and_holds_at_most_384_kib() {
+    fn every_sheaf_fits_into_a_page_and_holds_at_most_384_kib() {
         for id in class::all() {
-            assert!(bytes(id).is_power_of_two());
+            assert!((64..2048).contains(&bytes(id)));
+            // A long one begins where the one before ends, and never at a half of a page like all others.
+            assert!(bytes(id) <= 256 || bytes(id) % 256 == 128);
             assert!(capacity(id) * class::info(id).size as usize <= 384 << 10);
         }
         for id in class::spans() {
@@ -106,7 +109,7 @@ mod tests {
     fn refills_double_up_to_the_capacity() {
         let id = class_of(64);
         let mut last = 0;
-        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 254, 254] {
+        for expected in [1, 2, 4, 8, 16, 32, 64, 128, 238, 238] {
             last = refill(id, last);
             assert_eq!(last, expected);
         }

@@ -70,6 +70,12 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 /// What [`malloc`] does where [`malloc_fast`] gives up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
+    if size <= class::MAX_SMALL
+        && let Some(object) = here().exchange_empty(class::class_of(size))
+    {
+        tick_here(Moment::Malloc);
+        return object.as_ptr();
+    }
     answer(allocate(size, Zeroed::No, Family::Malloc), size)
 }
 
@@ -94,9 +100,13 @@ fn free_slow(block: *mut u8) {
 
 #[inline(never)]
 fn free_slow_as(block: *mut u8, family: Family) {
-    if let Some(block) = NonNull::new(block)
-        && !here().push_alien(block.as_ptr())
-    {
+    let Some(block) = NonNull::new(block) else {
+        return;
+    };
+    if here().exchange_full(block) {
+        return tick_here(Moment::Free);
+    }
+    if !here().push_alien(block.as_ptr()) {
         free_here(block, family);
     }
 }
@@ -258,6 +268,12 @@ fn tick_own(moment: Moment) {
     if let Some(cache) = own() {
         tick(cache, moment);
     }
+}
+
+/// As [`tick`], of the cache in the slot, which has memory.
+#[inline(never)]
+fn tick_here(moment: Moment) {
+    tick(here(), moment);
 }
 
 /// Gives memory back that was not needed for some time, if that is due, and frees what a handler could not.
