@@ -2,9 +2,20 @@
 
 use core::fmt::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::driver::Failure;
 use crate::random::Random;
+
+/// Programs that do little but allocate.
+const SMALL: [(&str, &str); 3] = [
+    ("numbers", include_str!("../../../programs/numbers.c")),
+    ("arrays", include_str!("../../../programs/arrays.c")),
+    (
+        "replacement",
+        include_str!("../../../programs/replacement.c"),
+    ),
+];
 
 /// A new folder with everything in it; the caller removes it.
 pub(super) fn prepare() -> Result<PathBuf, Failure> {
@@ -18,6 +29,15 @@ pub(super) fn prepare() -> Result<PathBuf, Failure> {
         folder.join("churn.js"),
         include_str!("../../../programs/churn.js"),
     )?;
+    for (name, text) in SMALL {
+        let source = folder.join(name).with_extension("c");
+        std::fs::write(&source, text)?;
+        // Where there is no compiler the program is missing, and its rows say so.
+        _ = Command::new("gcc")
+            .args(["-O2", "-o"])
+            .args([&folder.join(name), &source])
+            .status();
+    }
     std::fs::write(folder.join("input.cc"), source(12))?;
     std::fs::write(folder.join("input.sql"), statements(100_000))?;
     Ok(folder)

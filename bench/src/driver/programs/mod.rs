@@ -58,6 +58,18 @@ pub fn all() -> Vec<Program> {
             name: "program/redis",
             once: redis::once,
         },
+        Program {
+            name: "program/numbers",
+            once: |peer, folder| small(peer, folder, "numbers", "3000000"),
+        },
+        Program {
+            name: "program/arrays",
+            once: |peer, folder| small(peer, folder, "arrays", "40000"),
+        },
+        Program {
+            name: "program/replacement",
+            once: |peer, folder| small(peer, folder, "replacement", "20000000"),
+        },
     ]
 }
 
@@ -159,6 +171,11 @@ fn query(peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
 
 fn node(peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
     launch(peer, 1, "node", &[path(folder, "churn.js").as_str()], &[])
+}
+
+/// One of the programs that do little but allocate, on their first thread; see `bench/programs`.
+fn small(peer: &Peer, folder: &Path, name: &str, rounds: &str) -> Result<Outcome, Failure> {
+    launch(peer, 1, &path(folder, name), &[rounds], &[])
 }
 
 /// The distribution's interpreter: one found on the path may be a script that starts another.
