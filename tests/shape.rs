@@ -24,7 +24,7 @@ const PANIC_TEXTS: &[&str] = &[
     "panicked at",
 ];
 
-const MOST_TEXT_BYTES: usize = 192 * 1024;
+const MOST_TEXT_BYTES: usize = 256 * 1024;
 
 #[test]
 fn exports_are_the_list() {
@@ -152,14 +152,13 @@ fn holds_no_formatting() {
 
 #[test]
 fn is_small() {
-    let text = sections()
-        .into_iter()
-        .find(|section| section.name == ".text")
-        .expect("a .text section");
+    // What is called often, and what hardly ever, has sections of its own.
+    let code = sections();
+    let code = code.iter().filter(|it| it.name.starts_with(".text"));
+    let bytes: usize = code.map(|section| section.bytes).sum();
     assert!(
-        text.bytes < MOST_TEXT_BYTES,
-        ".text has {} bytes",
-        text.bytes
+        bytes > 0 && bytes < MOST_TEXT_BYTES,
+        "{bytes} bytes of code"
     );
 }
 

@@ -1,17 +1,8 @@
 /* Arrays of 25 to 1,600 small blocks, freed in order, and every second one half in reverse. argv: rounds. */
-#include <stdint.h>
+#include "random.h"
 #include <stdlib.h>
 
 enum { MOST = 1600 };
-
-static uint64_t state = 88172645463325252;
-
-static uint32_t random_of(uint32_t limit) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16) % limit;
-}
 
 int main(int count, char **words) {
     static char *blocks[MOST];

@@ -1,19 +1,10 @@
 /* Random replacement of 1,024 blocks whose sizes, 4 to 32,768, are as rare as their squares; every byte is written. argv:
  * rounds. */
-#include <stdint.h>
+#include "random.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { BLOCKS = 1024, SIZES = 4096 };
-
-static uint64_t state = 88172645463325252;
-
-static uint32_t random_of(uint32_t limit) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16) % limit;
-}
 
 int main(int count, char **words) {
     static void *blocks[BLOCKS];

@@ -216,8 +216,25 @@ impl Bin {
         Some(unsafe { Sheaf::from_bottom(bottom, count) })
     }
 
-    /// Opens the spare sheaf and makes the main one the spare.
-    pub(crate) fn swap(&self, capacity: usize) {
+    /// Opens the spare sheaf, if it has objects, and makes the main one the spare.
+    pub(crate) fn swap_for_objects(&self, capacity: usize) -> bool {
+        let has_any = self.spare.count() > 0;
+        if has_any {
+            self.swap(capacity);
+        }
+        has_any
+    }
+
+    /// Opens the spare sheaf, if there is one with room, and makes the main one the spare.
+    pub(crate) fn swap_for_room(&self, capacity: usize) -> bool {
+        let has_room = self.spare.is_some() && self.spare.count() < capacity;
+        if has_room {
+            self.swap(capacity);
+        }
+        has_room
+    }
+
+    fn swap(&self, capacity: usize) {
         let (main, spare) = (self.close(), self.spare.take());
         if let Some(main) = main {
             self.spare.put(main);

@@ -21,11 +21,10 @@ impl ThreadCache {
     pub(crate) fn exchange_empty(&self, id: ClassId) -> Option<Object> {
         self.exchange(id, || {
             let bin = self.bin(id);
-            if bin.main_count() > 0 || bin.spare.count() == 0 {
+            if bin.main_count() > 0 || !bin.swap_for_objects(sizing::capacity(id)) {
                 return None;
             }
             self.set(&self.refilled, id, 1);
-            bin.swap(sizing::capacity(id));
             bin.pop()
         })
     }
@@ -45,14 +44,12 @@ impl ThreadCache {
         let is_done = self.exchange(id, || {
             let (bin, capacity) = (self.bin(id), sizing::capacity(id));
             let is_full = !is_small(bin, id) && bin.main_count() == capacity;
-            let has_room = bin.spare.is_some() && bin.spare.count() < capacity;
-            if !is_full || !has_room || bin.is_near_top(block) {
+            if !is_full || bin.is_near_top(block) || !bin.swap_for_room(capacity) {
                 return None;
             }
-            bin.swap(capacity);
-            Some(bin.push(block.as_ptr()))
+            bin.push(block.as_ptr()).then_some(())
         });
-        is_done == Some(true)
+        is_done.is_some()
     }
 
     /// Runs `exchange` for a cache that has memory and whose thread, the caller, was not interrupted in the allocator, nor is to

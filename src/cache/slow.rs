@@ -140,8 +140,7 @@ impl ThreadCache {
             return bin.pop();
         }
         self.set(&self.refilled, id, 1);
-        if bin.spare.count() > 0 {
-            bin.swap(capacity);
+        if bin.swap_for_objects(capacity) {
             return bin.pop();
         }
         let wanted = match self.is_awaited.load(Relaxed) {
@@ -224,8 +223,7 @@ impl ThreadCache {
                 self.share(ties, id)
             };
         }
-        if bin.spare.is_some() && bin.spare.count() < capacity {
-            bin.swap(capacity);
+        if bin.swap_for_room(capacity) {
             return true;
         }
         let mut pool = ties.home.pool(id).lock();

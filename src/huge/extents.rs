@@ -119,11 +119,6 @@ impl Extents {
         self.nodes.get(place).cell.bytes()
     }
 
-    /// The first byte of an extent.
-    pub(super) fn start(&self, place: Number) -> Option<NonNull<u8>> {
-        self.nodes.get(place).cell.start()
-    }
-
     /// What an extent is.
     pub(super) fn kind(&self, place: Number) -> Kind {
         match self.nodes.get(place).kind() {
@@ -226,10 +221,11 @@ impl Extents {
         Ok(())
     }
 
-    /// Makes a kept extent a block, whole and where it is.
-    pub(super) fn employ(&mut self, place: Number) {
+    /// Makes a kept extent a block, whole and where it is; its first byte.
+    pub(super) fn employ(&mut self, place: Number) -> Option<NonNull<u8>> {
         self.withdraw(place);
         self.change(place, Kind::Used);
+        self.nodes.get(place).cell.start()
     }
 
     fn change(&mut self, place: Number, kind: Kind) {

@@ -18,7 +18,7 @@ impl Huge {
             self.map_spaciously(request, length);
             let (align, mark) = (request.align, request.mark);
             let mut state = self.state.lock();
-            if let Some(mapping) = state.take_free(Kind::Vacant, length, align, mark) {
+            if let Some(mapping) = state.take_vacant(length, align, mark) {
                 return Some(mapping);
             }
         }

@@ -31,6 +31,7 @@ use crate::sync::{Guard, Lock};
 use crate::sys::{self, HugePages, Mapping, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
 use extents::Kind;
+use node::Number;
 use state::State;
 
 /// All huge blocks of a heap.
@@ -108,14 +109,8 @@ impl Huge {
         state.prepared = request.policy.is_none().then_some(request.huge_pages);
         // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
         if request.zeroed == Zeroed::No {
-            if let Some(start) = state.employ(length, align, mark) {
-                state.note_kept();
-                self.note(&state);
-                return Some(start);
-            }
-            if let Some(mapping) = state.take_free(Kind::Kept, length, align, mark) {
-                state.note_kept();
-                return self.store(state, mapping);
+            if let Some(found) = state.extents.fitting(Kind::Kept, length, align, mark) {
+                return self.take_kept(state, found, length);
             }
             if let Some(place) = state.short_kept(length, align, mark) {
                 let missing = length - state.extents.bytes(place).min(length);
@@ -132,7 +127,7 @@ impl Huge {
             return None;
         }
         let excess = state.make_way(request.bytes);
-        if let Some(mapping) = state.take_free(Kind::Vacant, length, align, mark) {
+        if let Some(mapping) = state.take_vacant(length, align, mark) {
             return self.store(state, mapping);
         }
         drop(state);
@@ -142,6 +137,24 @@ impl Huge {
             return None;
         };
         self.store(self.state.lock(), mapping)
+    }
+
+    /// A block of what was kept and is long enough from an offset on.
+    fn take_kept(
+        &self,
+        mut state: Guard<'_, State>,
+        found: (Number, usize),
+        length: usize,
+    ) -> Option<NonNull<u8>> {
+        if state.is_as_wanted(found, length) {
+            let start = state.extents.employ(found.0);
+            state.note_kept();
+            self.note(&state);
+            return start;
+        }
+        let mapping = state.cut(Kind::Kept, found, length)?;
+        state.note_kept();
+        self.store(state, mapping)
     }
 
     /// A block of what was kept and is too short.

@@ -1,8 +1,6 @@
 //! What there is of huge blocks, in use and free.
 #![forbid(unsafe_code)]
 
-use core::ptr::NonNull;
-
 use super::NotHuge;
 use super::demand::Demand;
 use super::extents::{Extents, Kind};
@@ -174,34 +172,32 @@ impl State {
         }
     }
 
-    /// A free extent of a kind as a mapping of `length` at a multiple of `align` with this mark, or a little longer.
-    pub(super) fn take_free(
+    /// A vacant extent as a mapping of `length` at a multiple of `align` with this mark.
+    pub(super) fn take_vacant(&mut self, length: usize, align: usize, mark: u8) -> Option<Mapping> {
+        let found = self.extents.fitting(Kind::Vacant, length, align, mark)?;
+        self.cut(Kind::Vacant, found, length)
+    }
+
+    /// Whether a kept extent serves a request of `length` as it is.
+    pub(super) fn is_as_wanted(&self, (place, lead): (Number, usize), length: usize) -> bool {
+        lead == 0 && is_little(self.extents.bytes(place) - length, length)
+    }
+
+    /// The `length` bytes from an offset on of a free extent; the rest stays free, but for a little of what is kept.
+    pub(super) fn cut(
         &mut self,
         kind: Kind,
+        (place, lead): (Number, usize),
         length: usize,
-        align: usize,
-        mark: u8,
     ) -> Option<Mapping> {
-        let (place, lead) = self.extents.fitting(kind, length, align, mark)?;
         let (lead, mapping) = self.extents.remove(place)?.split(lead);
         self.put(lead, kind);
-        let rest = mapping.bytes() - length;
-        if kind == Kind::Kept && rest <= length / REST_SHARE {
+        if kind == Kind::Kept && is_little(mapping.bytes() - length, length) {
             return Some(mapping);
         }
         let (mapping, rest) = mapping.split(length);
         self.put(rest, kind);
         Some(mapping)
-    }
-
-    /// A kept extent that serves a request whole, now a block.
-    pub(super) fn employ(&mut self, length: usize, align: usize, mark: u8) -> Option<NonNull<u8>> {
-        let (place, lead) = self.extents.fitting(Kind::Kept, length, align, mark)?;
-        if lead > 0 || self.extents.bytes(place) - length > length / REST_SHARE {
-            return None;
-        }
-        self.extents.employ(place);
-        self.extents.start(place)
     }
 
     /// The longest kept extent that is too short for `length`, but may grow; where mappings are many, none, since
@@ -317,6 +313,11 @@ impl State {
             NotHuge::Unknown
         }
     }
+}
+
+/// Whether the rest of what serves a request is not worth cutting off.
+fn is_little(rest: usize, length: usize) -> bool {
+    rest <= length / REST_SHARE
 }
 
 /// Length of the last piece of what ends at `end`: pieces begin at multiples of their length, so that no huge page is

@@ -29,6 +29,10 @@ pub(super) fn prepare() -> Result<PathBuf, Failure> {
         folder.join("churn.js"),
         include_str!("../../../programs/churn.js"),
     )?;
+    std::fs::write(
+        folder.join("random.h"),
+        include_str!("../../../programs/random.h"),
+    )?;
     for (name, text) in SMALL {
         let source = folder.join(name).with_extension("c");
         std::fs::write(&source, text)?;
