@@ -46,6 +46,18 @@ fn short_blocks_that_are_mappings_leave_some() {
 }
 
 #[test]
+fn blocks_that_change_in_steps_are_as_long_as_asked() {
+    // The modes that watch blocks copy them each time.
+    for (conf, rounds) in [
+        ("", "20000"),
+        ("purge_thread:on", "20000"),
+        ("slab_debug:FZP", "100"),
+    ] {
+        keeps_promise_with(conf, "c/huge_steps.c", &[rounds]);
+    }
+}
+
+#[test]
 fn what_a_program_did_to_a_huge_block_ends_with_it() {
     for configuration in ["", "purge_thread:on", "thp:never", "thp:always"] {
         keeps_promise_with(configuration, "c/huge_advice.c", &["2"]);

@@ -120,7 +120,8 @@ impl ThreadCache {
                 class,
                 is_start: true,
             } => self.send_home(ties, node, class, block),
-            Home::Page { is_start: true, .. } | Home::Outside => ties.heap.give(block),
+            Home::Page { is_start: true, .. } => ties.heap.give(block),
+            Home::Outside => ties.heap.give_huge(address),
             _ => ties.heap.misplaced(address),
         }
     }

@@ -244,12 +244,15 @@ impl Heap {
                     accuse(crime_of(why), address, Scene::FreePages);
                 }
             }
-            Home::Outside => {
-                if let Err(why) = self.huge.give(address) {
-                    accuse(crime_of_huge(why), address, Scene::Nowhere);
-                }
-            }
+            Home::Outside => self.give_huge(address),
             _ => self.misplaced(address),
+        }
+    }
+
+    /// As [`Self::give`], of what belongs to no node.
+    pub(crate) fn give_huge(&self, address: usize) {
+        if let Err(why) = self.huge.give(address) {
+            accuse(crime_of_huge(why), address, Scene::Nowhere);
         }
     }
 

@@ -26,6 +26,12 @@ pub(crate) enum Resized {
 }
 
 impl Heap {
+    /// Whether `block` is huge and known to need no change for `bytes`; takes no lock.
+    #[inline]
+    pub(crate) fn is_right(&self, block: *const u8, bytes: usize) -> bool {
+        bytes > BLOCK_SIZE && self.huge.is_right(block, bytes)
+    }
+
     /// Tries to give `block` room for `bytes` without copying it.
     pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Resized {
         match self.locate(block.as_ptr() as usize) {

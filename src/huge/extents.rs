@@ -115,11 +115,13 @@ impl Extents {
     }
 
     /// Length of an extent.
+    #[inline]
     pub(super) fn bytes(&self, place: Number) -> usize {
         self.nodes.get(place).cell.bytes()
     }
 
     /// What an extent is.
+    #[inline]
     pub(super) fn kind(&self, place: Number) -> Kind {
         match self.nodes.get(place).kind() {
             1 => Kind::Used,
@@ -170,6 +172,7 @@ impl Extents {
     }
 
     /// Lets a free extent be found by length and age.
+    #[inline]
     fn offer(&mut self, place: Number) {
         match self.kind(place) {
             Kind::Used | Kind::Changed => {}
@@ -182,6 +185,7 @@ impl Extents {
     }
 
     /// Lets an extent not be found any more.
+    #[inline]
     fn withdraw(&mut self, place: Number) {
         match self.kind(place) {
             Kind::Used | Kind::Changed => {}
@@ -228,6 +232,7 @@ impl Extents {
         self.nodes.get(place).cell.start()
     }
 
+    #[inline]
     fn change(&mut self, place: Number, kind: Kind) {
         let bytes = self.bytes(place).cast_signed();
         self.count(self.kind(place), -bytes);
@@ -257,6 +262,7 @@ impl Extents {
         Some(tail)
     }
 
+    #[inline]
     fn count(&mut self, kind: Kind, bytes: isize) {
         let sum = match kind {
             Kind::Used | Kind::Changed => {
@@ -269,6 +275,7 @@ impl Extents {
         *sum = sum.saturating_add_signed(bytes);
     }
 
+    #[inline]
     fn is_block(&self, place: Number) -> bool {
         matches!(self.kind(place), Kind::Used | Kind::Changed)
     }

@@ -28,6 +28,7 @@ impl Lengths {
     }
 
     /// Takes an extent in, as the first one of its ring.
+    #[inline]
     pub(super) fn link(&mut self, nodes: &Nodes, place: Number) {
         let index = ring_of(nodes.get(place).cell.bytes());
         if let Some(ring) = self.rings.get_mut(index) {
@@ -37,6 +38,7 @@ impl Lengths {
     }
 
     /// Takes an extent out, which has still the length that it came with.
+    #[inline]
     pub(super) fn unlink(&mut self, nodes: &Nodes, place: Number) {
         let index = ring_of(nodes.get(place).cell.bytes());
         if let Some(ring) = self.rings.get_mut(index) {

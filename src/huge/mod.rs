@@ -16,6 +16,7 @@ mod extents;
 mod fresh;
 mod lengths;
 mod node;
+mod recent;
 mod release;
 mod resize;
 mod ring;
@@ -32,6 +33,7 @@ use crate::sys::{self, HugePages, Mapping, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
 use extents::Kind;
 use node::Number;
+use recent::Recent;
 use state::State;
 
 /// All huge blocks of a heap.
@@ -44,6 +46,7 @@ pub(crate) struct Huge {
     touched: AtomicUsize,
     /// Whether the program may have given a block other properties.
     may_be_changed: AtomicBool,
+    recent: Recent,
 }
 
 /// What a huge block wants to be.
@@ -95,6 +98,7 @@ impl Huge {
             kept: AtomicUsize::new(0),
             touched: AtomicUsize::new(0),
             may_be_changed: AtomicBool::new(false),
+            recent: Recent::new(),
         }
     }
 
@@ -202,6 +206,7 @@ impl Huge {
             return Err(state.misses(address));
         };
         state.note_freed(address);
+        self.recent.forget(address);
         let was_changed = state.extents.kind(place) == Kind::Changed;
         if !was_changed && !self.is_asked() {
             let excess = state.retire(place);

@@ -21,15 +21,24 @@ struct Block {
 }
 
 impl Huge {
+    /// Whether `block` is known to need no change for `bytes`; takes no lock.
+    #[inline]
+    pub(crate) fn is_right(&self, block: *const u8, bytes: usize) -> bool {
+        let old_bytes = self.recent.bytes(block as usize);
+        old_bytes.is_some_and(|old_bytes| is_right(old_bytes, bytes))
+    }
+
     /// Makes `block` `bytes` long or a little longer, possibly elsewhere.
     pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Option<NonNull<u8>> {
         let (old, mut state) = (block, self.state.lock());
         let place = state.extents.block_at(old.as_ptr() as usize)?;
         let length = state.extents.bytes(place);
         let old_bytes = length - page_size();
-        if (bytes..=grown(bytes)).contains(&old_bytes) {
+        if is_right(old_bytes, bytes) {
+            self.recent.remember(old.as_ptr() as usize, old_bytes);
             return Some(block);
         }
+        self.recent.forget(old.as_ptr() as usize);
         let wanted = padded(bytes)?;
         if !state.extents.make_room() || bytes > old_bytes && !state.afford(bytes - old_bytes) {
             return None;
@@ -176,6 +185,11 @@ impl State {
             }
         }
     }
+}
+
+/// Whether a block stays as it is for `bytes`.
+fn is_right(old_bytes: usize, bytes: usize) -> bool {
+    (bytes..=grown(bytes)).contains(&old_bytes)
 }
 
 /// The length that a block grows to at least: a program that appends does it often.

@@ -31,6 +31,7 @@ impl Ring {
     }
 
     /// Takes a node in as the last.
+    #[inline]
     pub(super) fn append(&mut self, nodes: &Nodes, lane: Lane, place: Number) {
         let (node, first) = (nodes.get(place), self.first);
         if first == 0 {
@@ -47,12 +48,14 @@ impl Ring {
     }
 
     /// Takes a node in as the first.
+    #[inline]
     pub(super) fn prepend(&mut self, nodes: &Nodes, lane: Lane, place: Number) {
         self.append(nodes, lane, place);
         self.first = place;
     }
 
     /// Takes a node out.
+    #[inline]
     pub(super) fn remove(&mut self, nodes: &Nodes, lane: Lane, place: Number) {
         let node = nodes.get(place);
         let (last, next) = (node.last_in(lane), node.next_in(lane));

@@ -65,6 +65,24 @@ fn a_block_grows_and_shrinks_without_losing_its_place_in_the_registry() {
 }
 
 #[test]
+fn a_block_that_needs_no_change_is_known_until_it_changes_or_ends() {
+    let huge = Huge::new(64 * MIB);
+    let whole = huge.take(request(16)).unwrap();
+    assert!(!huge.is_right(whole.as_ptr(), 16 * MIB));
+    assert_eq!(huge.resize(whole, 15 * MIB), Some(whole));
+    assert!(huge.is_right(whole.as_ptr(), 16 * MIB));
+    assert!(!huge.is_right(whole.as_ptr(), 16 * MIB + 1));
+    assert!(!huge.is_right(whole.as_ptr(), 8 * MIB));
+    assert_eq!(huge.resize(whole, 8 * MIB), Some(whole));
+    assert!(!huge.is_right(whole.as_ptr(), 16 * MIB));
+    assert_eq!(huge.resize(whole, 8 * MIB - 9), Some(whole));
+    assert!(huge.is_right(whole.as_ptr(), 8 * MIB));
+    huge.give(whole.as_ptr() as usize).unwrap();
+    assert!(!huge.is_right(whole.as_ptr(), 8 * MIB));
+    huge.trim();
+}
+
+#[test]
 fn a_growing_block_takes_what_is_kept_behind_it() {
     let huge = Huge::new(64 * MIB);
     let whole = huge.take(request(40)).unwrap();

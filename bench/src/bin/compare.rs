@@ -22,8 +22,11 @@ use slubmalloc_bench::driver::{
 #[command(name = "compare", version)]
 struct Arguments {
     /// libslubmalloc.so
+    #[arg(long, required_unless_present = "redraw")]
+    library: Option<PathBuf>,
+    /// Makes the page and the pictures of the last results anew, and measures nothing
     #[arg(long)]
-    library: PathBuf,
+    redraw: bool,
     /// Where the builds of `work` with linked allocators lie
     #[arg(long)]
     linked: Option<PathBuf>,
@@ -71,6 +74,9 @@ struct Arguments {
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     fs::create_dir_all(&arguments.out)?;
+    if arguments.redraw {
+        return redraw(&arguments);
+    }
     let peers = peers(&arguments)?;
     let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();
     eprintln!("Comparing {}.", names.join(", "));
@@ -87,7 +93,10 @@ fn main() -> Result<(), Failure> {
 
 /// glibc, ours, Debian's packages, the linked ones, and the limit of the pair workloads.
 fn peers(arguments: &Arguments) -> Result<Vec<Peer>, Failure> {
-    let mut peers = vec![Peer::glibc(), Peer::subject(&arguments.library)?];
+    let mut peers = vec![Peer::glibc()];
+    if let Some(library) = &arguments.library {
+        peers.push(Peer::subject(library)?);
+    }
     for build in &arguments.builds {
         peers.push(Peer::build(build)?);
     }
@@ -202,6 +211,20 @@ fn compare(arguments: &Arguments, peers: &[Peer]) -> Result<Vec<Row>, Failure> {
     }
     progress.finish();
     Ok(all)
+}
+
+/// As [`write`], of the rows that are there.
+fn redraw(arguments: &Arguments) -> Result<(), Failure> {
+    let page = fs::read_to_string(arguments.out.join("compare.md"))?;
+    let mut parts = page.split("\n\n").skip(1);
+    let header = (parts.next(), parts.next());
+    let (Some(command), Some(machine)) = header else {
+        return Err("the page of the last results has no head".into());
+    };
+    let header = (command.trim_matches('`').to_owned(), machine.to_owned());
+    let mut table = csv::Reader::from_path(arguments.out.join("compare.csv"))?;
+    let rows: Vec<Row> = table.deserialize().collect::<Result<_, _>>()?;
+    write(arguments, &rows, &header)
 }
 
 fn write(

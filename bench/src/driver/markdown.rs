@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use super::peer::{LIMIT, SUBJECT};
-use super::row::{LEAST_PEAK_BYTES, Row, failures, mean};
+use super::row::{LEAST_PEAK_BYTES, Row, against_ours, failures, mean, shared};
 
 /// The whole page: the means, the section on memory at `rest`, then a table for each case.
 #[must_use]
@@ -40,22 +40,35 @@ pub fn page(rows: &[Row], rest: &str, command: &str, machine: &str) -> String {
 }
 
 fn means(text: &mut String, rows: &[Row]) {
-    *text += "## Geometric means\n\n";
-    *text += "| allocator | time / glibc | time / best peer | memory / glibc | memory / best peer | failed |\n";
-    *text += "|---|--:|--:|--:|--:|--:|\n";
+    _ = writeln!(
+        text,
+        "## Geometric means\n\nOver the cases that every allocator has: {} of time, {} of memory. Beside that, over all cases \
+         that an allocator and slubmalloc both have, how much more it needs.\n",
+        shared(rows, |row| row.time_to_glibc).len(),
+        shared(rows, |row| row.memory_to_glibc).len(),
+    );
+    *text += "| allocator | time / glibc | time / best peer | memory / glibc | memory / best peer | time / ours (cases) | \
+              memory / ours (cases) | failed |\n";
+    *text += "|---|--:|--:|--:|--:|--:|--:|--:|\n";
     for name in unique(rows.iter().map(|row| row.allocator.as_str())).filter(|&name| name != LIMIT)
     {
         _ = writeln!(
             text,
-            "| {name} | {} | {} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {} |",
             figure(mean(rows, name, |row| row.time_to_glibc), 3),
             figure(mean(rows, name, |row| row.time_to_best_peer), 3),
             figure(mean(rows, name, |row| row.memory_to_glibc), 3),
             figure(mean(rows, name, |row| row.memory_to_best_peer), 3),
+            counted(against_ours(rows, name, |row| row.time_to_glibc)),
+            counted(against_ours(rows, name, |row| row.memory_to_glibc)),
             failures(rows, name),
         );
     }
     *text += "\n";
+}
+
+fn counted((value, count): (Option<f64>, usize)) -> String {
+    format!("{} ({count})", figure(value, 3))
 }
 
 /// Our mean beside the best other's, and on how many cases we are ahead of all.

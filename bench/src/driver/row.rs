@@ -1,6 +1,8 @@
 //! The rows of a report: medians, and what they are relative to.
 
-use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::peer::{BASELINE, LIMIT, Peer, SUBJECT};
@@ -12,7 +14,7 @@ use crate::workloads::Purpose;
 pub const LEAST_PEAK_BYTES: f64 = 2.0 * 1024.0 * 1024.0;
 
 /// One allocator on one case.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Row {
     /// The case.
     pub workload: String,
@@ -127,13 +129,49 @@ pub fn rows_named(name: &str, peers: &[Peer], measured: &[Measured]) -> Vec<Row>
     (0..peers.len()).map(row).collect()
 }
 
-/// One allocator's geometric mean of `ratio`, over the cases that have it.
-///
-/// One that failed somewhere has a mean over fewer cases; [`failures`] tells how many are missing.
+/// The cases in which each allocator has `ratio` that has it in any.
+#[must_use]
+pub fn shared(rows: &[Row], ratio: fn(&Row) -> Option<f64>) -> HashSet<&str> {
+    let known = rows
+        .iter()
+        .filter(|row| row.allocator != LIMIT && ratio(row).is_some());
+    let (mut allocators, mut counts) = (HashSet::new(), HashMap::new());
+    for row in known {
+        allocators.insert(&row.allocator);
+        *counts.entry(row.workload.as_str()).or_insert(0) += 1;
+    }
+    counts.retain(|_, count| *count == allocators.len());
+    counts.into_keys().collect()
+}
+
+/// One allocator's geometric mean of `ratio`, over the [`shared`] cases: the same ones for all.
 #[must_use]
 pub fn mean(rows: &[Row], allocator: &str, ratio: fn(&Row) -> Option<f64>) -> Option<f64> {
+    let shared = shared(rows, ratio);
     let mine = rows.iter().filter(|row| row.allocator == allocator);
-    geometric_mean(mine.filter_map(ratio))
+    geometric_mean(
+        mine.filter(|row| shared.contains(row.workload.as_str()))
+            .filter_map(ratio),
+    )
+}
+
+/// Geometric mean of an allocator's `ratio` over ours, in all cases that have both, and how many those are.
+#[must_use]
+pub fn against_ours(
+    rows: &[Row],
+    allocator: &str,
+    ratio: fn(&Row) -> Option<f64>,
+) -> (Option<f64>, usize) {
+    let ours = rows.iter().filter(|row| row.allocator == SUBJECT);
+    let ours: HashMap<_, _> = ours
+        .filter_map(|row| Some((&row.workload, ratio(row)?)))
+        .collect();
+    let theirs = rows.iter().filter(|row| row.allocator == allocator);
+    let ratios: Vec<_> = theirs
+        .filter_map(|row| Some(ratio(row)? / ours.get(&row.workload)?))
+        .collect();
+    let count = ratios.len();
+    (geometric_mean(ratios), count)
 }
 
 /// On how many cases an allocator failed.
@@ -155,4 +193,36 @@ fn best_peer(peers: &[Peer], values: &[Option<f64>]) -> Option<f64> {
         .zip(values)
         .filter(|(peer, _)| peer.name != SUBJECT && peer.name != LIMIT);
     others.filter_map(|(_, &value)| value).reduce(f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timed(workload: &str, allocator: &str, time: Option<f64>) -> Row {
+        let time = time.map_or_else(String::new, |time| time.to_string());
+        let text = format!(
+            "workload,allocator,threads,operations,rounds,time_to_glibc\n{workload},{allocator},1,1,1,{time}\n"
+        );
+        let mut table = csv::Reader::from_reader(text.as_bytes());
+        let row = table.deserialize().next().expect("a line");
+        row.expect("a row")
+    }
+
+    #[test]
+    fn means_are_over_the_cases_that_all_have() {
+        let rows = [
+            timed("one", SUBJECT, Some(0.5)),
+            timed("one", "other", Some(2.0)),
+            timed("two", SUBJECT, Some(8.0)),
+            timed("two", "other", None),
+            timed("one", "none", None),
+            timed("two", LIMIT, Some(1.0)),
+        ];
+        let time = |row: &Row| row.time_to_glibc;
+        assert_eq!(mean(&rows, SUBJECT, time), Some(0.5));
+        assert_eq!(mean(&rows, "other", time), Some(2.0));
+        assert_eq!(mean(&rows, "none", time), None);
+        assert_eq!(against_ours(&rows, "other", time), (Some(4.0), 1));
+    }
 }
