@@ -63,6 +63,11 @@ pub struct Measured {
     pub failure: Option<String>,
 }
 
+/// A warm-up has one operation in this many.
+const WARM_SHARE: u64 = 10;
+/// Seconds that a run takes at most with the slowest allocator, as far as the warm-up tells.
+const MOST_SECONDS: f64 = 10.0;
+
 /// Runs one case under all `peers` within `budget`; gives one result for each, in their order.
 ///
 /// # Errors
@@ -84,13 +89,17 @@ pub fn measure(
     };
     let mut all: Vec<Measured> = peers.iter().map(|_| Measured::default()).collect();
     // A case with a fixed amount of work has no shorter run to warm up with.
+    let mut slowest = Duration::ZERO;
     let warmed = peers.iter().zip(&mut all);
     for (peer, measured) in warmed.filter(|_| case.workload.usual.is_none()) {
         progress.now(&format!("{}: warming up {}", case.name, peer.name));
-        if let Err(error) = child::run(case, peer, operations / 10, &[]) {
+        let start = Instant::now();
+        if let Err(error) = child::run(case, peer, operations / WARM_SHARE, &[]) {
             measured.failure = Some(error.to_string());
         }
+        slowest = slowest.max(start.elapsed());
     }
+    let operations = bearable(operations, slowest);
     let left = budget.saturating_sub(start.elapsed());
     let most_rounds = match case.workload.purpose {
         Purpose::Time => effort.most_rounds,
@@ -112,6 +121,13 @@ pub fn measure(
         },
     );
     Ok(all)
+}
+
+/// Returns the operations of a run, fewer if the slowest warm-up shows that they would take too long with one allocator.
+fn bearable(operations: u64, slowest: Duration) -> u64 {
+    let whole = slowest.as_secs_f64() * WARM_SHARE as f64;
+    let share = (MOST_SECONDS / whole.max(MOST_SECONDS)).min(1.0);
+    ((operations as f64 * share) as u64).max(1)
 }
 
 /// The usual operations of a workload, or fewer if one round of them all would take more than `budget`.
@@ -180,5 +196,17 @@ impl Measured {
             }
             Err(error) => self.failure = Some(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slow_allocator_makes_runs_shorter() {
+        assert_eq!(bearable(1_000_000, Duration::ZERO), 1_000_000);
+        assert_eq!(bearable(1_000_000, Duration::from_millis(999)), 1_000_000);
+        assert_eq!(bearable(1_000_000, Duration::from_secs(10)), 100_000);
     }
 }
