@@ -307,7 +307,7 @@ impl Heap {
     pub(crate) fn note_changed(&self, start: usize, end: usize) {
         let note = |any, node: &Node| node.note_changed(start, end) || any;
         if !self.nodes().fold(false, note) {
-            self.huge.note_changed();
+            self.huge.note_changed(start, end);
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Used = 1,
     /// A block that has, or once had, other properties than a fresh mapping.
     Changed,
+    /// A block whose properties the program may have changed: the kernel is asked at its end.
+    Noted,
     /// Free, with memory.
     Kept,
     /// Free, without memory: it reads as zeroes.
@@ -126,7 +128,8 @@ impl Extents {
         match self.nodes.get(place).kind() {
             1 => Kind::Used,
             2 => Kind::Changed,
-            3 => Kind::Kept,
+            3 => Kind::Noted,
+            4 => Kind::Kept,
             _ => Kind::Vacant,
         }
     }
@@ -175,7 +178,7 @@ impl Extents {
     #[inline]
     fn offer(&mut self, place: Number) {
         match self.kind(place) {
-            Kind::Used | Kind::Changed => {}
+            Kind::Used | Kind::Changed | Kind::Noted => {}
             Kind::Kept => {
                 self.kept.link(&self.nodes, place);
                 self.ages.append(&self.nodes, Lane::Age, place);
@@ -188,7 +191,7 @@ impl Extents {
     #[inline]
     fn withdraw(&mut self, place: Number) {
         match self.kind(place) {
-            Kind::Used | Kind::Changed => {}
+            Kind::Used | Kind::Changed | Kind::Noted => {}
             Kind::Kept => {
                 self.kept.unlink(&self.nodes, place);
                 self.ages.remove(&self.nodes, Lane::Age, place);
@@ -223,6 +226,19 @@ impl Extents {
         self.change(place, Kind::Kept);
         self.offer(place);
         Ok(())
+    }
+
+    /// Takes note that the program may change properties of what lies between two addresses.
+    pub(super) fn note_changed(&mut self, start: usize, end: usize) {
+        let Sides { before, behind } = self.around(start);
+        let is_met = before != 0 && self.end(before) > start;
+        let mut place = if is_met { before } else { behind };
+        while place != 0 && self.nodes.get(place).cell.address() < end {
+            if self.kind(place) == Kind::Used {
+                self.change(place, Kind::Noted);
+            }
+            place = self.sides(place).behind;
+        }
     }
 
     /// Makes a kept extent a block, whole and where it is; its first byte.
@@ -265,7 +281,7 @@ impl Extents {
     #[inline]
     fn count(&mut self, kind: Kind, bytes: isize) {
         let sum = match kind {
-            Kind::Used | Kind::Changed => {
+            Kind::Used | Kind::Changed | Kind::Noted => {
                 self.blocks = self.blocks.saturating_add_signed(bytes.signum());
                 &mut self.used_bytes
             }
@@ -277,7 +293,7 @@ impl Extents {
 
     #[inline]
     fn is_block(&self, place: Number) -> bool {
-        matches!(self.kind(place), Kind::Used | Kind::Changed)
+        !matches!(self.kind(place), Kind::Kept | Kind::Vacant)
     }
 
     /// The address behind an extent.

@@ -120,3 +120,44 @@ fn an_alignment_is_found_inside() {
     );
     first.unmap();
 }
+
+#[test]
+fn only_blocks_that_a_range_meets_are_noted() {
+    let mut extents = extents();
+    let kinds = [
+        Kind::Used,
+        Kind::Used,
+        Kind::Kept,
+        Kind::Changed,
+        Kind::Used,
+        Kind::Used,
+    ];
+    let mut starts = Vec::new();
+    for (mapping, kind) in row(&[1; 6]).into_iter().zip(kinds) {
+        starts.push(mapping.address());
+        assert!(extents.make_room());
+        extents.insert(mapping, kind).unwrap();
+    }
+    extents.note_changed(starts[0] - MIB, starts[0]);
+    extents.note_changed(starts[5] + MIB, usize::MAX);
+    let seen = |extents: &Extents| {
+        let kind = |start| extents.kind(extents.at(start).unwrap());
+        starts.iter().copied().map(kind).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&extents), kinds);
+    extents.note_changed(starts[1] + MIB - 1, starts[4] + 1);
+    let noted = [
+        Kind::Used,
+        Kind::Noted,
+        Kind::Kept,
+        Kind::Changed,
+        Kind::Noted,
+        Kind::Used,
+    ];
+    assert_eq!(seen(&extents), noted);
+    assert_eq!(extents.blocks(), 5);
+    for start in starts {
+        let place = extents.at(start).unwrap();
+        extents.remove(place).unwrap().unmap();
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) struct Huge {
     kept: AtomicUsize,
     /// Those and the bytes in use.
     touched: AtomicUsize,
-    /// Whether the program may have given a block other properties.
+    /// Whether the program may have given any block other properties, where it could not be noted which.
     may_be_changed: AtomicBool,
     recent: Recent,
 }
@@ -207,8 +207,8 @@ impl Huge {
         };
         state.note_freed(address);
         self.recent.forget(address);
-        let was_changed = state.extents.kind(place) == Kind::Changed;
-        if !was_changed && !self.is_asked() {
+        let kind = state.extents.kind(place);
+        if !self.is_asked(kind) {
             let excess = state.retire(place);
             self.note(&state);
             drop(state);
@@ -219,7 +219,7 @@ impl Huge {
             return Ok(());
         };
         drop(state);
-        if was_changed || mapping.properties() == Properties::Mixed {
+        if kind == Kind::Changed || mapping.properties() == Properties::Mixed {
             self.give_back_changed(mapping);
             self.note(&self.state.lock());
             return Ok(());
@@ -232,17 +232,21 @@ impl Huge {
         Ok(())
     }
 
-    /// Whether the kernel is asked about properties: not while the program has made no call that changes any, as far as such
-    /// calls are seen.
-    fn is_asked(&self) -> bool {
+    /// Whether the kernel is asked about the properties of a block of this kind: not while the program has made no call that
+    /// changes any of it, as far as such calls are seen.
+    fn is_asked(&self, kind: Kind) -> bool {
         // ORDERING: relaxed, as in `note_changed`.
-        !sys::are_property_calls_known() || self.may_be_changed.load(Relaxed)
+        kind != Kind::Used || !sys::are_property_calls_known() || self.may_be_changed.load(Relaxed)
     }
 
-    /// Takes note that the program changes properties of memory that may be a block.
-    pub(crate) fn note_changed(&self) {
-        // ORDERING: relaxed; the block's owner makes the call, and frees it later.
-        self.may_be_changed.store(true, Relaxed);
+    /// Takes note that the program changes properties of what lies between two addresses, which may be a block.
+    pub(crate) fn note_changed(&self, start: usize, end: usize) {
+        match self.state.lock_soon() {
+            Some(mut state) => state.extents.note_changed(start, end),
+            // A signal handler makes the call and has interrupted who holds the lock.
+            // ORDERING: relaxed; the block's owner makes the call, and frees it later.
+            None => self.may_be_changed.store(true, Relaxed),
+        }
     }
 
     /// Whether `address` lies in a block.

@@ -77,7 +77,7 @@ impl Huge {
         let mapping = state.extents.borrow(place)?;
         drop(state);
         // The new witness was the program's.
-        if self.is_asked() && mapping.properties() == Properties::Mixed {
+        if self.is_asked(kind) && mapping.properties() == Properties::Mixed {
             kind = Kind::Changed;
         }
         let (mapping, tail) = mapping.split(wanted);

@@ -59,6 +59,12 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// The right to use the value, but `None` where the lock does not become free within some microseconds: for what a signal
+    /// handler may call.
+    pub(crate) fn lock_soon(&self) -> Option<Guard<'_, T>> {
+        self.spin().then(|| Guard { lock: self })
+    }
+
     /// Whether nobody holds the lock now or soon. What a signal handler has interrupted in its own thread stays held.
     pub(crate) fn is_free(&self) -> bool {
         // ORDERING: relaxed, a look.
@@ -163,14 +169,11 @@ impl<T> Lock<T> {
         fork::is_fork(word) && !fork::is_over(word) && fork::is_forking()
     }
 
-    #[cold]
-    fn wait(&self) {
-        if self.is_held_for_own_fork() {
-            return;
-        }
+    /// Takes the lock if it becomes free soon. A holder needs a few hundred instructions; sleeping costs more than that. If
+    /// it was interrupted, perhaps by the calling thread on the same processor, no length of spinning helps: these are 127
+    /// pauses, a few microseconds.
+    fn spin(&self) -> bool {
         let backoff = Backoff::new();
-        // A holder needs a few hundred instructions; sleeping costs more than that. If it was interrupted, perhaps by the
-        // calling thread on the same processor, no length of spinning helps: these are 127 pauses, a few microseconds.
         let mut spins = 0;
         while spins < SPINS && !backoff.is_completed() {
             // ORDERING: relaxed look; the exchange below acquires.
@@ -182,10 +185,21 @@ impl<T> Lock<T> {
                     .compare_exchange(seen, mark() | HELD, Ordering::Acquire, Ordering::Relaxed)
                     .is_ok()
             {
-                return;
+                return true;
             }
             backoff.spin();
             spins += 1;
+        }
+        false
+    }
+
+    #[cold]
+    fn wait(&self) {
+        if self.is_held_for_own_fork() {
+            return;
+        }
+        if self.spin() {
+            return;
         }
         loop {
             // ORDERING: acquire, pairs with the release in `release`.
