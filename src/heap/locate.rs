@@ -49,7 +49,7 @@ impl Heap {
                 is_start: page.offset() == offset,
             };
         }
-        let slab = SlabTables::slab_of(granule, class);
+        let slab = SlabTables::slab_of(granule, class::info(class));
         let (index, is_start) = class::info(class).object_at(offset - slab.offset());
         let is_start = is_start && index < class::info(class).objects;
         Home::Slab {
@@ -66,7 +66,7 @@ impl Heap {
             Home::Slab { node, class, .. } => {
                 let base = node.arena().base();
                 let granule = GranuleIndex::containing(address - base);
-                let slab = SlabTables::slab_of(granule, class);
+                let slab = SlabTables::slab_of(granule, class::info(class));
                 node.tables().scene(base, slab, class)
             }
             Home::Page { .. } | Home::Outside => Scene::Nowhere,

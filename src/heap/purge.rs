@@ -201,7 +201,7 @@ impl Node {
             *place = due.index() + 1;
             let id = self.tables().class_at(due);
             let is_slab = id != ClassId::NONE && !class::is_span(id);
-            let gone = if !is_slab || SlabTables::slab_of(due, id) != due {
+            let gone = if !is_slab || SlabTables::slab_of(due, class::info(id)) != due {
                 self.tables().clear_due(due);
                 Some(self.tables().forget_record(due))
             } else {

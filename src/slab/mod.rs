@@ -12,7 +12,6 @@ mod pool;
 mod pools;
 mod purge;
 mod record;
-mod returns;
 mod row;
 mod sheaf;
 mod table;

@@ -12,8 +12,7 @@ use super::barn::Barn;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
 use super::purge::DONE;
-use super::record::SlabRecord;
-use super::returns::{BadObject, Returns};
+use super::record::{BadObject, SlabRecord};
 use super::row::Row;
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
@@ -123,30 +122,28 @@ impl Pool {
 
     /// Takes objects back into their slabs; they are all of this node and class.
     pub(crate) fn take_back(&mut self, place: Place<'_>, id: ClassId, objects: &[Slot]) {
-        let info = info(id);
-        let base = place.arena.base();
+        let (info, base) = (info(id), place.arena.base());
         let slab_of = |object: Slot| {
             let offset = (object as usize).wrapping_sub(base);
-            SlabTables::slab_of(GranuleIndex::containing(offset), id)
+            SlabTables::slab_of(GranuleIndex::containing(offset), info)
         };
-        let (mut turn, mut bad) = (0, 0);
-        while let Some(first) = objects.get(turn) {
+        let (mut rest, mut bad) = (objects, 0);
+        while let Some(first) = rest.first() {
             let slab = slab_of(*first);
             if place.tables.class_at(slab) != id {
                 // All its objects came back, this one among them, and the slab went away.
                 accuse(Crime::DoubleFree, *first as usize, Scene::FreePages);
-                (turn, bad) = (turn + 1, bad + 1);
+                (rest, bad) = (after(rest, 1), bad + 1);
                 continue;
             }
-            if let Some(later) = objects.get(turn + LOOK_AHEAD) {
+            if let Some(later) = rest.get(LOOK_AHEAD) {
                 let slab = slab_of(*later);
                 let offset = (*later as usize).wrapping_sub(base + slab.offset());
                 place.tables.prefetch(slab, info.object_at(offset).0);
             }
-            let start = base + slab.offset();
-            let mut returns = place.tables.record(slab).returns(info);
+            let (start, record) = (base + slab.offset(), place.tables.record(slab));
             // Objects of one slab often come in a row.
-            while let Some(object) = objects.get(turn) {
+            while let Some(object) = rest.first() {
                 let offset = (*object as usize).wrapping_sub(start);
                 if offset >= info.slab_bytes() {
                     break;
@@ -154,17 +151,18 @@ impl Pool {
                 // Whoever put it into a sheaf has seen that it is an object's start.
                 let (index, is_start) = info.object_at(offset);
                 debug_assert!(is_start);
-                let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
-                if returns.give(row.first, row.count).is_err() {
-                    bad += give_one_by_one(&mut returns, row, place, slab, id);
+                let row = Row::of(rest, index, info);
+                if record.give(info, row).is_err() {
+                    bad += give_one_by_one(record, row, place, slab, id);
                 }
-                turn += row.count as usize;
+                rest = after(rest, row.count);
             }
-            let record = returns.finish();
             if record.becomes_due() {
                 place.tables.set_due(slab);
             }
-            self.relist(place, slab, record, info);
+            if !is_listed_right(record, info) {
+                self.relist(place, slab, record, info);
+            }
         }
         self.out -= (objects.len() - bad) as u64;
         self.trim(place, id, MIN_EMPTY);
@@ -306,28 +304,40 @@ impl Pool {
     }
 }
 
+/// What is left of `objects` behind the first `count`.
+fn after(objects: &[Slot], count: u32) -> &[Slot] {
+    objects.get(count as usize..).unwrap_or_default()
+}
+
 /// Takes the objects of a row back that are out; how many are not, and were named.
 #[cold]
 fn give_one_by_one(
-    returns: &mut Returns<'_>,
+    record: &SlabRecord,
     row: Row,
     place: Place<'_>,
     slab: GranuleIndex,
     id: ClassId,
 ) -> usize {
     let mut bad = 0;
-    for index in row.first..row.first + row.count {
-        let crime = match returns.give(index, 1) {
+    for first in row.first..row.first + row.count {
+        let crime = match record.give(info(id), Row { first, count: 1 }) {
             Ok(()) => continue,
             Err(BadObject::Free) => Crime::DoubleFree,
             Err(BadObject::Unknown) => Crime::InvalidFree,
         };
         let base = place.arena.base();
-        let object = base + slab.offset() + (index * info(id).size) as usize;
+        let object = base + slab.offset() + (first * info(id).size) as usize;
         accuse(crime, object, place.tables.scene(base, slab, id));
         bad += 1;
     }
     bad
+}
+
+/// Whether a slab is on the right list after objects came back.
+#[inline]
+fn is_listed_right(record: &SlabRecord, info: &ClassInfo) -> bool {
+    let most = u32::from(record.list()) * info.objects;
+    record.out() != 0 && record.available(info) * PARTIAL_LISTS as u32 <= most
 }
 
 /// The number of the list that a slab belongs on: 0 for full, 1 for nearly full … 5 for empty.

@@ -2,9 +2,9 @@
 //!
 //! # Invariant
 //!
-//! A set bit is an object that can be taken; `free` counts them. Objects from `carved` on were never handed out, nor, as
-//! long as there are any that are *skipped*, those before the colour. Untouched memory is all zero. Written under the
-//! pool's lock.
+//! A set bit is an object that was out and came back; `out` counts those that did not. Objects from `carved` on were never
+//! handed out, nor, as long as there are any that are *skipped*, those before the colour. Untouched memory is all zero.
+//! Written under the pool's lock.
 //!
 //! Free objects are bits here and not links inside themselves: a flush and a refill then touch
 //! this record alone, not one cold line for each object, and a caller's stray write cannot reach it.
@@ -13,7 +13,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::class::{ClassInfo, MAX_OBJECTS};
-use super::returns::Returns;
+use super::row::Row;
 use crate::report::{check, our_fault};
 use crate::sys::{ZeroInit, prefetch};
 use crate::units::{GranuleIndex, PAGE_SIZE};
@@ -22,10 +22,10 @@ use crate::units::{GranuleIndex, PAGE_SIZE};
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SlabRecord {
-    pub(super) free: AtomicU16,
+    out: AtomicU16,
     carved: AtomicU16,
     /// The first word that may have a set bit.
-    pub(super) hint: AtomicU8,
+    hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
     list: AtomicU8,
     /// What visits know of it; see `purge.rs`.
@@ -45,6 +45,15 @@ unsafe impl ZeroInit for SlabRecord {}
 
 const _: () = assert!(size_of::<SlabRecord>() == 512);
 
+/// What was wrong with an object that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadObject {
+    /// Never handed out.
+    Unknown,
+    /// In the slab already.
+    Free,
+}
+
 /// They have no memory.
 const CLEAN: u8 = 1;
 /// Those before the slab's colour are among them.
@@ -61,7 +70,7 @@ impl SlabRecord {
     /// Makes this the record of a slab of which nothing was handed out.
     pub(super) fn reset(&self, info: &ClassInfo) {
         let colour = self.colour(info);
-        self.free.store(0, Relaxed);
+        self.out.store(0, Relaxed);
         self.carved.store(colour as u16, Relaxed);
         self.fresh
             .store(if colour > 0 { SKIPPED } else { 0 }, Relaxed);
@@ -103,9 +112,20 @@ impl SlabRecord {
         self.skipped(info)..u32::from(self.carved.load(Relaxed))
     }
 
+    /// Objects that are out.
+    #[inline]
+    pub(super) fn out(&self) -> u32 {
+        u32::from(self.out.load(Relaxed))
+    }
+
+    fn set_out(&self, out: u32) {
+        self.out.store(out as u16, Relaxed);
+    }
+
     /// Objects that can be taken.
+    #[inline]
     pub(super) fn available(&self, info: &ClassInfo) -> u32 {
-        u32::from(self.free.load(Relaxed)) + info.objects - self.known(info).len() as u32
+        info.objects - self.out()
     }
 
     /// Takes up to `wanted` objects, lowest first, and passes them to `give` as runs: the index of
@@ -125,14 +145,14 @@ impl SlabRecord {
             }
             give(first, count);
         };
-        let mut left = wanted - self.take_listed(wanted, &mut give);
+        let mut left = wanted - self.take_listed(info, wanted, &mut give);
         let skipped = self.skipped(info);
         if left > 0 && skipped > 0 {
             // The rest of the first page goes before the next one.
             left -= self.carve(in_page(info), left, &mut give);
             if left > 0 {
                 self.list_skipped(skipped);
-                left -= self.take_listed(left, &mut give);
+                left -= self.take_listed(info, left, &mut give);
             }
         }
         left -= self.carve(info.objects, left, &mut give);
@@ -141,11 +161,11 @@ impl SlabRecord {
 
     /// Takes up to `wanted` objects that have a bit; how many.
     #[inline]
-    fn take_listed(&self, wanted: u32, give: &mut impl FnMut(u32, u32)) -> u32 {
-        let listed = u32::from(self.free.load(Relaxed));
+    fn take_listed(&self, info: &ClassInfo, wanted: u32, give: &mut impl FnMut(u32, u32)) -> u32 {
+        let listed = self.known(info).len() as u32 - self.out();
         let taken = listed.min(wanted);
         let mut remaining = taken;
-        self.free.store((listed - taken) as u16, Relaxed);
+        self.set_out(self.out() + taken);
         let hint = self.hint.load(Relaxed);
         for (index, word) in (0_u8..).zip(&self.bits).skip(usize::from(hint)) {
             if remaining == 0 {
@@ -175,6 +195,7 @@ impl SlabRecord {
         }
         give(carved, end - carved);
         self.carved.store(end as u16, Relaxed);
+        self.set_out(self.out() + end - carved);
         end - carved
     }
 
@@ -184,22 +205,38 @@ impl SlabRecord {
             let count = (skipped - first).min(ROW);
             word.store(word.load(Relaxed) | u64::MAX >> (ROW - count), Relaxed);
         }
-        self.free
-            .store(self.free.load(Relaxed) + skipped as u16, Relaxed);
         self.hint.store(0, Relaxed);
         self.fresh
             .store(self.fresh.load(Relaxed) & !SKIPPED, Relaxed);
     }
 
-    /// Begins to take objects back.
+    /// Takes objects back; all or none.
     #[inline]
-    pub(super) fn returns(&self, info: &ClassInfo) -> Returns<'_> {
-        Returns::to(self, self.known(info))
+    pub(super) fn give(&self, info: &ClassInfo, row: Row) -> Result<(), BadObject> {
+        let Row { first, count } = row;
+        debug_assert!(first / ROW == (first + count - 1) / ROW);
+        let is_known = first + count <= u32::from(self.carved.load(Relaxed))
+            && (self.fresh.load(Relaxed) & SKIPPED == 0 || first >= self.colour(info));
+        let index = first / ROW;
+        let Some(word) = self.bits.get(index as usize).filter(|_| is_known) else {
+            return Err(BadObject::Unknown);
+        };
+        let before = word.load(Relaxed);
+        let bits = u64::MAX >> (ROW - count) << (first % ROW);
+        if before & bits != 0 {
+            return Err(BadObject::Free);
+        }
+        word.store(before | bits, Relaxed);
+        self.set_out(self.out() - count);
+        if index < u32::from(self.hint.load(Relaxed)) {
+            self.hint.store(index as u8, Relaxed);
+        }
+        Ok(())
     }
 
     /// Brings the counts and the word of an object near.
     pub(super) fn prefetch(&self, index: u32) {
-        prefetch(core::ptr::from_ref(&self.free).cast());
+        prefetch(core::ptr::from_ref(&self.out).cast());
         if let Some(word) = self.bits.get(index as usize / 64) {
             prefetch(core::ptr::from_ref(word).cast());
         }
@@ -249,11 +286,11 @@ impl SlabRecord {
             .iter()
             .map(|word| word.load(Relaxed).count_ones())
             .sum();
-        check(
-            set == u32::from(self.free.load(Relaxed)),
-            "free objects are miscounted",
-        );
         let known = self.known(info);
+        check(
+            set + self.out() == known.len() as u32,
+            "objects are miscounted",
+        );
         check(known.end <= info.objects, "a slab is carved beyond its end");
         let hint = usize::from(self.hint.load(Relaxed));
         let before = self

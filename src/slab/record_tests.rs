@@ -4,12 +4,11 @@
 extern crate std;
 use super::*;
 use crate::slab::class::{class_of, info};
-use crate::slab::returns::BadObject;
 use std::vec::Vec;
 
 fn record() -> SlabRecord {
     SlabRecord {
-        free: AtomicU16::new(0),
+        out: AtomicU16::new(0),
         carved: AtomicU16::new(0),
         hint: AtomicU8::new(0),
         list: AtomicU8::new(0),
@@ -20,6 +19,10 @@ fn record() -> SlabRecord {
         gone: [const { AtomicU64::new(0) }; 2],
         bits: [const { AtomicU64::new(0) }; MAX_OBJECTS / 64],
     }
+}
+
+fn run(first: u32, count: u32) -> Row {
+    Row { first, count }
 }
 
 /// Records of neighbours.
@@ -37,10 +40,8 @@ fn objects_are_carved_in_order_and_come_back_lowest_first() {
     };
     assert_eq!(take(5, &mut taken), 5);
     assert_eq!(taken, [0, 1, 2, 3, 4]);
-    let mut returns = record.returns(info);
-    returns.give(3, 1).unwrap();
-    returns.give(1, 1).unwrap();
-    returns.finish();
+    record.give(info, run(3, 1)).unwrap();
+    record.give(info, run(1, 1)).unwrap();
     record.validate(info);
     taken.clear();
     assert_eq!(take(20, &mut taken), 13);
@@ -88,7 +89,7 @@ fn what_was_skipped_does_not_come_back() {
     record.reset(info);
     let colour = record.colour(info);
     record.take(info, 2, |first, _| assert_eq!(first, colour));
-    let give = |first, count| record.returns(info).give(first, count);
+    let give = |first, count| record.give(info, run(first, count));
     assert_eq!(give(colour - 1, 1), Err(BadObject::Unknown));
     assert_eq!(give(colour - 1, 2), Err(BadObject::Unknown));
     assert_eq!(give(colour + 2, 1), Err(BadObject::Unknown));
@@ -98,18 +99,14 @@ fn what_was_skipped_does_not_come_back() {
 #[test]
 fn what_is_not_out_does_not_come_back() {
     let (record, info) = (record(), info(class_of(16)));
-    assert_eq!(record.returns(info).give(0, 1), Err(BadObject::Unknown));
+    assert_eq!(record.give(info, run(0, 1)), Err(BadObject::Unknown));
     assert_eq!(
         record.take(info, MAX_OBJECTS as u32 + 9, |_, _| ()),
         info.objects
     );
-    let mut returns = record.returns(info);
-    assert_eq!(returns.give(704, 64), Ok(()));
-    assert_eq!(returns.give(705, 2), Err(BadObject::Free));
-    assert_eq!(
-        record.returns(info).give(info.objects, 1),
-        Err(BadObject::Unknown)
-    );
-    returns.finish();
+    assert_eq!(record.give(info, run(704, 64)), Ok(()));
+    assert_eq!(record.give(info, run(705, 2)), Err(BadObject::Free));
+    let beyond = record.give(info, run(info.objects, 1));
+    assert_eq!(beyond, Err(BadObject::Unknown));
     record.validate(info);
 }

@@ -9,7 +9,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use super::class::{info, is_span};
+use super::class::{ClassInfo, info, is_span};
 use super::record::SlabRecord;
 use crate::report::Scene;
 use crate::sync::Lock;
@@ -107,9 +107,10 @@ impl SlabTables {
         (word, 1 << (granule.index() % DUE_WORD))
     }
 
-    /// The first granule of the slab of class `id` that `granule` belongs to.
-    pub(crate) fn slab_of(granule: GranuleIndex, id: ClassId) -> GranuleIndex {
-        GranuleIndex(granule.0 & !info(id).granules.wrapping_sub(1))
+    /// The first granule of the slab of a class that `granule` belongs to.
+    #[inline]
+    pub(crate) fn slab_of(granule: GranuleIndex, info: &ClassInfo) -> GranuleIndex {
+        GranuleIndex(granule.0 & !info.granules.wrapping_sub(1))
     }
 
     /// The record of the slab that begins at `slab`.

@@ -20,7 +20,7 @@ pub(crate) fn doubt(place: Place<'_>, id: ClassId, object: Slot) {
         // A stranger, after a refill from afar.
         return;
     }
-    let slab = SlabTables::slab_of(GranuleIndex::containing(offset), id);
+    let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
     if place.tables.class_at(slab) != id {
         return accuse(Crime::DoubleFree, address, Scene::FreePages);
     }
