@@ -28,6 +28,8 @@ const EMPTY_LIST: usize = PARTIAL_LISTS;
 pub(super) const HELD: u8 = u8::MAX;
 /// A flush of objects of many slabs fetches their records so far ahead.
 const LOOK_AHEAD: usize = 4;
+/// The records of so many slabs, with a few words of each, are likely in the processor's cache.
+const NEAR_SLABS: u32 = 64;
 /// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
 pub(super) const MIN_EMPTY: u32 = 1;
 
@@ -97,17 +99,11 @@ impl Pool {
             let record = place.tables.record(slab);
             let count = left.min(record.available(info));
             // The lowest goes on top: a program that allocates in a row walks up through memory.
-            let mut slots = sheaf.grow(count as usize);
+            let mut slots = sheaf.grow(count as usize).iter_mut().rev();
             record.take(info, count, |first, run| {
-                let left = slots.len().saturating_sub(run as usize);
-                let Some((rest, part)) = core::mem::take(&mut slots).split_at_mut_checked(left)
-                else {
-                    return;
-                };
-                slots = rest;
                 let offset = base + (first * info.size) as usize;
                 let mut object = place.arena.region().at(offset).as_ptr();
-                for slot in part.iter_mut().rev() {
+                for slot in slots.by_ref().take(run as usize) {
                     *slot = object;
                     object = object.wrapping_add(info.size as usize);
                 }
@@ -127,23 +123,24 @@ impl Pool {
             let offset = (object as usize).wrapping_sub(base);
             SlabTables::slab_of(GranuleIndex::containing(offset), info)
         };
-        let (mut rest, mut bad) = (objects, 0);
-        while let Some(first) = rest.first() {
+        let is_large = self.slabs > NEAR_SLABS;
+        let (mut turn, mut bad) = (0, 0);
+        while let Some(first) = objects.get(turn) {
             let slab = slab_of(*first);
-            if place.tables.class_at(slab) != id {
+            let Some(record) = place.tables.record_of(slab, id) else {
                 // All its objects came back, this one among them, and the slab went away.
                 accuse(Crime::DoubleFree, *first as usize, Scene::FreePages);
-                (rest, bad) = (after(rest, 1), bad + 1);
+                (turn, bad) = (turn + 1, bad + 1);
                 continue;
-            }
-            if let Some(later) = rest.get(LOOK_AHEAD) {
+            };
+            if let Some(later) = objects.get(turn + LOOK_AHEAD).filter(|_| is_large) {
                 let slab = slab_of(*later);
                 let offset = (*later as usize).wrapping_sub(base + slab.offset());
                 place.tables.prefetch(slab, info.object_at(offset).0);
             }
-            let (start, record) = (base + slab.offset(), place.tables.record(slab));
+            let start = base + slab.offset();
             // Objects of one slab often come in a row.
-            while let Some(object) = rest.first() {
+            while let Some(object) = objects.get(turn) {
                 let offset = (*object as usize).wrapping_sub(start);
                 if offset >= info.slab_bytes() {
                     break;
@@ -151,11 +148,11 @@ impl Pool {
                 // Whoever put it into a sheaf has seen that it is an object's start.
                 let (index, is_start) = info.object_at(offset);
                 debug_assert!(is_start);
-                let row = Row::of(rest, index, info);
+                let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
                 if record.give(info, row).is_err() {
                     bad += give_one_by_one(record, row, place, slab, id);
                 }
-                rest = after(rest, row.count);
+                turn += row.count as usize;
             }
             if record.becomes_due() {
                 place.tables.set_due(slab);
@@ -302,11 +299,6 @@ impl Pool {
             list.push(place.tables, slab, new);
         }
     }
-}
-
-/// What is left of `objects` behind the first `count`.
-fn after(objects: &[Slot], count: u32) -> &[Slot] {
-    objects.get(count as usize..).unwrap_or_default()
 }
 
 /// Takes the objects of a row back that are out; how many are not, and were named.

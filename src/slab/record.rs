@@ -97,6 +97,19 @@ impl SlabRecord {
         }
     }
 
+    /// Whether an object is one of those.
+    #[inline]
+    fn is_skipped(&self, info: &ClassInfo, object: u32) -> bool {
+        self.fresh.load(Relaxed) & SKIPPED != 0 && self.is_before_colour(info, object)
+    }
+
+    // Apart, since few slabs have any for long.
+    #[cold]
+    #[inline(never)]
+    fn is_before_colour(&self, info: &ClassInfo, object: u32) -> bool {
+        object < self.colour(info)
+    }
+
     /// Notes that what was never out has no memory.
     pub(super) fn set_clean(&self) {
         self.fresh.store(self.fresh.load(Relaxed) | CLEAN, Relaxed);
@@ -172,12 +185,15 @@ impl SlabRecord {
                 break;
             }
             let mut bits = word.load(Relaxed);
+            let first = u32::from(index) * ROW;
+            if bits == u64::MAX && remaining >= ROW {
+                give(first, ROW);
+                (bits, remaining) = (0, remaining - ROW);
+            }
+            // One by one: the length of each run would be a branch that nobody foresees.
             while bits != 0 && remaining > 0 {
-                let first = bits.trailing_zeros();
-                let run = (bits >> first).trailing_ones().min(remaining);
-                give(u32::from(index) * 64 + first, run);
-                bits &= !(u64::MAX >> (64 - run) << first);
-                remaining -= run;
+                give(first + bits.trailing_zeros(), 1);
+                (bits, remaining) = (bits & (bits - 1), remaining - 1);
             }
             word.store(bits, Relaxed);
             self.hint.store(index, Relaxed);
@@ -215,10 +231,11 @@ impl SlabRecord {
     pub(super) fn give(&self, info: &ClassInfo, row: Row) -> Result<(), BadObject> {
         let Row { first, count } = row;
         debug_assert!(first / ROW == (first + count - 1) / ROW);
-        let is_known = first + count <= u32::from(self.carved.load(Relaxed))
-            && (self.fresh.load(Relaxed) & SKIPPED == 0 || first >= self.colour(info));
+        if first + count > u32::from(self.carved.load(Relaxed)) || self.is_skipped(info, first) {
+            return Err(BadObject::Unknown);
+        }
         let index = first / ROW;
-        let Some(word) = self.bits.get(index as usize).filter(|_| is_known) else {
+        let Some(word) = self.bits.get(index as usize) else {
             return Err(BadObject::Unknown);
         };
         let before = word.load(Relaxed);

@@ -66,10 +66,8 @@ impl SlabTables {
 
     /// The class of the slab that `granule` belongs to, if any.
     pub(crate) fn class_at(&self, granule: GranuleIndex) -> ClassId {
-        if granule.index() >= self.classes.ready() {
-            return ClassId::NONE;
-        }
-        ClassId(self.classes.get(granule.index()).load(Relaxed))
+        let class = self.classes.look(granule.index());
+        class.map_or(ClassId::NONE, |class| ClassId(class.load(Relaxed)))
     }
 
     /// The first due granule from `granule` on, but before `end`.
@@ -117,6 +115,13 @@ impl SlabTables {
     #[inline]
     pub(crate) fn record(&self, slab: GranuleIndex) -> &SlabRecord {
         self.records.get(slab.index())
+    }
+
+    /// The record of the slab that begins at `slab`, if that is one of class `id`.
+    #[inline]
+    pub(super) fn record_of(&self, slab: GranuleIndex, id: ClassId) -> Option<&SlabRecord> {
+        let class = self.classes.look(slab.index())?;
+        (class.load(Relaxed) == id.0).then(|| self.record(slab))
     }
 
     /// The slab of class `id` that begins at `slab`, `base` being the arena's address, for a report.

@@ -110,13 +110,22 @@ impl<T: ZeroInit> Table<T> {
     /// The entry at `index`, which is ready.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &T {
+        match self.look(index) {
+            Some(entry) => entry,
+            None => abort(),
+        }
+    }
+
+    /// The entry at `index`, if it is ready.
+    #[inline]
+    pub(crate) fn look(&self, index: usize) -> Option<&T> {
         if index >= self.ready() {
-            abort();
+            return None;
         }
         // SAFETY: below `ready`, so inside the region.
         let entry = unsafe { self.entries.add(index) };
         // SAFETY: committed, and zeroed memory is a `T`.
-        unsafe { entry.as_ref() }
+        Some(unsafe { entry.as_ref() })
     }
 
     /// Gives the address space of the entries from `entries` on back, which are not ready; the
