@@ -42,8 +42,8 @@ pub const SUBJECT: &str = "slubmalloc";
 /// The allocator that ratios refer to.
 pub const BASELINE: &str = "glibc";
 
-/// The limit that the pair workloads show beside the allocators.
-pub const LIMIT: &str = "stack";
+/// The limit that pair workloads and small programs show beside the allocators.
+pub const LIMIT: &str = "floor";
 
 impl Peer {
     /// The C library's own allocator.
@@ -98,6 +98,15 @@ impl Peer {
             name: LIMIT.into(),
             way: Way::Stack,
             configuration: None,
+        }
+    }
+
+    /// For a program: the library of `bench/programs/floor.c`, built at `path`.
+    #[must_use]
+    pub fn floor(path: PathBuf) -> Self {
+        Self {
+            way: Way::Preload(vec![path]),
+            ..Self::limit()
         }
     }
 

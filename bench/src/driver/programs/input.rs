@@ -1,20 +1,33 @@
 //! What the programs read, made anew in a temporary folder.
 
 use core::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::driver::Failure;
 use crate::random::Random;
 
-/// Programs that do little but allocate.
-const SMALL: [(&str, &str); 3] = [
-    ("numbers", include_str!("../../../programs/numbers.c")),
-    ("arrays", include_str!("../../../programs/arrays.c")),
-    (
-        "replacement",
-        include_str!("../../../programs/replacement.c"),
-    ),
+/// The text of a program that does little but allocate.
+macro_rules! small {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../../programs/", $name, ".c")),
+        )
+    };
+}
+
+/// All of them.
+const SMALL: [(&str, &str); 9] = [
+    small!("numbers"),
+    small!("arrays"),
+    small!("replacement"),
+    small!("tree"),
+    small!("batches"),
+    small!("buffers"),
+    small!("brief"),
+    small!("server"),
+    small!("writers"),
 ];
 
 /// A new folder with everything in it; the caller removes it.
@@ -34,17 +47,49 @@ pub(super) fn prepare() -> Result<PathBuf, Failure> {
         include_str!("../../../programs/random.h"),
     )?;
     for (name, text) in SMALL {
-        let source = folder.join(name).with_extension("c");
-        std::fs::write(&source, text)?;
-        // Where there is no compiler the program is missing, and its rows say so.
-        _ = Command::new("gcc")
-            .args(["-O2", "-o"])
-            .args([&folder.join(name), &source])
-            .status();
+        build(
+            &folder,
+            name,
+            text,
+            &["-O2", "-pthread"],
+            &folder.join(name),
+        )?;
     }
+    let text = include_str!("../../../programs/floor.c");
+    let options = ["-O2", "-fPIC", "-shared", "-fno-builtin"];
+    build(&folder, "floor", text, &options, &floor(&folder))?;
     std::fs::write(folder.join("input.cc"), source(12))?;
     std::fs::write(folder.join("input.sql"), statements(100_000))?;
     Ok(folder)
+}
+
+/// Compiles a program or library. Where there is no compiler it is missing, and its rows say so.
+fn build(
+    folder: &Path,
+    name: &str,
+    text: &str,
+    options: &[&str],
+    target: &Path,
+) -> Result<(), Failure> {
+    let source = folder.join(name).with_extension("c");
+    std::fs::write(&source, text)?;
+    _ = Command::new("gcc")
+        .args(options)
+        .arg("-o")
+        .args([target, &source])
+        .status();
+    Ok(())
+}
+
+/// The floor's library in a folder with inputs.
+pub(super) fn floor(folder: &Path) -> PathBuf {
+    folder.join("libfloor.so")
+}
+
+/// Whether a program, as reports name it, is one that does little but allocate.
+pub(super) fn is_small(name: &str) -> bool {
+    let name = name.strip_prefix("program/");
+    SMALL.iter().any(|(small, _)| Some(*small) == name)
 }
 
 /// C++ with templates and containers: `count` types and the functions that use them.

@@ -70,6 +70,30 @@ pub fn all() -> Vec<Program> {
             name: "program/replacement",
             once: |peer, folder| small(peer, folder, "replacement", "20000000"),
         },
+        Program {
+            name: "program/tree",
+            once: |peer, folder| small(peer, folder, "tree", "60"),
+        },
+        Program {
+            name: "program/batches",
+            once: |peer, folder| small(peer, folder, "batches", "400"),
+        },
+        Program {
+            name: "program/buffers",
+            once: |peer, folder| small(peer, folder, "buffers", "400"),
+        },
+        Program {
+            name: "program/brief",
+            once: |peer, folder| small(peer, folder, "brief", "500"),
+        },
+        Program {
+            name: "program/server",
+            once: |peer, folder| small(peer, folder, "server", "40"),
+        },
+        Program {
+            name: "program/writers",
+            once: |peer, folder| small(peer, folder, "writers", "100000"),
+        },
     ]
 }
 
@@ -94,12 +118,15 @@ pub fn measure(
     budget: Duration,
     progress: &Progress,
 ) -> Result<Vec<Row>, Failure> {
-    let peers: Vec<_> = peers
+    let mut peers: Vec<_> = peers
         .iter()
         .filter(|peer| peer.runs_programs())
         .cloned()
         .collect();
     let folder = input::prepare()?;
+    if input::is_small(program.name) {
+        peers.push(Peer::floor(input::floor(&folder)));
+    }
     let mut all: Vec<_> = peers.iter().map(|_| Measured::default()).collect();
     progress.now(&format!("{}: warming up", program.name));
     if let Err(error) = (program.once)(&Peer::glibc(), &folder) {
@@ -173,7 +200,7 @@ fn node(peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
     launch(peer, 1, "node", &[path(folder, "churn.js").as_str()], &[])
 }
 
-/// One of the programs that do little but allocate, on their first thread; see `bench/programs`.
+/// One of the programs that do little but allocate; see `bench/programs`.
 fn small(peer: &Peer, folder: &Path, name: &str, rounds: &str) -> Result<Outcome, Failure> {
     launch(peer, 1, &path(folder, name), &[rounds], &[])
 }
