@@ -84,6 +84,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/unwind/registers.rs",
     "sys/unwind/tests.rs",
     "sys/weak.rs",
+    "sys/zero.rs",
     "watch/address_map.rs",
     "watch/bytes.rs",
     "watch/record.rs",

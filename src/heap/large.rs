@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use super::pressure::addresses_for;
 use super::{Heap, Node};
 use crate::arena::Use;
-use crate::huge::Request;
+use crate::huge::{Request, Taken};
 use crate::slab::class;
 use crate::sys;
 use crate::units::{BLOCK_SIZE, ClassId, GRANULE_PAGES, Order, PAGE_SIZE, Zeroed, pages_for};
@@ -73,9 +73,13 @@ impl Heap {
             mark: policy.map_or(0, |_| home.id().0),
             huge_pages: self.settings.huge_pages,
         };
-        let block = self.take_within(bytes, || self.huge.take(request))?;
+        let Taken { start, soiled } = self.take_within(bytes, || self.huge.take(request))?;
+        if zeroed == Zeroed::Yes && soiled > 0 {
+            // SAFETY: the block was taken above and is as long as that.
+            unsafe { sys::clear_pages(start, soiled) };
+        }
         self.note_block(home, pages_for(bytes.max(1)) as u64);
-        Some(block)
+        Some(start)
     }
 }
 

@@ -16,6 +16,7 @@ mod extents;
 mod fresh;
 mod lengths;
 mod node;
+mod noted;
 mod recent;
 mod release;
 mod resize;
@@ -35,6 +36,10 @@ use extents::Kind;
 use node::Number;
 use recent::Recent;
 use state::State;
+
+/// The longest block that must hold zeroes for which used memory is cleared. That takes a fifth of the time of as many page
+/// faults; but of a longer one a program often touches little.
+const MOST_CLEARED: usize = 32 << 20;
 
 /// All huge blocks of a heap.
 #[derive(Debug)]
@@ -64,6 +69,15 @@ pub(crate) struct Request {
     pub(crate) mark: u8,
     /// Whether huge pages are wanted.
     pub(crate) huge_pages: HugePages,
+}
+
+/// A block for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Its first byte.
+    pub(crate) start: NonNull<u8>,
+    /// So many bytes from there on were used before, and need not be zero.
+    pub(crate) soiled: usize,
 }
 
 /// Numbers about huge blocks.
@@ -102,8 +116,8 @@ impl Huge {
         }
     }
 
-    /// A block.
-    pub(crate) fn take(&self, request: Request) -> Option<NonNull<u8>> {
+    /// A block. One that must hold zeroes may have to be cleared first.
+    pub(crate) fn take(&self, request: Request) -> Option<Taken> {
         let length = padded(request.bytes)?;
         let (align, mark) = (request.align, request.mark);
         let mut state = self.state.lock();
@@ -111,10 +125,16 @@ impl Huge {
             return None;
         }
         state.prepared = request.policy.is_none().then_some(request.huge_pages);
-        // Fresh pages are zero already; clearing old ones costs as much as faulting new ones.
-        if request.zeroed == Zeroed::No {
+        if request.zeroed == Zeroed::No || request.bytes <= MOST_CLEARED {
+            let soiled = |bytes: usize| {
+                move |start| Taken {
+                    start,
+                    soiled: bytes,
+                }
+            };
+            let usable = length - page_size();
             if let Some(found) = state.extents.fitting(Kind::Kept, length, align, mark) {
-                return self.take_kept(state, found, length);
+                return self.take_kept(state, found, length).map(soiled(usable));
             }
             if let Some(place) = state.short_kept(length, align, mark) {
                 let missing = length - state.extents.bytes(place).min(length);
@@ -124,15 +144,17 @@ impl Huge {
                 let short = state.extents.remove(place)?;
                 state.note_kept();
                 drop(state);
-                return self.lengthen(short, length);
+                let bytes = short.bytes().min(usable);
+                return self.lengthen(short, length).map(soiled(bytes));
             }
         }
         if !state.afford(request.bytes) {
             return None;
         }
+        let fresh = |start| Taken { start, soiled: 0 };
         let excess = state.make_way(request.bytes);
         if let Some(mapping) = state.take_vacant(length, align, mark) {
-            return self.store(state, mapping);
+            return self.store(state, mapping).map(fresh);
         }
         drop(state);
         self.give_back(excess);
@@ -140,7 +162,7 @@ impl Huge {
             self.state.lock().refund(request.bytes);
             return None;
         };
-        self.store(self.state.lock(), mapping)
+        self.store(self.state.lock(), mapping).map(fresh)
     }
 
     /// A block of what was kept and is long enough from an offset on.
@@ -230,23 +252,6 @@ impl Huge {
         drop(state);
         self.give_back(excess);
         Ok(())
-    }
-
-    /// Whether the kernel is asked about the properties of a block of this kind: not while the program has made no call that
-    /// changes any of it, as far as such calls are seen.
-    fn is_asked(&self, kind: Kind) -> bool {
-        // ORDERING: relaxed, as in `note_changed`.
-        kind != Kind::Used || !sys::are_property_calls_known() || self.may_be_changed.load(Relaxed)
-    }
-
-    /// Takes note that the program changes properties of what lies between two addresses, which may be a block.
-    pub(crate) fn note_changed(&self, start: usize, end: usize) {
-        match self.state.lock_soon() {
-            Some(mut state) => state.extents.note_changed(start, end),
-            // A signal handler makes the call and has interrupted who holds the lock.
-            // ORDERING: relaxed; the block's owner makes the call, and frees it later.
-            None => self.may_be_changed.store(true, Relaxed),
-        }
     }
 
     /// Whether `address` lies in a block.

@@ -19,10 +19,14 @@ fn request(mebibytes: usize) -> Request {
     }
 }
 
+fn take(huge: &Huge, request: Request) -> Option<NonNull<u8>> {
+    huge.take(request).map(|taken| taken.start)
+}
+
 #[test]
 fn a_block_is_known_by_its_start_alone() {
     let huge = Huge::new(0);
-    let address = huge.take(request(5)).unwrap().as_ptr() as usize;
+    let address = take(&huge, request(5)).unwrap().as_ptr() as usize;
     assert_eq!(huge.bytes_at(address), Ok(5 * MIB));
     assert_eq!(huge.bytes_at(address + 4096), Err(NotHuge::Inside));
     assert_eq!(
@@ -35,27 +39,46 @@ fn a_block_is_known_by_its_start_alone() {
 }
 
 #[test]
-fn a_freed_block_is_used_again_unless_zeroes_are_wanted() {
-    let huge = Huge::new(32 * MIB);
-    let first = huge.take(request(8)).unwrap();
-    huge.give(first.as_ptr() as usize).unwrap();
+fn a_freed_block_is_used_again_and_what_is_to_be_cleared_is_told() {
+    let huge = Huge::new(64 * MIB);
+    let zeroed = |mebibytes| Request {
+        zeroed: Zeroed::Yes,
+        ..request(mebibytes)
+    };
+    let first = huge.take(zeroed(8)).unwrap();
+    assert_eq!(first.soiled, 0);
+    huge.give(first.start.as_ptr() as usize).unwrap();
     assert_eq!(huge.counts().kept_bytes, padded(8 * MIB).unwrap());
-    let zeroed = huge
-        .take(Request {
-            zeroed: Zeroed::Yes,
-            ..request(8)
-        })
-        .unwrap();
-    assert_ne!(zeroed, first);
-    assert_eq!(huge.take(request(8)), Some(first));
+    let again = huge.take(zeroed(8)).unwrap();
+    assert_eq!((again.start, again.soiled), (first.start, 8 * MIB));
+    huge.give(again.start.as_ptr() as usize).unwrap();
+    let longer = huge.take(zeroed(20)).unwrap();
+    assert_eq!(longer.soiled, padded(8 * MIB).unwrap());
+    huge.give(longer.start.as_ptr() as usize).unwrap();
+    assert_eq!(take(&huge, request(20)), Some(longer.start));
+    huge.give(longer.start.as_ptr() as usize).unwrap();
+    assert_eq!(huge.trim(), padded(20 * MIB).unwrap());
+}
+
+#[test]
+fn long_blocks_of_zeroes_are_fresh() {
+    let huge = Huge::new(64 * MIB);
+    let first = take(&huge, request(40)).unwrap();
     huge.give(first.as_ptr() as usize).unwrap();
-    assert_eq!(huge.trim(), padded(8 * MIB).unwrap());
+    let zeroed = Request {
+        zeroed: Zeroed::Yes,
+        ..request(40)
+    };
+    let fresh = huge.take(zeroed).unwrap();
+    assert_eq!(fresh.soiled, 0);
+    assert_ne!(fresh.start, first);
+    huge.give(fresh.start.as_ptr() as usize).unwrap();
 }
 
 #[test]
 fn a_block_grows_and_shrinks_without_losing_its_place_in_the_registry() {
     let huge = Huge::new(0);
-    let start = huge.take(request(5)).unwrap();
+    let start = take(&huge, request(5)).unwrap();
     let moved = huge.resize(start, 500 * MIB).unwrap();
     assert_eq!(huge.bytes_at(moved.as_ptr() as usize), Ok(500 * MIB));
     assert_eq!(huge.resize(moved, usize::MAX / 2), None);
@@ -67,7 +90,7 @@ fn a_block_grows_and_shrinks_without_losing_its_place_in_the_registry() {
 #[test]
 fn a_block_that_needs_no_change_is_known_until_it_changes_or_ends() {
     let huge = Huge::new(64 * MIB);
-    let whole = huge.take(request(16)).unwrap();
+    let whole = take(&huge, request(16)).unwrap();
     assert!(!huge.is_right(whole.as_ptr(), 16 * MIB));
     assert_eq!(huge.resize(whole, 15 * MIB), Some(whole));
     assert!(huge.is_right(whole.as_ptr(), 16 * MIB));
@@ -85,9 +108,9 @@ fn a_block_that_needs_no_change_is_known_until_it_changes_or_ends() {
 #[test]
 fn a_growing_block_takes_what_is_kept_behind_it() {
     let huge = Huge::new(64 * MIB);
-    let whole = huge.take(request(40)).unwrap();
+    let whole = take(&huge, request(40)).unwrap();
     huge.give(whole.as_ptr() as usize).unwrap();
-    let start = huge.take(request(8)).unwrap();
+    let start = take(&huge, request(8)).unwrap();
     assert_eq!(start, whole);
     assert_eq!(huge.counts().kept_bytes, 32 * MIB);
     assert_eq!(huge.resize(start, 32 * MIB), Some(start));
@@ -100,7 +123,7 @@ fn a_growing_block_takes_what_is_kept_behind_it() {
 #[test]
 fn what_was_needed_a_moment_ago_is_kept() {
     let huge = Huge::new(8 * MIB);
-    let blocks = [20, 20, 20].map(|bytes| huge.take(request(bytes)).unwrap());
+    let blocks = [20, 20, 20].map(|bytes| take(&huge, request(bytes)).unwrap());
     huge.give(blocks[1].as_ptr() as usize).unwrap();
     assert_eq!(huge.counts().kept_bytes, padded(20 * MIB).unwrap());
     huge.give(blocks[0].as_ptr() as usize).unwrap();
@@ -115,17 +138,23 @@ fn what_was_needed_a_moment_ago_is_kept() {
 fn the_impossible_is_refused() {
     let huge = Huge::new(0);
     assert_eq!(
-        huge.take(Request {
-            bytes: usize::MAX / 2,
-            ..request(1)
-        }),
+        take(
+            &huge,
+            Request {
+                bytes: usize::MAX / 2,
+                ..request(1)
+            }
+        ),
         None
     );
     assert_eq!(
-        huge.take(Request {
-            align: 1 << 62,
-            ..request(8)
-        }),
+        take(
+            &huge,
+            Request {
+                align: 1 << 62,
+                ..request(8)
+            }
+        ),
         None
     );
 }
@@ -166,7 +195,7 @@ fn with_a_budget_every_other_block_leaves_no_gap() {
     let huge = Huge::new(0);
     huge.state.lock().set_budget(40);
     let blocks: std::vec::Vec<_> = (0..400)
-        .map(|_| huge.take(request(5)).unwrap().as_ptr() as usize)
+        .map(|_| take(&huge, request(5)).unwrap().as_ptr() as usize)
         .collect();
     for block in blocks.iter().step_by(2) {
         huge.give(*block).unwrap();
@@ -182,12 +211,14 @@ fn with_a_budget_every_other_block_leaves_no_gap() {
     let vacant = huge.state.lock().extents.vacant_bytes();
     assert!(vacant >= 150 * padded(5 * MIB).unwrap(), "{vacant} bytes");
     // What is vacant serves before anything fresh, and holds zeroes.
-    let zeroed = huge
-        .take(Request {
+    let zeroed = take(
+        &huge,
+        Request {
             zeroed: Zeroed::Yes,
             ..request(5)
-        })
-        .unwrap();
+        },
+    )
+    .unwrap();
     assert!(blocks.contains(&(zeroed.as_ptr() as usize)));
     // When there is room again, it goes.
     for block in blocks.iter().skip(1).step_by(2) {
@@ -207,7 +238,7 @@ fn no_mapping_is_changed_under_the_lock() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     static HELD: AtomicUsize = AtomicUsize::new(0);
     // The first block brings the tables.
-    let first = HUGE.take(request(5)).unwrap();
+    let first = take(&HUGE, request(5)).unwrap();
     let plan = Plan::new(|event| {
         if event.changes_mappings() {
             CALLS.fetch_add(1, Relaxed);
@@ -216,13 +247,13 @@ fn no_mapping_is_changed_under_the_lock() {
         None
     });
     plan.during(|| {
-        let blocks = [40, 5, 60].map(|size| HUGE.take(request(size)).unwrap());
+        let blocks = [40, 5, 60].map(|size| take(&HUGE, request(size)).unwrap());
         let grown = HUGE.resize(blocks[0], 300 * MIB).unwrap();
         let shrunk = HUGE.resize(grown, 30 * MIB).unwrap();
         for block in [blocks[1], shrunk, blocks[2]] {
             HUGE.give(block.as_ptr() as usize).unwrap();
         }
-        let longer = HUGE.take(request(20)).unwrap();
+        let longer = take(&HUGE, request(20)).unwrap();
         HUGE.give(longer.as_ptr() as usize).unwrap();
         HUGE.begin_decay(Elapsed::FOR_EVER, 0);
         HUGE.decay(0, &mut Budget::unlimited());
@@ -238,13 +269,13 @@ fn no_mapping_is_changed_under_the_lock() {
 #[test]
 fn a_block_with_other_properties_serves_nobody_again() {
     let huge = Huge::new(64 * MIB);
-    let block = huge.take(request(8)).unwrap();
+    let block = take(&huge, request(8)).unwrap();
     assert!(crate::sys::keep_from_children(block, 8 * MIB));
     // The whole block as the program knows it, or what is left of it.
     let block = huge.resize(block, 5 * MIB).unwrap();
     huge.give(block.as_ptr() as usize).unwrap();
     assert_eq!(huge.counts().kept_bytes, 0);
-    let block = huge.take(request(8)).unwrap();
+    let block = take(&huge, request(8)).unwrap();
     huge.give(block.as_ptr() as usize).unwrap();
     assert_eq!(huge.counts().kept_bytes, padded(8 * MIB).unwrap());
     huge.trim();

@@ -10,7 +10,7 @@ mod cell;
 use core::ptr::NonNull;
 
 use super::policy::{self, Policy};
-use super::{HugePages, memory, page_size};
+use super::{HugePages, memory, page_size, zero};
 use crate::units::align_up;
 pub(crate) use cell::MappingCell;
 
@@ -220,7 +220,7 @@ impl Mapping {
             // SAFETY: as above.
             let to = unsafe { target.start.add(offset) };
             // SAFETY: whole pages of two mappings, which are owned.
-            unsafe { memory::copy_page(from, to) };
+            unsafe { zero::copy_page(from, to) };
         }
     }
 

@@ -254,16 +254,6 @@ pub(super) fn name(start: NonNull<u8>, bytes: usize, name: &CStr) {
     let _ = unsafe { call(libc::SYS_prctl, arguments) };
 }
 
-/// Writes zeroes over `bytes` at `start`.
-///
-/// # Safety
-///
-/// The range is the caller's to write.
-pub(crate) unsafe fn clear(start: NonNull<u8>, bytes: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { start.write_bytes(0, bytes) };
-}
-
 /// Copies `bytes` from `from` to `to`, which do not overlap.
 ///
 /// # Safety
@@ -272,23 +262,4 @@ pub(crate) unsafe fn clear(start: NonNull<u8>, bytes: usize) {
 pub(crate) unsafe fn copy(from: NonNull<u8>, to: NonNull<u8>, bytes: usize) {
     // SAFETY: the caller's promise.
     unsafe { to.copy_from_nonoverlapping(from, bytes) };
-}
-
-/// Copies a page of the operating system, unless it holds nothing but zeroes.
-///
-/// # Safety
-///
-/// Both pages are the caller's, and the second one holds zeroes.
-pub(super) unsafe fn copy_page(from: NonNull<u8>, to: NonNull<u8>) {
-    let words = from.cast::<u64>();
-    let is_zero = (0..super::page_size() / size_of::<u64>()).all(|index| {
-        // SAFETY: inside of the page.
-        let word = unsafe { words.add(index) };
-        // SAFETY: as above; a page is aligned to any word.
-        unsafe { word.read() == 0 }
-    });
-    if !is_zero {
-        // SAFETY: the caller's promise.
-        unsafe { copy(from, to, super::page_size()) };
-    }
 }

@@ -50,6 +50,7 @@ mod table;
 mod thread;
 pub(crate) mod tls;
 mod unwind;
+mod zero;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
 pub(crate) use descriptor::{
@@ -72,7 +73,7 @@ pub(crate) use linux::{
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
 #[cfg(all(test, not(simulated)))]
 pub(crate) use memory::keep_from_children;
-pub(crate) use memory::{HugePages, clear, copy, discard};
+pub(crate) use memory::{HugePages, copy, discard};
 pub(crate) use own_stack::on_own_stack;
 pub(crate) use policy::{
     CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
@@ -97,3 +98,4 @@ pub(crate) use thread::{
 pub(crate) use tls::{THREAD_ID_SHIFT, thread_id};
 pub use unwind::know_find_object;
 pub(crate) use unwind::{backtrace, own_code};
+pub(crate) use zero::{clear, clear_pages};

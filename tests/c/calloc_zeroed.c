@@ -22,8 +22,27 @@ static void dirty_then_calloc(size_t size, size_t count) {
     }
 }
 
+/* Huge blocks are used again for other lengths, whether all of them was written, some pages, or one. */
+static void huge_lengths(void) {
+    uint64_t seed = 3;
+    static const size_t steps[] = {512, 300000, 3 * MIB};
+    for (int i = 0; i < 24; i++) {
+        size_t first = 4 * MIB + 1 + random_of(&seed) % (24 * MIB);
+        size_t second = 4 * MIB + 1 + random_of(&seed) % (i % 6 ? 24 * MIB : 40 * MIB);
+        char *dirty = malloc(first);
+        CHECK_AT(dirty != NULL, first);
+        for (size_t at = i; at < first; at += steps[i % 3]) dirty[at] = 1;
+        dirty[first - 1] = 1;
+        free(dirty);
+        char *clean = calloc(1, second);
+        CHECK_AT(clean != NULL && all_zero(clean, second), second);
+        free(clean);
+    }
+}
+
 int main(void) {
     slubmalloc_is_in_charge();
+    huge_lengths();
     for (size_t size = 1; size <= 2048; size += 13) dirty_then_calloc(size, BLOCKS);
     for (size_t size = 2048; size <= 40000; size += 1999) dirty_then_calloc(size, 50);
     for (size_t size = 40000; size <= 8 * MIB; size = size * 3 / 2) dirty_then_calloc(size, 4);
