@@ -30,7 +30,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::limit::Budget;
 use crate::sync::{Guard, Lock};
-use crate::sys::{self, HugePages, Mapping, Policy, Properties, page_size};
+use crate::sys::{HugePages, Mapping, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
 use extents::Kind;
 use node::Number;
