@@ -8,6 +8,8 @@ mod fork_gate;
 mod machine;
 #[path = "../../../../../src/sys/mapping.rs"]
 mod mapping;
+#[path = "../../../../../src/sys/zero.rs"]
+mod zero;
 #[path = "../../../../../src/sys/memory.rs"]
 mod memory;
 #[path = "../../../../../src/sys/policy.rs"]
@@ -49,10 +51,11 @@ pub(crate) use machine::{
 };
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
-pub(crate) use memory::{HugePages, clear, copy};
+pub(crate) use memory::{HugePages, copy};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
 pub(crate) use prefetch::prefetch;
 pub use probe::page_size;
 pub(crate) use properties::are_property_calls_known;
 pub(crate) use region::Region;
 pub(crate) use table::{Table, ZeroInit};
+pub(crate) use zero::{clear, clear_pages};
