@@ -24,6 +24,8 @@ const SAMPLES: usize = 16;
 /// # Safety
 ///
 /// The range is the caller's to write, and begins at a page.
+// Apart, so that what is called beside it has more of the stack that is allowed.
+#[inline(never)]
 pub(crate) unsafe fn clear_pages(start: NonNull<u8>, bytes: usize) {
     let unit = page_size();
     // SAFETY: inside of the range.
