@@ -7,27 +7,40 @@ use std::process::Command;
 use crate::driver::Failure;
 use crate::random::Random;
 
-/// The text of a program that does little but allocate.
+/// A program that does little but allocate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Small {
+    /// Its name in reports.
+    pub(super) name: &'static str,
+    /// Its file.
+    pub(super) file: &'static str,
+    /// How much it does, for about half a second.
+    pub(super) rounds: &'static str,
+    text: &'static str,
+}
+
 macro_rules! small {
-    ($name:literal) => {
-        (
-            $name,
-            include_str!(concat!("../../../programs/", $name, ".c")),
-        )
+    ($file:literal, $rounds:literal) => {
+        Small {
+            name: concat!("program/", $file),
+            file: $file,
+            rounds: $rounds,
+            text: include_str!(concat!("../../../programs/", $file, ".c")),
+        }
     };
 }
 
-/// All of them.
-const SMALL: [(&str, &str); 9] = [
-    small!("numbers"),
-    small!("arrays"),
-    small!("replacement"),
-    small!("tree"),
-    small!("batches"),
-    small!("buffers"),
-    small!("brief"),
-    small!("server"),
-    small!("writers"),
+/// All of them, in the order of reports.
+pub(super) const SMALL: [Small; 9] = [
+    small!("numbers", "3000000"),
+    small!("arrays", "40000"),
+    small!("replacement", "20000000"),
+    small!("tree", "60"),
+    small!("batches", "400"),
+    small!("buffers", "400"),
+    small!("brief", "500"),
+    small!("server", "40"),
+    small!("writers", "100000"),
 ];
 
 /// A new folder with everything in it; the caller removes it.
@@ -46,14 +59,9 @@ pub(super) fn prepare() -> Result<PathBuf, Failure> {
         folder.join("random.h"),
         include_str!("../../../programs/random.h"),
     )?;
-    for (name, text) in SMALL {
-        build(
-            &folder,
-            name,
-            text,
-            &["-O2", "-pthread"],
-            &folder.join(name),
-        )?;
+    for Small { file, text, .. } in SMALL {
+        let options = ["-O2", "-pthread"];
+        build(&folder, file, text, &options, &folder.join(file))?;
     }
     let text = include_str!("../../../programs/floor.c");
     let options = ["-O2", "-fPIC", "-shared", "-fno-builtin"];
@@ -84,12 +92,6 @@ fn build(
 /// The floor's library in a folder with inputs.
 pub(super) fn floor(folder: &Path) -> PathBuf {
     folder.join("libfloor.so")
-}
-
-/// Whether a program, as reports name it, is one that does little but allocate.
-pub(super) fn is_small(name: &str) -> bool {
-    let name = name.strip_prefix("program/");
-    SMALL.iter().any(|(small, _)| Some(*small) == name)
 }
 
 /// C++ with templates and containers: `count` types and the functions that use them.

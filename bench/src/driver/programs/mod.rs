@@ -17,84 +17,76 @@ use super::round::{Effort, Measured, interleave};
 use super::row::{Row, rows_named};
 use crate::meter::Outcome;
 use crate::workloads::find;
+use input::Small;
 
 /// One program and its work.
 #[derive(Debug)]
 pub struct Program {
     /// Its name in reports.
     pub name: &'static str,
-    once: fn(&Peer, &Path) -> Result<Outcome, Failure>,
+    work: Work,
+}
+
+/// What a run of it is.
+#[derive(Debug)]
+enum Work {
+    /// An installed program.
+    Installed(fn(&Peer, &Path) -> Result<Outcome, Failure>),
+    /// One of ours.
+    Small(Small),
+}
+
+impl Program {
+    fn once(&self, peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
+        match self.work {
+            Work::Installed(once) => once(peer, folder),
+            Work::Small(Small { file, rounds, .. }) => {
+                launch(peer, 1, &path(folder, file), &[rounds], &[])
+            }
+        }
+    }
 }
 
 /// All programs, in the order of reports.
 #[must_use]
 pub fn all() -> Vec<Program> {
-    vec![
+    let installed = [
         Program {
             name: "program/true",
-            once: start_up,
+            work: Work::Installed(start_up),
         },
         Program {
             name: "program/python3",
-            once: |peer, folder| python(peer, folder, &[]),
+            work: Work::Installed(|peer, folder| python(peer, folder, &[])),
         },
         Program {
             name: "program/python3-malloc",
-            once: |peer, folder| python(peer, folder, &[("PYTHONMALLOC", "malloc")]),
+            work: Work::Installed(|peer, folder| {
+                python(peer, folder, &[("PYTHONMALLOC", "malloc")])
+            }),
         },
         Program {
             name: "program/g++",
-            once: compile,
+            work: Work::Installed(compile),
         },
         Program {
             name: "program/sqlite3",
-            once: query,
+            work: Work::Installed(query),
         },
         Program {
             name: "program/node",
-            once: node,
+            work: Work::Installed(node),
         },
         Program {
             name: "program/redis",
-            once: redis::once,
+            work: Work::Installed(redis::once),
         },
-        Program {
-            name: "program/numbers",
-            once: |peer, folder| small(peer, folder, "numbers", "3000000"),
-        },
-        Program {
-            name: "program/arrays",
-            once: |peer, folder| small(peer, folder, "arrays", "40000"),
-        },
-        Program {
-            name: "program/replacement",
-            once: |peer, folder| small(peer, folder, "replacement", "20000000"),
-        },
-        Program {
-            name: "program/tree",
-            once: |peer, folder| small(peer, folder, "tree", "60"),
-        },
-        Program {
-            name: "program/batches",
-            once: |peer, folder| small(peer, folder, "batches", "400"),
-        },
-        Program {
-            name: "program/buffers",
-            once: |peer, folder| small(peer, folder, "buffers", "400"),
-        },
-        Program {
-            name: "program/brief",
-            once: |peer, folder| small(peer, folder, "brief", "500"),
-        },
-        Program {
-            name: "program/server",
-            once: |peer, folder| small(peer, folder, "server", "40"),
-        },
-        Program {
-            name: "program/writers",
-            once: |peer, folder| small(peer, folder, "writers", "100000"),
-        },
-    ]
+    ];
+    let small = input::SMALL.map(|small| Program {
+        name: small.name,
+        work: Work::Small(small),
+    });
+    installed.into_iter().chain(small).collect()
 }
 
 /// A new temporary folder with the inputs of all programs; the caller removes it.
@@ -124,12 +116,12 @@ pub fn measure(
         .cloned()
         .collect();
     let folder = input::prepare()?;
-    if input::is_small(program.name) {
+    if matches!(program.work, Work::Small(_)) {
         peers.push(Peer::floor(input::floor(&folder)));
     }
     let mut all: Vec<_> = peers.iter().map(|_| Measured::default()).collect();
     progress.now(&format!("{}: warming up", program.name));
-    if let Err(error) = (program.once)(&Peer::glibc(), &folder) {
+    if let Err(error) = program.once(&Peer::glibc(), &folder) {
         all.iter_mut()
             .for_each(|one| one.failure = Some(error.to_string()));
     }
@@ -140,7 +132,7 @@ pub fn measure(
         effort,
         budget,
         progress,
-        |peer| Ok(((program.once)(peer, &folder)?, 0)),
+        |peer| Ok((program.once(peer, &folder)?, 0)),
     );
     std::fs::remove_dir_all(&folder)?;
     Ok(rows_named(program.name, &peers, &all))
@@ -198,11 +190,6 @@ fn query(peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
 
 fn node(peer: &Peer, folder: &Path) -> Result<Outcome, Failure> {
     launch(peer, 1, "node", &[path(folder, "churn.js").as_str()], &[])
-}
-
-/// One of the programs that do little but allocate; see `bench/programs`.
-fn small(peer: &Peer, folder: &Path, name: &str, rounds: &str) -> Result<Outcome, Failure> {
-    launch(peer, 1, &path(folder, name), &[rounds], &[])
 }
 
 /// The distribution's interpreter: one found on the path may be a script that starts another.
