@@ -133,6 +133,11 @@ run_counted scripts/check.sh --lint || status=$?
 count_script $status
 
 if [ $quick = no ]; then
+    section 'unit tests without a kernel'
+    status=0
+    run_counted scripts/check.sh --simulated || status=$?
+    count_script $status
+
     section 'aarch64'
     status=0
     run_counted scripts/aarch64.sh || status=$?

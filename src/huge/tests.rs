@@ -4,6 +4,7 @@
 
 extern crate std;
 use super::*;
+#[cfg(not(simulated))]
 use crate::decay::{Budget, Elapsed};
 
 const MIB: usize = 1 << 20;
