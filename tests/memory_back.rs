@@ -52,6 +52,12 @@ fn what_300_sleeping_threads_have_at_hand_goes() {
 }
 
 #[test]
+fn threads_that_only_free_keep_little() {
+    keeps_promise_with("", "c/others_free.c", &["400", "64"]);
+    keeps_promise_with("", "c/others_free.c", &["40", "160"]);
+}
+
+#[test]
 fn malloc_trim_reaches_other_threads_and_says_what_it_did() {
     keeps_promise_with("purge_ms:never", "c/trimmed.c", &[]);
 }

@@ -8,17 +8,21 @@
 mod buddy;
 mod charges;
 mod changed;
+mod count;
 mod frontier;
+mod growth;
 mod page_map;
 mod page_set;
 mod purge;
 mod reach;
 mod record;
+mod slab;
 mod summary;
 mod validate;
 
 pub(crate) use purge::Pass;
 pub(crate) use record::{Head, Use};
+pub(crate) use slab::Touched;
 
 use crate::decay::LowWater;
 use crate::limit::Budget;
@@ -26,7 +30,8 @@ use crate::sync::{Lock, StaticRef};
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize};
+use growth::Growth;
 use page_map::PageMap;
 use purge::Release;
 
@@ -68,6 +73,7 @@ pub(crate) struct Arena {
     /// Free dirty pages, and lent ones, changed under the lock.
     dirty: AtomicUsize,
     used: AtomicUsize,
+    growth: Growth,
     /// Whether any page is marked as changed by the program.
     has_changed: AtomicBool,
     lost_pages: AtomicUsize,
@@ -125,6 +131,7 @@ impl Arena {
             budget: StaticRef::none(),
             dirty: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
+            growth: Growth::default(),
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
         }
@@ -164,64 +171,35 @@ impl Arena {
         state
             .buddy
             .give_run(&self.map, first.plus(pages), order.pages() - pages);
-        let zero = self.soil(&mut state, first, pages) == 0;
+        let zero = self.soil(&mut state, first, pages, used_for) == 0;
         self.map.set_head(first, Some(Head { pages, used_for }));
         drop(state);
         self.renewed(Span { first, pages, zero })
     }
 
-    /// Marks pages that leave the buddy system as dirty; how many were.
-    fn soil(&self, state: &mut State, first: PageIndex, pages: u32) -> usize {
+    /// Accounts pages as lent, and marks them as dirty but for a slab's; how many were.
+    fn soil(&self, state: &mut State, first: PageIndex, pages: u32, used_for: Use) -> usize {
         let dirty = self.map.dirty_pages(first, pages) as usize;
-        self.map.set_dirty(first, pages, true);
+        if used_for == Use::Large {
+            self.map.set_dirty(first, pages, true);
+        }
         state.low.note(self.add_dirty(-dirty.cast_signed()));
         state.owed = state.owed.saturating_sub(dirty);
         self.add_used(pages as isize);
-        dirty
-    }
-
-    /// Adds to the number of free dirty pages, under the lock; what it is then.
-    fn add_dirty(&self, change: isize) -> usize {
-        let dirty = self.dirty_pages().saturating_add_signed(change);
-        // ORDERING: relaxed; the lock orders who changes it.
-        self.dirty.store(dirty, Relaxed);
+        self.growth.note(self.touched_pages());
         dirty
     }
 
     /// Accounts pages as free.
     fn regain(&self, first: PageIndex, pages: u32) {
         self.map.note_dirty(first);
-        self.add_dirty(pages as isize);
+        self.add_dirty(self.map.dirty_pages(first, pages) as isize);
         self.add_used(-(pages as isize));
-    }
-
-    fn add_used(&self, change: isize) {
-        let used = self.used.load(Relaxed).saturating_add_signed(change);
-        // ORDERING: relaxed, as in `add_dirty`.
-        self.used.store(used, Relaxed);
-    }
-
-    /// Pages that have memory behind them, lent or not.
-    pub(crate) fn touched_pages(&self) -> usize {
-        // ORDERING: relaxed, a number for who decides whether to purge.
-        self.used.load(Relaxed) + self.dirty_pages()
-    }
-
-    /// Bytes that are lent.
-    pub(crate) fn used_bytes(&self) -> usize {
-        // ORDERING: as above.
-        self.used.load(Relaxed) * PAGE_SIZE
     }
 
     /// Bytes up to the frontier.
     pub(crate) fn committed_bytes(&self) -> usize {
         PageIndex(self.state.lock().frontier).offset()
-    }
-
-    /// Free pages that still have memory behind them.
-    pub(crate) fn dirty_pages(&self) -> usize {
-        // ORDERING: relaxed, a number for who decides whether to purge.
-        self.dirty.load(Relaxed)
     }
 
     /// Gives a span back.
@@ -284,7 +262,7 @@ impl Arena {
                 state.buddy.give_run(&self.map, old_end, more);
                 return false;
             }
-            self.soil(&mut state, old_end, more);
+            self.soil(&mut state, old_end, more, head.used_for);
         } else {
             self.regain(page, head.pages - pages);
             state.buddy.give_run(&self.map, new_end, head.pages - pages);

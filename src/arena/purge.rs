@@ -67,6 +67,7 @@ impl Arena {
     pub(crate) fn begin_decay(&self, elapsed: Elapsed, kept: usize) {
         let mut state = self.state.lock();
         let dirty = self.dirty_pages();
+        self.growth.fall(self.touched_pages());
         let surplus = state.low.surplus(dirty, elapsed, LEAST).max(state.owed);
         state.owed = surplus.min(dirty.saturating_sub(kept));
     }
@@ -85,6 +86,19 @@ impl Arena {
             Pass::Pieces => SINGLE,
         };
         self.purge_blocks(least, Some(kept), end, budget)
+    }
+
+    /// Gives as many free pages back as the arena has grown by, but for `kept` ones, until the budget is spent; `now` is
+    /// the time in milliseconds.
+    pub(crate) fn make_up_for_growth(&self, now: u64, kept: usize, budget: &mut Budget) {
+        let mut state = self.state.lock();
+        let spare = self.dirty_pages().saturating_sub(kept);
+        let pages = self.growth.make_up(spare, now);
+        state.owed = state.owed.max(pages);
+        drop(state);
+        if pages > 0 {
+            let _ = self.decay(Pass::Pieces, kept, &mut { usize::MAX }, budget);
+        }
     }
 
     /// Dirty pages that may stay in pieces below 2 MiB.

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::first::{is_small, retire};
+use super::first::retire;
 use super::{ThreadCache, Ties, sizing};
 use crate::decay::Budget;
 use crate::slab::{Sheaf, class};
@@ -33,13 +33,7 @@ impl ThreadCache {
                 return;
             }
             budget.flush(bin.count());
-            if is_small(bin, id) || class::is_span(id) {
-                self.close_small(ties, id);
-                continue;
-            }
-            for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
-                put_away(ties, id, sheaf);
-            }
+            self.close(ties, id);
         }
         // ORDERING: relaxed, see the module.
         self.refills.iter().for_each(|last| last.store(0, Relaxed));

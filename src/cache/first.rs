@@ -7,16 +7,21 @@
 #![forbid(unsafe_code)]
 
 use super::bin::Bin;
+use super::room::most;
 use super::slow::new_sheaf;
 use super::{ThreadCache, Ties, sizing};
 use crate::slab::{Sheaf, class, sheaf_bytes};
 use crate::units::ClassId;
 
 impl ThreadCache {
-    /// Opens an empty small sheaf in a bin without sheaves; `false` where there is no memory.
+    /// Opens an empty small sheaf in a bin without sheaves; `false` where there is no memory, or the bin shall have none.
     pub(super) fn open_first(&self, ties: Ties, id: ClassId) -> bool {
+        let room = self.first_room(ties, id);
+        if room == 0 {
+            return false;
+        }
         // Where a small sheaf is as large as any, the barn has them.
-        let sheaf = if sizing::capacity(id) > sizing::FIRST_CAPACITY || class::is_span(id) {
+        let sheaf = if room < sizing::capacity(id) || class::is_span(id) {
             take_small(ties, sizing::FIRST_CAPACITY)
         } else {
             take_empty(ties, id)
@@ -24,23 +29,8 @@ impl ThreadCache {
         let Some(sheaf) = sheaf else {
             return false;
         };
-        let capacity = sizing::FIRST_CAPACITY.min(sizing::capacity(id));
-        self.bin(id).open(sheaf, capacity);
+        self.bin(id).open(sheaf, room);
         true
-    }
-
-    /// Opens a sheaf for spans of class `id`. If others have room for many already, they are emptied first.
-    pub(super) fn open_for_spans(&self, ties: Ties, id: ClassId) -> bool {
-        let room = |id| sizing::capacity(id) * class::info(id).size as usize;
-        let others = || class::spans().filter(|id| self.bin(*id).has_main());
-        let most = sizing::span_bytes(ties.heap.threads());
-        if others().map(room).sum::<usize>() + room(id) > most {
-            for other in others() {
-                self.recover(other);
-                self.close_small(ties, other);
-            }
-        }
-        self.open_first(ties, id)
     }
 
     /// Moves what is in the small main sheaf to one of full size, or in a crowd to a larger one; `false`
@@ -118,16 +108,6 @@ pub(super) fn is_small(bin: &Bin, id: ClassId) -> bool {
     bin.capacity() < sizing::capacity(id)
 }
 
-/// The room that a main sheaf of this class may have.
-pub(super) fn most(ties: Ties, id: ClassId) -> usize {
-    let capacity = sizing::capacity(id);
-    if ties.heap.threads() > sizing::CROWD {
-        capacity.min(sizing::CROWD_CAPACITY)
-    } else {
-        capacity
-    }
-}
-
 /// Puts an empty small sheaf with room for `capacity` objects away, for whichever bin needs one next.
 pub(super) fn retire(ties: Ties, small: Sheaf, capacity: usize) {
     debug_assert!(small.count() == 0);
@@ -139,10 +119,13 @@ pub(super) fn retire(ties: Ties, small: Sheaf, capacity: usize) {
 
 fn take_small(ties: Ties, capacity: usize) -> Option<Sheaf> {
     let mut stacks = ties.home.small_sheaves().lock();
-    let stack = stacks.get_mut(usize::from(capacity > sizing::FIRST_CAPACITY))?;
-    let sheaf = stack.pop();
+    let (stack, room) = match capacity > sizing::FIRST_CAPACITY {
+        false => (0, sizing::FIRST_CAPACITY),
+        true => (1, sizing::CROWD_CAPACITY),
+    };
+    let sheaf = stacks.get_mut(stack)?.pop();
     drop(stacks);
-    sheaf.or_else(|| new_sheaf(ties.home, sheaf_bytes(capacity)))
+    sheaf.or_else(|| new_sheaf(ties.home, sheaf_bytes(room)))
 }
 
 fn take_empty(ties: Ties, id: ClassId) -> Option<Sheaf> {

@@ -222,3 +222,6 @@ fn a_limit_is_met_by_refusals_and_what_is_freed_can_be_had_again() {
 
 #[path = "span_tests.rs"]
 mod spans;
+
+#[path = "growth_tests.rs"]
+mod growth;

@@ -14,9 +14,12 @@ mod exchange;
 mod first;
 mod follow;
 mod front;
+mod growth;
 mod idle;
 mod notice;
 mod registry;
+mod room;
+mod sized;
 mod sizing;
 mod slow;
 mod witness;
@@ -38,7 +41,7 @@ use crate::heap::{Heap, Node};
 use crate::slab::{Object, class};
 use crate::sync::{Lock, StaticRef};
 use crate::sys::{Lifeline, ZeroInit};
-use crate::units::{BLOCK_SIZE, ClassId, GRANULE_SHIFT};
+use crate::units::{ClassId, GRANULE_SHIFT};
 use alien::{Aliens, Sheaves};
 use bin::Bin;
 use deferred::Deferred;
@@ -92,6 +95,10 @@ pub(crate) struct ThreadCache {
     /// from there back.
     front: StaticRef<Front>,
     behind: StaticRef<Self>,
+    /// The home's growth when this cache last made way for it.
+    growth: AtomicU32,
+    /// How many threads there were when the room of its sheaves was last looked at.
+    crowd: AtomicU32,
     /// The thread's number, where something is watched.
     thread: AtomicU32,
     /// How often its thread has come into the allocator past the fast paths and not left it.
@@ -174,6 +181,8 @@ impl ThreadCache {
             refilled: [const { AtomicU8::new(0) }; BINS],
             front: StaticRef::none(),
             behind: StaticRef::none(),
+            growth: AtomicU32::new(0),
+            crowd: AtomicU32::new(0),
             thread: AtomicU32::new(0),
             inside: AtomicU32::new(0),
             deferred: Deferred::none(),
@@ -257,29 +266,6 @@ impl ThreadCache {
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
         let bin = self.bin(id);
         bin.is_start(block as usize) && bin.push(block)
-    }
-
-    /// As [`Self::push`], for an object of the class of `bytes`; `false` for any other, too.
-    #[inline(always)]
-    pub(crate) fn push_sized(&self, block: *mut u8, bytes: usize) -> bool {
-        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
-        if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
-            return false;
-        }
-        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
-        let bin = self.bin(id);
-        id == class::any_class_of(bytes) && bin.is_start(block as usize) && bin.push(block)
-    }
-
-    /// Whether `block` is the start of an object of this cache's node whose class is that of `bytes`.
-    #[inline(always)]
-    pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {
-        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
-        if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
-            return false;
-        }
-        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
-        id == class::any_class_of(bytes) && self.bin(id).is_start(block as usize)
     }
 
     /// Takes note of how far the home node's class map reaches by now.

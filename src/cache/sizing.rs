@@ -19,14 +19,36 @@ const CAPACITIES: [(u32, usize); 9] = [
     (1 << 20, 2),
     (4 << 20, 1),
 ];
-/// The spans that a thread's sheaves have room for are at most so many bytes …
-pub(super) const SPAN_BYTES: usize = 16 << 20;
-/// … and with many threads at most this, divided among them, beside what a single sheaf has room for.
-const ALL_SPAN_BYTES: usize = 64 << 20;
+/// Objects above this are larger ones: what a thread's sheaves have room for of them is bounded …
+const LARGER: u32 = 2 << 10;
+/// … for so few threads by these bytes each …
+pub(super) const FEW: usize = 4;
+pub(super) const FEW_SHARE: usize = 16 << 20;
+/// … and for more by these in all, or within that by a part of what is lent.
+const ALL_SHARES: (usize, usize) = (8 << 20, 64 << 20);
+const LENT_SHARE: usize = 2;
+/// A sheaf has room for one part of so many of that.
+const SHEAVES: usize = 4;
 
-/// How many bytes of spans a thread's sheaves have room for where there are so many threads.
-pub(super) fn span_bytes(threads: usize) -> usize {
-    (ALL_SPAN_BYTES / threads.max(1)).min(SPAN_BYTES)
+/// Whether the objects of a class are larger ones.
+pub(super) fn is_larger(id: ClassId) -> bool {
+    class::info(id).size > LARGER
+}
+
+/// How many bytes of larger objects a thread's sheaves have room for where there are so many threads and `lent` bytes are
+/// in use.
+pub(super) fn share(threads: usize, lent: usize) -> usize {
+    if threads <= FEW {
+        return FEW_SHARE;
+    }
+    (lent / LENT_SHARE).clamp(ALL_SHARES.0, ALL_SHARES.1) / threads.max(1)
+}
+
+/// How many larger objects of a class a sheaf has room for, where its thread's have room for `share` bytes.
+pub(super) fn room(id: ClassId, share: usize) -> usize {
+    let size = (class::info(id).size as usize).max(1);
+    let least = usize::from(size <= share);
+    (share / SHEAVES / size).clamp(least, capacity(id))
 }
 /// The first refill of a bin brings so many bytes, or one object; each further one twice as many
 /// objects. A thread that allocates little parks little, but no two threads write to one cache line
@@ -97,12 +119,22 @@ mod tests {
         }
         for id in class::spans() {
             assert!((1..=FIRST_CAPACITY).contains(&capacity(id)));
-            assert!(capacity(id) * class::info(id).size as usize <= SPAN_BYTES / 4);
+            assert_eq!(room(id, FEW_SHARE), capacity(id));
         }
+        for id in class::every().filter(|id| is_larger(*id)) {
+            assert!(capacity(id) <= CROWD_CAPACITY);
+        }
+        let share = |threads, lent| super::share(threads, lent) >> 10;
         assert_eq!(
-            [1, 4, 8, 64].map(|threads| span_bytes(threads) >> 20),
-            [16, 16, 8, 1]
+            [1, 4, 8, 64].map(|threads| share(threads, 0)),
+            [16 << 10, 16 << 10, 1 << 10, 128]
         );
+        assert_eq!(
+            [1 << 20, 100 << 20, 1 << 30].map(|lent| share(64, lent)),
+            [128, 800, 1 << 10]
+        );
+        let rooms = |size| [16, 128, 400].map(|share| room(class_of(size), share << 10));
+        assert_eq!((rooms(4 << 10), rooms(32 << 10)), ([1, 8, 14], [0, 1, 3]));
     }
 
     #[test]

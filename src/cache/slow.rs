@@ -3,7 +3,8 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::first::{is_small, most, retire};
+use super::first::{is_small, retire};
+use super::room::{may_have_spare, most};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node};
 use crate::report::{Crime, accuse};
@@ -212,7 +213,7 @@ impl ThreadCache {
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
         if class::is_span(id) {
-            return !bin.has_main() && self.open_for_spans(ties, id);
+            return !bin.has_main() && self.open_first(ties, id);
         }
         if !bin.has_main() {
             return self.open_first(ties, id);
@@ -244,7 +245,7 @@ impl ThreadCache {
             bin.open(full, capacity);
             return true;
         };
-        if !bin.spare.is_some() {
+        if !bin.spare.is_some() && may_have_spare(ties, id) {
             bin.spare.put(full);
             bin.open(empty, capacity);
             return true;

@@ -284,7 +284,11 @@ fn tick(cache: &'static ThreadCache, moment: Moment) {
     };
     // Which function it was is forgotten.
     cache.take_deferred(|block| free_here(block, Family::Unknown));
-    if cache.is_time_to_look() || process.purge.glance(process, moment) {
+    let is_time = cache.is_time_to_look();
+    if is_time && cache.is_in_the_way() {
+        cache.inside(|| cache.make_way(process.purge.is_on()));
+    }
+    if is_time || process.purge.glance(process, moment) {
         thread_exit::expect_late(cache);
         process.purge.tick(process, cache, moment);
     }

@@ -107,6 +107,11 @@ impl Purge {
         }
     }
 
+    /// Whether memory that is unused goes back at all.
+    pub(super) fn is_on(&self) -> bool {
+        self.step > 0
+    }
+
     /// In a forked child: there is no purge thread, and nobody runs a round.
     pub(super) fn begin_child(&self) {
         self.is_running.store(false, Relaxed);

@@ -9,6 +9,7 @@ mod abandon;
 mod account;
 mod crimes;
 mod fork;
+mod growth;
 mod large;
 mod limits;
 mod locate;
@@ -292,10 +293,8 @@ impl Heap {
 
     fn empty_barn(&self, node: &Node, id: ClassId) {
         loop {
-            let mut pool = node.pool(id).lock();
-            let full = pool.barn.take_full().or_else(|| pool.barn.take_open());
-            drop(pool);
-            let Some(mut sheaf) = full else {
+            let waiting = node.pool(id).lock().barn.take_any();
+            let Some(mut sheaf) = waiting else {
                 return;
             };
             self.flush(node, id, &mut sheaf);

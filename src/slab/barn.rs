@@ -64,6 +64,11 @@ impl Barn {
         self.open.take()
     }
 
+    /// Takes any sheaf that has objects.
+    pub(crate) fn take_any(&mut self) -> Option<Sheaf> {
+        self.take_full().or_else(|| self.take_open())
+    }
+
     /// Stores a sheaf that is neither full nor empty where there is none.
     pub(crate) fn put_open(&mut self, sheaf: Sheaf) {
         debug_assert!(self.open.is_none());

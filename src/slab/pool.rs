@@ -177,13 +177,14 @@ impl Pool {
             };
             list.remove(place.tables, slab);
             self.slabs -= 1;
+            let touched = place.tables.record(slab).touched(info(id));
             place.tables.remove(slab, id);
-            let pages = info(id).slab_pages();
-            place.arena.give(Span {
+            let span = Span {
                 first: slab.first_page(),
-                pages,
+                pages: info(id).slab_pages(),
                 zero: false,
-            });
+            };
+            place.arena.give_slab(span, touched);
         }
     }
 

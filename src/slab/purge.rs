@@ -15,9 +15,10 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::class::{ClassInfo, info};
 use super::pool::{HELD, MIN_EMPTY, PARTIAL_LISTS, Place, Pool};
 use super::record::{ROW, SlabRecord};
+use crate::arena::Touched;
 use crate::decay::{Budget, Elapsed};
 use crate::sys::page_size;
-use crate::units::{ClassId, GranuleIndex};
+use crate::units::{ClassId, GranuleIndex, PAGE_SIZE};
 
 /// Nobody has taken an object since the last visit.
 const SEEN: u8 = 1;
@@ -184,6 +185,26 @@ impl SlabRecord {
         (start..=last).for_each(|page| self.set_gone(page, false));
     }
 
+    /// Which pages of the slab have memory.
+    pub(super) fn touched(&self, info: &ClassInfo) -> Touched {
+        let unit = (page_size() / PAGE_SIZE) as u32;
+        // The skipped objects lie in the first page, so what was written to is everything up to an object's end.
+        let known = self.known(info);
+        let bytes = if known.is_empty() {
+            0
+        } else {
+            known.end * info.size
+        };
+        let pages = (bytes as usize).next_multiple_of(page_size()) / PAGE_SIZE;
+        let [low, high] = self.gone.each_ref().map(|word| word.load(Relaxed));
+        let gone = spread(u128::from(high) << 64 | u128::from(low), unit);
+        let written = u128::MAX
+            .checked_shr(u128::BITS - pages as u32)
+            .unwrap_or(0)
+            & !gone;
+        Touched { written, gone }
+    }
+
     /// Whether a page has memory, as far as is known, that no object in use needs.
     fn is_idle(&self, info: &ClassInfo, page: usize, unit: usize) -> bool {
         let (first, _) = info.object_at(page * unit);
@@ -221,4 +242,15 @@ impl SlabRecord {
             word.store(if is_gone { before | bit } else { before & !bit }, Relaxed);
         }
     }
+}
+
+/// One bit for each of our pages, from one for each page of the operating system, which is `unit` of ours.
+fn spread(bits: u128, unit: u32) -> u128 {
+    if unit == 1 {
+        return bits;
+    }
+    let page = u128::MAX >> (u128::BITS - unit);
+    (0..u128::BITS / unit.max(1))
+        .filter(|index| bits >> index & 1 != 0)
+        .fold(0, |all, index| all | page << (index * unit))
 }

@@ -1,0 +1,47 @@
+//! Making way for what the program needs: where its node grows, or threads come, a cache gives up what waits in it.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::ThreadCache;
+use crate::decay::Budget;
+use crate::heap::Node;
+
+/// What waits here may be one part of so many of what is lent …
+const SHARE: usize = 16;
+/// … and as many bytes at least.
+const LEAST: usize = 64 << 10;
+
+// ORDERING: relaxed, see `mod.rs`.
+
+impl ThreadCache {
+    /// Whether the home node has grown, or more threads have come, since this cache last made way.
+    #[inline]
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        let has_grown = |home: &Node| home.arena().growth() != self.growth.load(Relaxed);
+        self.home.get().is_some_and(has_grown) || self.is_crowded()
+    }
+
+    /// Gives up what waits here, if that is much, and has the home node make way too, if it has grown by much. No memory
+    /// goes back to the system unless that `may_purge`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn make_way(&self, may_purge: bool) {
+        let Some(ties) = self.ties() else {
+            return;
+        };
+        if self.is_crowded() {
+            self.leave_room(ties);
+        }
+        let arena = ties.home.arena();
+        self.growth.store(arena.growth(), Relaxed);
+        if !arena.has_grown() {
+            return;
+        }
+        let mut budget = Budget::of_a_call();
+        if self.parked_bytes() > (arena.used_bytes() / SHARE).max(LEAST) {
+            self.drain_within(&mut budget);
+        }
+        ties.heap.make_way(ties.home, may_purge, &mut budget);
+    }
+}

@@ -1,0 +1,110 @@
+//! How much a thread's sheaves for larger objects have room for: each object is worth many small ones.
+//!
+//! # Invariant
+//!
+//! As long as no more threads come, the sheaves for larger objects of a thread have room for no more than its share.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::drain::put_away;
+use super::first::is_small;
+use super::{ThreadCache, Ties, sizing};
+use crate::heap::Heap;
+use crate::slab::class;
+use crate::units::ClassId;
+
+// ORDERING: relaxed, see `mod.rs`.
+
+impl ThreadCache {
+    /// How many objects of class `id` a sheaf that is opened now has room for; 0 where they are not worth it. If the others
+    /// have room for many already, they are emptied first.
+    pub(super) fn first_room(&self, ties: Ties, id: ClassId) -> usize {
+        let room = most(ties, id).min(sizing::FIRST_CAPACITY);
+        if sizing::is_larger(id) {
+            let others: usize = larger().map(|id| self.room_bytes(id)).sum();
+            if others + room * size(id) > share(ties) {
+                self.close_larger(ties);
+            }
+        }
+        room
+    }
+
+    /// Whether there are many more threads than when the room of its sheaves was last looked at.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        let threads = self.heap.get().map_or(0, Heap::threads);
+        threads > (2 * self.crowd.load(Relaxed) as usize).max(sizing::FEW)
+    }
+
+    /// Gives up sheaves whose room is that of fewer threads than there are.
+    pub(super) fn leave_room(&self, ties: Ties) {
+        let _busy = self.busy.lock();
+        self.crowd.store(ties.heap.threads() as u32, Relaxed);
+        self.close_larger(ties);
+    }
+
+    /// Empties and takes out all sheaves for larger objects; the caller holds the cache's lock.
+    #[cold]
+    fn close_larger(&self, ties: Ties) {
+        for id in larger() {
+            self.recover(id);
+            self.close(ties, id);
+        }
+    }
+
+    /// Empties and takes out the sheaves of a class; the caller holds the cache's lock.
+    pub(super) fn close(&self, ties: Ties, id: ClassId) {
+        let bin = self.bin(id);
+        if is_small(bin, id) || class::is_span(id) {
+            return self.close_small(ties, id);
+        }
+        for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
+            put_away(ties, id, sheaf);
+        }
+    }
+
+    /// Bytes that the sheaves of a class have room for.
+    fn room_bytes(&self, id: ClassId) -> usize {
+        let bin = self.bin(id);
+        if !bin.has_main() {
+            return 0;
+        }
+        let spare = if bin.spare.is_some() {
+            sizing::capacity(id)
+        } else {
+            0
+        };
+        (bin.capacity() + spare) * size(id)
+    }
+}
+
+/// The room that a main sheaf of this class may have.
+pub(super) fn most(ties: Ties, id: ClassId) -> usize {
+    let (capacity, threads) = (sizing::capacity(id), ties.heap.threads());
+    if sizing::is_larger(id) {
+        sizing::room(id, share(ties))
+    } else if threads > sizing::CROWD {
+        capacity.min(sizing::CROWD_CAPACITY)
+    } else {
+        capacity
+    }
+}
+
+/// Whether the sheaves of this class may have a spare one.
+pub(super) fn may_have_spare(ties: Ties, id: ClassId) -> bool {
+    !sizing::is_larger(id) || ties.heap.threads() <= sizing::FEW
+}
+
+/// Bytes of larger objects that a thread's sheaves have room for.
+fn share(ties: Ties) -> usize {
+    sizing::share(ties.heap.threads(), ties.home.arena().used_bytes())
+}
+
+fn larger() -> impl Iterator<Item = ClassId> {
+    class::every().filter(|id| sizing::is_larger(*id))
+}
+
+fn size(id: ClassId) -> usize {
+    class::info(id).size as usize
+}

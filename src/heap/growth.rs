@@ -1,0 +1,48 @@
+//! Making way where a node grows: what waits unused is free memory first, and what cannot serve goes back in place of what
+//! was added.
+//!
+//! # Invariant
+//!
+//! As long as the node has grown by little, nothing is done; and nothing is done for longer than a round of purging may
+//! take in a call.
+#![forbid(unsafe_code)]
+
+use super::{Heap, Node};
+use crate::decay::Budget;
+use crate::slab::class;
+use crate::sys::{self, HugePages};
+use crate::units::{ClassId, PAGE_SIZE};
+
+impl Heap {
+    /// Makes way in a node that has grown; no memory goes back to the system unless that `may_purge`.
+    pub(crate) fn make_way(&self, node: &Node, may_purge: bool, budget: &mut Budget) {
+        for id in class::all() {
+            if budget.is_spent() {
+                return;
+            }
+            self.shed(node, id, budget);
+        }
+        // Small pieces that go back would break huge pages.
+        let kept = match may_purge && self.settings.huge_pages != HugePages::Always {
+            true => self.kept_bytes() / PAGE_SIZE,
+            false => usize::MAX,
+        };
+        node.arena()
+            .make_up_for_growth(sys::milliseconds(), kept, budget);
+    }
+
+    /// Takes what waits in a barn back into the slabs, and gives up slabs without an object in use.
+    fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
+        budget.visit();
+        while !budget.is_spent() {
+            let waiting = node.pool(id).lock().barn.take_any();
+            let Some(mut sheaf) = waiting else {
+                break;
+            };
+            budget.flush(sheaf.count());
+            self.flush(node, id, &mut sheaf);
+            node.pool(id).lock().barn.put_empty(sheaf);
+        }
+        node.pool(id).lock().trim(node.place(), id, 0);
+    }
+}
