@@ -16,6 +16,7 @@ core::arch::global_asm!(
 #[used]
 static AT_START: extern "C" fn() = at_start;
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_start() {
     slubmalloc_core::know_single_threaded(crate::loader::next(c"__libc_single_threaded"));
     slubmalloc_core::know_property_calls();

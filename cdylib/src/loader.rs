@@ -30,6 +30,7 @@ const FUNCTION: u8 = 2;
 /// Returns the address of the definition of `name` that comes after this library's in the loader's list, whose order
 /// is that of the search for all that was there at the start; 0 if there is none.
 #[cfg(preload)]
+#[unsafe(link_section = ".text.hot.life")]
 pub(crate) fn next(name: &CStr) -> usize {
     let mut search = Search {
         name,
@@ -82,6 +83,7 @@ impl Search<'_> {
     }
 
     /// Looks at one object; `true` ends the search.
+    #[unsafe(link_section = ".text.hot.life")]
     fn visit(&mut self, info: &libc::dl_phdr_info) -> bool {
         let count = usize::from(info.dlpi_phnum);
         // SAFETY: the object's own program headers, which stay while it is loaded.
@@ -102,6 +104,7 @@ impl Search<'_> {
     }
 }
 
+#[unsafe(link_section = ".text.hot.life")]
 unsafe extern "C" fn visit(
     info: *mut libc::dl_phdr_info,
     _size: usize,

@@ -150,7 +150,8 @@ pub(super) fn leave_caches() {
     tls::write((&raw const DEAD).cast());
 }
 
-// These lie beside `malloc` and `free`: in the child of a fork, each 64 KiB of code that it comes to is a page fault.
+// These lie beside `malloc` and `free`, as does all that runs when a program starts: each 64 KiB of code that a process comes to is
+// memory of its own, or in the child of a fork a page fault.
 #[unsafe(link_section = ".text.hot.life")]
 extern "C" fn before_fork() {
     if sys::is_single_threaded() {
@@ -276,6 +277,7 @@ fn explain_fault(address: usize, did: &str) -> bool {
 #[used]
 static AT_START: extern "C" fn() = at_start;
 
+#[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_start() {
     sys::keep_program_name();
     ENDING.begin(at_exit);

@@ -208,6 +208,7 @@ pub(crate) fn futex_wake(word: &AtomicU32, waiters: usize) {
 ///
 /// The loader allocates before libc knows its environment; then the kernel's copy is searched,
 /// of which `buffer` holds the beginning.
+#[unsafe(link_section = ".text.hot.life")]
 pub(crate) fn environment<'text>(name: &[u8], buffer: &'text mut [u8]) -> Option<&'text [u8]> {
     unsafe extern "C" {
         static environ: *const *const c_char;
@@ -236,6 +237,8 @@ pub(crate) fn environment<'text>(name: &[u8], buffer: &'text mut [u8]) -> Option
     }
 }
 
+// Beside `environment`, as all that runs when a program starts.
+#[unsafe(link_section = ".text.hot.life")]
 fn value_of<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line [u8]> {
     line.strip_prefix(name)?.strip_prefix(b"=")
 }
