@@ -8,9 +8,9 @@ use crate::decay::Budget;
 use crate::heap::Node;
 
 /// What waits here may be one part of so many of what is lent …
-const SHARE: usize = 16;
+const SHARE: usize = 32;
 /// … and as many bytes at least.
-const LEAST: usize = 64 << 10;
+const LEAST: usize = 256 << 10;
 
 // ORDERING: relaxed, see `mod.rs`.
 
