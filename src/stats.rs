@@ -135,6 +135,7 @@ impl View<'_> {
             huge: huge.bytes,
             huge_kept: huge.kept_bytes,
             lost: huge.lost_bytes,
+            threads: self.caches.count(),
             ..Stats::default()
         };
         let mut slab_bytes = 0;
@@ -159,7 +160,6 @@ impl View<'_> {
         stats.in_use = stats.in_use.saturating_sub(slab_bytes);
         self.caches.for_each(|cache| {
             let (spans, bytes) = cache.waiting_spans();
-            stats.threads += 1;
             stats.cached_objects += spans;
             stats.cached += bytes;
             stats.in_use = stats.in_use.saturating_sub(bytes);

@@ -40,6 +40,19 @@ impl ThreadCache {
         self.drain_aliens(ties);
     }
 
+    /// Gives up spans, of which a second free shows once they are back, and what belongs to other nodes.
+    pub(super) fn drain_strangers(&self) {
+        let Some(ties) = self.ties() else {
+            return;
+        };
+        let _busy = self.busy.lock();
+        for id in class::spans() {
+            self.recover(id);
+            self.close_small(ties, id);
+        }
+        self.drain_aliens(ties);
+    }
+
     /// Empties and takes out a main sheaf that is a small one, if there is one; the caller holds the cache's lock.
     pub(super) fn close_small(&self, ties: Ties, id: ClassId) {
         let bin = self.bin(id);

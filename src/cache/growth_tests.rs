@@ -113,3 +113,83 @@ fn a_thread_that_was_alone_makes_room_for_a_crowd() {
     assert!(!here.is_crowded() && others.len() == 100);
     world.end();
 }
+
+#[test]
+fn the_next_thread_gets_what_the_last_one_left() {
+    let world = World::new(1, 64 << 20);
+    let (first, id) = (world.thread(0), class_of(100));
+    let blocks: Vec<_> = (0..50).map(|_| alloc(first, 100).unwrap()).collect();
+    let last = *blocks.last().unwrap();
+    blocks.into_iter().for_each(|block| free(first, block));
+    let left = first.stock(id);
+    assert!(left >= 50);
+    world.registry.leave(first);
+    assert_eq!(world.registry.count(), 0);
+    // What it left counts as waiting, and goes as that of an idle thread does.
+    assert_eq!(world.in_use(), 0);
+    let second = world.thread(0);
+    assert!(core::ptr::eq(first, second) && second.stock(id) == left);
+    assert_eq!(second.pop(id), Some(last));
+    free(second, last);
+    world.registry.leave(second);
+    assert_eq!(visit(second, Haste::Now), 0);
+    settle();
+    assert!(visit(second, Haste::Now) >= 50 * 100);
+    let third = world.thread(0);
+    let block = alloc(third, 100).unwrap();
+    free(third, block);
+    world.end();
+}
+
+#[test]
+fn few_ended_threads_leave_little() {
+    let world = World::new(1, 256 << 20);
+    let threads: Vec<_> = (0..20).map(|_| world.thread(0)).collect();
+    for (count, thread) in threads.iter().enumerate() {
+        // Those with much leave nothing.
+        let blocks = if count % 5 == 0 { 30 } else { 3 };
+        let blocks: Vec<_> = (0..blocks)
+            .map(|_| alloc(thread, 40_000).unwrap())
+            .collect();
+        blocks.into_iter().for_each(|block| free(thread, block));
+        let spans = if count % 5 == 0 { 4 } else { 0 };
+        let spans: Vec<_> = (0..spans)
+            .map(|_| alloc(thread, 250_000).unwrap())
+            .collect();
+        spans.into_iter().for_each(|span| free(thread, span));
+    }
+    threads
+        .iter()
+        .for_each(|thread| world.registry.leave(thread));
+    let waiting: Vec<_> = threads.iter().map(|thread| thread.parked_bytes()).collect();
+    assert_eq!(waiting.iter().filter(|bytes| **bytes > 0).count(), 4);
+    assert!(waiting.iter().sum::<usize>() <= 2 << 20);
+    world.registry.cool_all();
+    assert!(threads.iter().all(|thread| thread.parked_bytes() == 0));
+    // Each is there for one thread.
+    let again: Vec<_> = (0..20).map(|_| world.thread(0)).collect();
+    for (index, cache) in again.iter().enumerate() {
+        assert!(
+            again[..index]
+                .iter()
+                .all(|other| !core::ptr::eq(*other, *cache))
+        );
+    }
+    world.end();
+}
+
+#[test]
+fn a_thread_on_another_node_finds_an_empty_cache() {
+    let world = World::new(3, 64 << 20);
+    let (here, there) = (world.thread(0), world.thread(1));
+    let block = alloc(there, 100).unwrap();
+    let own = alloc(here, 100).unwrap();
+    free(here, block);
+    free(here, own);
+    world.registry.leave(here);
+    assert_eq!(here.alien_stock(), 0);
+    let next = world.thread(1);
+    assert!(core::ptr::eq(here, next) && next.parked_bytes() == 0);
+    assert_eq!(world.in_use(), 0);
+    world.end();
+}

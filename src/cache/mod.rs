@@ -191,6 +191,13 @@ impl ThreadCache {
         }
     }
 
+    /// Whether it is tied to that.
+    fn is_at_home(&self, ties: Ties) -> bool {
+        self.ties().is_some_and(|known| {
+            core::ptr::eq(known.heap, ties.heap) && core::ptr::eq(known.home, ties.home)
+        })
+    }
+
     /// Ties a cache without objects to a heap and a node.
     fn move_in(&self, ties: Ties) {
         self.settle(ties.home);

@@ -8,6 +8,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::registry::release;
 use super::{Registry, ThreadCache};
 
 /// Caches that a birth looks at. More than one, so that of the caches of threads that come and go a quarter at most have
@@ -69,7 +70,8 @@ impl Registry {
                 self.is_owned(cache) && cache.lifeline.is_cut() && !cache.is_interrupted();
             if is_over {
                 cache.drain();
-                self.retire(&lists, cache);
+                self.retire(cache, 0);
+                release(&lists, cache);
             }
             cache = cache.next.get().or(lists.all.get()).unwrap_or(first);
             if core::ptr::eq(cache, first) {

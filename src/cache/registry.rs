@@ -3,7 +3,8 @@
 //! # Invariant
 //!
 //! Every cache that was ever made is on the list of all. `owned` of each has this process's generation if a thread owns it,
-//! an earlier one if its thread stayed in the parent of a fork (an orphan), and 0 if it is on the list of free ones.
+//! an earlier one if its thread stayed in the parent of a fork (an orphan), [`WARM`] if its thread has ended and left it as
+//! it was for the next, and 0 if it is on the list of free ones.
 //! Caches are never given back: their number is that of the most threads at once.
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,13 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::{ThreadCache, Ties, notice};
 use crate::sync::{Lock, StaticRef};
+
+/// No process has so many generations of parents.
+const WARM: u32 = u32::MAX;
+/// So many caches are left as they were, the newest …
+const WARM_CACHES: usize = 4;
+/// … if no more bytes wait in each.
+const WARM_BYTES: usize = 512 << 10;
 
 /// All thread caches.
 #[derive(Debug)]
@@ -34,6 +42,8 @@ pub(super) struct Lists {
     pub(super) next_look: StaticRef<ThreadCache>,
     /// Orphans are this one or later ones of all.
     orphans: StaticRef<ThreadCache>,
+    /// Those that ended threads left as they were, the newest first.
+    warm: [StaticRef<ThreadCache>; WARM_CACHES],
 }
 
 impl Registry {
@@ -45,6 +55,7 @@ impl Registry {
                 free: StaticRef::none(),
                 next_look: StaticRef::none(),
                 orphans: StaticRef::none(),
+                warm: [const { StaticRef::none() }; WARM_CACHES],
             }),
             owned: AtomicUsize::new(0),
             births: AtomicUsize::new(0),
@@ -69,7 +80,13 @@ impl Registry {
     pub(crate) fn birth(&self, ties: Ties) -> Option<&'static ThreadCache> {
         self.reap(notice::LOOKS);
         let lists = self.lists.lock();
-        let cache = match lists.free.get() {
+        let warm = lists.take_warm();
+        let is_at_home = warm.is_some_and(|cache| cache.is_at_home(ties));
+        if let Some(cache) = warm.filter(|_| !is_at_home) {
+            cache.drain();
+        }
+        let cache = match warm.or(lists.free.get()) {
+            Some(cache) if warm.is_some() => cache,
             Some(cache) => {
                 lists.free.set(cache.next_free.get());
                 cache
@@ -87,7 +104,7 @@ impl Registry {
                 }
             },
         };
-        {
+        if !is_at_home {
             // Who visits caches does not hold the lists' lock.
             let _busy = cache.busy.lock();
             cache.move_in(ties);
@@ -110,7 +127,41 @@ impl Registry {
     pub(crate) fn exit(&self, cache: &'static ThreadCache) {
         cache.drain();
         let lists = self.lists.lock();
-        self.retire(&lists, cache);
+        self.retire(cache, 0);
+        release(&lists, cache);
+    }
+
+    /// Takes a cache back whose thread ends, and leaves what waits in it to the next thread, if that is not much. Then the
+    /// oldest that was left so goes back in its place.
+    pub(crate) fn leave(&self, cache: &'static ThreadCache) {
+        cache.drain_strangers();
+        if cache.parked_bytes() > WARM_BYTES {
+            return self.exit(cache);
+        }
+        let lists = self.lists.lock();
+        self.retire(cache, WARM);
+        let oldest = lists.put_warm(cache);
+        drop(lists);
+        if let Some(oldest) = oldest {
+            self.cool(oldest);
+        }
+    }
+
+    /// Takes back what ended threads have left.
+    pub(crate) fn cool_all(&self) {
+        loop {
+            let warm = self.lists.lock().take_warm();
+            match warm {
+                Some(cache) => self.cool(cache),
+                None => return,
+            }
+        }
+    }
+
+    /// Empties a cache that is on no list.
+    fn cool(&self, cache: &'static ThreadCache) {
+        cache.drain();
+        release(&self.lists.lock(), cache);
     }
 
     /// In a forked child: the caches of all threads but the surviving one's are orphans from now on.
@@ -150,7 +201,7 @@ impl Registry {
             lists.orphans.set(cache.next.get());
             // ORDERING: as above.
             let owned = cache.owned.load(Relaxed);
-            if owned != 0 && owned != generation {
+            if owned != 0 && owned != generation && owned != WARM {
                 return Some(cache);
             }
         }
@@ -167,7 +218,7 @@ impl Registry {
         self.lists.is_free()
     }
 
-    /// Calls `look` with every cache that a thread owns, and with every orphan.
+    /// Calls `look` with every cache that a thread owns, or was left with something in it.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&'static ThreadCache)) {
         let lists = self.lists.lock();
         // ORDERING: relaxed, under the lists' lock.
@@ -176,8 +227,8 @@ impl Registry {
             .for_each(&mut look);
     }
 
-    /// The next cache after `last`, or the first, that a thread owns at this moment, or that is an orphan. Caches that are made meanwhile may be
-    /// missed; the lock is not held while the caller looks at one.
+    /// The next cache after `last`, or the first, that a thread owns at this moment, or was left with something in it. Caches that are made
+    /// meanwhile may be missed; the lock is not held while the caller looks at one.
     pub(crate) fn next(&self, last: Option<&'static ThreadCache>) -> Option<&'static ThreadCache> {
         let lists = self.lists.lock();
         let first = match last {
@@ -201,18 +252,44 @@ impl Registry {
         cache.owned.load(Relaxed) == self.generation.load(Relaxed)
     }
 
-    pub(super) fn retire(&self, lists: &Lists, cache: &'static ThreadCache) {
+    /// Has a cache without a thread from now on.
+    pub(super) fn retire(&self, cache: &'static ThreadCache, owned: u32) {
         // ORDERING: relaxed, under the lists' lock.
         let threads = self.owned.fetch_sub(1, Relaxed);
         if let Some(ties) = cache.ties() {
             ties.heap.note_threads(threads - 1);
         }
-        release(lists, cache);
+        // ORDERING: as above.
+        cache.owned.store(owned, Relaxed);
     }
 }
 
-/// Puts a cache on the list of free ones.
-fn release(lists: &Lists, cache: &'static ThreadCache) {
+impl Lists {
+    /// Takes the newest cache that was left as it was.
+    fn take_warm(&self) -> Option<&'static ThreadCache> {
+        let mut above = None;
+        for place in self.warm.iter().rev() {
+            let cache = place.get();
+            place.set(above);
+            above = cache;
+        }
+        above
+    }
+
+    /// Puts a cache there; the oldest, if there are too many.
+    fn put_warm(&self, cache: &'static ThreadCache) -> Option<&'static ThreadCache> {
+        let mut newer = Some(cache);
+        for place in &self.warm {
+            let older = place.get();
+            place.set(newer);
+            newer = older;
+        }
+        newer
+    }
+}
+
+/// Puts an empty cache on the list of free ones.
+pub(super) fn release(lists: &Lists, cache: &'static ThreadCache) {
     // ORDERING: relaxed, under the lists' lock.
     cache.owned.store(0, Relaxed);
     cache.next_free.set(lists.free.get());

@@ -9,6 +9,7 @@ use super::purge::Purge;
 use super::thread_exit;
 use super::trim;
 use super::unload::Ending;
+use super::watched;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
@@ -150,8 +151,7 @@ pub(super) fn leave_caches() {
     tls::write((&raw const DEAD).cast());
 }
 
-// These lie beside `malloc` and `free`, as does all that runs when a program starts: each 64 KiB of code that a process comes to is
-// memory of its own, or in the child of a fork a page fault.
+// These lie beside `malloc` and `free`: each 64 KiB of code that a process comes to is memory, in a fork's child a page fault.
 #[unsafe(link_section = ".text.hot.life")]
 extern "C" fn before_fork() {
     if sys::is_single_threaded() {
@@ -257,7 +257,7 @@ fn make_process() -> Option<Process> {
     let watch = Watch::new(&config.watch);
     if watch.guard_share() > 0 {
         // Without it a fault kills all the same, without a word.
-        let _ = sys::on_fault(explain_fault);
+        let _ = sys::on_fault(watched::explain_fault);
     }
     Some(Process {
         watch,
@@ -265,11 +265,6 @@ fn make_process() -> Option<Process> {
         purge: Purge::new(&config),
         config,
     })
-}
-
-fn explain_fault(address: usize, did: &str) -> bool {
-    let watch = PROCESS.get().map(|process| &process.watch);
-    watch.is_some_and(|watch| watch.explain_fault(address, did))
 }
 
 /// Called by the loader before `main`: from now on libraries may be loaded.

@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::life::Process;
+use super::life::{CACHES, Process};
 use crate::decay::Budget;
 use crate::sys;
 
@@ -50,6 +50,7 @@ impl Settling {
         let debt = self.debt.load(Relaxed).saturating_sub(repaid);
         if debt <= ADVANCE {
             let start = sys::microseconds();
+            CACHES.cool_all();
             process
                 .purge
                 .round_at_once(process, &mut Budget::of_an_exit());

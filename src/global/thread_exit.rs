@@ -55,7 +55,7 @@ fn exit(value: *mut c_void) {
     if cache.is_interrupted() {
         return;
     }
-    CACHES.exit(cache);
+    CACHES.leave(cache);
     if let Some(process) = PROCESS.get() {
         process.purge.note_exit(process);
     }

@@ -4,7 +4,7 @@
 use core::ptr::NonNull;
 
 use super::bare::{allocate_bare, clear};
-use super::life::{Process, alive, current_node, own};
+use super::life::{PROCESS, Process, alive, current_node, own};
 use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized};
 use crate::slab::Object;
@@ -162,4 +162,11 @@ pub(super) fn usable_size(process: &Process, address: usize) -> Option<Result<us
     // Who is about to abort may hold a lock that this needs.
     let is_asked = watch.is_on() && !sys::is_ending();
     is_asked.then(|| watch.usable_size(address))?
+}
+
+/// Says what is known of a fault at an address, if it is one of a guard's.
+pub(super) fn explain_fault(address: usize, did: &str) -> bool {
+    PROCESS
+        .get()
+        .is_some_and(|process| process.watch.explain_fault(address, did))
 }

@@ -152,6 +152,11 @@ fn threads_come_and_go_under_a_visitor() {
 }
 
 #[test]
+fn a_thread_inherits_a_cache_under_a_visitor() {
+    meet(caches::heirs(Fault::None));
+}
+
+#[test]
 fn a_child_adopts_what_threads_left_at_any_moment() {
     meet(caches::fork(Fault::None, true));
 }

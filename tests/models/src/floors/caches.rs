@@ -195,6 +195,35 @@ pub fn births(fault: Fault) -> usize {
     })
 }
 
+/// A thread gets the cache that another one left as it was, and leaves it so again, while a visitor takes what waits in it.
+pub fn heirs(fault: Fault) -> usize {
+    world::check(fault, BOUND, || {
+        let program = Program::new(1);
+        let ended = program.thread(0);
+        let objects: [Object; 2] = objects(ended);
+        objects.iter().for_each(|object| free(ended, *object));
+        program.threads.leave(ended);
+        let live = move || {
+            let cache = program.thread(0);
+            let object = alloc(cache);
+            if objects.contains(&object) {
+                use_up(object);
+            }
+            free(cache, object);
+            program.threads.leave(cache);
+        };
+        let visit = move || {
+            visit_all(program.threads);
+            visit_all(program.threads);
+        };
+        world::together([Box::new(live), Box::new(visit)]);
+        assert_eq!(program.threads.count(), 0);
+        program.threads.cool_all();
+        assert_eq!(program.in_use(), 0, "no object is lost or there twice");
+        program.heap.validate();
+    })
+}
+
 /// A thread forks while another one is born, allocates, holds a lock of the heap, frees and ends.
 pub fn fork(fault: Fault, holds: bool) -> usize {
     world::check(fault, Some(1), move || {
