@@ -20,6 +20,14 @@ pub struct Lap {
 }
 
 impl Gate {
+    /// A gate for so many threads.
+    #[must_use]
+    pub fn of(threads: usize) -> Self {
+        Self {
+            barrier: Barrier::new(threads),
+        }
+    }
+
     /// Waits for the others, then runs `work` and times it.
     pub fn time<R>(&self, work: impl FnOnce() -> R) -> (Lap, R) {
         self.barrier.wait();
@@ -43,9 +51,7 @@ pub fn crew<F>(threads: usize, member: F) -> (Duration, u64)
 where
     F: Fn(usize, &Gate) -> (Lap, u64) + Sync,
 {
-    let gate = Gate {
-        barrier: Barrier::new(threads),
-    };
+    let gate = Gate::of(threads);
     if threads == 1 {
         return total([member(0, &gate)]);
     }

@@ -8,6 +8,7 @@
 mod aligned;
 mod batch;
 mod burst;
+mod consumers;
 mod crowd;
 mod drift;
 mod false_sharing;

@@ -1,8 +1,9 @@
 //! The list of all workloads, in the order in which reports show them.
 
 use super::{
-    Purpose, Threads, Workload, aligned, batch, burst, crowd, drift, false_sharing, grow, handoff,
-    huge, idle, large, one, pair, phases, replace, replay, resize, server, shuffle, tree, zero,
+    Purpose, Threads, Workload, aligned, batch, burst, consumers, crowd, drift, false_sharing,
+    grow, handoff, huge, idle, large, one, pair, phases, replace, replay, resize, server, shuffle,
+    tree, zero,
 };
 
 /// Name, function, scale, threads, least operations; purpose and operations unless it is a workload
@@ -75,6 +76,8 @@ pub static ALL: &[Workload] = list! {
     "aligned" aligned::run, 8192, One, 100_000;
     "false-sharing/active" false_sharing::active, 200, Cores, 10_000;
     "false-sharing/passive" false_sharing::passive, 200, Cores, 10_000;
+    "consumers/4" consumers::run, 4, One, 10_000, Time 50_000;
+    "consumers/400" consumers::run, 400, One, 10_000, Time 50_000;
     "idle" idle::run, 16, One, 1_000;
     "rest/burst" burst::alone, 1 << 30, One, 1, Rest 1;
     "rest/burst-threads" burst::threads, 1 << 30, Four, 1, Rest 1;
