@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! Written under the arena's lock, but for what has been made up for.
+//! Written under the arena's lock.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -65,10 +65,14 @@ impl Growth {
         if pages > 0 {
             let left = (most - pages) / RATE;
             self.at.store(now.saturating_sub(left as u64), Relaxed);
-            self.high
-                .store(self.high.load(Relaxed).saturating_sub(pages), Relaxed);
         }
         pages
+    }
+
+    /// So many pages went: as many may come again before that is growth.
+    pub(super) fn note_gone(&self, pages: usize) {
+        let high = self.high.load(Relaxed);
+        self.high.store(high.saturating_sub(pages), Relaxed);
     }
 
     /// By how many pages the arena has grown, wrapping.
@@ -110,10 +114,14 @@ mod tests {
         assert!(growth.is_due(9_000) && !growth.is_due(400_000));
         // What is free is all that can go.
         assert_eq!(growth.make_up(5, 1_000), 5);
+        growth.note_gone(5);
         assert!(!growth.is_due(0) && growth.make_up(5, 1_000) == 0);
         // What went makes room: as much may come back before it is growth again.
         growth.note(10_000);
         assert_eq!(growth.make_up(500, 1_000), 5);
+        // Where nothing goes, no growth comes of that.
+        growth.note(10_000);
+        assert_eq!(growth.make_up(500, 1_000), 0);
         growth.note(20_000);
         assert_eq!(growth.make_up(5_000, 1_002), MOST_PAGES);
         growth.note(30_000);

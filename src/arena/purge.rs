@@ -91,14 +91,24 @@ impl Arena {
     /// Gives as many free pages back as the arena has grown by, but for `kept` ones, until the budget is spent; `now` is
     /// the time in milliseconds.
     pub(crate) fn make_up_for_growth(&self, now: u64, kept: usize, budget: &mut Budget) {
+        // Whoever is at it already does as well.
+        let Some(_purging) = self.purging.lock_soon() else {
+            return;
+        };
         let mut state = self.state.lock();
         let spare = self.dirty_pages().saturating_sub(kept);
         let pages = self.growth.make_up(spare, now);
         state.owed = state.owed.max(pages);
         drop(state);
-        if pages > 0 {
-            let _ = self.decay(Pass::Pieces, kept, &mut { usize::MAX }, budget);
+        let (mut left, mut end) = (pages, usize::MAX);
+        while left > 0
+            && !budget.is_spent()
+            && let Some(gone) = self.purge_next(SINGLE, Some(kept), &mut end, budget)
+        {
+            left = left.saturating_sub(gone);
         }
+        let _state = self.state.lock();
+        self.growth.note_gone(pages - left);
     }
 
     /// Dirty pages that may stay in pieces below 2 MiB.
@@ -130,6 +140,7 @@ impl Arena {
     ) -> (usize, bool) {
         let mut purged = 0;
         while !budget.is_spent() {
+            let _purging = self.purging.lock();
             match self.purge_next(least, kept, end, budget) {
                 Some(pages) => purged += pages,
                 None => return (purged, true),
@@ -139,7 +150,7 @@ impl Arena {
     }
 
     /// Gives pages of the highest pageblock below `end` back that has any. `None` if there are none, or if the kernel
-    /// takes none.
+    /// takes none. The caller holds the lock for purging.
     fn purge_next(
         &self,
         least: Order,
@@ -147,7 +158,6 @@ impl Arena {
         end: &mut usize,
         budget: &mut Budget,
     ) -> Option<usize> {
-        let _purging = self.purging.lock();
         let (release, dirty) = {
             let mut state = self.state.lock();
             let wanted = match kept {
@@ -215,17 +225,23 @@ impl Arena {
 }
 
 /// About `most` pages of free blocks of at least the order `least` that are dirty, or share a page of the operating
-/// system with one that is; whether those are all.
+/// system with one that is, which may be a huge one; whether those are all.
 #[inline(never)]
 fn purgeable(map: &PageMap, block: PageIndex, least: Order, most: usize) -> (PageSet, bool) {
     // A page of the operating system may be several of ours; only whole ones go.
-    let unit = (page_size() / PAGE_SIZE) as u32;
-    debug_assert!(unit.is_power_of_two());
     let record = map.record(block);
     let (mut pages, dirty) = (record.free_pages(least), record.dirty());
-    for (word, dirty) in pages.0.iter_mut().zip(dirty.0) {
-        *word &= widened(dirty, unit);
-    }
+    let unit = if least == HUGE_PAGE {
+        keep_touched_huge(&mut pages, dirty);
+        HUGE_PAGE.pages()
+    } else {
+        let unit = (page_size() / PAGE_SIZE) as u32;
+        for (word, dirty) in pages.0.iter_mut().zip(dirty.0) {
+            *word &= widened(dirty, unit);
+        }
+        unit
+    };
+    debug_assert!(unit.is_power_of_two());
     let (mut chosen, mut count, mut runs) = (PageSet::default(), 0, 0);
     for (first, end) in pages.runs() {
         let (first, end) = ((first + unit - 1) & !(unit - 1), end & !(unit - 1));
@@ -244,6 +260,21 @@ fn purgeable(map: &PageMap, block: PageIndex, least: Order, most: usize) -> (Pag
         }
     }
     (chosen, true)
+}
+
+/// Leaves huge pages in which any page is dirty: where the kernel gave one, all of it is there.
+fn keep_touched_huge(pages: &mut PageSet, dirty: PageSet) {
+    const WORDS: usize = HUGE_PAGE.pages() as usize / u64::BITS as usize;
+    let groups = pages.0.chunks_mut(WORDS).zip(dirty.0.chunks(WORDS));
+    for (free, dirty) in groups {
+        let is_touched = free
+            .iter()
+            .zip(dirty)
+            .any(|(free, dirty)| free & dirty != 0);
+        if !is_touched {
+            free.fill(0);
+        }
+    }
 }
 
 /// With all bits of each group of `unit` in which there is one.

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 use super::bin::Bin;
-use super::room::most;
 use super::slow::new_sheaf;
 use super::{ThreadCache, Ties, sizing};
 use crate::slab::{Sheaf, class, sheaf_bytes};
@@ -33,11 +32,13 @@ impl ThreadCache {
         true
     }
 
-    /// Moves what is in the small main sheaf to one of full size, or in a crowd to a larger one; `false`
-    /// where there is no memory.
-    pub(super) fn enlarge(&self, ties: Ties, id: ClassId) -> bool {
+    /// Moves what is in the small main sheaf to one of full size, or in a crowd to a larger one with room for `new`
+    /// objects; `false` where there is no memory. What the room may be changes with every moment, so the caller has
+    /// asked for it once.
+    pub(super) fn enlarge(&self, ties: Ties, id: ClassId, new: usize) -> bool {
         let bin = self.bin(id);
-        let (old, new) = (bin.capacity(), most(ties, id));
+        let old = bin.capacity();
+        debug_assert!(old < new);
         let empty = if new < sizing::capacity(id) {
             take_small(ties, new)
         } else {

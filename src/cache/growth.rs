@@ -15,11 +15,11 @@ const LEAST: usize = 256 << 10;
 // ORDERING: relaxed, see `mod.rs`.
 
 impl ThreadCache {
-    /// Whether the home node has grown, or more threads have come, since this cache last made way.
+    /// Whether the home node has grown, or more threads have come or gone, since this cache last made way.
     #[inline]
     pub(crate) fn is_in_the_way(&self) -> bool {
         let has_grown = |home: &Node| home.arena().growth() != self.growth.load(Relaxed);
-        self.home.get().is_some_and(has_grown) || self.is_crowded()
+        self.home.get().is_some_and(has_grown) || self.is_crowd_changed()
     }
 
     /// Gives up what waits here, if that is much, and has the home node make way too, if it has grown by much. No memory
@@ -30,7 +30,7 @@ impl ThreadCache {
         let Some(ties) = self.ties() else {
             return;
         };
-        if self.is_crowded() {
+        if self.is_crowd_changed() {
             self.leave_room(ties);
         }
         let arena = ties.home.arena();

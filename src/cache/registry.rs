@@ -12,13 +12,15 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::{ThreadCache, Ties, notice};
 use crate::sync::{Lock, StaticRef};
+use crate::units::PAGE_SIZE;
 
 /// No process has so many generations of parents.
 const WARM: u32 = u32::MAX;
-/// So many caches are left as they were, the newest …
+/// So many caches are left as they were …
 const WARM_CACHES: usize = 4;
-/// … if no more bytes wait in each.
+/// … if what waits in each is no more, and lies on no more pages: memory of 2 MiB in all.
 const WARM_BYTES: usize = 512 << 10;
+const WARM_PAGES: usize = WARM_BYTES / PAGE_SIZE;
 
 /// All thread caches.
 #[derive(Debug)]
@@ -131,37 +133,32 @@ impl Registry {
         release(&lists, cache);
     }
 
-    /// Takes a cache back whose thread ends, and leaves what waits in it to the next thread, if that is not much. Then the
-    /// oldest that was left so goes back in its place.
+    /// Takes a cache back whose thread ends, and leaves what waits in it to the next thread, if that is not much. What the
+    /// thread has freed twice goes to the slabs, where it shows.
     pub(crate) fn leave(&self, cache: &'static ThreadCache) {
         cache.drain_strangers();
-        if cache.parked_bytes() > WARM_BYTES {
-            return self.exit(cache);
-        }
-        let lists = self.lists.lock();
-        self.retire(cache, WARM);
-        let oldest = lists.put_warm(cache);
-        drop(lists);
-        if let Some(oldest) = oldest {
-            self.cool(oldest);
-        }
-    }
-
-    /// Takes back what ended threads have left.
-    pub(crate) fn cool_all(&self) {
-        loop {
-            let warm = self.lists.lock().take_warm();
-            match warm {
-                Some(cache) => self.cool(cache),
-                None => return,
+        let is_little = cache.parked_bytes() <= WARM_BYTES && cache.small_pages() <= WARM_PAGES;
+        if is_little && !cache.has_twins() {
+            let lists = self.lists.lock();
+            if lists.put_warm(cache) {
+                return self.retire(cache, WARM);
             }
         }
+        self.exit(cache);
     }
 
-    /// Empties a cache that is on no list.
-    fn cool(&self, cache: &'static ThreadCache) {
-        cache.drain();
-        release(&self.lists.lock(), cache);
+    /// Takes back what ended threads have left; whether there was anything. Under the lists' lock, for a fork.
+    pub(crate) fn cool_all(&self) -> bool {
+        let mut any = false;
+        loop {
+            let lists = self.lists.lock();
+            let Some(cache) = lists.take_warm() else {
+                return any;
+            };
+            cache.drain();
+            release(&lists, cache);
+            any = true;
+        }
     }
 
     /// In a forked child: the caches of all threads but the surviving one's are orphans from now on.
@@ -276,15 +273,18 @@ impl Lists {
         above
     }
 
-    /// Puts a cache there; the oldest, if there are too many.
-    fn put_warm(&self, cache: &'static ThreadCache) -> Option<&'static ThreadCache> {
+    /// Puts a cache there; `false` if there is no room.
+    fn put_warm(&self, cache: &'static ThreadCache) -> bool {
+        if self.warm.last().is_some_and(|last| last.get().is_some()) {
+            return false;
+        }
         let mut newer = Some(cache);
         for place in &self.warm {
             let older = place.get();
             place.set(newer);
             newer = older;
         }
-        newer
+        true
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! As long as no more threads come, the sheaves for larger objects of a thread have room for no more than its share.
+//! A sheaf for larger objects is opened only where those of its thread then have room for no more than its share, as it is
+//! at that moment.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
@@ -21,7 +22,7 @@ impl ThreadCache {
     /// have room for many already, they are emptied first.
     pub(super) fn first_room(&self, ties: Ties, id: ClassId) -> usize {
         let room = most(ties, id).min(sizing::FIRST_CAPACITY);
-        if sizing::is_larger(id) {
+        if room > 0 && sizing::is_larger(id) {
             let others: usize = larger().map(|id| self.room_bytes(id)).sum();
             if others + room * size(id) > share(ties) {
                 self.close_larger(ties);
@@ -30,18 +31,21 @@ impl ThreadCache {
         room
     }
 
-    /// Whether there are many more threads than when the room of its sheaves was last looked at.
+    /// Whether there are twice as many threads, or half as many, as when this was last looked at.
     #[inline]
-    pub(super) fn is_crowded(&self) -> bool {
-        let threads = self.heap.get().map_or(0, Heap::threads);
-        threads > (2 * self.crowd.load(Relaxed) as usize).max(sizing::FEW)
+    pub(super) fn is_crowd_changed(&self) -> bool {
+        let threads = self.heap.get().map_or(0, Heap::threads).max(sizing::FEW);
+        let known = (self.crowd.load(Relaxed) as usize).max(sizing::FEW);
+        threads > 2 * known || 2 * threads < known
     }
 
     /// Gives up sheaves whose room is that of fewer threads than there are.
     pub(super) fn leave_room(&self, ties: Ties) {
         let _busy = self.busy.lock();
-        self.crowd.store(ties.heap.threads() as u32, Relaxed);
-        self.close_larger(ties);
+        let threads = ties.heap.threads() as u32;
+        if self.crowd.swap(threads, Relaxed) < threads {
+            self.close_larger(ties);
+        }
     }
 
     /// Empties and takes out all sheaves for larger objects; the caller holds the cache's lock.

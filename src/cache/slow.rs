@@ -155,9 +155,9 @@ impl ThreadCache {
             if self.take_full(ties, id) {
                 return bin.pop();
             }
-            is_full_size || self.enlarge(ties, id)
+            is_full_size || self.enlarge(ties, id, most)
         } else if wanted > sizing::FIRST_CAPACITY && bin.capacity() < most {
-            self.enlarge(ties, id)
+            self.enlarge(ties, id, most)
         } else {
             bin.has_main() || self.open_first(ties, id)
         };
@@ -219,8 +219,9 @@ impl ThreadCache {
             return self.open_first(ties, id);
         }
         if is_small(bin, id) {
-            return if bin.capacity() < most(ties, id) {
-                self.enlarge(ties, id)
+            let most = most(ties, id);
+            return if bin.capacity() < most {
+                self.enlarge(ties, id, most)
             } else {
                 self.share(ties, id)
             };

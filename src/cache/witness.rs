@@ -5,7 +5,7 @@
 use super::ThreadCache;
 use crate::report::{Crime, accuse};
 use crate::slab::{Slot, class, doubt};
-use crate::units::{ClassId, MIN_ALIGN};
+use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE};
 
 /// Bits of the sieve through which objects go that were perhaps seen before.
 const SIEVE_BITS: usize = 1 << 13;
@@ -45,23 +45,55 @@ impl ThreadCache {
         };
         let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
-            let mut sieve = [0_u64; SIEVE_BITS / 64];
-            let mut seen = 0;
-            self.each(id, |object| {
-                doubt(ties.home.place(), id, object);
-                let hash = (object as usize >> MIN_ALIGN.ilog2()).wrapping_mul(SCATTER);
-                let bit = hash >> (usize::BITS - SIEVE_BITS.ilog2());
-                if let Some(word) = sieve.get_mut(bit / 64) {
-                    let is_new = *word >> (bit % 64) & 1 == 0;
-                    *word |= 1 << (bit % 64);
-                    if !is_new && self.is_among_first(id, seen, object) {
-                        let address = object as usize;
-                        accuse(Crime::DoubleFree, address, ties.heap.scene(address));
-                    }
-                }
-                seen += 1;
+            self.each(id, |object| doubt(ties.home.place(), id, object));
+            self.each_twin(id, |object| {
+                let address = object as usize;
+                accuse(Crime::DoubleFree, address, ties.heap.scene(address));
             });
         }
+    }
+
+    /// About how many pages small objects that wait here lie on: those that follow each other are often neighbours.
+    pub(super) fn small_pages(&self) -> usize {
+        let _busy = self.busy.lock();
+        let mut pages = 0;
+        for id in class::all().filter(|id| self.stock(*id) > 0) {
+            let mut last = usize::MAX;
+            self.each(id, |object| {
+                let page = object as usize / PAGE_SIZE;
+                pages += usize::from(page != last);
+                last = page;
+            });
+        }
+        pages
+    }
+
+    /// Whether any object waits here twice. The cache is the calling thread's.
+    pub(super) fn has_twins(&self) -> bool {
+        let _busy = self.busy.lock();
+        let mut any = false;
+        for id in class::all().filter(|id| self.stock(*id) > 1) {
+            self.each_twin(id, |_| any = true);
+        }
+        any
+    }
+
+    /// Calls `look` with every object of a class that has come by already.
+    fn each_twin(&self, id: ClassId, mut look: impl FnMut(Slot)) {
+        let mut sieve = [0_u64; SIEVE_BITS / 64];
+        let mut seen = 0;
+        self.each(id, |object| {
+            let hash = (object as usize >> MIN_ALIGN.ilog2()).wrapping_mul(SCATTER);
+            let bit = hash >> (usize::BITS - SIEVE_BITS.ilog2());
+            if let Some(word) = sieve.get_mut(bit / 64) {
+                let is_new = *word >> (bit % 64) & 1 == 0;
+                *word |= 1 << (bit % 64);
+                if !is_new && self.is_among_first(id, seen, object) {
+                    look(object);
+                }
+            }
+            seen += 1;
+        });
     }
 
     /// Whether `object` is one of the first `count` of its class that wait here.

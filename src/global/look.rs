@@ -82,6 +82,7 @@ pub(super) fn look_at_exit() {
     if let Some(cache) = cache {
         cache.drain();
     }
+    CACHES.cool_all();
     process.heap.empty_barns();
     CACHES.for_each(|cache| {
         if cache.is_quiet() {

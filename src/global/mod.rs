@@ -285,7 +285,8 @@ fn tick(cache: &'static ThreadCache, moment: Moment) {
     // Which function it was is forgotten.
     cache.take_deferred(|block| free_here(block, Family::Unknown));
     let is_time = cache.is_time_to_look();
-    if is_time && cache.is_in_the_way() {
+    // What a young child of a fork writes to is copied first.
+    if is_time && cache.is_in_the_way() && !process.purge.youth.is_on() {
         cache.inside(|| cache.make_way(process.purge.is_on()));
     }
     if is_time || process.purge.glance(process, moment) {

@@ -280,6 +280,7 @@ impl PurgeThread {
         let is_ended = || self.state.load(Relaxed) == END;
         while !is_ended() && self.owes.load(Relaxed) && CACHES.count() <= 1 && unused() > WAKE_BYTES
         {
+            CACHES.cool_all();
             if process
                 .purge
                 .round_at_once(process, &mut Budget::unlimited())

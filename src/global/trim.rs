@@ -38,6 +38,7 @@ pub fn trim() -> bool {
 /// Takes back what is cached by all threads, if that is much.
 fn collect_caches(process: &Process) {
     CACHES.adopt_orphans(usize::MAX);
+    CACHES.cool_all();
     let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
     if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
         return;
@@ -45,17 +46,18 @@ fn collect_caches(process: &Process) {
     collect(process, Haste::Now, settle);
 }
 
-/// Takes back what all threads have cached, if there are spans among it that could make room for `bytes` at a
-/// multiple of `align`; whether there were.
+/// Takes back what ended threads have left, and what all others have cached, if there are spans among that which could make
+/// room for `bytes` at a multiple of `align`; whether there was anything.
 #[cold]
 pub(super) fn collect_spans(process: &Process, bytes: usize, align: usize) -> bool {
+    let is_cooled = CACHES.cool_all();
     let waiting: usize = caches().map(|cache| cache.waiting_spans().1).sum();
     let is_enough = waiting > 0 && bytes / 2 <= waiting;
     let may_help = is_enough && process.heap.pressure_helps(bytes, align);
     if may_help {
         collect(process, Haste::Now, settle);
     }
-    may_help
+    may_help || is_cooled
 }
 
 /// Takes back what is cached; `wait` where the kernel has no barrier for that, and says whether that is as good as one. If

@@ -1,9 +1,16 @@
-/* Frees a small object twice, then the thread ends and gives its sheaves back. argv[1]: size. */
+/*
+ * Frees a small object twice, with others between, then the thread ends: what it leaves to the next one has no object twice.
+ * argv[1]: size.
+ */
 #include "crime.h"
 #include <pthread.h>
 
 static void *culprit_thread(void *block) {
     free(block);
+    for (int i = 1; i < 4; i++) {
+        free(neighbours[i]);
+        neighbours[i] = NULL;
+    }
     free(escape(block));
     return NULL;
 }
@@ -15,6 +22,5 @@ int main(int argc, char **argv) {
     CHECK(pthread_create(&thread, NULL, culprit_thread, accuse(neighbours[0])) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     neighbours[0] = NULL;
-    flush();
     return got_away();
 }

@@ -142,7 +142,9 @@ pub(super) static CACHES: Caches = Caches;
 
 impl Caches {
     /// None are left.
-    pub(super) fn cool_all(&self) {}
+    pub(super) fn cool_all(&self) -> bool {
+        false
+    }
 
     /// Number of caches that a thread owns.
     pub(super) fn count(&self) -> usize {
