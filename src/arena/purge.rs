@@ -286,3 +286,22 @@ fn widened(bits: u64, unit: u32) -> u64 {
         .filter(|group| unit > 1 && bits & group != 0)
         .fold(bits, |all, group| all | group)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_huge_page_goes_whole_if_any_of_it_is_dirty() {
+        let (mut free, mut dirty) = (PageSet::default(), PageSet::default());
+        free.fill(0, BLOCK_PAGES);
+        dirty.fill(700, 1);
+        keep_touched_huge(&mut free, dirty);
+        assert!(free.runs().eq([(512, 1024)]));
+        // What is in use does not count.
+        free = PageSet::default();
+        free.fill(0, 512);
+        keep_touched_huge(&mut free, dirty);
+        assert_eq!(free.count(), 0);
+    }
+}

@@ -254,3 +254,16 @@ fn spread(bits: u128, unit: u32) -> u128 {
         .filter(|index| bits >> index & 1 != 0)
         .fold(0, |all, index| all | page << (index * unit))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn a_page_of_the_operating_system_is_one_or_more_of_ours() {
+        assert_eq!(spread(0b101, 1), 0b101);
+        assert_eq!(spread(0b101, 4), 0xf0f);
+        assert_eq!(spread(0b1000_0001, 16), 0xffff << 112 | 0xffff);
+        assert_eq!([1, 4, 16].map(|unit| spread(0, unit)), [0; 3]);
+    }
+}

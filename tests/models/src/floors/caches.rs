@@ -230,7 +230,7 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
         let program = Program::new(1);
         let survivor = program.thread(0);
         let own = alloc(survivor);
-        program.threads.exit(program.thread(0));
+        program.threads.leave(program.thread(0));
         let moment = world::place(AtomicUsize::new(0));
         let live = move || {
             let cache = program.thread(0);
@@ -240,7 +240,7 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
                 moment.fetch_add(1, Relaxed);
             }
             free(cache, object);
-            program.threads.exit(cache);
+            program.threads.leave(cache);
         };
         let fork = move || {
             if holds {
@@ -260,6 +260,7 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
                 free(survivor, object);
                 survivor.drain();
                 program.threads.adopt_orphans(usize::MAX);
+                program.threads.cool_all();
                 // The other thread may have held one.
                 assert!(program.in_use() <= 1, "what the others' caches had is back");
                 program.heap.validate();
@@ -271,6 +272,7 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
         world::together([Box::new(fork), Box::new(live)]);
         free(survivor, own);
         survivor.drain();
+        program.threads.cool_all();
         assert_eq!(program.in_use(), 0, "the parent goes on");
         program.heap.validate();
     })
