@@ -127,7 +127,13 @@ impl Budget {
 
     /// The memory of neighbouring pages went back.
     pub(crate) fn release(&mut self, pages: usize) {
-        self.spend(RELEASE + pages * PAGE);
+        self.spend(RELEASE);
+        self.spend_pages(pages);
+    }
+
+    /// So many pages lost their memory.
+    pub(crate) fn spend_pages(&mut self, pages: usize) {
+        self.spend(pages * PAGE);
     }
 
     /// Whether nothing more may be done.

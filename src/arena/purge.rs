@@ -183,8 +183,10 @@ impl Arena {
         for (first, count) in release.runs() {
             // The kernel keeps what is locked into memory, and would refuse the rest too.
             is_done = is_done && self.data.purge(first.offset(), first.plus(count).offset());
-            budget.release(count as usize);
+            budget.release(0);
         }
+        // What is not there costs the kernel next to nothing.
+        budget.spend_pages(dirty);
         self.put_back(&release, is_done);
         is_done.then_some(dirty)
     }
