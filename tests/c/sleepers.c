@@ -72,14 +72,14 @@ int main(int count, char **words) {
     if (is_off) {
         rest(3000);
         CHECK_AT(threads() == THREADS + 1, threads());
-        /* Each call gives back what half a millisecond allows. */
-        for (int i = 0; i < 3; i++) a_little_work();
     } else {
         long purger;
         CHECK(COMES((purger = thread_named(PURGE_THREAD)) != 0, 3));
         blocks_all_signals(purger);
     }
-    int is_back = COMES(resident() <= before + 8 * MIB, 5);
+    /* Each call gives back what half a millisecond allows; what the others have at hand is taken some time after it was claimed. */
+    if (is_off) a_little_work();
+    int is_back = COMES((is_off ? a_little_work() : (void)0, resident() <= before + 8 * MIB), 5);
     say("%s back after %.2f s\n", is_back ? "all" : "not", now() - start);
     RESIDENT_AT_MOST(before + 8 * MIB);
     CHECK(COMES(threads() == THREADS + 1, 15));
