@@ -3,6 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::bin::Bin;
 use super::{ThreadCache, class_of_granule, own};
 use crate::slab::class;
 use crate::units::{BLOCK_SIZE, GRANULE_SHIFT};
@@ -11,23 +12,24 @@ impl ThreadCache {
     /// As [`Self::push`], for an object of the class of `bytes`; `false` for any other, too.
     #[inline(always)]
     pub(crate) fn push_sized(&self, block: *mut u8, bytes: usize) -> bool {
-        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
-        if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
-            return false;
-        }
-        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
-        let bin = self.bin(id);
-        id == class::any_class_of(bytes) && bin.is_start(block as usize) && bin.push(block)
+        self.bin_of(block, bytes).is_some_and(|bin| bin.push(block))
     }
 
     /// Whether `block` is the start of an object of this cache's node whose class is that of `bytes`.
     #[inline(always)]
     pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {
+        self.bin_of(block, bytes).is_some()
+    }
+
+    /// The bin of `block`, if that is the start of an object of this cache's node whose class is that of `bytes`.
+    #[inline(always)]
+    fn bin_of(&self, block: *mut u8, bytes: usize) -> Option<&Bin> {
         let offset = (block as usize).wrapping_sub(own(&self.arena_base));
         if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
-            return false;
+            return None;
         }
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
-        id == class::any_class_of(bytes) && self.bin(id).is_start(block as usize)
+        let bin = self.bin(id);
+        (id == class::any_class_of(bytes) && bin.is_start(block as usize)).then_some(bin)
     }
 }

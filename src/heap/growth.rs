@@ -9,7 +9,7 @@
 
 use super::{Heap, Node};
 use crate::decay::Budget;
-use crate::slab::class;
+use crate::slab::{Barn, class};
 use crate::sys::{self, HugePages};
 use crate::units::{ClassId, PAGE_SIZE};
 
@@ -34,14 +34,10 @@ impl Heap {
     /// Takes what waits in a barn back into the slabs, and gives up slabs without an object in use.
     fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
         budget.visit();
-        while !budget.is_spent() {
-            let waiting = node.pool(id).lock().barn.take_any();
-            let Some(mut sheaf) = waiting else {
-                break;
-            };
-            budget.flush(sheaf.count());
-            self.flush(node, id, &mut sheaf);
-            node.pool(id).lock().barn.put_empty(sheaf);
+        while !budget.is_spent()
+            && let Some(count) = self.flush_from_barn(node, id, Barn::take_any)
+        {
+            budget.flush(count);
         }
         node.pool(id).lock().trim(node.place(), id, 0);
     }

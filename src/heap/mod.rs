@@ -7,6 +7,7 @@
 
 mod abandon;
 mod account;
+mod barns;
 mod crimes;
 mod fork;
 mod growth;
@@ -282,24 +283,6 @@ impl Heap {
         let huge = self.huge.trim() > 0;
         self.empty_barns();
         self.nodes().fold(huge, |any, node| node.trim() || any)
-    }
-
-    /// Takes what waits in the barns back into the slabs.
-    pub(crate) fn empty_barns(&self) {
-        for node in self.nodes() {
-            class::all().for_each(|id| self.empty_barn(node, id));
-        }
-    }
-
-    fn empty_barn(&self, node: &Node, id: ClassId) {
-        loop {
-            let waiting = node.pool(id).lock().barn.take_any();
-            let Some(mut sheaf) = waiting else {
-                return;
-            };
-            self.flush(node, id, &mut sheaf);
-            node.pool(id).lock().barn.put_empty(sheaf);
-        }
     }
 
     /// Takes note that the program changes properties of what lies between two addresses.

@@ -10,7 +10,7 @@
 use super::{Heap, Node};
 use crate::arena::Pass;
 use crate::decay::{Budget, Elapsed};
-use crate::slab::{SlabTables, class};
+use crate::slab::{Barn, SlabTables, class};
 use crate::sys::HugePages;
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex, PAGE_SIZE};
 
@@ -170,13 +170,10 @@ impl Heap {
         budget.visit();
         let surplus = node.pool(id).lock().barn.surplus(elapsed);
         for _ in 0..surplus {
-            let idle = node.pool(id).lock().barn.take_idle();
-            let Some(mut sheaf) = idle else {
+            let Some(count) = self.flush_from_barn(node, id, Barn::take_idle) else {
                 break;
             };
-            budget.flush(sheaf.count());
-            self.flush(node, id, &mut sheaf);
-            node.pool(id).lock().barn.put_empty(sheaf);
+            budget.flush(count);
         }
         node.pool(id).lock().decay(node.place(), id, elapsed);
     }

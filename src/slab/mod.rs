@@ -18,6 +18,7 @@ mod table;
 mod validate;
 mod witness;
 
+pub(crate) use barn::Barn;
 pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};

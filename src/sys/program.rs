@@ -16,7 +16,7 @@ static PROGRAM: [AtomicU8; NAME] = [const { AtomicU8::new(0) }; NAME];
 // ORDERING: relaxed; stored when the program starts, by one thread, and always the same.
 
 /// Keeps the program's name. Called before `main`, when the C library knows it.
-// See `before_fork`.
+// Beside `malloc`, as all that runs when a program starts; see `global/life.rs`.
 #[unsafe(link_section = ".text.hot.life")]
 pub(crate) fn keep_program_name() {
     let name = argument_name().or_else(file_name).unwrap_or_default();

@@ -1,0 +1,33 @@
+//! What waits in barns goes back into the slabs.
+#![forbid(unsafe_code)]
+
+use super::{Heap, Node};
+use crate::slab::{Barn, Sheaf, class};
+use crate::units::ClassId;
+
+impl Heap {
+    /// Takes what waits in the barns back into the slabs.
+    pub(crate) fn empty_barns(&self) {
+        for node in self.nodes() {
+            for id in class::all() {
+                while self.flush_from_barn(node, id, Barn::take_any).is_some() {}
+            }
+        }
+    }
+
+    /// Takes a sheaf from a barn by `take`, and its objects back into their slabs; how many. `None` if there is none.
+    pub(super) fn flush_from_barn(
+        &self,
+        node: &Node,
+        id: ClassId,
+        take: impl FnOnce(&mut Barn) -> Option<Sheaf>,
+    ) -> Option<usize> {
+        // The pool is locked by each statement anew: a flush locks it too.
+        let taken = take(&mut node.pool(id).lock().barn);
+        let mut sheaf = taken?;
+        let count = sheaf.count();
+        self.flush(node, id, &mut sheaf);
+        node.pool(id).lock().barn.put_empty(sheaf);
+        Some(count)
+    }
+}
