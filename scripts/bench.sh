@@ -2,7 +2,7 @@
 # Compares slubmalloc with glibc and every other allocator at hand. Results go to bench/results/.
 #
 #   scripts/bench.sh [--quick] [--only NAMES] [--peers NAMES] [--cores NUMBERS] [--threads NUMBERS]
-#                    [--latency | --count | --checks | --modes] [--no-install] [--no-linked] [--minutes N] [--rounds N]
+#                    [--latency | --count | --checks | --modes | --tiny] [--no-install] [--no-linked] [--minutes N] [--rounds N]
 #                    [--ops N]
 #
 # --quick      fewer workloads and shorter runs, within three minutes once everything is built;
@@ -17,6 +17,7 @@
 # --checks     against the same library without any check of frees, not against other allocators; results go to
 #              bench/results/checks/
 # --modes      the same library in the modes that watch blocks; results go to bench/results/modes/
+# --tiny       the same library with preset:tiny beside all others; results go to bench/results/tiny/
 # --no-install installs no packages
 # --no-linked  leaves out the allocators that are built from crates
 set -eu
@@ -30,7 +31,7 @@ for argument in "$@"; do
     --no-linked) linked=no; continue ;;
     --quick) quick=yes ;;
     --latency | --count) mode=${argument#--} ;;
-    --checks | --modes) mode=${argument#--} linked=no; continue ;;
+    --checks | --modes | --tiny) mode=${argument#--} linked=no; continue ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; exit ;;
     esac
     set -- "$@" "$argument"
@@ -77,6 +78,9 @@ modes)
         set -- --build "$conf=$library@$conf" "$@"
     done
     set -- --out bench/results/modes "$@"
+    ;;
+tiny)
+    set -- --build "tiny=$library@preset:tiny" --out bench/results/tiny "$@"
     ;;
 esac
 exec "$target/release/compare" --library "$library" "$@"

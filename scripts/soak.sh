@@ -16,6 +16,7 @@ set -euo pipefail
 # The configurations, beside the default: a line here is all that a new one needs.
 VARIANTS=(
     purge_ms:0
+    preset:tiny
     purge_ms:83
     purge_ms:never
     purge_thread:on

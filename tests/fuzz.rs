@@ -35,6 +35,7 @@ fn what_blocks_get_and_give_up_is_as_each_mode_says() {
         "zero:free",
         "zero:alloc",
         "zero:free,zero:alloc,purge_ms:0",
+        "preset:tiny",
         "zero:free,quarantine:16m",
         "quarantine:64m",
         "slab_debug:F",

@@ -12,7 +12,7 @@ use std::process::Command;
 use support::{Heap, library, root, run, skipped, target};
 
 /// Above the script's own limit for a machine, and with time to download what it boots.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(1400);
 
 /// The script's way to say that tools are missing and could not be installed.
 const NO_TOOLS: i32 = 77;

@@ -55,6 +55,7 @@ fn later_calls_fit_a_small_stack() {
 fn calls_fit_a_small_stack_where_memory_goes_back_at_once() {
     for conf in [
         "purge_ms:0",
+        "preset:tiny",
         "purge_thread:on",
         "numa:interleave",
         "thp:always",

@@ -24,6 +24,7 @@ const HEAPS: [Heap; 3] = [Heap::Slubmalloc, Heap::Purging, Heap::Libc];
 /// its own.
 const CONFIGURATIONS: &[&str] = &[
     "purge_ms:0",
+    "preset:tiny",
     "purge_ms:83,purge_thread:on",
     "thp:always,reuse:0",
     "limit:1g",

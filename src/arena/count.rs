@@ -34,15 +34,20 @@ impl Arena {
         self.growth.count()
     }
 
-    /// Whether it has grown by so much that it is time to make up for that.
+    /// Whether so much was added, or is free, that it is time to give something back for that.
     pub(crate) fn has_grown(&self) -> bool {
-        self.growth.is_due(self.used_bytes() / PAGE_SIZE)
+        self.growth.is_due(self.used_pages())
     }
 
     /// Bytes that are lent.
     pub(crate) fn used_bytes(&self) -> usize {
+        self.used_pages() * PAGE_SIZE
+    }
+
+    /// Pages that are lent.
+    pub(super) fn used_pages(&self) -> usize {
         // ORDERING: as above.
-        self.used.load(Relaxed) * PAGE_SIZE
+        self.used.load(Relaxed)
     }
 
     /// Free pages that still have memory behind them.

@@ -7,20 +7,50 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// Growth is made up for when it is one part of so many of what is used …
-const SHARE: usize = 32;
-/// … but no less than these pages.
-const LEAST_PAGES: usize = 64;
-/// Pages that may go for that in a millisecond: a hundredth of the time, if they are all needed again.
-const RATE: usize = 16;
-/// Pages that may go at once.
-const MOST_PAGES: usize = 1024;
 /// What an arena had counts less by one part of so many with each round of purging.
 const FALL: usize = 8;
+/// Pages that may go at once.
+const MOST_PAGES: usize = 1024;
 
-/// An arena's growth. All zero is an arena without memory.
-#[derive(Debug, Default)]
+/// How eagerly free pages go.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Growth is made up for when it is one part of so many of what is used …
+    share: usize,
+    /// … but no less than these pages.
+    least_pages: usize,
+    /// Pages that may go for that in a millisecond.
+    rate: usize,
+    /// Whether free pages go without growth too, when they are more than that.
+    is_for_all: bool,
+}
+
+impl Pace {
+    /// A fiftieth of the time, if all pages are needed again.
+    pub(super) const USUAL: Self = Self {
+        share: 32,
+        least_pages: 64,
+        rate: 32,
+        is_for_all: false,
+    };
+    /// A quarter of the time.
+    pub(super) const TINY: Self = Self {
+        share: 64,
+        least_pages: 16,
+        rate: 400,
+        is_for_all: true,
+    };
+
+    /// So many pages do not count where so many are used.
+    fn least(&self, used: usize) -> usize {
+        (used / self.share.max(1)).max(self.least_pages)
+    }
+}
+
+/// An arena's growth.
+#[derive(Debug)]
 pub(super) struct Growth {
+    pace: Pace,
     /// The most pages that had memory of late.
     high: AtomicUsize,
     /// By how many pages that has risen, wrapping.
@@ -34,16 +64,39 @@ pub(super) struct Growth {
 // ORDERING: relaxed. The lock orders who writes; for others it is a sign that may come late.
 
 impl Growth {
+    /// That of an arena without memory.
+    pub(super) const fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            high: AtomicUsize::new(0),
+            count: AtomicU32::new(0),
+            owed: AtomicUsize::new(0),
+            at: AtomicU64::new(0),
+        }
+    }
+
     /// Takes note that `pages` have memory.
     #[inline]
     pub(super) fn note(&self, pages: usize) {
         let grown = pages.saturating_sub(self.high.load(Relaxed));
         if grown > 0 {
             self.high.store(pages, Relaxed);
-            self.count
-                .store(self.count().wrapping_add(grown as u32), Relaxed);
-            self.owed.store(self.owed.load(Relaxed) + grown, Relaxed);
+            self.rise(grown, self.owed.load(Relaxed) + grown);
         }
+    }
+
+    /// Takes note that `dirty` free pages have memory, beside `used` ones.
+    #[inline]
+    pub(super) fn note_free(&self, dirty: usize, used: usize) {
+        if self.pace.is_for_all && dirty > self.pace.least(used) {
+            self.rise(1, self.owed.load(Relaxed).max(dirty));
+        }
+    }
+
+    fn rise(&self, count: usize, owed: usize) {
+        self.count
+            .store(self.count().wrapping_add(count as u32), Relaxed);
+        self.owed.store(owed, Relaxed);
     }
 
     /// A round of purging begins, with `pages` that have memory.
@@ -52,18 +105,18 @@ impl Growth {
         self.high.store(pages.max(high - high / FALL), Relaxed);
     }
 
-    /// Whether it is time to make up for growth in an arena of which `used` pages are lent.
+    /// Whether it is time for free pages to go, in an arena of which `used` pages are lent.
     pub(super) fn is_due(&self, used: usize) -> bool {
-        self.owed.load(Relaxed) > (used / SHARE).max(LEAST_PAGES)
+        self.owed.load(Relaxed) > self.pace.least(used)
     }
 
     /// How many of `dirty` free pages go in place of what the arena has grown by.
     pub(super) fn make_up(&self, dirty: usize, now: u64) -> usize {
         let passed = now.saturating_sub(self.at.load(Relaxed)) as usize;
-        let most = passed.saturating_mul(RATE).min(MOST_PAGES);
+        let most = passed.saturating_mul(self.pace.rate).min(MOST_PAGES);
         let pages = self.owed.swap(0, Relaxed).min(dirty).min(most);
         if pages > 0 {
-            let left = (most - pages) / RATE;
+            let left = (most - pages) / self.pace.rate.max(1);
             self.at.store(now.saturating_sub(left as u64), Relaxed);
         }
         pages
@@ -88,7 +141,7 @@ mod tests {
 
     #[test]
     fn only_what_was_not_there_of_late_is_growth() {
-        let growth = Growth::default();
+        let growth = Growth::new(Pace::USUAL);
         growth.note(100);
         growth.note(40);
         growth.note(90);
@@ -107,8 +160,8 @@ mod tests {
 
     #[test]
     fn growth_is_made_up_for_when_it_is_much_and_as_far_as_there_is_time() {
-        let growth = Growth::default();
-        growth.note(LEAST_PAGES);
+        let growth = Growth::new(Pace::USUAL);
+        growth.note(growth.pace.least_pages);
         assert!(!growth.is_due(0));
         growth.note(10_000);
         assert!(growth.is_due(9_000) && !growth.is_due(400_000));
@@ -125,7 +178,7 @@ mod tests {
         growth.note(20_000);
         assert_eq!(growth.make_up(5_000, 1_002), MOST_PAGES);
         growth.note(30_000);
-        assert_eq!(growth.make_up(5_000, 1_003), RATE);
+        assert_eq!(growth.make_up(5_000, 1_003), growth.pace.rate);
         growth.note(40_000);
         assert_eq!(growth.make_up(5_000, 2_000), MOST_PAGES);
     }

@@ -31,7 +31,7 @@ use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
 use core::sync::atomic::{AtomicBool, AtomicUsize};
-use growth::Growth;
+use growth::{Growth, Pace};
 use page_map::PageMap;
 use purge::Release;
 
@@ -112,8 +112,9 @@ impl Arena {
         PageMap::bytes_for(bytes / PAGE_SIZE)
     }
 
-    /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`.
-    pub(crate) fn new(data: Region, map: Region) -> Self {
+    /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`; `is_tiny` where less memory is
+    /// worth more time.
+    pub(crate) fn new(data: Region, map: Region, is_tiny: bool) -> Self {
         debug_assert!(data.address().is_multiple_of(BLOCK_SIZE));
         let map = PageMap::new(map, data.bytes() / PAGE_SIZE);
         Self {
@@ -131,7 +132,7 @@ impl Arena {
             budget: StaticRef::none(),
             dirty: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
-            growth: Growth::default(),
+            growth: Growth::new(if is_tiny { Pace::TINY } else { Pace::USUAL }),
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
         }
@@ -193,8 +194,9 @@ impl Arena {
     /// Accounts pages as free.
     fn regain(&self, first: PageIndex, pages: u32) {
         self.map.note_dirty(first);
-        self.add_dirty(self.map.dirty_pages(first, pages) as isize);
+        let dirty = self.add_dirty(self.map.dirty_pages(first, pages) as isize);
         self.add_used(-(pages as isize));
+        self.growth.note_free(dirty, self.used_pages());
     }
 
     /// Bytes up to the frontier.

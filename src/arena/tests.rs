@@ -14,7 +14,7 @@ pub(super) fn arena(pages: usize) -> Arena {
     let bytes = pages * PAGE_SIZE;
     let data = Region::reserve(bytes, 0, BLOCK_PAGES as usize * PAGE_SIZE).unwrap();
     let map = Region::reserve(Arena::map_bytes_for(bytes), 0, 1 << 16).unwrap();
-    Arena::new(data, map)
+    Arena::new(data, map, false)
 }
 
 const SINGLE: Order = Order::new(0);

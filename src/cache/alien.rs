@@ -180,7 +180,7 @@ fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId) -> Option<
     let empty = pool.barn.take_empty();
     let Some(mut oldest) = pool
         .barn
-        .put_full(full, sizing::barn(id, ties.heap.is_tight()))
+        .put_full(full, ties.barn_places(id))
     else {
         return empty;
     };

@@ -71,7 +71,7 @@ pub(super) fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
             .pool(id)
             .lock()
             .barn
-            .put_full(sheaf, sizing::barn(id, ties.heap.is_tight()));
+            .put_full(sheaf, ties.barn_places(id));
         match oldest {
             None => return,
             Some(oldest) => sheaf = oldest,

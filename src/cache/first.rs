@@ -67,6 +67,11 @@ impl ThreadCache {
         let Some(mut small) = bin.close() else {
             return false;
         };
+        if ties.barn_places(id) == 0 {
+            ties.heap.flush(ties.home, id, &mut small);
+            bin.open(small, room);
+            return true;
+        }
         let mut pool = ties.home.pool(id).lock();
         let mut open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
         if open.is_none() {
@@ -87,7 +92,7 @@ impl ThreadCache {
             if open.count() < capacity {
                 pool.barn.put_open(open);
             } else {
-                let most = sizing::barn(id, ties.heap.is_tight());
+                let most = ties.barn_places(id);
                 spilled = pool.barn.put_full(open, most);
             }
             drop(pool);

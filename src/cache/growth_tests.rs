@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::heap::Settings;
 use crate::units::PAGE_SIZE;
 
 fn node(world: &World) -> &'static Node {
@@ -193,5 +194,53 @@ fn a_thread_on_another_node_finds_an_empty_cache() {
     let next = world.thread(1);
     assert!(core::ptr::eq(here, next) && next.parked_bytes() == 0);
     assert_eq!(world.in_use(), 0);
+    world.end();
+}
+
+#[test]
+fn a_tiny_heap_keeps_no_empty_slab_and_little_of_anything() {
+    let settings = Settings {
+        arena_bytes: 64 << 20,
+        is_tiny: true,
+        ..Settings::TEST
+    };
+    let world = World::with(1, settings);
+    let (here, arena) = (world.thread(0), node(&world).arena());
+    for size in [16, 64, 500, 2_000, 4_000, 30_000, 100_000, 1_000_000] {
+        let blocks: Vec<_> = (0..200).map_while(|_| alloc(here, size)).collect();
+        let most = blocks.len() * size;
+        blocks.into_iter().for_each(|block| free(here, block));
+        let parked = here.parked_bytes();
+        assert!(parked <= 16 << 10, "{parked} bytes of {most} wait, {size}");
+        let id = class::class_of(size);
+        let counts = node(&world).pool(id).lock().counts(sizing::capacity(id));
+        assert!(
+            counts.in_barn == 0 && counts.out * size <= 16 << 10,
+            "{size}"
+        );
+        here.drain();
+        assert_eq!(arena.used_bytes(), 0, "{size}");
+    }
+    world.end();
+}
+
+// A simulated clock has hardly begun.
+#[cfg(not(simulated))]
+#[test]
+fn free_pages_of_a_tiny_heap_go_without_growth() {
+    let settings = Settings {
+        arena_bytes: 64 << 20,
+        is_tiny: true,
+        ..Settings::TEST
+    };
+    let world = World::with(1, settings);
+    let (here, arena) = (world.thread(0), node(&world).arena());
+    let blocks: Vec<_> = (0..20).map(|_| alloc(here, 100_000).unwrap()).collect();
+    for block in blocks {
+        free(here, block);
+        make_way(here);
+    }
+    let dirty = arena.dirty_pages() * PAGE_SIZE;
+    assert!(dirty <= 64 << 10, "{dirty} bytes stay");
     world.end();
 }

@@ -150,6 +150,16 @@ pub(crate) struct Ties {
     pub(crate) home: &'static Node,
 }
 
+impl Ties {
+    /// How many full sheaves the barns of this class have places for.
+    fn barn_places(self, id: ClassId) -> usize {
+        match self.heap.is_tiny() {
+            true => 0,
+            false => sizing::barn(id, self.heap.is_tight()),
+        }
+    }
+}
+
 // ORDERING: relaxed throughout this module. A cache belongs to one thread; it changes hands under
 // the registry's lock, and others read its numbers for statistics alone.
 

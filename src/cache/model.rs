@@ -55,9 +55,10 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(nodes: u64, places: [u8; THREADS]) -> Self {
+    fn new(nodes: u64, is_tiny: bool, places: [u8; THREADS]) -> Self {
         let settings = Settings {
             arena_bytes: 16 << 20,
+            is_tiny,
             current_node: || RUNNING.with(Cell::get),
             ..Settings::TEST
         };
@@ -245,17 +246,17 @@ const APART: [u8; THREADS] = [0, 2, 1, 2, 0, 3, 2, 0];
 proptest! {
     #[test]
     fn one_node_keeps_what_it_is_given(records in records()) {
-        Machine::new(1, AT_HOME).perform(records.into_iter())?;
+        Machine::new(1, false, AT_HOME).perform(records.into_iter())?;
     }
 
     #[test]
     fn nodes_zero_and_two_keep_what_they_are_given(records in records()) {
-        Machine::new(0b101, APART).perform(records.into_iter())?;
+        Machine::new(0b101, false, APART).perform(records.into_iter())?;
     }
 
     #[test]
     fn four_nodes_keep_what_they_are_given(records in records()) {
-        Machine::new(0b1111, APART).perform(records.into_iter())?;
+        Machine::new(0b1111, false, APART).perform(records.into_iter())?;
     }
 }
 
@@ -286,7 +287,7 @@ fn many_lists_in_a_row_leave_nothing_behind() {
     let mut seed = given.map_or(now | 1, |seed| seed.parse().expect("a number"));
     println!("SLUBTEST_SEED={seed}");
     for nodes in [1, 0b101, 0b1111] {
-        let mut machine = Machine::new(nodes, APART);
+        let mut machine = Machine::new(nodes, nodes == 0b101, APART);
         for list in 0..lists {
             let records = (0..1_000).map(|_| random_record(&mut seed));
             let done = machine.perform(records);
@@ -298,7 +299,7 @@ fn many_lists_in_a_row_leave_nothing_behind() {
 #[test]
 fn stored_lists_hold_on_machines_that_do_not_exist() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
-    let mut machines = [1, 0b101, 0b1111].map(|nodes| Machine::new(nodes, APART));
+    let mut machines = [1, 0b101, 0b1111].map(|nodes| Machine::new(nodes, nodes == 0b101, APART));
     let mut lists = 0;
     for file in fs::read_dir(corpus).expect("the stored lists") {
         let path = file.expect("a stored list").path();

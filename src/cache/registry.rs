@@ -137,8 +137,9 @@ impl Registry {
     /// thread has freed twice goes to the slabs, where it shows.
     pub(crate) fn leave(&self, cache: &'static ThreadCache) {
         cache.drain_strangers();
+        let is_tiny = cache.ties().is_some_and(|ties| ties.heap.is_tiny());
         let is_little = cache.parked_bytes() <= WARM_BYTES && cache.small_pages() <= WARM_PAGES;
-        if is_little && !cache.has_twins() {
+        if !is_tiny && is_little && !cache.has_twins() {
             let lists = self.lists.lock();
             if lists.put_warm(cache) {
                 return self.retire(cache, WARM);

@@ -88,6 +88,8 @@ pub(super) fn most(ties: Ties, id: ClassId) -> usize {
     let (capacity, threads) = (sizing::capacity(id), ties.heap.threads());
     if sizing::is_larger(id) {
         sizing::room(id, share(ties))
+    } else if ties.heap.is_tiny() {
+        sizing::tiny_room(id)
     } else if threads > sizing::CROWD {
         capacity.min(sizing::CROWD_CAPACITY)
     } else {
@@ -97,12 +99,15 @@ pub(super) fn most(ties: Ties, id: ClassId) -> usize {
 
 /// Whether the sheaves of this class may have a spare one.
 pub(super) fn may_have_spare(ties: Ties, id: ClassId) -> bool {
-    !sizing::is_larger(id) || ties.heap.threads() <= sizing::FEW
+    !ties.heap.is_tiny() && (!sizing::is_larger(id) || ties.heap.threads() <= sizing::FEW)
 }
 
 /// Bytes of larger objects that a thread's sheaves have room for.
 fn share(ties: Ties) -> usize {
-    sizing::share(ties.heap.threads(), ties.home.arena().used_bytes())
+    match ties.heap.is_tiny() {
+        true => sizing::tiny_share(ties.heap.threads()),
+        false => sizing::share(ties.heap.threads(), ties.home.arena().used_bytes()),
+    }
 }
 
 fn larger() -> impl Iterator<Item = ClassId> {

@@ -27,6 +27,10 @@ pub(super) const FEW_SHARE: usize = 16 << 20;
 /// … and for more by these in all, or within that by a part of what is lent.
 const ALL_SHARES: (usize, usize) = (8 << 20, 64 << 20);
 const LENT_SHARE: usize = 2;
+/// All threads' where less memory is worth more time.
+const TINY_SHARES: usize = 64 << 10;
+/// And so many bytes of smaller objects of a class are a thread's.
+const TINY_SHEAF: usize = 4 << 10;
 /// A sheaf has room for one part of so many of that.
 const SHEAVES: usize = 4;
 
@@ -42,6 +46,17 @@ pub(super) fn share(threads: usize, lent: usize) -> usize {
         return FEW_SHARE;
     }
     (lent / LENT_SHARE).clamp(ALL_SHARES.0, ALL_SHARES.1) / threads.max(1)
+}
+
+/// The same where less memory is worth more time.
+pub(super) fn tiny_share(threads: usize) -> usize {
+    TINY_SHARES / threads.max(1)
+}
+
+/// How many smaller objects a thread's only sheaf of their class has room for then.
+pub(super) fn tiny_room(id: ClassId) -> usize {
+    let objects = TINY_SHEAF / class::info(id).size.max(1) as usize;
+    objects.clamp(FIRST_CAPACITY, CROWD_CAPACITY).min(capacity(id))
 }
 
 /// How many larger objects of a class a sheaf has room for, where its thread's have room for `share` bytes.

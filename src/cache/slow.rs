@@ -251,7 +251,7 @@ impl ThreadCache {
             bin.open(empty, capacity);
             return true;
         }
-        let most = sizing::barn(id, ties.heap.is_tight());
+        let most = ties.barn_places(id);
         let Some(mut oldest) = pool.barn.put_full(full, most) else {
             bin.open(empty, capacity);
             return true;

@@ -26,7 +26,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 17] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -117,6 +117,21 @@ pub(super) const KEYS: [Key; 16] = [
         set: |config, value| {
             config.heap.choice = Choice::parse(value)?;
             Some(())
+        },
+    },
+    Key {
+        name: "preset",
+        values: "tiny|off",
+        bounds: "",
+        default: "off",
+        does: "several settings at once, which other keys may change; tiny: less memory for more time",
+        set: |config, value| match value {
+            b"tiny" => {
+                config.be_tiny();
+                Some(())
+            }
+            b"off" => Some(()),
+            _ => None,
         },
     },
     Key {

@@ -56,6 +56,7 @@ const LEAST_DEFAULT_ARENA: usize = 64 << 30;
 /// Of a limit on address space, arenas take this share and leave the rest to mappings.
 const LIMIT_SHARE: usize = 2;
 const DEFAULT_REUSE: usize = 64 << 20;
+const TINY_REUSE: usize = 16 << 20;
 const DEFAULT_PURGE_MS: u64 = 1_000;
 
 impl Config {
@@ -69,6 +70,7 @@ impl Config {
         let heap = Settings {
             arena_bytes,
             reuse_bytes: DEFAULT_REUSE,
+            is_tiny: false,
             huge_pages: HugePages::System,
             limit: Limit::off(),
             choice: Choice::Local,
@@ -86,6 +88,13 @@ impl Config {
         }
     }
 
+    /// Less memory, and more time for that: slabs go back at once, threads keep little, and no thread of ours has a stack.
+    fn be_tiny(&mut self) {
+        self.heap.is_tiny = true;
+        self.heap.reuse_bytes = TINY_REUSE;
+        self.purge_thread = ThreadChoice::Off;
+    }
+
     /// Whether the program's end may have something to say on standard error.
     pub(crate) fn needs_standard_error(&self) -> bool {
         let reports = self.only_warn || self.watch.finds_misuse();
@@ -98,13 +107,9 @@ impl Config {
     #[inline(never)]
     pub(crate) fn apply(&mut self, text: &[u8], mut complain: impl FnMut(&[u8])) {
         let (mut unknown, mut refused) = (0, 0);
-        for pair in pairs(text) {
-            if pair.is_empty() {
-                continue;
-            }
-            let mut parts = pair.splitn(2, |byte| *byte == b':');
-            let name = parts.next().unwrap_or_default();
-            let value = parts.next().unwrap_or_default();
+        // What is said in so many words counts more than a preset, wherever that stands.
+        let (presets, others) = (settings(text, true), settings(text, false));
+        for (name, value) in presets.chain(others) {
             let key = KEYS.iter().find(|key| key.name.as_bytes() == name);
             if key.is_some_and(|key| (key.set)(self, value).is_some()) {
                 continue;
@@ -129,6 +134,18 @@ impl Config {
             }
         }
     }
+}
+
+/// The keys and values of `text`: the presets, or all others.
+fn settings(text: &[u8], is_preset: bool) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pairs(text)
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let mut parts = pair.splitn(2, |byte| *byte == b':');
+            let name = parts.next().unwrap_or_default();
+            (name, parts.next().unwrap_or_default())
+        })
+        .filter(move |(name, _)| (*name == b"preset") == is_preset)
 }
 
 /// Lines for unknown keys at most, and as many for values that are refused; the last one counts the rest.

@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub arena_bytes: usize,
     /// Bytes of freed huge mappings to keep for reuse at most.
     pub reuse_bytes: usize,
+    /// Whether less memory is worth more time, as in a kernel with `CONFIG_SLUB_TINY`.
+    pub is_tiny: bool,
     /// Whether huge pages are wanted.
     pub huge_pages: HugePages,
     /// How much may be resident.
@@ -73,6 +75,7 @@ impl Settings {
     pub(crate) const TEST: Self = Self {
         arena_bytes: 64 << 20,
         reuse_bytes: 0,
+        is_tiny: false,
         huge_pages: HugePages::System,
         limit: Limit::off(),
         choice: Choice::Local,
@@ -147,6 +150,11 @@ impl Heap {
     pub(crate) fn threads(&self) -> usize {
         // ORDERING: relaxed, as above.
         self.threads.load(Relaxed)
+    }
+
+    /// Whether less memory is worth more time.
+    pub(crate) fn is_tiny(&self) -> bool {
+        self.settings.is_tiny
     }
 
     /// The machine.

@@ -17,6 +17,8 @@ use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
 use crate::units::{ClassId, NodeId};
 
+const MIN_EMPTY: u32 = 1;
+
 /// One node's memory.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -33,6 +35,8 @@ pub(crate) struct Node {
     metadata: CachePadded<Metadata>,
     /// Whether addresses of it were given back.
     was_cut: AtomicBool,
+    /// Empty slabs that each pool keeps for itself, the kernel's `min_partial`.
+    min_empty: u32,
     /// What is charged to the limit of the heap whose first node this is.
     pub(super) charges: limit::Budget,
 }
@@ -51,7 +55,12 @@ pub(super) struct Parts {
 
 impl Node {
     /// The node with arena `data`, in its own reservation. No system call that could be refused is made.
-    pub(super) fn build(id: NodeId, policy: Option<Policy>, parts: Parts) -> &'static Self {
+    pub(super) fn build(
+        id: NodeId,
+        policy: Option<Policy>,
+        parts: Parts,
+        is_tiny: bool,
+    ) -> &'static Self {
         let bytes = parts.data.bytes();
         let node = Self {
             id,
@@ -60,9 +69,10 @@ impl Node {
             pools: Pools::new(parts.pools),
             tables: SlabTables::new(parts.tables, bytes),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
-            arena: CachePadded::new(Arena::new(parts.data, parts.map)),
+            arena: CachePadded::new(Arena::new(parts.data, parts.map, is_tiny)),
             metadata: CachePadded::new(Metadata::new(parts.first, parts.metadata)),
             was_cut: AtomicBool::new(false),
+            min_empty: if is_tiny { 0 } else { MIN_EMPTY },
             charges: limit::Budget::empty(),
         };
         Metadata::settle(parts.home, node)
@@ -120,6 +130,7 @@ impl Node {
         Place {
             arena: &self.arena,
             tables: &self.tables,
+            min_empty: self.min_empty,
         }
     }
 

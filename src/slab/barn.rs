@@ -80,8 +80,12 @@ impl Barn {
         self.empty.pop()
     }
 
-    /// Stores a full sheaf; with `most` or more there, or what is left of that, the oldest leaves for it.
+    /// Stores a full sheaf; with `most` or more there, or what is left of that, the oldest leaves for it. With none at most
+    /// it is that itself.
     pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Option<Sheaf> {
+        if most == 0 {
+            return Some(sheaf);
+        }
         let most = most.min(PLACES.saturating_sub(self.cut)).max(1);
         let oldest = if self.count >= most {
             self.take_oldest()

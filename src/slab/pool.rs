@@ -30,9 +30,6 @@ pub(super) const HELD: u8 = u8::MAX;
 const LOOK_AHEAD: usize = 4;
 /// The records of so many slabs, with a few words of each, are likely in the processor's cache.
 const NEAR_SLABS: u32 = 64;
-/// Empty slabs that a pool keeps for itself, the kernel's `min_partial`.
-pub(super) const MIN_EMPTY: u32 = 1;
-
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
 
@@ -43,6 +40,8 @@ pub(crate) struct Place<'node> {
     pub(crate) arena: &'node Arena,
     /// Records are here.
     pub(crate) tables: &'node SlabTables,
+    /// So many empty slabs stay with a pool.
+    pub(crate) min_empty: u32,
 }
 
 /// The slabs of one class on one node, and its barn.
@@ -162,7 +161,7 @@ impl Pool {
             }
         }
         self.out -= (objects.len() - bad) as u64;
-        self.trim(place, id, MIN_EMPTY);
+        self.trim(place, id, place.min_empty);
     }
 
     /// Gives empty slabs back to the arena until `keep` are left.

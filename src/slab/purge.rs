@@ -13,7 +13,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::class::{ClassInfo, info};
-use super::pool::{HELD, MIN_EMPTY, PARTIAL_LISTS, Place, Pool};
+use super::pool::{HELD, PARTIAL_LISTS, Place, Pool};
 use super::record::{ROW, SlabRecord};
 use crate::arena::Touched;
 use crate::decay::{Budget, Elapsed};
@@ -155,7 +155,7 @@ impl Pool {
     fn let_go(&mut self, place: Place<'_>, id: ClassId, slab: GranuleIndex, record: &SlabRecord) {
         record.set_list(0);
         self.relist(place, slab, record, info(id));
-        self.trim(place, id, MIN_EMPTY);
+        self.trim(place, id, place.min_empty);
     }
 }
 

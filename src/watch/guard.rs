@@ -70,7 +70,7 @@ impl Guard {
                 data.name(cstr::cstr!("slubmalloc guard"));
                 return Some(Self {
                     fence: Fence::probe(),
-                    pages: Arena::new(data, map),
+                    pages: Arena::new(data, map, false),
                     owners: Table::new(owners),
                     records,
                     blocks: Lock::new(Blocks {

@@ -35,6 +35,7 @@ impl World {
         let settings = Settings {
             arena_bytes: ARENA,
             reuse_bytes: [0, 16 * MIB][seed as usize / 3 % 2],
+            is_tiny: seed % 5 == 4,
             huge_pages: [HugePages::System, HugePages::Always, HugePages::Never]
                 [seed as usize / 2 % 3],
             limit: match seed % 5 {

@@ -20,6 +20,7 @@ pub(super) fn heap(nodes: u64, limit: Limit) -> &'static Heap {
     let settings = Settings {
         arena_bytes: 1 << 20,
         reuse_bytes: 0,
+        is_tiny: false,
         huge_pages: HugePages::System,
         limit,
         choice: Choice::Local,
