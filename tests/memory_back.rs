@@ -8,7 +8,9 @@
 
 mod support;
 
-use support::{keeps_promise_with, run_with};
+use core::time::Duration;
+use std::process::Command;
+use support::{Heap, compile, keeps_promise_with, run, run_with};
 
 #[test]
 fn what_one_thread_frees_goes_and_no_thread_comes() {
@@ -117,4 +119,21 @@ fn a_process_ends_with_its_last_thread() {
 #[test]
 fn below_a_limit_nobody_is_refused() {
     keeps_promise_with("limit:256m", "c/takers.c", &[]);
+}
+
+/// What a small program of 100 objects has for itself, beyond what it has with libc's allocator.
+#[test]
+fn a_small_program_stays_small() {
+    let own = |heap, conf: &str| {
+        let mut command = Command::new(compile("c/few_objects.c", &[]));
+        command.env("SLUBMALLOC_CONF", conf);
+        let text = run(heap, &mut command, Duration::from_secs(60)).stdout;
+        text.trim().parse::<usize>().expect("KiB")
+    };
+    let libc = own(Heap::Libc, "");
+    for (conf, most) in [("", 160), ("preset:tiny", 144)] {
+        let here = own(Heap::Slubmalloc, conf);
+        println!("{conf}: {here} KiB, with libc {libc}");
+        assert!(here <= libc + most, "{conf}: {here} KiB, with libc {libc}");
+    }
 }

@@ -57,7 +57,9 @@ pub(super) struct Growth {
     count: AtomicU32,
     /// Those that nobody has made up for.
     owed: AtomicUsize,
-    /// When somebody last did, in milliseconds.
+    /// So many pages might still go when somebody last looked, …
+    most: AtomicUsize,
+    /// … and when that was, in milliseconds.
     at: AtomicU64,
 }
 
@@ -71,6 +73,7 @@ impl Growth {
             high: AtomicUsize::new(0),
             count: AtomicU32::new(0),
             owed: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
             at: AtomicU64::new(0),
         }
     }
@@ -112,13 +115,15 @@ impl Growth {
 
     /// How many of `dirty` free pages go in place of what the arena has grown by.
     pub(super) fn make_up(&self, dirty: usize, now: u64) -> usize {
-        let passed = now.saturating_sub(self.at.load(Relaxed)) as usize;
-        let most = passed.saturating_mul(self.pace.rate).min(MOST_PAGES);
+        let passed = now.saturating_sub(self.at.swap(now, Relaxed)) as usize;
+        let earned = passed.saturating_mul(self.pace.rate);
+        let most = self
+            .most
+            .load(Relaxed)
+            .saturating_add(earned)
+            .min(MOST_PAGES);
         let pages = self.owed.swap(0, Relaxed).min(dirty).min(most);
-        if pages > 0 {
-            let left = (most - pages) / self.pace.rate.max(1);
-            self.at.store(now.saturating_sub(left as u64), Relaxed);
-        }
+        self.most.store(most - pages, Relaxed);
         pages
     }
 

@@ -178,10 +178,7 @@ impl ThreadCache {
 fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
     let mut pool = home.pool(id).lock();
     let empty = pool.barn.take_empty();
-    let Some(mut oldest) = pool
-        .barn
-        .put_full(full, ties.barn_places(id))
-    else {
+    let Some(mut oldest) = pool.barn.put_full(full, ties.barn_places(id)) else {
         return empty;
     };
     if let Some(empty) = empty {

@@ -225,3 +225,6 @@ mod spans;
 
 #[path = "growth_tests.rs"]
 mod growth;
+
+#[path = "shared_tests.rs"]
+mod shared;

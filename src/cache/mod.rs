@@ -19,6 +19,7 @@ mod idle;
 mod notice;
 mod registry;
 mod room;
+mod shared;
 mod sized;
 mod sizing;
 mod slow;
@@ -116,22 +117,6 @@ type Counts = [AtomicU8; BINS];
 
 const _: () = assert!(core::mem::offset_of!(ThreadCache, bins) == 0);
 
-/// The place of each size's bin.
-const fn places() -> [AtomicU16; class::FINE_ENTRIES] {
-    let mut places = [const { AtomicU16::new(0) }; class::FINE_ENTRIES];
-    let mut entry = 0;
-    while entry < places.len() {
-        places[entry] = AtomicU16::new(place(entry));
-        entry += 1;
-    }
-    places
-}
-
-/// The place of the bin of the size that is `entry` fine steps.
-const fn place(entry: usize) -> u16 {
-    class::FINE[entry] as u16 * size_of::<Bin>() as u16
-}
-
 // SAFETY: made of atomics and a mutex without an owner; a cache of zeroes is one without memory that knows no size's bin.
 unsafe impl ZeroInit for ThreadCache {}
 // SAFETY: made of atomics; a node of zeroes has no memory.
@@ -171,7 +156,7 @@ impl ThreadCache {
             arena_base: AtomicUsize::new(0),
             arena_bytes: AtomicUsize::new(0),
             class_map: AtomicPtr::new(null_mut()),
-            places: places(),
+            places: shared::places(),
             heap: StaticRef::none(),
             home: StaticRef::none(),
             busy: Lock::new(()),
@@ -220,9 +205,7 @@ impl ThreadCache {
             self.bin(id)
                 .describe(info.divisor, (info.slab_bytes() - 1) as u32);
         }
-        for (entry, known) in self.places.iter().enumerate() {
-            known.store(place(entry), Relaxed);
-        }
+        self.share_bins(ties.heap.shares_bins());
         self.look_home();
     }
 
@@ -255,15 +238,21 @@ impl ThreadCache {
     /// Takes an object of at least `bytes`, at most 1 KiB, from the main sheaf of its class.
     #[inline(always)]
     pub(crate) fn pop_fine(&self, bytes: usize) -> Option<Object> {
+        self.fine_bin(bytes).pop()
+    }
+
+    /// The bin that serves `bytes`, at most 1 KiB.
+    #[inline(always)]
+    fn fine_bin(&self, bytes: usize) -> &Bin {
         debug_assert!(bytes <= class::FINE_LIMIT);
         // SAFETY: one entry for each 16 bytes up to the limit.
         let place = unsafe { self.places.get_unchecked(bytes.div_ceil(class::FINE_STEP)) };
-        // SAFETY: written before the cache has a thread. An atomic load would do as well.
+        // SAFETY: written by the cache's thread alone. An atomic load would do as well.
         let place = unsafe { place.as_ptr().read() };
         // SAFETY: places are offsets of bins.
         let bin = unsafe { self.bins.as_ptr().byte_add(usize::from(place)) };
         // SAFETY: as above.
-        unsafe { &*bin }.pop()
+        unsafe { &*bin }
     }
 
     /// Takes an object of class `id` from the main sheaf.

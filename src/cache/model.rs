@@ -59,6 +59,7 @@ impl Machine {
         let settings = Settings {
             arena_bytes: 16 << 20,
             is_tiny,
+            shares_bins: true,
             current_node: || RUNNING.with(Cell::get),
             ..Settings::TEST
         };

@@ -15,13 +15,13 @@ impl ThreadCache {
         self.bin_of(block, bytes).is_some_and(|bin| bin.push(block))
     }
 
-    /// Whether `block` is the start of an object of this cache's node whose class is that of `bytes`.
+    /// Whether `block` is the start of an object of this cache's node whose class serves `bytes`.
     #[inline(always)]
     pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {
         self.bin_of(block, bytes).is_some()
     }
 
-    /// The bin of `block`, if that is the start of an object of this cache's node whose class is that of `bytes`.
+    /// The bin of `block`, if that is the start of an object of this cache's node whose class serves `bytes`.
     #[inline(always)]
     fn bin_of(&self, block: *mut u8, bytes: usize) -> Option<&Bin> {
         let offset = (block as usize).wrapping_sub(own(&self.arena_base));
@@ -30,6 +30,10 @@ impl ThreadCache {
         }
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
         let bin = self.bin(id);
-        (id == class::any_class_of(bytes) && bin.is_start(block as usize)).then_some(bin)
+        let is_right = match bytes <= class::FINE_LIMIT {
+            true => core::ptr::eq(bin, self.fine_bin(bytes)),
+            false => id == class::coarse_class_of(bytes),
+        };
+        (is_right && bin.is_start(block as usize)).then_some(bin)
     }
 }

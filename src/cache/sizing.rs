@@ -56,7 +56,9 @@ pub(super) fn tiny_share(threads: usize) -> usize {
 /// How many smaller objects a thread's only sheaf of their class has room for then.
 pub(super) fn tiny_room(id: ClassId) -> usize {
     let objects = TINY_SHEAF / class::info(id).size.max(1) as usize;
-    objects.clamp(FIRST_CAPACITY, CROWD_CAPACITY).min(capacity(id))
+    objects
+        .clamp(FIRST_CAPACITY, CROWD_CAPACITY)
+        .min(capacity(id))
 }
 
 /// How many larger objects of a class a sheaf has room for, where its thread's have room for `share` bytes.

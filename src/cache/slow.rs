@@ -24,8 +24,11 @@ impl ThreadCache {
         if bytes > class::MAX_SMALL {
             return self.alloc_span(ties, bytes, 1, zeroed);
         }
-        let id = class::class_of(bytes);
-        let object = self.pop(id).or_else(|| self.refill_or_drain(ties, id))?;
+        let own = class::class_of(bytes);
+        let id = self.serving(own);
+        let object = self
+            .pop(id)
+            .or_else(|| self.refill_or_drain(ties, self.serving_anew(own, id)))?;
         if zeroed == Zeroed::Yes {
             // SAFETY: the object was taken above and has at least `bytes`.
             unsafe { sys::clear(object, bytes) };

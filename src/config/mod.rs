@@ -71,6 +71,7 @@ impl Config {
             arena_bytes,
             reuse_bytes: DEFAULT_REUSE,
             is_tiny: false,
+            shares_bins: true,
             huge_pages: HugePages::System,
             limit: Limit::off(),
             choice: Choice::Local,

@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub reuse_bytes: usize,
     /// Whether less memory is worth more time, as in a kernel with `CONFIG_SLUB_TINY`.
     pub is_tiny: bool,
+    /// Whether sizes that a thread rarely asks for share the bins of larger ones.
+    pub shares_bins: bool,
     /// Whether huge pages are wanted.
     pub huge_pages: HugePages,
     /// How much may be resident.
@@ -76,6 +78,7 @@ impl Settings {
         arena_bytes: 64 << 20,
         reuse_bytes: 0,
         is_tiny: false,
+        shares_bins: false,
         huge_pages: HugePages::System,
         limit: Limit::off(),
         choice: Choice::Local,
@@ -155,6 +158,11 @@ impl Heap {
     /// Whether less memory is worth more time.
     pub(crate) fn is_tiny(&self) -> bool {
         self.settings.is_tiny
+    }
+
+    /// Whether sizes that a thread rarely asks for share the bins of larger ones.
+    pub(crate) fn shares_bins(&self) -> bool {
+        self.settings.shares_bins
     }
 
     /// The machine.

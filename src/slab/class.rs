@@ -179,6 +179,40 @@ const fn build() -> [ClassInfo; ALL_CLASSES + 1] {
     info
 }
 
+/// The sizes that serve all smaller ones as long as those are rare: less than half of such an object is left over.
+const COMMON_SIZES: [u32; 11] = [16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1 << 10];
+
+/// For each class the one that serves its sizes as long as they are rare.
+const COMMON: [u8; ALL_CLASSES + 1] = {
+    let info = build();
+    let mut table = [0; ALL_CLASSES + 1];
+    let mut id = 1;
+    while id <= ALL_CLASSES {
+        let (mut common, mut step) = (id, 0);
+        while step < COMMON_SIZES.len() && COMMON_SIZES[step] < info[id].size {
+            step += 1;
+        }
+        if step < COMMON_SIZES.len() {
+            while info[common].size < COMMON_SIZES[step] {
+                common += 1;
+            }
+        }
+        table[id] = common as u8;
+        id += 1;
+    }
+    table
+};
+
+/// Whether class `id` serves rare sizes of others, too.
+pub(super) const fn is_common(id: usize) -> bool {
+    COMMON[id] as usize == id && id <= FINE[FINE_ENTRIES - 1] as usize
+}
+
+/// The class that serves the sizes of class `id` as long as they are rare; itself above 1 KiB.
+pub(crate) fn common(id: ClassId) -> ClassId {
+    ClassId(COMMON.get(id.index()).copied().unwrap_or_default())
+}
+
 /// Class by size in 16-byte steps.
 pub(crate) const FINE: [u8; FINE_ENTRIES] = lookup(FINE_STEP);
 /// Class by size in 128-byte steps; sizes up to [`FINE_LIMIT`] are not looked up here.
@@ -239,15 +273,6 @@ pub(crate) fn aligned_span_class_of(size: usize, align: usize) -> ClassId {
         return ClassId::NONE;
     }
     span_class_of(size)
-}
-
-/// The class that serves `size`; none above 4 MiB.
-#[inline(always)]
-pub(crate) fn any_class_of(size: usize) -> ClassId {
-    if size > FINE_LIMIT {
-        return coarse_class_of(size);
-    }
-    class_of(size)
 }
 
 /// Whether the objects of a class are spans.

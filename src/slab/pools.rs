@@ -1,6 +1,6 @@
 //! The pools of one node, one for each class, each under its own lock.
 
-use super::class::CLASSES;
+use super::class::{self, CLASSES};
 use super::pool::Pool;
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Region, Table, ZeroInit};
@@ -21,6 +21,26 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 #[derive(Debug)]
 pub(crate) struct Pools(Table<CachePadded<Entry>>);
 
+/// Where each class's pool lies: behind each other those that a small program uses, so that they take few pages.
+static PLACES: [u8; CLASSES + 1] = {
+    let mut places = [0; CLASSES + 1];
+    let (mut next, mut is_first) = (1, true);
+    loop {
+        let mut id = 1;
+        while id <= CLASSES {
+            if class::is_common(id) == is_first {
+                places[id] = next;
+                next += 1;
+            }
+            id += 1;
+        }
+        if !is_first {
+            break places;
+        }
+        is_first = false;
+    }
+};
+
 impl Pools {
     /// Bytes to reserve.
     pub(crate) const BYTES: usize = Table::<CachePadded<Entry>>::bytes_for(CLASSES + 1);
@@ -33,11 +53,17 @@ impl Pools {
     /// The pool of class `id`.
     #[inline]
     pub(crate) fn get(&self, id: ClassId) -> &Lock<Pool> {
-        &self.0.get(id.index()).pool
+        &self.entry(id).pool
     }
 
     /// The lock for making slabs of class `id`.
     pub(crate) fn growing(&self, id: ClassId) -> &Lock<()> {
-        &self.0.get(id.index()).growing
+        &self.entry(id).growing
+    }
+
+    #[inline]
+    fn entry(&self, id: ClassId) -> &Entry {
+        let place = PLACES.get(id.index()).copied().unwrap_or_default();
+        self.0.get(usize::from(place))
     }
 }

@@ -4,16 +4,16 @@
 enum { OBJECTS = 100 };
 
 /* Written without stdio's buffer, which is an object too. */
-static size_t private_kib(void) {
+static size_t own_kib(void) {
     static char text[4096];
     int file = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
     if (file < 0) _exit(77);
     ssize_t length = read(file, text, sizeof text - 1);
     close(file);
     CHECK(length > 0);
-    const char *line = strstr(text, "Private_Dirty:");
+    const char *line = strstr(text, "Anonymous:");
     CHECK(line != NULL);
-    return strtoul(line + strlen("Private_Dirty:"), NULL, 10);
+    return strtoul(line + strlen("Anonymous:"), NULL, 10);
 }
 
 int main(void) {
@@ -23,6 +23,6 @@ int main(void) {
         CHECK(objects[i] = malloc(bytes));
         memset(objects[i], 1, bytes);
     }
-    dprintf(1, "%zu\n", private_kib());
+    dprintf(1, "%zu\n", own_kib());
     return 0;
 }
