@@ -137,3 +137,22 @@ fn a_small_program_stays_small() {
         assert!(here <= libc + most, "{conf}: {here} KiB, with libc {libc}");
     }
 }
+
+/// Slabs and large blocks lie in pageblocks of their own, so what was freed of both is in longer pieces: of free memory
+/// so much can serve 2 MiB at once.
+#[test]
+fn blocks_that_come_and_go_leave_memory_in_one_piece() {
+    for percent in ["2", "10"] {
+        let finished = run_with("purge_ms:never", "c/mixed_lives.c", &[percent]);
+        assert!(finished.is_ok());
+        let stats = &finished.stderr;
+        let is_indexes = |line: &&str| line.starts_with("Node 0") && line.contains('.');
+        let line = stats.lines().find(is_indexes).expect("a node's line");
+        let unusable: Vec<f64> = line
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok().filter(|_| word.contains('.')))
+            .collect();
+        println!("{percent} percent stay: {line}");
+        assert!(unusable[9] <= 0.6, "{percent} percent stay: {line}");
+    }
+}

@@ -6,22 +6,31 @@
 //! exactly one listed block, the largest it can be part of.
 #![forbid(unsafe_code)]
 
+use super::kind::{KINDS, Kind};
 use super::page_map::PageMap;
-use crate::report::check;
+use crate::report::{check, our_fault};
 use crate::units::{MAX_ORDER, ORDERS, Order, PageIndex};
 
 /// The free blocks of one arena, counted; where they are stands in the page map.
 #[derive(Debug, Default)]
 pub(super) struct Buddy {
-    free_blocks: [u32; ORDERS],
+    /// By the kind of their pageblocks.
+    free_blocks: [[u32; ORDERS]; KINDS],
 }
 
+/// A pageblock.
+const WHOLE: Order = Order::new(MAX_ORDER as u32);
+/// Where half of a pageblock is free, another kind may take it over.
+const HALF: Order = Order::new(MAX_ORDER as u32 - 1);
+
 impl Buddy {
-    /// Takes a block of `order`: of the smallest free blocks that hold it, the lowest.
-    pub(super) fn take(&mut self, map: &PageMap, order: Order) -> Option<PageIndex> {
-        let sizes = (order.index()..ORDERS).map(|order| Order::new(order as u32));
-        let mut found = sizes.into_iter().find(|order| self.count(*order) > 0)?;
-        let page = map.lowest(found)?;
+    /// Takes a block of `order` for `kind`: of the smallest free blocks that hold it in pageblocks of that kind, the lowest;
+    /// else one of a pageblock for anything, or of one that is taken over.
+    pub(super) fn take(&mut self, map: &PageMap, order: Order, kind: Kind) -> Option<PageIndex> {
+        let (page, mut found) = self.find(map, order, kind)?;
+        if found >= HALF && kind != Kind::Any {
+            self.take_over(map, page, kind);
+        }
         self.unlist(map, page, found);
         while found > order {
             found = Order::new(found.index() as u32 - 1);
@@ -30,12 +39,48 @@ impl Buddy {
         Some(page)
     }
 
-    /// Whether there is a free block of `order` or more.
-    pub(super) fn has(&self, order: Order) -> bool {
-        self.free_blocks
-            .iter()
-            .skip(order.index())
-            .any(|count| *count > 0)
+    /// The free block to take one of `order` for `kind` from.
+    fn find(&self, map: &PageMap, order: Order, kind: Kind) -> Option<(PageIndex, Order)> {
+        let smallest = |least: Order, kinds: &[Kind]| {
+            sizes(least).find_map(|size| {
+                let mut kinds = kinds.iter().filter(|kind| self.count(**kind, size) > 0);
+                Some((map.lowest(*kinds.next()?, size)?, size))
+            })
+        };
+        if kind == Kind::Any {
+            return smallest(order, &Kind::ALL);
+        }
+        // A half without memory is no better than fresh pages.
+        let is_worth_it =
+            |found: &(PageIndex, Order)| map.dirty_pages(found.0, HALF.pages()) > HALF.pages() / 2;
+        smallest(order, &[kind])
+            .or_else(|| smallest(order, &[Kind::Any]).filter(|found| found.1 < WHOLE))
+            .or_else(|| smallest(order.max(HALF), &Kind::ALL).filter(is_worth_it))
+            .or_else(|| smallest(WHOLE, &[Kind::Slabs, Kind::Large, Kind::Any]))
+    }
+
+    /// Makes the pageblock of `page` one of `kind`.
+    fn take_over(&mut self, map: &PageMap, page: PageIndex, kind: Kind) {
+        let record = map.record(page);
+        let before = record.kind();
+        for order in sizes(Order::new(0)) {
+            let count = record.free_blocks(order);
+            *self.counter(before, order) -= count;
+            *self.counter(kind, order) += count;
+        }
+        map.set_kind(page, kind);
+    }
+
+    /// Whether there is a block of `order` to take for `kind`.
+    pub(super) fn has(&self, map: &PageMap, order: Order, kind: Kind) -> bool {
+        self.find(map, order, kind).is_some()
+    }
+
+    /// Fresh pages behind `page`: its pageblock is for anything, if it begins there.
+    pub(super) fn enter(&mut self, map: &PageMap, page: PageIndex) {
+        if page.in_block() == 0 {
+            self.take_over(map, page, Kind::Any);
+        }
     }
 
     /// Gives a block back and joins it with its buddy as long as that is free.
@@ -107,41 +152,49 @@ impl Buddy {
 
     /// Number of free blocks of each order, the columns of `/proc/buddyinfo`.
     pub(super) fn free_blocks(&self) -> [u32; ORDERS] {
-        self.free_blocks
+        let column = |order: usize| {
+            let counts = self.free_blocks.iter().filter_map(|row| row.get(order));
+            counts.sum()
+        };
+        core::array::from_fn(column)
     }
 
     /// Free pages.
     pub(super) fn free_pages(&self) -> u64 {
         (0..)
-            .zip(self.free_blocks)
+            .zip(self.free_blocks())
             .map(|(order, count)| u64::from(count) << order as u32)
             .sum()
     }
 
-    fn count(&self, order: Order) -> u32 {
-        self.free_blocks
-            .get(order.index())
+    fn count(&self, kind: Kind, order: Order) -> u32 {
+        let row = self.free_blocks.get(kind.index());
+        row.and_then(|row| row.get(order.index()))
             .copied()
             .unwrap_or_default()
     }
 
+    fn counter(&mut self, kind: Kind, order: Order) -> &mut u32 {
+        let row = self.free_blocks.get_mut(kind.index());
+        match row.and_then(|row| row.get_mut(order.index())) {
+            Some(count) => count,
+            None => our_fault("no such order"),
+        }
+    }
+
     fn list(&mut self, map: &PageMap, page: PageIndex, order: Order) {
         map.list(page, order);
-        if let Some(count) = self.free_blocks.get_mut(order.index()) {
-            *count += 1;
-        }
+        *self.counter(map.record(page).kind(), order) += 1;
     }
 
     fn unlist(&mut self, map: &PageMap, page: PageIndex, order: Order) {
         map.unlist(page, order);
-        if let Some(count) = self.free_blocks.get_mut(order.index()) {
-            *count -= 1;
-        }
+        *self.counter(map.record(page).kind(), order) -= 1;
     }
 
     /// Checks the counts and the invariant against the map of the first `pages` pages.
     pub(super) fn validate(&self, map: &PageMap, pages: u32) {
-        let mut counted = [0_u32; ORDERS];
+        let mut counted = Self::default();
         let mut page = PageIndex(0);
         while page.0 < pages {
             let Some((first, order)) = map.free_block_of(page) else {
@@ -149,18 +202,27 @@ impl Buddy {
                 continue;
             };
             check(first == page, "a free block begins inside another");
-            counted
-                .iter_mut()
-                .skip(order.index())
-                .take(1)
-                .for_each(|count| *count += 1);
+            let kind = map.record(page).kind();
+            *counted.counter(kind, order) += 1;
+            check(
+                map.lowest(kind, order).is_some_and(|lowest| lowest <= page),
+                "a free block is not listed",
+            );
             let buddy = PageIndex(page.0 ^ order.pages());
             let joined = order.index() == MAX_ORDER || !map.is_free(buddy, order);
             check(joined, "free buddies coexist");
             page = page.plus(order.pages());
         }
-        check(counted == self.free_blocks, "free blocks are miscounted");
+        check(
+            counted.free_blocks == self.free_blocks,
+            "free blocks are miscounted",
+        );
     }
+}
+
+/// The orders from `least` on.
+fn sizes(least: Order) -> impl DoubleEndedIterator<Item = Order> {
+    (least.index()..ORDERS).map(|order| Order::new(order as u32))
 }
 
 #[cfg(test)]
@@ -181,8 +243,8 @@ mod tests {
     #[test]
     fn what_is_split_grows_back() {
         let (mut buddy, map) = world(1024);
-        let first = buddy.take(&map, Order::new(0)).unwrap();
-        let second = buddy.take(&map, Order::new(0)).unwrap();
+        let first = buddy.take(&map, Order::new(0), Kind::Any).unwrap();
+        let second = buddy.take(&map, Order::new(0), Kind::Any).unwrap();
         assert_eq!((first, second), (PageIndex(0), PageIndex(1)));
         assert_eq!(buddy.free_blocks(), [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
         buddy.give(&map, first, Order::new(0));
@@ -194,12 +256,18 @@ mod tests {
     #[test]
     fn the_lowest_of_the_smallest_that_fit_is_taken() {
         let (mut buddy, map) = world(64);
-        let blocks = [0, 8, 16, 24].map(|_| buddy.take(&map, Order::new(3)).unwrap());
+        let blocks = [0, 8, 16, 24].map(|_| buddy.take(&map, Order::new(3), Kind::Any).unwrap());
         assert_eq!(blocks, [0, 8, 16, 24].map(PageIndex));
         buddy.give(&map, blocks[3], Order::new(3));
         buddy.give(&map, blocks[0], Order::new(3));
-        assert_eq!(buddy.take(&map, Order::new(2)), Some(PageIndex(0)));
-        assert_eq!(buddy.take(&map, Order::new(3)), Some(PageIndex(24)));
+        assert_eq!(
+            buddy.take(&map, Order::new(2), Kind::Any),
+            Some(PageIndex(0))
+        );
+        assert_eq!(
+            buddy.take(&map, Order::new(3), Kind::Any),
+            Some(PageIndex(24))
+        );
         buddy.validate(&map, 64);
     }
 

@@ -1,6 +1,7 @@
 //! How far an arena commits its reservation at a time: constants and arithmetic alone.
 #![forbid(unsafe_code)]
 
+use super::kind::is_apart;
 use crate::units::{BLOCK_PAGES, GRANULE_PAGES, Order};
 
 /// The least that is committed at once: a tiny program stays tiny under `mlockall` and strict
@@ -24,6 +25,10 @@ pub(super) fn needed(frontier: u32, limit: u32, order: Order) -> Option<u32> {
 pub(super) fn wanted(frontier: u32, limit: u32, needed: u32) -> u32 {
     let step = (frontier / STEP_SHARE).clamp(FIRST_STEP_PAGES, LAST_STEP_PAGES);
     let aim = frontier.saturating_add(step) / GRANULE_PAGES * GRANULE_PAGES;
+    let aim = match is_apart(aim) {
+        true => aim.next_multiple_of(BLOCK_PAGES),
+        false => aim,
+    };
     aim.max(needed).min(limit)
 }
 

@@ -11,6 +11,7 @@ mod changed;
 mod count;
 mod frontier;
 mod growth;
+mod kind;
 mod page_map;
 mod page_set;
 mod purge;
@@ -32,6 +33,7 @@ use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex}
 use buddy::Buddy;
 use core::sync::atomic::{AtomicBool, AtomicUsize};
 use growth::{Growth, Pace};
+use kind::Kind;
 use page_map::PageMap;
 use purge::Release;
 
@@ -159,11 +161,16 @@ impl Arena {
         let order = Order::holding(pages).max(align);
         let (mut state, first) = loop {
             let mut state = self.state.lock();
-            if let Some(first) = state.buddy.take(&self.map, order) {
+            let kind = Kind::wanted(used_for, state.frontier);
+            if let Some(first) = state.buddy.take(&self.map, order, kind) {
                 break (state, first);
             }
             drop(state);
-            self.extend(order)?;
+            if self.extend(order, used_for).is_none() {
+                let mut state = self.state.lock();
+                let first = state.buddy.take(&self.map, order, Kind::Any)?;
+                break (state, first);
+            }
         };
         if !self.afford(first, pages) {
             state.buddy.give(&self.map, first, order);
@@ -320,5 +327,7 @@ impl Arena {
 
 #[cfg(test)]
 mod exact_tests;
+#[cfg(test)]
+mod kind_tests;
 #[cfg(test)]
 mod tests;

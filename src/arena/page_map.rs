@@ -5,10 +5,11 @@
 //! A pageblock's bit in the summary says whether its record has a free block of that order.
 #![forbid(unsafe_code)]
 
+use super::kind::Kind;
 use super::record::{BlockRecord, Head};
 use super::summary::{Mark, Summary};
 use crate::sys::{Region, Table};
-use crate::units::{BLOCK_PAGES, Order, PageIndex};
+use crate::units::{BLOCK_PAGES, ORDERS, Order, PageIndex};
 
 /// The state of an arena's pages.
 #[derive(Debug)]
@@ -62,20 +63,38 @@ impl PageMap {
 
     /// Lists a free block.
     pub(super) fn list(&self, page: PageIndex, order: Order) {
-        self.record(page).set_free(page.in_block(), order);
-        self.summary.set(page.block(), Mark::Free(order));
+        let record = self.record(page);
+        record.set_free(page.in_block(), order);
+        self.summary
+            .set(page.block(), Mark::Free(record.kind(), order));
     }
 
     /// Takes a free block off its list.
     pub(super) fn unlist(&self, page: PageIndex, order: Order) {
-        if !self.record(page).clear_free(page.in_block(), order) {
-            self.summary.clear(page.block(), Mark::Free(order));
+        let record = self.record(page);
+        if !record.clear_free(page.in_block(), order) {
+            self.summary
+                .clear(page.block(), Mark::Free(record.kind(), order));
         }
     }
 
-    /// The lowest free block of `order`.
-    pub(super) fn lowest(&self, order: Order) -> Option<PageIndex> {
-        let block = PageIndex(self.summary.lowest(order)? as u32 * BLOCK_PAGES);
+    /// Makes the pageblock of `page` one of another kind, with what is free in it.
+    pub(super) fn set_kind(&self, page: PageIndex, kind: Kind) {
+        let (record, block) = (self.record(page), page.block());
+        let before = record.kind();
+        record.set_kind(kind);
+        for order in (0..ORDERS as u32).map(Order::new) {
+            if record.free_blocks(order) > 0 {
+                self.summary.clear(block, Mark::Free(before, order));
+                self.summary.set(block, Mark::Free(kind, order));
+            }
+        }
+    }
+
+    /// The lowest free block of `order` in pageblocks of a kind.
+    pub(super) fn lowest(&self, kind: Kind, order: Order) -> Option<PageIndex> {
+        let block = self.summary.lowest(Mark::Free(kind, order))?;
+        let block = PageIndex(block as u32 * BLOCK_PAGES);
         self.record(block)
             .lowest_free(order)
             .map(|page| block.plus(page))

@@ -1,6 +1,7 @@
 //! The arena's end: committing beyond it, and giving up what lies at it.
 #![forbid(unsafe_code)]
 
+use super::kind::Kind;
 use super::{Arena, Head, Span, Use, frontier};
 use crate::sys;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, GRANULE_PAGES, Order, PAGE_SIZE, PageIndex};
@@ -95,13 +96,14 @@ impl Arena {
         cut
     }
 
-    /// Commits memory until a block of `order` is free. `None` where there is none; who comes back with `Some` may find
+    /// Commits memory until a block of `order` is free for that use. `None` where there is none; who comes back with `Some` may find
     /// that another thread was faster.
-    pub(super) fn extend(&self, order: Order) -> Option<()> {
+    pub(super) fn extend(&self, order: Order, used_for: Use) -> Option<()> {
         let _growing = self.growing.lock();
         let frontier = {
             let state = self.state.lock();
-            if state.buddy.has(order) {
+            let kind = Kind::wanted(used_for, state.frontier);
+            if state.buddy.has(&self.map, order, kind) {
                 return Some(());
             }
             state.frontier
@@ -111,7 +113,9 @@ impl Arena {
         }
         // What goes back to the kernel at this moment comes back.
         drop(self.purging.lock());
-        self.state.lock().buddy.has(order).then_some(())
+        let state = self.state.lock();
+        let kind = Kind::wanted(used_for, state.frontier);
+        state.buddy.has(&self.map, order, kind).then_some(())
     }
 
     fn extend_from(&self, frontier: u32, order: Order) -> Option<()> {
@@ -153,9 +157,13 @@ impl Arena {
     fn advance(&self, start: u32, end: u32) {
         let mut state = self.state.lock();
         state.frontier = end;
-        state
-            .buddy
-            .give_run(&self.map, PageIndex(start), end - start);
+        let mut page = PageIndex(start);
+        while page.0 < end {
+            let count = (BLOCK_PAGES - page.in_block()).min(end - page.0);
+            state.buddy.enter(&self.map, page);
+            state.buddy.give_run(&self.map, page, count);
+            page = page.plus(count);
+        }
     }
 
     /// Commits the pages from `start` to `end`; the caller lets nobody else move the frontier.

@@ -5,8 +5,9 @@
 //!
 //! Untouched memory is all zero: no page free, none dirty, no head. Written under the arena's lock.
 
-use core::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
+use super::kind::Kind;
 use super::page_set::{PageSet, WORDS};
 use crate::report::our_fault;
 use crate::sys::ZeroInit;
@@ -48,6 +49,7 @@ pub(super) struct BlockRecord {
     /// Pages to which the program gave other properties; written without the lock.
     changed: [AtomicU64; WORDS],
     heads: [AtomicU16; BLOCK_PAGES as usize],
+    kind: AtomicU8,
 }
 
 // SAFETY: made of atomics, and zero is a number.
@@ -56,6 +58,22 @@ unsafe impl ZeroInit for BlockRecord {}
 const _: () = assert!(size_of::<BlockRecord>() == 2624);
 
 impl BlockRecord {
+    /// What the pageblock is for.
+    pub(super) fn kind(&self) -> Kind {
+        Kind::from_number(self.kind.load(Relaxed))
+    }
+
+    /// Makes the pageblock one for that.
+    pub(super) fn set_kind(&self, kind: Kind) {
+        self.kind.store(kind as u8, Relaxed);
+    }
+
+    /// How many free blocks of `order` there are.
+    pub(super) fn free_blocks(&self, order: Order) -> u32 {
+        let words = self.free_words(order).iter();
+        words.map(|word| word.load(Relaxed).count_ones()).sum()
+    }
+
     /// Whether a block of `order` that begins at page `page` is free.
     pub(super) fn is_free(&self, page: u32, order: Order) -> bool {
         let (word, bit) = self.free_bit(page, order);

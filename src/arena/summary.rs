@@ -9,20 +9,21 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::kind::{KINDS, Kind};
 use crate::report::our_fault;
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::{ORDERS, Order};
 
-/// One word for each order, and one for dirty pages.
+/// One word for each kind and order, and one for dirty pages.
 #[derive(Debug)]
 #[repr(transparent)]
-pub(super) struct Words([AtomicU64; ORDERS + 1]);
+pub(super) struct Words([AtomicU64; KINDS * ORDERS + 1]);
 
 /// What a bit says of its pageblock.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mark {
-    /// There is a free block of this order.
-    Free(Order),
+    /// It is of this kind and has a free block of this order.
+    Free(Kind, Order),
     /// There may be free dirty pages.
     Dirty,
 }
@@ -30,8 +31,8 @@ pub(super) enum Mark {
 impl Mark {
     const fn column(self) -> usize {
         match self {
-            Self::Free(order) => order.index(),
-            Self::Dirty => ORDERS,
+            Self::Free(kind, order) => kind.index() * ORDERS + order.index(),
+            Self::Dirty => KINDS * ORDERS,
         }
     }
 }
@@ -71,9 +72,9 @@ impl Summary {
         self.table.grow(entries_for(blocks))
     }
 
-    /// The lowest pageblock that has a free block of `order`.
-    pub(super) fn lowest(&self, order: Order) -> Option<usize> {
-        let bits = |level, word| self.word(level, word, Mark::Free(order)).load(Relaxed);
+    /// The lowest pageblock that has the mark.
+    pub(super) fn lowest(&self, mark: Mark) -> Option<usize> {
+        let bits = |level, word| self.word(level, word, mark).load(Relaxed);
         let (word, top) = (0..TOP)
             .map(|word| (word, bits(0, word)))
             .find(|(_, bits)| *bits != 0)?;
@@ -88,11 +89,13 @@ impl Summary {
         loop {
             let block = self.highest(LOWEST, end, Mark::Dirty)?;
             let word = block / 64;
-            let free = (least.index()..ORDERS)
-                .map(|order| Mark::Free(Order::new(order as u32)))
-                .fold(0, |all, mark| {
-                    all | self.word(LOWEST, word, mark).load(Relaxed)
-                });
+            let orders = || (least.index()..ORDERS).map(|order| Order::new(order as u32));
+            let marks = Kind::ALL
+                .into_iter()
+                .flat_map(|kind| orders().map(move |order| Mark::Free(kind, order)));
+            let free = marks.fold(0, |all, mark| {
+                all | self.word(LOWEST, word, mark).load(Relaxed)
+            });
             let bits = free & self.word(LOWEST, word, Mark::Dirty).load(Relaxed);
             if let Some(found) = highest_bit(bits, block % 64 + 1) {
                 return Some(word * 64 + found);
@@ -188,19 +191,19 @@ mod tests {
         let region = Region::reserve(Summary::bytes_for(blocks), 0, 1 << 16).unwrap();
         let summary = Summary::new(region);
         assert!(summary.grow(blocks));
-        let order = Order::new(3);
-        assert_eq!(summary.lowest(order), None);
+        let mark = Mark::Free(Kind::Slabs, Order::new(3));
+        assert_eq!(summary.lowest(mark), None);
         for block in [16_383, 5_000, 64, 63] {
-            summary.set(block, Mark::Free(order));
-            assert_eq!(summary.lowest(order), Some(block));
+            summary.set(block, mark);
+            assert_eq!(summary.lowest(mark), Some(block));
         }
-        assert_eq!(summary.lowest(Order::new(4)), None);
+        assert_eq!(summary.lowest(Mark::Free(Kind::Any, Order::new(3))), None);
         for (gone, lowest) in [(63, Some(64)), (64, Some(5_000)), (16_383, Some(5_000))] {
-            summary.clear(gone, Mark::Free(order));
-            assert_eq!(summary.lowest(order), lowest);
+            summary.clear(gone, mark);
+            assert_eq!(summary.lowest(mark), lowest);
         }
-        summary.clear(5_000, Mark::Free(order));
-        assert_eq!(summary.lowest(order), None);
+        summary.clear(5_000, mark);
+        assert_eq!(summary.lowest(mark), None);
     }
     #[test]
     fn the_highest_dirty_block_with_room_enough_is_found_anywhere() {
@@ -214,7 +217,7 @@ mod tests {
             summary.set(block, Mark::Dirty);
             summary.set(
                 block,
-                Mark::Free(if block % 2 == 0 { large } else { small }),
+                Mark::Free(Kind::Large, if block % 2 == 0 { large } else { small }),
             );
         }
         let all = |least| {

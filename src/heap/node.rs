@@ -17,8 +17,6 @@ use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
 use crate::units::{ClassId, NodeId};
 
-const MIN_EMPTY: u32 = 1;
-
 /// One node's memory.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -35,8 +33,6 @@ pub(crate) struct Node {
     metadata: CachePadded<Metadata>,
     /// Whether addresses of it were given back.
     was_cut: AtomicBool,
-    /// Empty slabs that each pool keeps for itself, the kernel's `min_partial`.
-    min_empty: u32,
     /// What is charged to the limit of the heap whose first node this is.
     pub(super) charges: limit::Budget,
 }
@@ -67,12 +63,11 @@ impl Node {
             policy,
             releasing: CachePadded::new(Lock::new(())),
             pools: Pools::new(parts.pools),
-            tables: SlabTables::new(parts.tables, bytes),
+            tables: SlabTables::new(parts.tables, bytes, is_tiny),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map, is_tiny)),
             metadata: CachePadded::new(Metadata::new(parts.first, parts.metadata)),
             was_cut: AtomicBool::new(false),
-            min_empty: if is_tiny { 0 } else { MIN_EMPTY },
             charges: limit::Budget::empty(),
         };
         Metadata::settle(parts.home, node)
@@ -130,7 +125,6 @@ impl Node {
         Place {
             arena: &self.arena,
             tables: &self.tables,
-            min_empty: self.min_empty,
         }
     }
 

@@ -40,8 +40,6 @@ pub(crate) struct Place<'node> {
     pub(crate) arena: &'node Arena,
     /// Records are here.
     pub(crate) tables: &'node SlabTables,
-    /// So many empty slabs stay with a pool.
-    pub(crate) min_empty: u32,
 }
 
 /// The slabs of one class on one node, and its barn.
@@ -161,7 +159,7 @@ impl Pool {
             }
         }
         self.out -= (objects.len() - bad) as u64;
-        self.trim(place, id, place.min_empty);
+        self.trim(place, id, place.tables.min_empty());
     }
 
     /// Gives empty slabs back to the arena until `keep` are left.

@@ -155,7 +155,7 @@ impl Pool {
     fn let_go(&mut self, place: Place<'_>, id: ClassId, slab: GranuleIndex, record: &SlabRecord) {
         record.set_list(0);
         self.relist(place, slab, record, info(id));
-        self.trim(place, id, place.min_empty);
+        self.trim(place, id, place.tables.min_empty());
     }
 }
 

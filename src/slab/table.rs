@@ -31,10 +31,13 @@ pub(crate) struct SlabTables {
     due: Table<AtomicU64>,
     growth: Lock<()>,
     granules: usize,
+    min_empty: u32,
 }
 
 // ORDERING: the class map is relaxed. Who frees an object has been handed its pointer, and with it
 // the class that was written before the object went out.
+
+const MIN_EMPTY: u32 = 1;
 
 impl SlabTables {
     /// Bytes to reserve for an arena of `bytes`.
@@ -49,8 +52,8 @@ impl SlabTables {
         Table::<AtomicU8>::bytes_for(granules) + due
     }
 
-    /// The tables of an arena of `bytes`; there is no slab yet.
-    pub(crate) fn new(region: Region, bytes: usize) -> Self {
+    /// The tables of an arena of `bytes`; there is no slab yet, and where memory counts more than time no empty one stays.
+    pub(crate) fn new(region: Region, bytes: usize, is_tiny: bool) -> Self {
         let granules = bytes / GRANULE_SIZE;
         let (classes, region) = region.split(Table::<AtomicU8>::bytes_for(granules));
         let words = granules.div_ceil(DUE_WORD);
@@ -61,7 +64,13 @@ impl SlabTables {
             records: Table::new(records),
             growth: Lock::new(()),
             granules,
+            min_empty: if is_tiny { 0 } else { MIN_EMPTY },
         }
+    }
+
+    /// Empty slabs that each pool keeps for itself, the kernel's `min_partial`.
+    pub(super) fn min_empty(&self) -> u32 {
+        self.min_empty
     }
 
     /// The class of the slab that `granule` belongs to, if any.
