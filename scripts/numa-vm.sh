@@ -16,7 +16,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 MACHINES=(four cpuless sparse limits limits_v1 strict)
-# Emulated, a machine takes half a minute; one that takes longer than this hangs.
+# Emulated, a machine takes half a minute, and some minutes beside busy processes; one that takes longer than this hangs.
 MACHINE_SECONDS=${NUMA_VM_SECONDS:-600}
 CACHE=$TARGET/numa-vm
 PACKAGES=$CACHE/packages

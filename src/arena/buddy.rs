@@ -205,7 +205,7 @@ impl Buddy {
             let kind = map.record(page).kind();
             *counted.counter(kind, order) += 1;
             check(
-                map.lowest(kind, order).is_some_and(|lowest| lowest <= page),
+                map.is_listed(page, kind, order),
                 "a free block is not listed",
             );
             let buddy = PageIndex(page.0 ^ order.pages());

@@ -9,9 +9,6 @@ use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What an arena had counts less by one part of so many with each round of purging.
 const FALL: usize = 8;
-/// Pages that may go at once.
-const MOST_PAGES: usize = 1024;
-
 /// How eagerly free pages go.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -19,8 +16,10 @@ pub(super) struct Pace {
     share: usize,
     /// … but no less than these pages.
     least_pages: usize,
-    /// Pages that may go for that in a millisecond.
+    /// Pages that may go for that in a millisecond …
     rate: usize,
+    /// … and at once.
+    most_pages: usize,
     /// Whether free pages go without growth too, when they are more than that.
     is_for_all: bool,
 }
@@ -31,13 +30,15 @@ impl Pace {
         share: 32,
         least_pages: 64,
         rate: 32,
+        most_pages: 1_024,
         is_for_all: false,
     };
-    /// A quarter of the time.
-    pub(super) const TINY: Self = Self {
+    /// Half of the time, if all pages are needed again; a gibibyte at once.
+    pub(super) const EAGER: Self = Self {
         share: 64,
         least_pages: 16,
-        rate: 400,
+        rate: 500,
+        most_pages: 1 << 18,
         is_for_all: true,
     };
 
@@ -121,7 +122,7 @@ impl Growth {
             .most
             .load(Relaxed)
             .saturating_add(earned)
-            .min(MOST_PAGES);
+            .min(self.pace.most_pages);
         let pages = self.owed.swap(0, Relaxed).min(dirty).min(most);
         self.most.store(most - pages, Relaxed);
         pages
@@ -181,10 +182,10 @@ mod tests {
         growth.note(10_000);
         assert_eq!(growth.make_up(500, 1_000), 0);
         growth.note(20_000);
-        assert_eq!(growth.make_up(5_000, 1_002), MOST_PAGES);
+        assert_eq!(growth.make_up(5_000, 1_002), growth.pace.most_pages);
         growth.note(30_000);
         assert_eq!(growth.make_up(5_000, 1_003), growth.pace.rate);
         growth.note(40_000);
-        assert_eq!(growth.make_up(5_000, 2_000), MOST_PAGES);
+        assert_eq!(growth.make_up(5_000, 2_000), growth.pace.most_pages);
     }
 }

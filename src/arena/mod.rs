@@ -37,6 +37,9 @@ use kind::Kind;
 use page_map::PageMap;
 use purge::Release;
 
+/// Free memory in pageblocks of the other kind may be one part of so many of what is used before it is taken.
+const APART_SHARE: usize = 16;
+
 /// Sole ownership of a run of pages.
 #[must_use = "a dropped span is a leak"]
 #[derive(Debug)]
@@ -114,9 +117,9 @@ impl Arena {
         PageMap::bytes_for(bytes / PAGE_SIZE)
     }
 
-    /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`; `is_tiny` where less memory is
-    /// worth more time.
-    pub(crate) fn new(data: Region, map: Region, is_tiny: bool) -> Self {
+    /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`; `is_eager` where free
+    /// pages go back at once.
+    pub(crate) fn new(data: Region, map: Region, is_eager: bool) -> Self {
         debug_assert!(data.address().is_multiple_of(BLOCK_SIZE));
         let map = PageMap::new(map, data.bytes() / PAGE_SIZE);
         Self {
@@ -134,7 +137,7 @@ impl Arena {
             budget: StaticRef::none(),
             dirty: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
-            growth: Growth::new(if is_tiny { Pace::TINY } else { Pace::USUAL }),
+            growth: Growth::new(if is_eager { Pace::EAGER } else { Pace::USUAL }),
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
         }
@@ -163,6 +166,12 @@ impl Arena {
             let mut state = self.state.lock();
             let kind = Kind::wanted(used_for, state.frontier);
             if let Some(first) = state.buddy.take(&self.map, order, kind) {
+                break (state, first);
+            }
+            // Fresh memory would come on top of what is free in the wrong place: what is apart costs no more than that.
+            if self.dirty_pages() > self.used_pages() / APART_SHARE
+                && let Some(first) = state.buddy.take(&self.map, order, Kind::Any)
+            {
                 break (state, first);
             }
             drop(state);

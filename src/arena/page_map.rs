@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! A pageblock's bit in the summary says whether its record has a free block of that order.
+//! A pageblock's bit in the summary says whether its record is of that kind and has a free block of that order.
 #![forbid(unsafe_code)]
 
 use super::kind::Kind;
@@ -89,6 +89,11 @@ impl PageMap {
                 self.summary.set(block, Mark::Free(kind, order));
             }
         }
+    }
+
+    /// Whether the pageblock of `page` is known as one of that kind with a free block of `order`.
+    pub(super) fn is_listed(&self, page: PageIndex, kind: Kind, order: Order) -> bool {
+        self.summary.has(page.block(), Mark::Free(kind, order))
     }
 
     /// The lowest free block of `order` in pageblocks of a kind.

@@ -4,7 +4,7 @@
 //! # Invariant
 //!
 //! A bit of a level is set exactly if the word below it is not zero; a bit of the lowest level
-//! exactly if its pageblock has a free block of that order. A pageblock with free dirty pages that can go back has
+//! exactly if its pageblock is of that kind and has a free block of that order. A pageblock with free dirty pages that can go back has
 //! its bit for that; one without may have it until somebody visits. Written under the arena's lock.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -202,6 +202,7 @@ fn a_tiny_heap_keeps_no_empty_slab_and_little_of_anything() {
     let settings = Settings {
         arena_bytes: 64 << 20,
         is_tiny: true,
+        is_eager: true,
         ..Settings::TEST
     };
     let world = World::with(1, settings);
@@ -230,6 +231,7 @@ fn free_pages_of_a_tiny_heap_go_without_growth() {
     let settings = Settings {
         arena_bytes: 64 << 20,
         is_tiny: true,
+        is_eager: true,
         ..Settings::TEST
     };
     let world = World::with(1, settings);

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::bin::Bin;
 use super::{ThreadCache, class_of_granule, own};
 use crate::slab::class;
-use crate::units::{BLOCK_SIZE, GRANULE_SHIFT};
+use crate::units::{BLOCK_SIZE, ClassId, GRANULE_SHIFT};
 
 impl ThreadCache {
     /// As [`Self::push`], for an object of the class of `bytes`; `false` for any other, too.
@@ -31,9 +31,17 @@ impl ThreadCache {
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
         let bin = self.bin(id);
         let is_right = match bytes <= class::FINE_LIMIT {
-            true => core::ptr::eq(bin, self.fine_bin(bytes)),
+            true => core::ptr::eq(bin, self.fine_bin(bytes)) || serves(id, bytes),
             false => id == class::coarse_class_of(bytes),
         };
         (is_right && bin.is_start(block as usize)).then_some(bin)
     }
+}
+
+/// Whether objects of class `id` serve `bytes` in threads that ask for many of them, or for few.
+#[cold]
+#[inline(never)]
+fn serves(id: ClassId, bytes: usize) -> bool {
+    let own = class::class_of(bytes);
+    id == own || id == class::common(own)
 }

@@ -28,7 +28,7 @@ impl ThreadCache {
         let id = self.serving(own);
         let object = self
             .pop(id)
-            .or_else(|| self.refill_or_drain(ties, self.serving_anew(own, id)))?;
+            .or_else(|| self.refill_or_drain(ties, self.serving_anew(ties, own, id)))?;
         if zeroed == Zeroed::Yes {
             // SAFETY: the object was taken above and has at least `bytes`.
             unsafe { sys::clear(object, bytes) };

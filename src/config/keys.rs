@@ -127,10 +127,13 @@ pub(super) const KEYS: [Key; 17] = [
         does: "several settings at once, which other keys may change; tiny: less memory for more time",
         set: |config, value| match value {
             b"tiny" => {
-                config.be_tiny();
+                config.be_tiny(true);
                 Some(())
             }
-            b"off" => Some(()),
+            b"off" => {
+                config.be_tiny(false);
+                Some(())
+            }
             _ => None,
         },
     },

@@ -71,6 +71,7 @@ impl Config {
             arena_bytes,
             reuse_bytes: DEFAULT_REUSE,
             is_tiny: false,
+            is_eager: false,
             shares_bins: true,
             huge_pages: HugePages::System,
             limit: Limit::off(),
@@ -89,11 +90,10 @@ impl Config {
         }
     }
 
-    /// Less memory, and more time for that: slabs go back at once, threads keep little, and no thread of ours has a stack.
-    fn be_tiny(&mut self) {
-        self.heap.is_tiny = true;
-        self.heap.reuse_bytes = TINY_REUSE;
-        self.purge_thread = ThreadChoice::Off;
+    /// Less memory, and more time for that: threads keep little, and what is free goes back; or as always.
+    fn be_tiny(&mut self, is_tiny: bool) {
+        self.heap.is_tiny = is_tiny;
+        self.heap.reuse_bytes = if is_tiny { TINY_REUSE } else { DEFAULT_REUSE };
     }
 
     /// Whether the program's end may have something to say on standard error.

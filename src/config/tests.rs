@@ -145,13 +145,13 @@ fn reservations_follow_the_machine_and_its_limits() {
 fn a_preset_is_what_is_not_said_in_so_many_words() {
     let (config, lines) = parse("reuse:64m,preset:tiny,purge_ms:50");
     assert!(config.heap.is_tiny && lines.is_empty());
-    assert_eq!(config.purge_thread, ThreadChoice::Off);
     assert_eq!(
         (config.heap.reuse_bytes, config.purge_ms),
         (64 << 20, Some(50))
     );
     assert_eq!(parse("preset:tiny").0.heap.reuse_bytes, TINY_REUSE);
-    assert!(!parse("preset:off").0.heap.is_tiny);
+    let (config, _) = parse("preset:tiny,preset:off");
+    assert!(!config.heap.is_tiny && config.heap.reuse_bytes == DEFAULT_REUSE);
     let (config, lines) = parse("preset:small");
     assert!(!config.heap.is_tiny);
     assert!(lines[0].contains("preset takes tiny|off, not"), "{lines:?}");

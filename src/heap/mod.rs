@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub reuse_bytes: usize,
     /// Whether less memory is worth more time, as in a kernel with `CONFIG_SLUB_TINY`.
     pub is_tiny: bool,
+    /// Whether free pages go back to the system when they are more than a few.
+    pub is_eager: bool,
     /// Whether sizes that a thread rarely asks for share the bins of larger ones.
     pub shares_bins: bool,
     /// Whether huge pages are wanted.
@@ -78,6 +80,7 @@ impl Settings {
         arena_bytes: 64 << 20,
         reuse_bytes: 0,
         is_tiny: false,
+        is_eager: false,
         shares_bins: false,
         huge_pages: HugePages::System,
         limit: Limit::off(),

@@ -8,6 +8,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::Settings;
 use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
@@ -55,7 +56,7 @@ impl Node {
         id: NodeId,
         policy: Option<Policy>,
         parts: Parts,
-        is_tiny: bool,
+        settings: &Settings,
     ) -> &'static Self {
         let bytes = parts.data.bytes();
         let node = Self {
@@ -63,9 +64,9 @@ impl Node {
             policy,
             releasing: CachePadded::new(Lock::new(())),
             pools: Pools::new(parts.pools),
-            tables: SlabTables::new(parts.tables, bytes, is_tiny),
+            tables: SlabTables::new(parts.tables, bytes, settings.is_tiny),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
-            arena: CachePadded::new(Arena::new(parts.data, parts.map, is_tiny)),
+            arena: CachePadded::new(Arena::new(parts.data, parts.map, settings.is_eager)),
             metadata: CachePadded::new(Metadata::new(parts.first, parts.metadata)),
             was_cut: AtomicBool::new(false),
             charges: limit::Budget::empty(),

@@ -107,7 +107,7 @@ impl Site {
             map,
             data,
         };
-        Node::build(self.id, self.policy, parts, settings.is_tiny)
+        Node::build(self.id, self.policy, parts, settings)
     }
 }
 

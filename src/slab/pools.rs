@@ -2,6 +2,7 @@
 
 use super::class::{self, CLASSES};
 use super::pool::Pool;
+use crate::report::our_fault;
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::ClassId;
@@ -63,7 +64,9 @@ impl Pools {
 
     #[inline]
     fn entry(&self, id: ClassId) -> &Entry {
-        let place = PLACES.get(id.index()).copied().unwrap_or_default();
-        self.0.get(usize::from(place))
+        match PLACES.get(id.index()) {
+            Some(place) => self.0.get(usize::from(*place)),
+            None => our_fault("a pool of spans"),
+        }
     }
 }

@@ -36,6 +36,7 @@ impl World {
             arena_bytes: ARENA,
             reuse_bytes: [0, 16 * MIB][seed as usize / 3 % 2],
             is_tiny: seed % 5 == 4,
+            is_eager: seed % 5 == 4,
             shares_bins: seed.is_multiple_of(2),
             huge_pages: [HugePages::System, HugePages::Always, HugePages::Never]
                 [seed as usize / 2 % 3],

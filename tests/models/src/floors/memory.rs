@@ -21,6 +21,7 @@ pub(super) fn heap(nodes: u64, limit: Limit) -> &'static Heap {
         arena_bytes: 1 << 20,
         reuse_bytes: 0,
         is_tiny: false,
+        is_eager: false,
         shares_bins: false,
         huge_pages: HugePages::System,
         limit,
