@@ -63,7 +63,7 @@ impl ThreadCache {
     /// counts more than time they never have.
     pub(super) fn serving_anew(&self, ties: Ties, own: ClassId, known: ClassId) -> ClassId {
         if own == known || ties.heap.is_tiny() {
-            return own;
+            return known;
         }
         let objects = sizing::refill(known, self.get(&self.refills, known));
         let brought = self.get(&self.refills, own) + objects;

@@ -96,3 +96,37 @@ fn objects_of_a_class_that_come_by_another_way_are_used() {
     free(here, object);
     world.end();
 }
+
+#[test]
+fn in_a_tiny_heap_sizes_share_for_good() {
+    let settings = Settings {
+        arena_bytes: 64 << 20,
+        shares_bins: true,
+        is_tiny: true,
+        ..Settings::TEST
+    };
+    let world = World::with(1, settings);
+    let here = world.thread(0);
+    let objects: Vec<_> = (0..2_000).map(|_| alloc(here, 80).unwrap()).collect();
+    assert!(objects.iter().all(|object| usable(&world, *object) == 96));
+    objects.into_iter().for_each(|object| free(here, object));
+    world.end();
+}
+
+#[test]
+fn objects_of_either_class_are_known_by_their_size_in_any_thread() {
+    let world = world(true);
+    let (here, there) = (world.thread(0), world.thread(0));
+    let objects: Vec<_> = (0..2_000).map(|_| alloc(here, 80).unwrap()).collect();
+    // It hears of the slabs by its first object.
+    free(there, alloc(there, 16).unwrap());
+    let (first, last) = (objects[0], objects[1_999]);
+    assert_eq!((usable(&world, first), usable(&world, last)), (96, 80));
+    for thread in [here, there] {
+        assert!(thread.is_in_class_of(first.as_ptr(), 80));
+        assert!(thread.is_in_class_of(last.as_ptr(), 80));
+        assert!(!thread.is_in_class_of(last.as_ptr(), 90));
+    }
+    objects.into_iter().for_each(|object| free(here, object));
+    world.end();
+}

@@ -96,6 +96,15 @@ impl Config {
         self.heap.reuse_bytes = if is_tiny { TINY_REUSE } else { DEFAULT_REUSE };
     }
 
+    /// What follows from all keys together.
+    pub(crate) fn conclude(&mut self, is_watched: bool) {
+        let heap = &mut self.heap;
+        let may_go = self.purge_ms.is_some() && heap.huge_pages != HugePages::Always;
+        heap.is_eager = heap.is_tiny && may_go;
+        // What is watched goes by its class.
+        heap.shares_bins &= !is_watched;
+    }
+
     /// Whether the program's end may have something to say on standard error.
     pub(crate) fn needs_standard_error(&self) -> bool {
         let reports = self.only_warn || self.watch.finds_misuse();

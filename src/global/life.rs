@@ -255,10 +255,7 @@ fn make_process() -> Option<Process> {
     config.heap.arena_bytes /= arenas.next_power_of_two();
     config.heap.limit = Limit::chosen(config.limit, ram, limit::read_file);
     let watch = Watch::new(&config.watch);
-    let keeps = config.purge_ms.is_none() || config.heap.huge_pages == sys::HugePages::Always;
-    config.heap.is_eager = config.heap.is_tiny && !keeps;
-    // What is watched goes by its class.
-    config.heap.shares_bins &= !watch.is_on();
+    config.conclude(watch.is_on());
     if watch.guard_share() > 0 {
         // Without it a fault kills all the same, without a word.
         let _ = sys::on_fault(watched::explain_fault);
