@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What an arena had counts less by one part of so many with each round of purging.
 const FALL: usize = 8;
+
 /// How eagerly free pages go.
 #[derive(Debug)]
 pub(super) struct Pace {

@@ -9,6 +9,18 @@ fn node(world: &World) -> &'static Node {
     world.heap.nodes().next().unwrap()
 }
 
+/// A machine where less memory is worth more time.
+fn tiny() -> World {
+    let settings = Settings {
+        arena_bytes: 64 << 20,
+        is_tiny: true,
+        is_eager: true,
+        shares_bins: true,
+        ..Settings::TEST
+    };
+    World::with(1, settings)
+}
+
 /// What the slow paths of a program do after each other.
 fn make_way(cache: &ThreadCache) {
     if cache.is_in_the_way() {
@@ -199,13 +211,7 @@ fn a_thread_on_another_node_finds_an_empty_cache() {
 
 #[test]
 fn a_tiny_heap_keeps_no_empty_slab_and_little_of_anything() {
-    let settings = Settings {
-        arena_bytes: 64 << 20,
-        is_tiny: true,
-        is_eager: true,
-        ..Settings::TEST
-    };
-    let world = World::with(1, settings);
+    let world = tiny();
     let (here, arena) = (world.thread(0), node(&world).arena());
     for size in [16, 64, 500, 2_000, 4_000, 30_000, 100_000, 1_000_000] {
         let blocks: Vec<_> = (0..200).map_while(|_| alloc(here, size)).collect();
@@ -228,13 +234,7 @@ fn a_tiny_heap_keeps_no_empty_slab_and_little_of_anything() {
 #[cfg(not(simulated))]
 #[test]
 fn free_pages_of_a_tiny_heap_go_without_growth() {
-    let settings = Settings {
-        arena_bytes: 64 << 20,
-        is_tiny: true,
-        is_eager: true,
-        ..Settings::TEST
-    };
-    let world = World::with(1, settings);
+    let world = tiny();
     let (here, arena) = (world.thread(0), node(&world).arena());
     let blocks: Vec<_> = (0..20).map(|_| alloc(here, 100_000).unwrap()).collect();
     for block in blocks {

@@ -6,9 +6,14 @@ use crate::heap::Settings;
 use crate::units::PAGE_SIZE;
 
 fn world(shares_bins: bool) -> World {
+    world_of(shares_bins, false)
+}
+
+fn world_of(shares_bins: bool, is_tiny: bool) -> World {
     let settings = Settings {
         arena_bytes: 64 << 20,
         shares_bins,
+        is_tiny,
         ..Settings::TEST
     };
     World::with(1, settings)
@@ -99,13 +104,7 @@ fn objects_of_a_class_that_come_by_another_way_are_used() {
 
 #[test]
 fn in_a_tiny_heap_sizes_share_for_good() {
-    let settings = Settings {
-        arena_bytes: 64 << 20,
-        shares_bins: true,
-        is_tiny: true,
-        ..Settings::TEST
-    };
-    let world = World::with(1, settings);
+    let world = world_of(true, true);
     let here = world.thread(0);
     let objects: Vec<_> = (0..2_000).map(|_| alloc(here, 80).unwrap()).collect();
     assert!(objects.iter().all(|object| usable(&world, *object) == 96));

@@ -30,6 +30,7 @@ pub(super) const HELD: u8 = u8::MAX;
 const LOOK_AHEAD: usize = 4;
 /// The records of so many slabs, with a few words of each, are likely in the processor's cache.
 const NEAR_SLABS: u32 = 64;
+
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
 

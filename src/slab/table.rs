@@ -37,6 +37,7 @@ pub(crate) struct SlabTables {
 // ORDERING: the class map is relaxed. Who frees an object has been handed its pointer, and with it
 // the class that was written before the object went out.
 
+/// Empty slabs that a pool keeps for itself where time counts more than memory.
 const MIN_EMPTY: u32 = 1;
 
 impl SlabTables {
