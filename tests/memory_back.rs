@@ -83,7 +83,7 @@ fn a_limit_refuses_and_does_not_kill() {
 
 #[test]
 fn huge_pages_are_where_they_are_wanted() {
-    for choice in ["system", "never", "always"] {
+    for choice in ["system", "never", "always", "auto"] {
         keeps_promise_with(&format!("thp:{choice}"), "c/huge_pages.c", &[choice]);
     }
 }

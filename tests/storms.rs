@@ -27,6 +27,7 @@ const CONFIGURATIONS: &[&str] = &[
     "preset:tiny",
     "purge_ms:83,purge_thread:on",
     "thp:always,reuse:0",
+    "thp:auto",
     "limit:1g",
     "slab_debug:FZP",
     "guard:1/50,quarantine:1m,zero:free",

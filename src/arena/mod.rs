@@ -8,6 +8,7 @@
 mod buddy;
 mod charges;
 mod changed;
+mod dense;
 mod count;
 mod frontier;
 mod growth;
@@ -31,7 +32,7 @@ use crate::sync::{Lock, StaticRef};
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
-use core::sync::atomic::{AtomicBool, AtomicUsize};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use growth::{Growth, Pace};
 use kind::Kind;
 use page_map::PageMap;
@@ -82,6 +83,8 @@ pub(crate) struct Arena {
     /// Whether any page is marked as changed by the program.
     has_changed: AtomicBool,
     lost_pages: AtomicUsize,
+    /// Places where a pageblock with huge pages follows one without.
+    dense_runs: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -140,6 +143,7 @@ impl Arena {
             growth: Growth::new(if is_eager { Pace::EAGER } else { Pace::USUAL }),
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
+            dense_runs: AtomicU32::new(0),
         }
     }
 
@@ -191,6 +195,9 @@ impl Arena {
         let zero = self.soil(&mut state, first, pages, used_for) == 0;
         self.map.set_head(first, Some(Head { pages, used_for }));
         drop(state);
+        if used_for == Use::Slab {
+            self.make_dense(first);
+        }
         self.renewed(Span { first, pages, zero })
     }
 

@@ -50,6 +50,8 @@ pub(super) struct BlockRecord {
     changed: [AtomicU64; WORDS],
     heads: [AtomicU16; BLOCK_PAGES as usize],
     kind: AtomicU8,
+    /// Whether the kernel was asked for huge pages.
+    is_dense: AtomicU8,
 }
 
 // SAFETY: made of atomics, and zero is a number.
@@ -66,6 +68,17 @@ impl BlockRecord {
     /// Makes the pageblock one for that.
     pub(super) fn set_kind(&self, kind: Kind) {
         self.kind.store(kind as u8, Relaxed);
+    }
+
+    /// Whether the kernel was asked to back the pageblock with huge pages.
+    pub(super) fn is_dense(&self) -> bool {
+        self.is_dense.load(Relaxed) != 0
+    }
+
+    /// Sets that; whether it is news.
+    pub(super) fn set_dense(&self, is_dense: bool) -> bool {
+        let new = u8::from(is_dense);
+        self.is_dense.swap(new, Relaxed) != new
     }
 
     /// How many free blocks of `order` there are.

@@ -138,21 +138,33 @@ impl Bin {
         bytes as usize / size_of::<Slot>()
     }
 
-    /// Shows the objects of the main sheaf, and `claimed` ones below its bottom, as they are at this moment; for who
-    /// holds the cache's lock.
-    pub(crate) fn look(&self, claimed: usize, mut show: impl FnMut(Slot)) {
-        if !self.has_main() {
-            return;
-        }
+    /// The objects of the main sheaf, and `claimed` ones below its bottom, as they are at this moment; for who holds the
+    /// cache's lock.
+    #[inline]
+    pub(crate) fn objects(&self, claimed: usize) -> impl Iterator<Item = Slot> {
         // ORDERING: acquire, pairs with `put`: a slot is written before `top` says so.
         let top = self.ends.top.load(Acquire) as u32;
         let bottom = self.ends.bottom_place();
         let above = top.saturating_sub(bottom as u32) as usize / size_of::<Slot>();
         let first = bottom.wrapping_add(1).wrapping_sub(claimed);
-        for slot in (0..claimed + above).map(|index| first.wrapping_add(index)) {
-            // SAFETY: a filled slot; its thread may fill it anew meanwhile, and either word will do.
-            show(unsafe { slot.read_volatile() });
+        let count = if self.has_main() { claimed + above } else { 0 };
+        // SAFETY: a filled slot; its thread may fill it anew meanwhile, and either word will do.
+        (0..count).map(move |index| unsafe { first.wrapping_add(index).read_volatile() })
+    }
+
+    /// The same for the cache's thread, which takes and gives nothing meanwhile.
+    #[inline(always)]
+    pub(crate) fn own_objects(&self, claimed: usize) -> &[Slot] {
+        if !self.has_main() {
+            return &[];
         }
+        let first = self
+            .ends
+            .bottom_place()
+            .wrapping_add(1)
+            .wrapping_sub(claimed);
+        // SAFETY: the slots from the claimed ones up to the top are filled.
+        unsafe { core::slice::from_raw_parts(first, claimed + self.main_count()) }
     }
 
     /// Claims all objects of the main sheaf for whoever holds the cache's lock; how many there may be.

@@ -127,7 +127,7 @@ fn take_small(ties: Ties, capacity: usize) -> Option<Sheaf> {
     let mut stacks = ties.home.small_sheaves().lock();
     let (stack, room) = match capacity > sizing::FIRST_CAPACITY {
         false => (0, sizing::FIRST_CAPACITY),
-        true => (1, sizing::CROWD_CAPACITY),
+        true => (1, sizing::SECOND_CAPACITY),
     };
     let sheaf = stacks.get_mut(stack)?.pop();
     drop(stacks);

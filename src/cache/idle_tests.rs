@@ -192,7 +192,7 @@ fn in_a_crowd_sheaves_stay_small_and_objects_find_others() {
     for thread in &threads {
         let blocks: Vec<_> = (0..500).map(|_| alloc(thread, 64).unwrap()).collect();
         blocks.into_iter().for_each(|block| free(thread, block));
-        assert!(thread.stock(id) <= sizing::CROWD_CAPACITY);
+        assert!(thread.stock(id) <= sizing::SECOND_CAPACITY);
     }
     assert_eq!(world.in_use(), 0);
     let node = world.heap.nodes().next().unwrap();

@@ -91,7 +91,7 @@ pub(super) fn most(ties: Ties, id: ClassId) -> usize {
     } else if ties.heap.is_tiny() {
         sizing::tiny_room(id)
     } else if threads > sizing::CROWD {
-        capacity.min(sizing::CROWD_CAPACITY)
+        capacity.min(sizing::SECOND_CAPACITY)
     } else {
         capacity
     }

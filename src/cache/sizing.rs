@@ -57,7 +57,7 @@ pub(super) fn tiny_share(threads: usize) -> usize {
 pub(super) fn tiny_room(id: ClassId) -> usize {
     let objects = TINY_SHEAF / class::info(id).size.max(1) as usize;
     objects
-        .clamp(FIRST_CAPACITY, CROWD_CAPACITY)
+        .clamp(FIRST_CAPACITY, SECOND_CAPACITY)
         .min(capacity(id))
 }
 
@@ -73,10 +73,19 @@ pub(super) fn room(id: ClassId, share: usize) -> usize {
 const FIRST_REFILL: usize = 64;
 /// The first sheaf of a bin has room for so many.
 pub(crate) const FIRST_CAPACITY: usize = 6;
-/// In a process with more threads than this …
+/// The second has room for so many, and the third is of full size.
+pub(crate) const SECOND_CAPACITY: usize = 30;
+/// In a process with more threads than this no thread has any beyond the second.
 pub(crate) const CROWD: usize = 128;
-/// … no sheaf that a thread has for itself has room for more.
-pub(crate) const CROWD_CAPACITY: usize = 30;
+
+/// The room of a sheaf for `wanted` objects or more that grows, where the most is `most`.
+pub(super) fn step(wanted: usize, most: usize) -> usize {
+    match wanted <= SECOND_CAPACITY {
+        true => SECOND_CAPACITY.min(most),
+        false => most,
+    }
+}
+
 /// A barn keeps full sheaves up to these bytes …
 const BARN_BYTES: usize = 512 << 10;
 /// … but at least and at most so many.
@@ -139,7 +148,7 @@ mod tests {
             assert_eq!(room(id, FEW_SHARE), capacity(id));
         }
         for id in class::every().filter(|id| is_larger(*id)) {
-            assert!(capacity(id) <= CROWD_CAPACITY);
+            assert!(capacity(id) <= SECOND_CAPACITY);
         }
         let share = |threads, lent| super::share(threads, lent) >> 10;
         assert_eq!(

@@ -153,14 +153,13 @@ impl ThreadCache {
             _ => 1,
         };
         let is_full_size = bin.has_main() && !is_small(bin, id);
-        let most = most(ties, id);
-        let ready = if is_full_size || wanted > sizing::FIRST_CAPACITY && most == capacity {
-            if self.take_full(ties, id) {
-                return bin.pop();
-            }
-            is_full_size || self.enlarge(ties, id, most)
-        } else if wanted > sizing::FIRST_CAPACITY && bin.capacity() < most {
-            self.enlarge(ties, id, most)
+        let (most, is_much) = (most(ties, id), wanted > sizing::FIRST_CAPACITY);
+        if (is_full_size || is_much && most == capacity) && self.take_full(ties, id) {
+            return bin.pop();
+        }
+        let room = sizing::step(wanted, most);
+        let ready = if is_much && bin.capacity() < room {
+            self.enlarge(ties, id, room)
         } else {
             bin.has_main() || self.open_first(ties, id)
         };
@@ -224,7 +223,7 @@ impl ThreadCache {
         if is_small(bin, id) {
             let most = most(ties, id);
             return if bin.capacity() < most {
-                self.enlarge(ties, id, most)
+                self.enlarge(ties, id, sizing::step(bin.capacity() + 1, most))
             } else {
                 self.share(ties, id)
             };

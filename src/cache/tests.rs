@@ -263,22 +263,27 @@ fn the_first_sheaf_is_small_and_grows() {
     let mut blocks: Vec<_> = (0..3).map(|_| alloc(cache, 64).unwrap()).collect();
     assert_eq!(cache.bin(id).capacity(), sizing::FIRST_CAPACITY);
     blocks.extend((0..9).map(|_| alloc(cache, 64).unwrap()));
+    assert_eq!(cache.bin(id).capacity(), sizing::SECOND_CAPACITY);
+    blocks.extend((0..60).map(|_| alloc(cache, 64).unwrap()));
     assert_eq!(cache.bin(id).capacity(), sizing::capacity(id));
     // A thread that frees alone begins small as well.
     let other = world.thread(0);
     let left = blocks.split_off(sizing::FIRST_CAPACITY);
     blocks.into_iter().for_each(|block| free(other, block));
     assert_eq!(other.bin(id).capacity(), sizing::FIRST_CAPACITY);
-    left.into_iter().for_each(|block| free(other, block));
+    let mut left = left.into_iter();
+    (&mut left).take(9).for_each(|block| free(other, block));
+    assert_eq!(other.bin(id).capacity(), sizing::SECOND_CAPACITY);
+    left.for_each(|block| free(other, block));
     assert_eq!(other.bin(id).capacity(), sizing::capacity(id));
     assert_eq!(world.in_use(), 0);
     world.end();
-    assert!(
-        world
-            .heap
-            .nodes()
-            .all(|node| node.small_sheaves().lock()[0].pop().is_some())
-    );
+    assert!(world.heap.nodes().all(|node| {
+        node.small_sheaves()
+            .lock()
+            .iter_mut()
+            .all(|sheaves| sheaves.pop().is_some())
+    }));
 }
 
 #[test]
@@ -301,7 +306,7 @@ fn threads_that_come_and_go_take_no_more_sheaves() {
             .map(|node| node.metadata().used_bytes())
             .sum::<usize>()
     };
-    (0..20).for_each(|_| life());
+    (0..40).for_each(|_| life());
     let early = taken();
     (0..200).for_each(|_| life());
     assert_eq!(taken(), early);

@@ -4,7 +4,7 @@
 
 use super::ThreadCache;
 use crate::report::{Crime, accuse};
-use crate::slab::{Slot, class, doubt};
+use crate::slab::{Slot, Witness, class};
 use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE};
 
 /// Bits of the sieve through which objects go that were perhaps seen before.
@@ -25,31 +25,35 @@ impl ThreadCache {
         let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
             let _pool = ties.home.pool(id).lock();
-            let doubt = |object| doubt(ties.home.place(), id, object);
+            let mut witness = Witness::new(ties.home.place(), id);
             let bin = self.bin(id);
-            bin.look(self.claims_of(id), doubt);
+            bin.objects(self.claims_of(id))
+                .for_each(|object| witness.doubt(object));
             if let Some(spare) = bin.spare.take() {
-                spare.objects().iter().copied().for_each(doubt);
+                spare.objects().iter().for_each(|it| witness.doubt(*it));
                 bin.spare.put(spare);
             }
         }
     }
 
-    /// Names the crime with every object that waits here and is not out for its slab, or that waits here twice. The cache
-    /// is the calling thread's, and there is no other thread.
+    /// Names the crime with every object that waits here and is not out for its slab, and with the first of each class that
+    /// waits here twice. The cache is the calling thread's, which is not interrupted in it, and there is no other thread.
     ///
-    /// Nothing is written but the cache's lock: in the child of a fork, each page that is written to is copied first.
+    /// Nothing is written, not even a lock: in the child of a fork, each page that is written to is copied first.
+    #[inline(always)]
     pub(crate) fn witness_own(&self) {
         let Some(ties) = self.ties() else {
             return;
         };
-        let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
-            self.each(id, |object| doubt(ties.home.place(), id, object));
-            self.each_twin(id, |object| {
-                let address = object as usize;
+            let mut witness = Witness::new(ties.home.place(), id);
+            for sheaf in self.waiting(id) {
+                sheaf.iter().for_each(|object| witness.doubt(*object));
+            }
+            if let Some(twin) = self.twin(id) {
+                let address = twin as usize;
                 accuse(Crime::DoubleFree, address, ties.heap.scene(address));
-            });
+            }
         }
     }
 
@@ -59,11 +63,11 @@ impl ThreadCache {
         let mut pages = 0;
         for id in class::all().filter(|id| self.stock(*id) > 0) {
             let mut last = usize::MAX;
-            self.each(id, |object| {
-                let page = object as usize / PAGE_SIZE;
+            for object in self.waiting(id).into_iter().flatten() {
+                let page = *object as usize / PAGE_SIZE;
                 pages += usize::from(page != last);
                 last = page;
-            });
+            }
         }
         pages
     }
@@ -71,45 +75,41 @@ impl ThreadCache {
     /// Whether any object waits here twice. The cache is the calling thread's.
     pub(super) fn has_twins(&self) -> bool {
         let _busy = self.busy.lock();
-        let mut any = false;
-        for id in class::all().filter(|id| self.stock(*id) > 1) {
-            self.each_twin(id, |_| any = true);
-        }
-        any
+        class::all().any(|id| self.stock(id) > 1 && self.twin(id).is_some())
     }
 
-    /// Calls `look` with every object of a class that has come by already.
-    fn each_twin(&self, id: ClassId, mut look: impl FnMut(Slot)) {
+    /// The first object of a class that waits here for the second time.
+    #[inline(always)]
+    fn twin(&self, id: ClassId) -> Option<Slot> {
         let mut sieve = [0_u64; SIEVE_BITS / 64];
-        let mut seen = 0;
-        self.each(id, |object| {
-            let hash = (object as usize >> MIN_ALIGN.ilog2()).wrapping_mul(SCATTER);
-            let bit = hash >> (usize::BITS - SIEVE_BITS.ilog2());
-            if let Some(word) = sieve.get_mut(bit / 64) {
+        for sheaf in self.waiting(id) {
+            for object in sheaf {
+                let hash = (*object as usize >> MIN_ALIGN.ilog2()).wrapping_mul(SCATTER);
+                let bit = hash >> (usize::BITS - SIEVE_BITS.ilog2());
+                let Some(word) = sieve.get_mut(bit / 64) else {
+                    continue;
+                };
                 let is_new = *word >> (bit % 64) & 1 == 0;
                 *word |= 1 << (bit % 64);
-                if !is_new && self.is_among_first(id, seen, object) {
-                    look(object);
+                if !is_new && self.times(id, *object) > 1 {
+                    return Some(*object);
                 }
             }
-            seen += 1;
-        });
+        }
+        None
     }
 
-    /// Whether `object` is one of the first `count` of its class that wait here.
-    fn is_among_first(&self, id: ClassId, count: usize, object: Slot) -> bool {
-        let (mut number, mut is_there) = (0, false);
-        self.each(id, |other| {
-            is_there |= number < count && other == object;
-            number += 1;
-        });
-        is_there
+    /// How often an object waits in this cache.
+    #[inline(always)]
+    fn times(&self, id: ClassId, object: Slot) -> usize {
+        let count = |sheaf: &[Slot]| sheaf.iter().filter(|other| **other == object).count();
+        self.waiting(id).into_iter().map(count).sum()
     }
 
-    /// Calls `look` with every object of a class that waits in this cache.
-    fn each(&self, id: ClassId, mut look: impl FnMut(Slot)) {
+    /// The objects of a class that wait in this cache, which is the calling thread's.
+    #[inline(always)]
+    fn waiting(&self, id: ClassId) -> [&[Slot]; 2] {
         let bin = self.bin(id);
-        bin.look(self.claims_of(id), &mut look);
-        bin.spare.look(look);
+        [bin.own_objects(self.claims_of(id)), bin.spare.objects()]
     }
 }

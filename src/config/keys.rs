@@ -229,12 +229,13 @@ pub(super) const KEYS: [Key; 17] = [
     },
     Key {
         name: "thp",
-        values: "system|never|always|off",
+        values: "auto|system|never|always|off",
         bounds: "",
         default: "system",
-        does: "transparent huge pages: as set for the system, never, or for heaps above 32 MiB and blocks above 4 MiB",
+        does: "transparent huge pages: as set for the system, never, for heaps above 32 MiB and blocks above 4 MiB, or for small objects in heaps above 128 MiB alone",
         set: |config, value| {
             config.heap.huge_pages = match value {
+                b"auto" => HugePages::Auto,
                 b"system" => HugePages::System,
                 b"off" | b"never" => HugePages::Never,
                 b"always" => HugePages::Always,

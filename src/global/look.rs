@@ -60,26 +60,13 @@ pub fn validate() {
 
 /// Takes what the calling thread and the barns have at hand back into the slabs, where an object that was freed
 /// twice or never handed out shows, and compares with them what other threads have: the last chance before the process
-/// ends. The child of a fork that has done little since only looks at what its thread has: all else is for its parent
-/// to see, and each page that is written to would be copied first.
+/// ends.
 pub(super) fn look_at_exit() {
-    let cache = own();
-    let Some(process) = PROCESS.get() else {
+    let Some(process) = PROCESS.get().filter(|_| may_take_locks()) else {
         return;
     };
-    // Every mode looks at all it has.
-    let is_young = !process.watch.is_on() && process.purge.youth.is_on();
-    if !(is_young || may_take_locks()) {
-        return;
-    }
-    if is_young {
-        if let Some(cache) = cache.filter(|cache| !cache.is_interrupted()) {
-            cache.witness_own();
-        }
-        return;
-    }
     process.watch.check_all();
-    if let Some(cache) = cache {
+    if let Some(cache) = own() {
         cache.drain();
     }
     CACHES.cool_all();
@@ -89,6 +76,13 @@ pub(super) fn look_at_exit() {
             cache.witness();
         }
     });
+}
+
+/// Whether this is the child of a fork that has done little since: it only looks at what its thread has. All else is for its
+/// parent to see, and each page that is written to would be copied first. Every mode looks at all it has.
+pub(super) fn is_young() -> bool {
+    let is_young = |process: &Process| !process.watch.is_on() && process.purge.youth.is_on();
+    PROCESS.get().is_some_and(is_young)
 }
 
 /// Whether the plug-in that is opened as `path` keeps the flag `RTLD_DEEPBIND` of dlopen(3).

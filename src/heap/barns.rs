@@ -23,11 +23,12 @@ impl Heap {
         take: impl FnOnce(&mut Barn) -> Option<Sheaf>,
     ) -> Option<usize> {
         // The pool is locked by each statement anew: a flush locks it too.
-        let taken = take(&mut node.pool(id).lock().barn);
+        let pool = node.used_pool(id)?;
+        let taken = take(&mut pool.lock().barn);
         let mut sheaf = taken?;
         let count = sheaf.count();
         self.flush(node, id, &mut sheaf);
-        node.pool(id).lock().barn.put_empty(sheaf);
+        pool.lock().barn.put_empty(sheaf);
         Some(count)
     }
 }

@@ -34,12 +34,15 @@ impl Heap {
 
     /// Takes what waits in a barn back into the slabs, and gives up slabs without an object in use.
     fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
+        let Some(pool) = node.used_pool(id) else {
+            return;
+        };
         budget.visit();
         while !budget.is_spent()
             && let Some(count) = self.flush_from_barn(node, id, Barn::take_any)
         {
             budget.flush(count);
         }
-        node.pool(id).lock().trim(node.place(), id, 0);
+        pool.lock().trim(node.place(), id, 0);
     }
 }

@@ -44,9 +44,10 @@ pub(super) struct Parts {
     pub(super) home: Region,
     pub(super) first: Region,
     pub(super) pools: Region,
-    pub(super) tables: Region,
-    pub(super) metadata: Region,
+    pub(super) granules: Region,
     pub(super) map: Region,
+    pub(super) records: Region,
+    pub(super) metadata: Region,
     pub(super) data: Region,
 }
 
@@ -64,7 +65,7 @@ impl Node {
             policy,
             releasing: CachePadded::new(Lock::new(())),
             pools: Pools::new(parts.pools),
-            tables: SlabTables::new(parts.tables, bytes, settings.is_tiny),
+            tables: SlabTables::new(parts.granules, parts.records, bytes, settings.is_tiny),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map, settings.is_eager)),
             metadata: CachePadded::new(Metadata::new(parts.first, parts.metadata)),
@@ -135,6 +136,23 @@ impl Node {
         self.pools.get(id)
     }
 
+    /// The pool of a class, if it was ever used.
+    pub(crate) fn used_pool(&self, id: ClassId) -> Option<&Lock<Pool>> {
+        self.pools.used(id)
+    }
+
+    /// The classes whose pools were ever used.
+    fn used_pools(&self) -> impl Iterator<Item = (ClassId, &Lock<Pool>)> {
+        class::all().filter_map(|id| Some((id, self.used_pool(id)?)))
+    }
+
+    /// Gives slabs without an object in use up.
+    pub(super) fn trim_pools(&self) {
+        for (id, pool) in self.used_pools() {
+            pool.lock().trim(self.place(), id, 0);
+        }
+    }
+
     /// Moves up to `wanted` objects of class `id` into `sheaf` and returns how many. Fewer than wanted means that the node is
     /// out of memory.
     pub(crate) fn fill(&self, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
@@ -190,7 +208,7 @@ impl Node {
     pub(crate) fn hold_for_fork(&self) {
         class::all().for_each(|id| self.pools.growing(id).hold_for_fork());
         self.releasing.hold_for_fork();
-        class::all().for_each(|id| self.pool(id).hold_for_fork());
+        class::all().for_each(|id| self.pools.any(id).hold_for_fork());
         self.tables.growth().hold_for_fork();
         self.small_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
@@ -199,9 +217,10 @@ impl Node {
 
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
-        class::all().all(|id| self.pools.growing(id).is_free())
+        let is_free =
+            |(id, pool): (ClassId, &Lock<Pool>)| pool.is_free() && self.pools.growing(id).is_free();
+        self.used_pools().all(is_free)
             && self.releasing.is_free()
-            && class::all().all(|id| self.pool(id).is_free())
             && self.tables.growth().is_free()
             && self.small_sheaves.is_free()
             && self.arena.is_quiet()
@@ -210,9 +229,7 @@ impl Node {
 
     /// Gives empty slabs and the memory behind free pages back; whether there was any.
     pub(crate) fn trim(&self) -> bool {
-        for id in class::all() {
-            self.pool(id).lock().trim(self.place(), id, 0);
-        }
+        self.trim_pools();
         let outside = self.arena.purge();
         let (inside, _) = self.sweep(Elapsed::FOR_EVER, &mut 0, &mut Budget::unlimited());
         inside + outside > 0
@@ -238,8 +255,8 @@ impl Node {
 
     /// Checks everything; aborts if something contradicts itself.
     pub(crate) fn validate(&self) {
-        for id in class::all() {
-            self.pool(id).lock().validate(self.place(), id);
+        for (id, pool) in self.used_pools() {
+            pool.lock().validate(self.place(), id);
         }
         self.arena.validate();
     }

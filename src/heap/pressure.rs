@@ -9,7 +9,6 @@
 use core::ptr::NonNull;
 
 use super::{Heap, Node};
-use crate::slab::class;
 use crate::sys::{self, Mapping};
 use crate::units::{PAGE_SIZE, Zeroed};
 
@@ -96,11 +95,7 @@ impl Heap {
     /// Turns what waits in the barns, and slabs without an object in use, into free pages.
     fn collect(&self) {
         self.empty_barns();
-        for node in self.nodes() {
-            for id in class::all() {
-                node.pool(id).lock().trim(node.place(), id, 0);
-            }
-        }
+        self.nodes().for_each(Node::trim_pools);
     }
 
     /// Gives freed mappings back, and reservations if address space is what is short. Returns `true` if there were any.

@@ -167,15 +167,18 @@ impl Heap {
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {
+        let Some(pool) = node.used_pool(id) else {
+            return;
+        };
         budget.visit();
-        let surplus = node.pool(id).lock().barn.surplus(elapsed);
+        let surplus = pool.lock().barn.surplus(elapsed);
         for _ in 0..surplus {
             let Some(count) = self.flush_from_barn(node, id, Barn::take_idle) else {
                 break;
             };
             budget.flush(count);
         }
-        node.pool(id).lock().decay(node.place(), id, elapsed);
+        pool.lock().decay(node.place(), id, elapsed);
     }
 }
 

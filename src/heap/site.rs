@@ -26,7 +26,7 @@ const HOME_BYTES: usize = 64 << 10;
 const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
 /// Own metadata that is committed with it: all that a small program needs.
 const FIRST_BYTES: usize = 64 << 10;
-/// Where the tables of slabs begin that are committed from the start on.
+/// Where the tables of granules begin, which are committed from the start on as well.
 const FIXED_BYTES: usize = HOME_BYTES + FIRST_BYTES + Pools::BYTES;
 /// The coarsest OS page, to which every part is aligned.
 const PART_ALIGN: usize = 64 << 10;
@@ -49,10 +49,7 @@ impl Site {
         loop {
             if let Some(region) = reserve(bytes) {
                 // What building needs is committed first, while the reservation can go back whole.
-                let maps = FIXED_BYTES + Arena::map_bytes_for(bytes);
-                if !(region.commit(0, FIXED_BYTES)
-                    && region.commit(maps, maps + SlabTables::map_bytes_for(bytes)))
-                {
+                if !region.commit(0, FIXED_BYTES + SlabTables::map_bytes_for(bytes)) {
                     // A smaller arena needs smaller tables.
                     region.give_back();
                 } else {
@@ -85,8 +82,9 @@ impl Site {
         let (home, region) = self.region.split(HOME_BYTES);
         let (first, region) = region.split(FIRST_BYTES);
         let (pools, region) = region.split(Pools::BYTES);
+        let (granules, region) = region.split(SlabTables::map_bytes_for(self.bytes));
         let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
-        let (tables, region) = region.split(SlabTables::bytes_for(self.bytes));
+        let (records, region) = region.split(SlabTables::record_bytes_for(self.bytes));
         let (metadata, region) = region.split(metadata_bytes(self.bytes));
         let gap = region.bytes() - self.bytes;
         let (_gap, mut data) = region.split(gap);
@@ -102,9 +100,10 @@ impl Site {
             home,
             first,
             pools,
-            tables,
-            metadata,
+            granules,
             map,
+            records,
+            metadata,
             data,
         };
         Node::build(self.id, self.policy, parts, settings)
@@ -119,9 +118,10 @@ fn reserve(bytes: usize) -> Option<Region> {
 /// What lies before the arena. Of an arena of 64 GiB it is 832 MiB: the tables and the memory of a small program then have
 /// their entries in few pages of the kernel's page tables, which a fork copies.
 fn lead_bytes(bytes: usize) -> usize {
-    let tables = SlabTables::bytes_for(bytes) + Arena::map_bytes_for(bytes);
+    let slabs = SlabTables::map_bytes_for(bytes) + SlabTables::record_bytes_for(bytes);
+    let tables = slabs + Arena::map_bytes_for(bytes) + metadata_bytes(bytes);
     // The gap keeps a stray write below the arena away from the tables.
-    let parts = FIXED_BYTES + metadata_bytes(bytes) + tables + PART_ALIGN;
+    let parts = FIXED_BYTES + tables + PART_ALIGN;
     parts.next_multiple_of(BLOCK_SIZE)
 }
 

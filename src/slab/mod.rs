@@ -23,4 +23,4 @@ pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;
-pub(crate) use witness::doubt;
+pub(crate) use witness::Witness;

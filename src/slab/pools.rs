@@ -1,5 +1,7 @@
 //! The pools of one node, one for each class, each under its own lock.
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use super::class::{self, CLASSES};
 use super::pool::Pool;
 use crate::report::our_fault;
@@ -20,7 +22,11 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 
 /// All pools of a node.
 #[derive(Debug)]
-pub(crate) struct Pools(Table<CachePadded<Entry>>);
+pub(crate) struct Pools {
+    entries: Table<CachePadded<Entry>>,
+    /// A bit for each class whose pool somebody has asked for: all others were never written to.
+    used: [AtomicU64; (CLASSES + 1).div_ceil(64)],
+}
 
 /// Where each class's pool lies: behind each other those that a small program uses, so that they take few pages.
 static PLACES: [u8; CLASSES + 1] = {
@@ -48,12 +54,33 @@ impl Pools {
 
     /// Empty pools in `region`, of which [`Self::BYTES`] are committed.
     pub(crate) fn new(region: Region) -> Self {
-        Self(Table::committed(region))
+        Self {
+            entries: Table::committed(region),
+            used: Default::default(),
+        }
     }
 
-    /// The pool of class `id`.
+    /// The pool of class `id`, to be used.
     #[inline]
     pub(crate) fn get(&self, id: ClassId) -> &Lock<Pool> {
+        let (word, bit) = self.used_bit(id);
+        // ORDERING: relaxed; who does not see the bit yet passes by a pool that is being used for the first time.
+        if word.load(Relaxed) & bit == 0 {
+            word.fetch_or(bit, Relaxed);
+        }
+        &self.entry(id).pool
+    }
+
+    /// The pool of class `id`, if it was ever used, for who visits all. Even a lock that is taken for nothing gives its page
+    /// memory.
+    pub(crate) fn used(&self, id: ClassId) -> Option<&Lock<Pool>> {
+        let (word, bit) = self.used_bit(id);
+        // ORDERING: as above.
+        (word.load(Relaxed) & bit != 0).then(|| &self.entry(id).pool)
+    }
+
+    /// The pool of class `id`, used or not, for a fork: it may be used at any moment.
+    pub(crate) fn any(&self, id: ClassId) -> &Lock<Pool> {
         &self.entry(id).pool
     }
 
@@ -65,7 +92,15 @@ impl Pools {
     #[inline]
     fn entry(&self, id: ClassId) -> &Entry {
         match PLACES.get(id.index()) {
-            Some(place) => self.0.get(usize::from(*place)),
+            Some(place) => self.entries.get(usize::from(*place)),
+            None => our_fault("a pool of spans"),
+        }
+    }
+
+    #[inline]
+    fn used_bit(&self, id: ClassId) -> (&AtomicU64, u64) {
+        match self.used.get(id.index() / 64) {
+            Some(word) => (word, 1 << (id.index() % 64)),
             None => our_fault("a pool of spans"),
         }
     }

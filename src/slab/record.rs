@@ -121,8 +121,16 @@ impl SlabRecord {
     }
 
     /// The objects that were handed out, or may have been.
+    #[inline]
     pub(super) fn known(&self, info: &ClassInfo) -> Range<u32> {
         self.skipped(info)..u32::from(self.carved.load(Relaxed))
+    }
+
+    /// Whether an object is in the slab.
+    #[inline]
+    pub(super) fn has(&self, object: u32) -> bool {
+        let (word, bit) = self.bit(object);
+        word.load(Relaxed) & bit != 0
     }
 
     /// Objects that are out.
@@ -298,11 +306,8 @@ impl SlabRecord {
 
     /// Checks the counts against the bits.
     pub(super) fn validate(&self, info: &ClassInfo) {
-        let set: u32 = self
-            .bits
-            .iter()
-            .map(|word| word.load(Relaxed).count_ones())
-            .sum();
+        let ones = |word: &AtomicU64| word.load(Relaxed).count_ones();
+        let set: u32 = self.bits.iter().map(ones).sum();
         let known = self.known(info);
         check(
             set + self.out() == known.len() as u32,
@@ -317,11 +322,7 @@ impl SlabRecord {
             .all(|word| word.load(Relaxed) == 0);
         check(before, "a free object lies before the hint");
         for index in (0..known.start).chain(known.end..MAX_OBJECTS as u32) {
-            let (word, bit) = self.bit(index);
-            check(
-                word.load(Relaxed) & bit == 0,
-                "an object is free that was never out",
-            );
+            check(!self.has(index), "an object is free that was never out");
         }
     }
 

@@ -183,17 +183,15 @@ impl SheafCell {
         NonNull::new(self.0.load(Relaxed)).map_or(0, |it| unsafe { it.cast::<usize>().read() })
     }
 
-    /// Shows the objects of the sheaf in the cell, which nobody takes meanwhile.
-    pub(crate) fn look(&self, mut show: impl FnMut(Slot)) {
-        let Some(bottom) = NonNull::new(self.0.load(Relaxed)) else {
-            return;
-        };
-        for index in 1..=self.count() {
-            // SAFETY: a filled slot of the sheaf.
-            let slot = unsafe { bottom.add(index) };
-            // SAFETY: as above.
-            show(unsafe { slot.read() });
+    /// The objects of the sheaf in the cell, which nobody takes meanwhile.
+    #[inline(always)]
+    pub(crate) fn objects(&self) -> &[Slot] {
+        let bottom = self.0.load(Relaxed);
+        if bottom.is_null() {
+            return &[];
         }
+        // SAFETY: the first slot lies behind the bottom, and as many as the count says are filled.
+        unsafe { core::slice::from_raw_parts(bottom.wrapping_add(1), self.count()) }
     }
 
     /// Stores a sheaf in an empty cell.

@@ -19,6 +19,9 @@ use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 /// Granules that the tables grow by at least: 4 MiB of arena.
 const STEP_GRANULES: usize = 64;
 
+/// Granules whose records are near: 8 MiB of arena, all that a small program has.
+const NEAR: usize = 128;
+
 /// Granules that share a word.
 const DUE_WORD: usize = 64;
 
@@ -26,6 +29,9 @@ const DUE_WORD: usize = 64;
 #[derive(Debug)]
 pub(crate) struct SlabTables {
     classes: Table<AtomicU8>,
+    /// The first granules' records lie beside the other tables: each part of its own is another page of the kernel's page
+    /// table, and two mappings, which a fork copies.
+    near: Table<SlabRecord>,
     records: Table<SlabRecord>,
     /// One bit for each granule.
     due: Table<AtomicU64>,
@@ -41,27 +47,27 @@ pub(crate) struct SlabTables {
 const MIN_EMPTY: u32 = 1;
 
 impl SlabTables {
-    /// Bytes to reserve for an arena of `bytes`.
-    pub(crate) const fn bytes_for(bytes: usize) -> usize {
-        Self::map_bytes_for(bytes) + Table::<SlabRecord>::bytes_for(bytes / GRANULE_SIZE)
+    /// Bytes to reserve for the records of an arena of `bytes`.
+    pub(crate) const fn record_bytes_for(bytes: usize) -> usize {
+        Table::<SlabRecord>::bytes_for((bytes / GRANULE_SIZE).saturating_sub(NEAR))
     }
 
-    /// How many of these are committed before the tables are made.
+    /// Bytes for what is known of each granule, and for the near records, which are committed before the tables are made.
     pub(crate) const fn map_bytes_for(bytes: usize) -> usize {
         let granules = bytes / GRANULE_SIZE;
         let due = Table::<AtomicU64>::bytes_for(granules.div_ceil(DUE_WORD));
-        Table::<AtomicU8>::bytes_for(granules) + due
+        Table::<AtomicU8>::bytes_for(granules) + due + Table::<SlabRecord>::bytes_for(NEAR)
     }
 
     /// The tables of an arena of `bytes`; there is no slab yet, and where memory counts more than time no empty one stays.
-    pub(crate) fn new(region: Region, bytes: usize, is_tiny: bool) -> Self {
+    pub(crate) fn new(map: Region, records: Region, bytes: usize, is_tiny: bool) -> Self {
         let granules = bytes / GRANULE_SIZE;
-        let (classes, region) = region.split(Table::<AtomicU8>::bytes_for(granules));
-        let words = granules.div_ceil(DUE_WORD);
-        let (due, records) = region.split(Table::<AtomicU64>::bytes_for(words));
+        let (near, map) = map.split(Table::<SlabRecord>::bytes_for(NEAR));
+        let (classes, due) = map.split(Table::<AtomicU8>::bytes_for(granules));
         Self {
             classes: Table::open(classes),
             due: Table::open(due),
+            near: Table::open(near),
             records: Table::new(records),
             growth: Lock::new(()),
             granules,
@@ -124,7 +130,10 @@ impl SlabTables {
     /// The record of the slab that begins at `slab`.
     #[inline]
     pub(crate) fn record(&self, slab: GranuleIndex) -> &SlabRecord {
-        self.records.get(slab.index())
+        match slab.index().checked_sub(NEAR) {
+            None => self.near.get(slab.index()),
+            Some(far) => self.records.get(far),
+        }
     }
 
     /// The record of the slab that begins at `slab`, if that is one of class `id`.
@@ -199,17 +208,21 @@ impl SlabTables {
     /// them is in use; how many bytes.
     pub(crate) fn forget_record(&self, granule: GranuleIndex) -> usize {
         let count = Table::<SlabRecord>::entries_in_page();
-        let first = granule.index() / count * count;
-        if first + count > self.records.ready() {
+        let (records, before) = match granule.index() < NEAR {
+            true => (&self.near, 0),
+            false => (&self.records, NEAR),
+        };
+        let first = (granule.index() - before) / count * count;
+        if first + count > records.ready() {
             return 0;
         }
         let _growing = self.growth.lock();
-        let mut all = (first..first + count).map(|index| GranuleIndex(index as u32));
+        let mut all = (first..first + count).map(|index| GranuleIndex((before + index) as u32));
         let is_unused = all.all(|granule| {
             let id = self.class_at(granule);
             id == ClassId::NONE || is_span(id)
         });
-        if is_unused && self.records.forget_page(first) {
+        if is_unused && records.forget_page(first) {
             page_size()
         } else {
             0
@@ -226,7 +239,8 @@ impl SlabTables {
     /// Gives the address space for the arena's bytes from `bytes` on back.
     pub(crate) fn cut(&self, bytes: usize) {
         let _growing = self.growth.lock();
-        self.records.cut(bytes.div_ceil(GRANULE_SIZE));
+        self.records
+            .cut(bytes.div_ceil(GRANULE_SIZE).saturating_sub(NEAR));
     }
 
     /// The class map's first byte, for the fast path of `free`.
@@ -241,8 +255,8 @@ impl SlabTables {
 
     /// Bytes of memory in use.
     pub(crate) fn committed_bytes(&self) -> usize {
-        let due = self.due.committed_bytes();
-        self.classes.committed_bytes() + due + self.records.committed_bytes()
+        let records = self.near.committed_bytes() + self.records.committed_bytes();
+        self.classes.committed_bytes() + self.due.committed_bytes() + records
     }
 
     /// The lock under which the tables grow, for fork.
@@ -258,14 +272,21 @@ impl SlabTables {
 
     /// Grows the tables; the caller holds the lock for that.
     fn grow(&self, end: usize) -> bool {
-        let ready = self.records.ready().min(self.classes.ready());
-        if end <= ready {
+        let near = self.near.ready().min(NEAR);
+        let ready = match near < NEAR {
+            true => near,
+            false => NEAR + self.records.ready(),
+        };
+        if end <= ready.min(self.classes.ready()) {
             return true;
         }
         let ahead = (end + STEP_GRANULES.max(end / 8)).min(self.granules);
         let grow = |end: usize| {
             let words = end.div_ceil(DUE_WORD);
-            self.due.grow(words) && self.classes.grow(end) && self.records.grow(end)
+            self.due.grow(words)
+                && self.classes.grow(end)
+                && self.near.grow(end.min(NEAR))
+                && self.records.grow(end.saturating_sub(NEAR))
         };
         grow(ahead) || grow(end)
     }

@@ -1,40 +1,96 @@
 //! An object that lies in a sheaf, looked at where it is: its slab must hold it for out.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::ops::Range;
 
-use super::class::info;
+use super::class::{ClassInfo, info};
 use super::pool::Place;
+use super::record::SlabRecord;
 use super::sheaf::Slot;
 use super::table::SlabTables;
 use crate::report::{Crime, Scene, accuse};
 use crate::units::{ClassId, GranuleIndex};
 
-/// Names the crime if an object of this node and class, which somebody has in a sheaf, is in its slab as well, or
-/// was never out. No object of the sheaf comes back to its slab meanwhile: the caller has read it since it locked the pool, or
-/// the sheaf is its own.
-pub(crate) fn doubt(place: Place<'_>, id: ClassId, object: Slot) {
-    let (base, address) = (place.arena.base(), object as usize);
-    let offset = address.wrapping_sub(base);
-    if offset >= place.tables.covered_bytes() {
-        // A stranger, after a refill from afar.
-        return;
+/// Looks at objects of one node and class that somebody has in a sheaf. No object of the sheaf comes back to its slab
+/// meanwhile: the caller has read it since it locked the pool, or the sheaf is its own.
+pub(crate) struct Witness<'node> {
+    place: Place<'node>,
+    id: ClassId,
+    info: &'static ClassInfo,
+    /// The slab of the object before: neighbours in a sheaf are mostly neighbours in memory.
+    slab: Option<KnownSlab<'node>>,
+}
+
+struct KnownSlab<'node> {
+    start: usize,
+    record: &'node SlabRecord,
+    /// The objects that were ever out.
+    known: Range<u32>,
+}
+
+// The child of each fork comes by here at its end. So all of it is inlined there: code elsewhere would be another part of
+// the file to map.
+impl<'node> Witness<'node> {
+    #[inline(always)]
+    pub(crate) fn new(place: Place<'node>, id: ClassId) -> Self {
+        Self {
+            place,
+            id,
+            info: info(id),
+            slab: None,
+        }
     }
-    let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
-    if place.tables.class_at(slab) != id {
-        return accuse(Crime::DoubleFree, address, Scene::FreePages);
+
+    /// Names the crime if `object` is in its slab as well, or was never out.
+    #[inline(always)]
+    pub(crate) fn doubt(&mut self, object: Slot) {
+        let address = object as usize;
+        let offset = address.wrapping_sub(self.place.arena.base());
+        let within =
+            |slab: &&KnownSlab<'_>| offset.wrapping_sub(slab.start) < self.info.slab_bytes();
+        if self.slab.as_ref().filter(within).is_none() {
+            self.slab = self.find(offset, address);
+        }
+        let Some(slab) = &self.slab else {
+            return;
+        };
+        let (index, _) = self.info.object_at(offset - slab.start);
+        let crime = if !slab.known.contains(&index) {
+            Crime::InvalidFree
+        } else if slab.record.has(index) {
+            Crime::DoubleFree
+        } else {
+            return;
+        };
+        self.accuse(crime, offset, address);
     }
-    let (index, _) = info(id).object_at(offset - slab.offset());
-    let record = place.tables.record(slab);
-    // ORDERING: relaxed, under the pool's lock.
-    let word = record.bits.get(index as usize / 64);
-    let bits = word.map_or(0, |word| word.load(Relaxed));
-    let crime = if !record.known(info(id)).contains(&index) {
-        Crime::InvalidFree
-    } else if bits >> (index % 64) & 1 == 1 {
-        Crime::DoubleFree
-    } else {
-        return;
-    };
-    accuse(crime, address, place.tables.scene(base, slab, id));
+
+    /// The slab of the object at `address`.
+    #[inline(always)]
+    fn find(&self, offset: usize, address: usize) -> Option<KnownSlab<'node>> {
+        let tables = self.place.tables;
+        if offset >= tables.covered_bytes() {
+            // A stranger, after a refill from afar.
+            return None;
+        }
+        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), self.info);
+        if tables.class_at(slab) != self.id {
+            accuse(Crime::DoubleFree, address, Scene::FreePages);
+            return None;
+        }
+        let record = tables.record(slab);
+        Some(KnownSlab {
+            start: slab.offset(),
+            record,
+            known: record.known(self.info),
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn accuse(&self, crime: Crime, offset: usize, address: usize) {
+        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), self.info);
+        let base = self.place.arena.base();
+        accuse(crime, address, self.place.tables.scene(base, slab, self.id));
+    }
 }

@@ -193,6 +193,8 @@ pub(crate) fn keep_from_children(start: NonNull<u8>, bytes: usize) -> bool {
 pub(crate) enum HugePages {
     /// As it is set for the system.
     System,
+    /// For what is dense, where that is little waste.
+    Auto,
     /// Never.
     Never,
     /// Wherever it can.
@@ -203,7 +205,7 @@ pub(crate) enum HugePages {
 /// nothing.
 pub(super) fn advise_huge_pages(start: NonNull<u8>, bytes: usize, wanted: HugePages) {
     let advice = match wanted {
-        HugePages::System => return,
+        HugePages::System | HugePages::Auto => return,
         HugePages::Never => libc::MADV_NOHUGEPAGE as usize,
         HugePages::Always => libc::MADV_HUGEPAGE as usize,
     };

@@ -88,12 +88,9 @@ impl Region {
 
     /// Whether address space for `bytes` is to be had at this moment.
     pub(crate) fn can_reserve(bytes: usize) -> bool {
-        let Some(bytes) = align_up(bytes, page_size()) else {
-            return false;
-        };
-        Self::reserve(bytes, 0, page_size())
-            .map(Self::give_back)
-            .is_some()
+        let reserve = |bytes| Self::reserve(bytes, 0, page_size());
+        let found = align_up(bytes, page_size()).and_then(reserve);
+        found.map(Self::give_back).is_some()
     }
 
     /// Names the region for `/proc/PID/maps`.
@@ -204,13 +201,21 @@ impl Region {
         self.advise(0, self.bytes());
     }
 
+    /// Has the kernel back a part that is dense with huge pages, where that is wanted.
+    pub(crate) fn back_with_huge_pages(&self, start: usize, end: usize) {
+        if self.huge_pages.0 == HugePages::Auto {
+            memory::advise_huge_pages(self.at(start), end - start, HugePages::Always);
+        }
+    }
+
     /// Gives the advice about huge pages for a part.
     fn advise(&self, start: usize, end: usize) {
-        let (wanted, first) = self.huge_pages;
-        let start = start.max(first);
-        if start < end {
-            memory::advise_huge_pages(self.at(start), end - start, wanted);
-        }
+        let wanted = match self.huge_pages.0 {
+            HugePages::Auto => HugePages::Never,
+            wanted => wanted,
+        };
+        let start = start.max(self.huge_pages.1).min(end);
+        memory::advise_huge_pages(self.at(start), end - start, wanted);
     }
 
     /// Has pages that are committed from now on come from where `policy` says.
@@ -269,14 +274,13 @@ impl Region {
             // SAFETY: the caller's promise about what lies after the used part.
             let _ = unsafe { memory::unmap(self.at(used), end - used) };
         }
-        let base = self.base;
         for (index, part) in parts.into_iter().enumerate() {
             if !part.is_empty() {
                 let fence = if index == 0 { FENCE } else { 0 };
                 let bytes = part.len() + fence;
-                let distance = base.as_ptr().addr() - part.start + fence;
+                let distance = self.address() - part.start + fence;
                 // SAFETY: the caller's promise about what lies before the region.
-                let start = unsafe { base.sub(distance) };
+                let start = unsafe { self.base.sub(distance) };
                 // SAFETY: as above.
                 let _ = unsafe { memory::unmap(start, bytes) };
             }

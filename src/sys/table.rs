@@ -107,6 +107,11 @@ impl<T: ZeroInit> Table<T> {
         true
     }
 
+    /// Makes all entries usable; the caller holds the lock that growth is under.
+    pub(crate) fn grow_whole(&self) -> bool {
+        self.grow(self.region.most() / size_of::<T>())
+    }
+
     /// The entry at `index`, which is ready.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &T {

@@ -1,6 +1,6 @@
 /*
  * Which of the heap's mappings the kernel may put into huge pages, by the argument: "never", "always" for those above
- * 32 MiB, or "system". A small program gets none in any case.
+ * 32 MiB, "auto" for those with small objects above 128 MiB, or "system". A small program gets none in any case.
  */
 #include "back.h"
 
@@ -57,6 +57,24 @@ static struct mapping mapping_of(void *block) {
     return found;
 }
 
+/* 256 MiB of small objects, of which one in STEP * 256 is looked at: those above the first 128 MiB want huge pages. */
+static void fill_with_small(size_t first) {
+    size_t wanted = 0, refused = 0;
+    for (size_t i = 0, bytes = 1000; i < 256 * MIB / bytes; i++) {
+        char *object = malloc(bytes);
+        CHECK(object != NULL);
+        memset(object, 1, bytes);
+        if (i % (STEP * 256) != 0) continue;
+        struct mapping mapping = mapping_of(object);
+        CHECK_AT(mapping.wants != mapping.refuses, i);
+        /* The very first object lies in the arena's first 4 MiB. */
+        if ((size_t)object < first + 124 * MIB) CHECK_AT(mapping.refuses, i);
+        *(mapping.wants ? &wanted : &refused) += STEP * 256 * bytes;
+    }
+    say("huge pages are wanted for %zu MiB of small objects, not for %zu\n", wanted / MIB, refused / MIB);
+    CHECK_AT(wanted >= 200 * MIB, wanted);
+}
+
 static void add_huge(struct mapping mapping) { all_huge += mapping.huge; }
 
 static void *written(size_t size) {
@@ -70,7 +88,8 @@ int main(int count, char **words) {
     static char mode[64];
     slubmalloc_is_in_charge();
     CHECK(count == 2);
-    int is_never = strcmp(words[1], "never") == 0, is_always = strcmp(words[1], "always") == 0;
+    int is_auto = strcmp(words[1], "auto") == 0;
+    int is_never = is_auto || strcmp(words[1], "never") == 0, is_always = strcmp(words[1], "always") == 0;
     int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 77;
     CHECK(read(fd, mode, sizeof mode - 1) > 0);
@@ -93,7 +112,7 @@ int main(int count, char **words) {
     void *ours[] = {small, large, huge, (void *)lowest};
     for (int i = 0; i < 4; i++) {
         struct mapping mapping = mapping_of(ours[i]);
-        CHECK_AT(mapping.refuses == is_never, i);
+        CHECK_AT(mapping.refuses == (is_never && !(is_auto && ours[i] == huge)), i);
         CHECK_AT(mapping.wants == (is_always && ours[i] == huge), i);
     }
     for (int i = 0; i < BLOCKS; i += STEP) {
@@ -106,6 +125,7 @@ int main(int count, char **words) {
     say("huge pages are wanted for %zu of %zu MiB\n", wanted / MIB, (size_t)100);
     CHECK_AT(is_always ? wanted >= 66 * MIB && wanted <= 70 * MIB : wanted == 0, wanted);
 
+    if (is_auto) fill_with_small((size_t)small);
     for (int i = 0; i < BLOCKS; i++) CHECK_AT(painted(blocks[i], 64 * KIB, 64 * KIB), i);
     CHECK(painted(small, 100, 100) && painted(large, 200 * KIB, 200 * KIB) && painted(huge, 24 * MIB, 24 * MIB));
     return done();

@@ -10,7 +10,7 @@ pages_taken() {
 # measure WORKLOAD OPERATIONS ALLOCATOR [LIBRARY]
 measure() {
     set -- "$1" "$2" "$3" "${4:-}" $(pages_taken)
-    timeout 120 env "LD_PRELOAD=/lib/pin.so $4" /numa/work "$1" --threads 4 --ops "$2" >/dev/null 2>/tmp/errors ||
+    timeout 240 env "LD_PRELOAD=/lib/pin.so $4" /numa/work "$1" --threads 4 --ops "$2" >/dev/null 2>/tmp/errors ||
         { echo "FAILED $1 under $3: $(tail -n 3 /tmp/errors | tr '\n' ' ')" && return; }
     set -- "$@" $(pages_taken)
     awk -v workload="$1" -v allocator="$3" -v local=$(($7 - $5)) -v other=$(($8 - $6)) '
