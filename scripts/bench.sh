@@ -2,7 +2,7 @@
 # Compares slubmalloc with glibc and every other allocator at hand. Results go to bench/results/.
 #
 #   scripts/bench.sh [--quick] [--only NAMES] [--peers NAMES] [--cores NUMBERS] [--threads NUMBERS]
-#                    [--latency | --count | --checks | --modes | --tiny] [--no-install] [--no-linked] [--minutes N] [--rounds N]
+#                    [--latency | --count | --checks | --modes | --tiny | --placement] [--no-install] [--no-linked] [--minutes N] [--rounds N]
 #                    [--ops N]
 #
 # --quick      fewer workloads and shorter runs, within three minutes once everything is built;
@@ -18,12 +18,15 @@
 #              bench/results/checks/
 # --modes      the same library in the modes that watch blocks; results go to bench/results/modes/
 # --tiny       the same library with preset:tiny beside all others; results go to bench/results/tiny/
+# --placement  the same work under 32 placements of the library's tables, and of the program's stack and arrays, by a build
+#              that can be moved, and with glibc; small workloads, if --only names no others; results go to
+#              bench/results/placement/
 # --no-install installs no packages
 # --no-linked  leaves out the allocators that are built from crates
 set -eu
 cd "$(dirname "$0")/.."
 
-install=yes linked=yes quick=no mode=time
+install=yes linked=yes quick=no only=no mode=time
 for argument in "$@"; do
     shift
     case $argument in
@@ -32,6 +35,8 @@ for argument in "$@"; do
     --quick) quick=yes ;;
     --latency | --count) mode=${argument#--} ;;
     --checks | --modes | --tiny) mode=${argument#--} linked=no; continue ;;
+    --placement) mode=placement linked=no ;;
+    --only) only=yes ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; exit ;;
     esac
     set -- "$@" "$argument"
@@ -81,6 +86,13 @@ modes)
     ;;
 tiny)
     set -- --build "tiny=$library@preset:tiny" --out bench/results/tiny "$@"
+    ;;
+placement)
+    RUSTFLAGS='--cfg placed' cargo build --release --quiet --target-dir "$target/placed"
+    library=$target/placed/release/libslubmalloc.so
+    [ "$only" = yes ] ||
+        set -- --only pair,batch/25,batch/1000,replace/1e3,replace/1e4,server,shuffle,handoff/1-1,realloc/append "$@"
+    set -- --out bench/results/placement "$@"
     ;;
 esac
 exec "$target/release/compare" --library "$library" "$@"

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::{self, Latencies};
 use crate::meter::{Outcome, peak_bytes};
+use crate::placement;
 use crate::stack::stack;
 use crate::table::Table;
 use crate::workloads::{ALL, Params, Workload, find};
@@ -35,6 +36,9 @@ struct Arguments {
     /// Times single calls instead
     #[arg(long)]
     latency: bool,
+    /// Moves the stack and the benchmark's arrays, by a number
+    #[arg(long, default_value_t = 0)]
+    shift: usize,
     /// A bare array stack per thread in place of the allocator; for pair workloads only
     #[arg(long)]
     stack: bool,
@@ -75,9 +79,10 @@ pub fn main(table: Table) {
         eprintln!("there is no workload {name}");
         std::process::exit(2);
     };
+    placement::set(arguments.shift);
     let report = Report {
         start_bytes,
-        ..run(&table, workload, &arguments)
+        ..placement::on_moved_stack(|| run(&table, workload, &arguments))
     };
     println!(
         "{}",

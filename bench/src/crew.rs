@@ -6,6 +6,8 @@ use core::time::Duration;
 use std::sync::Barrier;
 use std::time::Instant;
 
+use crate::placement::on_moved_stack;
+
 /// Where the threads of a run meet when they are ready.
 #[derive(Debug)]
 pub struct Gate {
@@ -58,7 +60,7 @@ where
     std::thread::scope(|scope| {
         let (member, gate) = (&member, &gate);
         let members: Vec<_> = (0..threads)
-            .map(|index| scope.spawn(move || member(index, gate)))
+            .map(|index| scope.spawn(move || on_moved_stack(|| member(index, gate))))
             .collect();
         total(
             members

@@ -12,6 +12,8 @@ pub mod owned;
 
 pub mod buffer;
 
+pub mod placement;
+
 pub mod mapped;
 
 pub mod ring;

@@ -6,6 +6,12 @@
 
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::placement::{self, ROOM};
+
+/// How many arrays were made.
+static MADE: AtomicUsize = AtomicUsize::new(1);
 
 /// A fixed array in an anonymous mapping. Its elements are not dropped with it.
 #[derive(Debug)]
@@ -26,11 +32,15 @@ impl<T> Mapped<T> {
     ///
     /// When the kernel refuses the mapping.
     pub fn filled(len: usize, mut make: impl FnMut(usize) -> T) -> Self {
-        let at = map(bytes::<T>(len)).cast::<T>();
+        // ORDERING: relaxed, a number.
+        let number = MADE.fetch_add(1, Relaxed);
+        let start = map(bytes::<T>(len));
+        // SAFETY: the mapping has a page more than the elements need.
+        let at = unsafe { start.add(placement::offset(number)) }.cast::<T>();
         for index in 0..len {
             // SAFETY: the mapping has room for `len` elements.
             let element = unsafe { at.add(index) };
-            // SAFETY: as above; a mapping is page-aligned, elements follow each other without gaps.
+            // SAFETY: as above; the start is aligned to a cache line, elements follow each other without gaps.
             unsafe { element.write(make(index)) };
         }
         Self { at, len }
@@ -57,14 +67,17 @@ impl<T> DerefMut for Mapped<T> {
 
 impl<T> Drop for Mapped<T> {
     fn drop(&mut self) {
+        let start = self.at.cast::<u8>();
+        let offset = start.as_ptr() as usize % ROOM;
+        // SAFETY: the array begins in the first page of its mapping.
+        let start = unsafe { start.sub(offset) };
         // SAFETY: exactly the mapping that `filled` made; nobody can hold a borrow any more.
-        unsafe { libc::munmap(self.at.as_ptr().cast(), bytes::<T>(self.len)) };
+        unsafe { libc::munmap(start.as_ptr().cast(), bytes::<T>(self.len)) };
     }
 }
 
 const fn bytes<T>(len: usize) -> usize {
-    let bytes = len * size_of::<T>();
-    if bytes == 0 { 1 } else { bytes }
+    len * size_of::<T>() + ROOM
 }
 
 fn map(bytes: usize) -> NonNull<u8> {

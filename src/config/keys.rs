@@ -26,7 +26,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; 17] = [
+pub(super) const KEYS: [Key; if cfg!(placed) { 18 } else { 17 }] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -116,6 +116,18 @@ pub(super) const KEYS: [Key; 17] = [
         does: "nodes to take memory from",
         set: |config, value| {
             config.heap.choice = Choice::parse(value)?;
+            Some(())
+        },
+    },
+    #[cfg(placed)]
+    Key {
+        name: "placement",
+        values: "NUMBER",
+        bounds: "",
+        default: "0",
+        does: "where own tables lie, for measurements",
+        set: |_, value| {
+            crate::sys::set_placement(size(value)?);
             Some(())
         },
     },

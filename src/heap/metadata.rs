@@ -9,7 +9,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::sync::Lock;
-use crate::sys::{Region, ZeroInit, page_size};
+use crate::sys::{Region, ZeroInit, page_size, placement};
 use crate::units::align_up;
 
 /// Committed at once.
@@ -44,7 +44,7 @@ impl Metadata {
             first,
             region,
             state: Lock::new(State {
-                first_used: COLOUR,
+                first_used: COLOUR + placement(0, 32) * MAX_ALIGN,
                 used: 0,
                 committed: 0,
             }),
@@ -130,6 +130,7 @@ impl Metadata {
 
 /// Where a piece of `bytes` begins and ends in a region of which so much is used.
 fn piece(region: &Region, used: usize, bytes: usize) -> Option<(usize, usize)> {
+    let used = used + placement(used + 64, 8) * MAX_ALIGN;
     let start = align_up(used, bytes.next_power_of_two().min(MAX_ALIGN))?;
     let start = on_one_side(region.address(), start, bytes)?;
     Some((start, start.checked_add(bytes)?))

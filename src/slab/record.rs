@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Re
 use super::class::{ClassInfo, MAX_OBJECTS};
 use super::row::Row;
 use crate::report::{check, our_fault};
-use crate::sys::{ZeroInit, prefetch};
+use crate::sys::{ZeroInit, placement, prefetch};
 use crate::units::{GranuleIndex, PAGE_SIZE};
 
 /// What a slab's record holds; one for each granule, used by the slab's first.
@@ -83,7 +83,7 @@ impl SlabRecord {
     /// the same place in a page as other things in use is slow to reach: processors tell addresses in flight apart by
     /// their lower twelve bits. So the records of neighbours have colours far apart (Bonwick 1994).
     fn colour(&self, info: &ClassInfo) -> u32 {
-        let number = core::ptr::from_ref(self) as usize / size_of::<Self>();
+        let number = core::ptr::from_ref(self) as usize / size_of::<Self>() + placement(3, 64);
         let line = number.wrapping_mul(27).wrapping_add(9) % (PAGE_SIZE / LINE);
         let (first, _) = info.object_at(line * LINE);
         if first < in_page(info) { first } else { 0 }

@@ -13,7 +13,7 @@ use super::class::{ClassInfo, info, is_span};
 use super::record::SlabRecord;
 use crate::report::Scene;
 use crate::sync::Lock;
-use crate::sys::{Region, Table, page_size};
+use crate::sys::{PLACEMENT_ROOM, Region, Table, page_size, placement};
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 
 /// Granules that the tables grow by at least: 4 MiB of arena.
@@ -56,13 +56,16 @@ impl SlabTables {
     pub(crate) const fn map_bytes_for(bytes: usize) -> usize {
         let granules = bytes / GRANULE_SIZE;
         let due = Table::<AtomicU64>::bytes_for(granules.div_ceil(DUE_WORD));
-        Table::<AtomicU8>::bytes_for(granules) + due + Table::<SlabRecord>::bytes_for(NEAR)
+        let near = Table::<SlabRecord>::bytes_for(NEAR);
+        Table::<AtomicU8>::bytes_for(granules) + due + near + 2 * PLACEMENT_ROOM
     }
 
     /// The tables of an arena of `bytes`; there is no slab yet, and where memory counts more than time no empty one stays.
     pub(crate) fn new(map: Region, records: Region, bytes: usize, is_tiny: bool) -> Self {
         let granules = bytes / GRANULE_SIZE;
-        let (near, map) = map.split(Table::<SlabRecord>::bytes_for(NEAR));
+        let (near, map) = map.split(Table::<SlabRecord>::bytes_for(NEAR) + PLACEMENT_ROOM);
+        let (_, near) = near.split(placement(1, 64) * 64);
+        let (_, map) = map.split(placement(2, 64) * 64);
         let (classes, due) = map.split(Table::<AtomicU8>::bytes_for(granules));
         Self {
             classes: Table::open(classes),

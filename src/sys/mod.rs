@@ -31,6 +31,7 @@ mod linux;
 mod mapping;
 mod memory;
 mod own_stack;
+mod placement;
 mod policy;
 mod prefetch;
 mod probe;
@@ -75,6 +76,9 @@ pub(crate) use mapping::{Mapping, MappingCell, Properties};
 pub(crate) use memory::keep_from_children;
 pub(crate) use memory::{HugePages, copy, discard};
 pub(crate) use own_stack::on_own_stack;
+#[cfg(placed)]
+pub(crate) use placement::set_placement;
+pub(crate) use placement::{PLACEMENT_ROOM, placement};
 pub(crate) use policy::{
     CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
 };

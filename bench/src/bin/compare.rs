@@ -14,7 +14,7 @@ use slubmalloc_bench::driver::progress::Progress;
 use slubmalloc_bench::driver::round::{Effort, measure};
 use slubmalloc_bench::driver::row::{Row, rows};
 use slubmalloc_bench::driver::{
-    Failure, counting, latency, machine, markdown, picture, programs, rest,
+    Failure, counting, latency, machine, markdown, picture, placement, programs, rest,
 };
 
 /// Compares slubmalloc with glibc and the other allocators of this machine.
@@ -69,6 +69,12 @@ struct Arguments {
     /// Counts instructions instead, which does not depend on what else the machine does
     #[arg(long)]
     count: bool,
+    /// Runs each case under many placements of what it touches instead; LIBRARY is a build that can be moved
+    #[arg(long)]
+    placement: bool,
+    /// Placements
+    #[arg(long, default_value_t = 32)]
+    placements: usize,
 }
 
 fn main() -> Result<(), Failure> {
@@ -77,10 +83,18 @@ fn main() -> Result<(), Failure> {
     if arguments.redraw {
         return redraw(&arguments);
     }
+    let header = (command_line(), machine::description());
+    if let (true, Some(library)) = (arguments.placement, &arguments.library) {
+        let plan = placement::Plan {
+            placements: arguments.placements.max(1),
+            runs: arguments.rounds.unwrap_or(5).max(1),
+        };
+        let cases = selected(&arguments);
+        return placement::run(&cases, library, plan, &arguments.out, &header);
+    }
     let peers = peers(&arguments)?;
     let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();
     eprintln!("Comparing {}.", names.join(", "));
-    let header = (command_line(), machine::description());
     if arguments.latency {
         return latency::run(&peers, &arguments.out, &header);
     }

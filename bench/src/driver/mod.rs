@@ -30,5 +30,7 @@ pub mod latency;
 
 pub mod counting;
 
+pub mod placement;
+
 /// What can go wrong between processes, files and the reader.
 pub type Failure = Box<dyn core::error::Error + Send + Sync>;
