@@ -12,6 +12,8 @@ mod mapping;
 mod zero;
 #[path = "../../../../../src/sys/memory.rs"]
 mod memory;
+#[path = "../../../../../src/sys/placement.rs"]
+mod placement;
 #[path = "../../../../../src/sys/policy.rs"]
 mod policy;
 #[path = "../../../../../src/sys/prefetch.rs"]
@@ -52,6 +54,7 @@ pub(crate) use machine::{
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
 pub(crate) use memory::{HugePages, copy};
+pub(crate) use placement::{PLACEMENT_ROOM, placement};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
 pub(crate) use prefetch::prefetch;
 pub use probe::page_size;
