@@ -17,6 +17,7 @@ mod fresh;
 mod lengths;
 mod node;
 mod noted;
+mod park;
 mod recent;
 mod release;
 mod resize;
@@ -52,6 +53,8 @@ pub(crate) struct Huge {
     /// Whether the program may have given any block other properties, where it could not be noted which.
     may_be_changed: AtomicBool,
     recent: Recent,
+    /// Whether any block was asked for with a policy or a mark: none is parked then.
+    is_marked: AtomicBool,
 }
 
 /// What a huge block wants to be.
@@ -112,15 +115,19 @@ impl Huge {
             kept: AtomicUsize::new(0),
             touched: AtomicUsize::new(0),
             may_be_changed: AtomicBool::new(false),
-            recent: Recent::new(),
+            recent: Recent::new(reuse_bytes),
+            is_marked: AtomicBool::new(false),
         }
     }
 
     /// A block. One that must hold zeroes may have to be cleared first.
     pub(crate) fn take(&self, request: Request) -> Option<Taken> {
+        if let Some(taken) = self.take_parked(request) {
+            return Some(taken);
+        }
         let length = padded(request.bytes)?;
         let (align, mark) = (request.align, request.mark);
-        let mut state = self.state.lock();
+        let mut state = self.open();
         if !state.extents.make_room() {
             return None;
         }
@@ -175,6 +182,9 @@ impl Huge {
         if state.is_as_wanted(found, length) {
             let start = state.extents.employ(found.0);
             state.note_kept();
+            if let Some(start) = start {
+                self.enter(&mut state, start, found.0);
+            }
             self.note(&state);
             return start;
         }
@@ -223,7 +233,10 @@ impl Huge {
 
     /// Takes the block at `address` back.
     pub(crate) fn give(&self, address: usize) -> Result<(), NotHuge> {
-        let mut state = self.state.lock();
+        if self.park(address) {
+            return Ok(());
+        }
+        let mut state = self.open();
         let Some(place) = state.extents.block_at(address) else {
             return Err(state.misses(address));
         };
@@ -256,29 +269,17 @@ impl Huge {
 
     /// Whether `address` lies in a block.
     pub(crate) fn has(&self, address: usize) -> bool {
-        let state = self.state.lock();
+        let state = self.open();
         state.extents.block_at(address).is_some() || state.extents.is_inside(address)
     }
 
     /// The length of the block at `address`.
     pub(crate) fn bytes_at(&self, address: usize) -> Result<usize, NotHuge> {
-        let state = self.state.lock();
+        let state = self.open();
         match state.extents.block_at(address) {
             Some(place) => Ok(state.extents.bytes(place) - page_size()),
             None => Err(state.misses(address)),
         }
-    }
-
-    /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
-    pub(crate) fn trim(&self) -> usize {
-        let kept = {
-            let mut state = self.state.lock();
-            let kept = state.extents.kept_bytes();
-            state.promise(kept)
-        };
-        let done = self.give_back(kept);
-        self.sweep(usize::MAX);
-        done
     }
 
     /// Gives the tables themselves back if there are no blocks. Nobody uses them any more.
@@ -294,7 +295,7 @@ impl Huge {
     /// Bytes kept for reuse, as of late.
     pub(crate) fn kept_bytes(&self) -> usize {
         // ORDERING: relaxed, a number for who decides whether to purge.
-        self.kept.load(Relaxed)
+        self.kept.load(Relaxed) + self.recent.parked_bytes()
     }
 
     /// Bytes in use or kept, as of late.
@@ -313,7 +314,7 @@ impl Huge {
 
     /// Numbers.
     pub(crate) fn counts(&self) -> HugeCounts {
-        let state = self.state.lock();
+        let state = self.open();
         let blocks = state.extents.blocks();
         HugeCounts {
             blocks,

@@ -17,6 +17,7 @@ impl Huge {
 
     /// Takes note that the program changes properties of what lies between two addresses, which may be a block.
     pub(crate) fn note_changed(&self, start: usize, end: usize) {
+        self.recent.forget_between(start, end);
         match self.state.lock_soon() {
             Some(mut state) => state.extents.note_changed(start, end),
             // A signal handler makes the call and has interrupted who holds the lock.

@@ -1,71 +1,158 @@
-//! Lengths of huge blocks that were asked to change theirs last and did not need to, for callers without the lock: a program
-//! that appends asks again and again.
+//! Huge blocks that were taken or asked to change their length last, for callers without the lock: a program that appends
+//! asks again and again, and one that allocates and frees one block gets it back again and again.
 //!
 //! # Invariant
 //!
 //! An entry holds for the block that begins at its address now: it is removed, under the lock, before that block ends or
-//! changes its length.
+//! changes its length. A *parked* block was freed, and is still in use for the extents. Whoever takes the lock to look at
+//! blocks first has none parked (`Huge::open`), so that nobody else needs to know of them.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use crate::units::{BLOCK_SIZE, PAGE_SIZE};
 
 /// Number of entries.
 const KNOWN: usize = 8;
-/// An entry is one word: the length in pages in the low bits, the number of the first page above.
-const LENGTH_BITS: u32 = 28;
+/// An entry is one word: two bits, above them the length in pages, and above that the number of the first page.
+const PARKED: u64 = 1;
+const MAY_PARK: u64 = 2;
+const FLAGS: u32 = 2;
+const PAGE_SHIFT: u32 = 28;
+/// All parked blocks together have at most so many bytes.
+const MOST_PARKED: usize = 32 << 20;
+/// A parked block serves a request whole if no more than this share of the request is left over.
+const REST_SHARE: usize = 8;
 
 /// A table of blocks and their lengths; a block has one possible place.
 #[derive(Debug)]
-pub(super) struct Recent([AtomicU64; KNOWN]);
+pub(super) struct Recent {
+    entries: [AtomicU64; KNOWN],
+    most_parked: usize,
+}
 
-// ORDERING: relaxed. An entry is removed before the lock is released, and its address is handed out again under the same lock
-// after that, so a caller that owns the new block cannot read the old entry.
+// ORDERING: relaxed where nothing else is said. An entry is removed before the lock is released, and its address is handed
+// out again under the same lock after that, so a caller that owns the new block cannot read the old entry.
 
 impl Recent {
-    /// An empty table.
-    pub(super) const fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; KNOWN])
+    /// An empty table; of freed blocks at most `reuse_bytes` are kept.
+    pub(super) const fn new(reuse_bytes: usize) -> Self {
+        let is_less = reuse_bytes < MOST_PARKED;
+        Self {
+            entries: [const { AtomicU64::new(0) }; KNOWN],
+            most_parked: if is_less { reuse_bytes } else { MOST_PARKED },
+        }
     }
 
-    /// Returns the usable bytes of the block at `address`, if it has an entry.
+    /// Returns the usable bytes of the block at `address`, if it has an entry and is not parked.
     #[inline]
     pub(super) fn bytes(&self, address: usize) -> Option<usize> {
         let word = self.place(address)?.load(Relaxed);
-        let pages = word & ((1 << LENGTH_BITS) - 1);
-        (word != 0 && word_of(address, pages) == Some(word)).then(|| pages as usize * PAGE_SIZE)
+        (is_of(word, address) && word & PARKED == 0).then(|| bytes_of(word))
     }
 
-    /// Enters a block. One that does not fit into a word stays out.
-    pub(super) fn remember(&self, address: usize, bytes: usize) {
-        let word = word_of(address, (bytes / PAGE_SIZE) as u64);
-        if let (Some(place), Some(word)) = (self.place(address), word) {
-            place.store(word, Relaxed);
-        }
+    /// Enters a block, which may be parked later or not. One that does not fit into a word stays out. Returns the address of
+    /// a parked block that had the place.
+    pub(super) fn enter(&self, address: usize, bytes: usize, may_park: bool) -> Option<usize> {
+        let word = word_of(address, bytes)? | if may_park { MAY_PARK } else { 0 };
+        // ORDERING: acquire, pairs with `park`: the block that leaves is given on.
+        let old = self.place(address)?.swap(word, Acquire);
+        (old & PARKED != 0).then(|| address_of(old))
     }
 
     /// Removes the block at `address`.
     pub(super) fn forget(&self, address: usize) {
-        if self.bytes(address).is_some()
-            && let Some(place) = self.place(address)
+        if let Some(place) = self.place(address)
+            && is_of(place.load(Relaxed), address)
         {
             place.store(0, Relaxed);
         }
     }
 
+    /// Removes all blocks with a byte between two addresses, since the program changes their properties.
+    pub(super) fn forget_between(&self, start: usize, end: usize) {
+        for place in &self.entries {
+            let word = place.load(Relaxed);
+            let first = address_of(word);
+            if word & PARKED == 0 && first < end && start < first + bytes_of(word) {
+                // One that was parked meanwhile is none that the program may call this for.
+                let _ = place.compare_exchange(word, 0, Relaxed, Relaxed);
+            }
+        }
+    }
+
+    /// Parks the block at `address`, which its owner frees; `false` if it must be freed in any other way.
+    pub(super) fn park(&self, address: usize) -> bool {
+        let Some(place) = self.place(address) else {
+            return false;
+        };
+        let word = place.load(Relaxed);
+        is_of(word, address)
+            && word & (MAY_PARK | PARKED) == MAY_PARK
+            && self.parked_bytes() + bytes_of(word) <= self.most_parked
+            // ORDERING: release, pairs with `take` and `unpark`: who gets the block comes after its owner.
+            && place.compare_exchange(word, word | PARKED, Release, Relaxed).is_ok()
+    }
+
+    /// Takes a parked block of at least `bytes`, and not much more, at a multiple of `align`: its address and usable bytes.
+    pub(super) fn take(&self, bytes: usize, align: usize) -> Option<(usize, usize)> {
+        self.entries.iter().find_map(|place| {
+            let word = place.load(Relaxed);
+            let rest = bytes_of(word).wrapping_sub(bytes);
+            let serves = word & PARKED != 0
+                && rest <= bytes / REST_SHARE
+                && address_of(word).is_multiple_of(align)
+                // ORDERING: acquire, pairs with `park`.
+                && place.compare_exchange(word, word & !PARKED, Acquire, Relaxed).is_ok();
+            serves.then(|| (address_of(word), bytes_of(word)))
+        })
+    }
+
+    /// Removes a parked block, if there is any; its address.
+    pub(super) fn unpark(&self) -> Option<usize> {
+        self.entries.iter().find_map(|place| {
+            let word = place.load(Relaxed);
+            // ORDERING: acquire, pairs with `park`.
+            let is_removed =
+                word & PARKED != 0 && place.compare_exchange(word, 0, Acquire, Relaxed).is_ok();
+            is_removed.then(|| address_of(word))
+        })
+    }
+
+    /// Bytes of parked blocks.
+    pub(super) fn parked_bytes(&self) -> usize {
+        let words = self.entries.iter().map(|place| place.load(Relaxed));
+        words.filter(|word| word & PARKED != 0).map(bytes_of).sum()
+    }
+
     fn place(&self, address: usize) -> Option<&AtomicU64> {
-        self.0.get(address / BLOCK_SIZE % KNOWN)
+        self.entries.get(address / BLOCK_SIZE % KNOWN)
     }
 }
 
-/// Returns the entry of a block, if it fits.
-fn word_of(address: usize, pages: u64) -> Option<u64> {
-    let page = (address / PAGE_SIZE) as u64;
+/// The entry of a block, if it fits.
+fn word_of(address: usize, bytes: usize) -> Option<u64> {
+    let (page, pages) = ((address / PAGE_SIZE) as u64, (bytes / PAGE_SIZE) as u64);
     let fits = address.is_multiple_of(PAGE_SIZE)
-        && page >> (u64::BITS - LENGTH_BITS) == 0
-        && pages >> LENGTH_BITS == 0;
-    fits.then_some(page << LENGTH_BITS | pages)
+        && page >> (u64::BITS - PAGE_SHIFT) == 0
+        && pages >> (PAGE_SHIFT - FLAGS) == 0;
+    fits.then_some(page << PAGE_SHIFT | pages << FLAGS)
+}
+
+fn address_of(word: u64) -> usize {
+    (word >> PAGE_SHIFT) as usize * PAGE_SIZE
+}
+
+fn bytes_of(word: u64) -> usize {
+    ((word & ((1 << PAGE_SHIFT) - 1)) >> FLAGS) as usize * PAGE_SIZE
+}
+
+/// Whether it is the entry of a block that begins there.
+fn is_of(word: u64, address: usize) -> bool {
+    word != 0 && address_of(word) == address
 }
 
 #[cfg(test)]
@@ -73,32 +160,97 @@ mod tests {
     use super::*;
 
     const START: usize = 0x7fff_1234_5000;
+    const MIB: usize = 1 << 20;
 
     #[test]
     fn a_block_is_known_until_it_is_forgotten() {
-        let recent = Recent::new();
+        let recent = Recent::new(64 * MIB);
         assert_eq!(recent.bytes(START), None);
-        recent.remember(START, 5 << 20);
-        assert_eq!(recent.bytes(START), Some(5 << 20));
+        assert_eq!(recent.enter(START, 5 * MIB, false), None);
+        assert_eq!(recent.bytes(START), Some(5 * MIB));
         assert_eq!(recent.bytes(START + 1), None);
         assert_eq!(recent.bytes(START + PAGE_SIZE), None);
         recent.forget(START + PAGE_SIZE);
-        assert_eq!(recent.bytes(START), Some(5 << 20));
+        assert_eq!(recent.bytes(START), Some(5 * MIB));
         recent.forget(START);
         assert_eq!(recent.bytes(START), None);
     }
 
     #[test]
     fn null_is_never_known() {
-        assert_eq!(Recent::new().bytes(0), None);
+        assert_eq!(Recent::new(0).bytes(0), None);
     }
 
     #[test]
     fn what_fits_no_word_stays_unknown() {
-        let recent = Recent::new();
-        recent.remember(START, PAGE_SIZE << LENGTH_BITS);
+        let recent = Recent::new(64 * MIB);
+        recent.enter(START, PAGE_SIZE << (PAGE_SHIFT - FLAGS), true);
         assert_eq!(recent.bytes(START), None);
-        recent.remember(1 << 48, 5 << 20);
+        recent.enter(1 << 48, 5 * MIB, true);
         assert_eq!(recent.bytes(1 << 48), None);
+    }
+
+    #[test]
+    fn a_parked_block_serves_what_it_fits() {
+        let recent = Recent::new(64 * MIB);
+        recent.enter(START, 8 * MIB, true);
+        assert_eq!(recent.take(8 * MIB, 16), None);
+        assert!(recent.park(START) && !recent.park(START));
+        assert_eq!(
+            (recent.bytes(START), recent.parked_bytes()),
+            (None, 8 * MIB)
+        );
+        assert_eq!(recent.take(8 * MIB + 1, 16), None);
+        assert_eq!(recent.take(7 * MIB, 16), None);
+        assert_eq!(recent.take(8 * MIB, 2 * PAGE_SIZE), None);
+        assert_eq!(
+            recent.take(8 * MIB - 100, PAGE_SIZE),
+            Some((START, 8 * MIB))
+        );
+        assert_eq!(
+            (recent.bytes(START), recent.parked_bytes()),
+            (Some(8 * MIB), 0)
+        );
+        assert!(recent.park(START));
+        assert_eq!((recent.unpark(), recent.unpark()), (Some(START), None));
+        assert!(!recent.park(START));
+    }
+
+    #[test]
+    fn no_more_is_parked_than_may_be_kept() {
+        for (reuse, second) in [(64 * MIB, true), (15 * MIB, false)] {
+            let recent = Recent::new(reuse);
+            let next = START + BLOCK_SIZE;
+            recent.enter(START, 8 * MIB, true);
+            recent.enter(next, 8 * MIB, true);
+            assert!(recent.park(START));
+            assert_eq!(recent.park(next), second);
+        }
+        let recent = Recent::new(0);
+        recent.enter(START, 8 * MIB, true);
+        assert!(!recent.park(START));
+    }
+
+    #[test]
+    fn what_is_changed_is_not_parked() {
+        let recent = Recent::new(64 * MIB);
+        recent.enter(START, 8 * MIB, false);
+        assert!(!recent.park(START));
+        recent.enter(START, 8 * MIB, true);
+        recent.forget_between(START + 8 * MIB, START + 9 * MIB);
+        recent.forget_between(START - MIB, START);
+        assert_eq!(recent.bytes(START), Some(8 * MIB));
+        recent.forget_between(START + MIB, START + 2 * MIB);
+        assert!(!recent.park(START));
+    }
+
+    #[test]
+    fn who_takes_the_place_of_a_parked_block_hears_of_it() {
+        let recent = Recent::new(64 * MIB);
+        recent.enter(START, 8 * MIB, true);
+        assert!(recent.park(START));
+        let other = START + KNOWN * BLOCK_SIZE;
+        assert_eq!(recent.enter(other, 8 * MIB, true), Some(START));
+        assert_eq!(recent.enter(START, 8 * MIB, true), None);
     }
 }

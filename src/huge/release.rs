@@ -19,9 +19,21 @@ const SWEPT: usize = 2;
 const LEAST_DECAY: usize = 4 << 20;
 
 impl Huge {
+    /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
+    pub(crate) fn trim(&self) -> usize {
+        let kept = {
+            let mut state = self.open();
+            let kept = state.extents.kept_bytes();
+            state.promise(kept)
+        };
+        let done = self.give_back(kept);
+        self.sweep(usize::MAX);
+        done
+    }
+
     /// Decides how many bytes go in this round: what was not needed for some time, but for `kept` bytes.
     pub(crate) fn begin_decay(&self, elapsed: Elapsed, kept: usize) {
-        let mut state = self.state.lock();
+        let mut state = self.open();
         let level = state.extents.kept_bytes();
         let surplus = state.low.surplus(level, elapsed, LEAST_DECAY);
         state.owed = surplus.max(state.owed).min(level.saturating_sub(kept));

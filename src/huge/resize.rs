@@ -30,12 +30,12 @@ impl Huge {
 
     /// Makes `block` `bytes` long or a little longer, possibly elsewhere.
     pub(crate) fn resize(&self, block: NonNull<u8>, bytes: usize) -> Option<NonNull<u8>> {
-        let (old, mut state) = (block, self.state.lock());
+        let (old, mut state) = (block, self.open());
         let place = state.extents.block_at(old.as_ptr() as usize)?;
         let length = state.extents.bytes(place);
         let old_bytes = length - page_size();
         if is_right(old_bytes, bytes) {
-            self.recent.remember(old.as_ptr() as usize, old_bytes);
+            self.enter(&mut state, old, place);
             return Some(block);
         }
         self.recent.forget(old.as_ptr() as usize);

@@ -1,0 +1,64 @@
+//! Blocks that were freed a moment ago and are wanted again: they change hands without the lock.
+#![forbid(unsafe_code)]
+
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::extents::Kind;
+use super::node::Number;
+use super::state::State;
+use super::{Huge, MOST_CLEARED, Request, Taken};
+use crate::sync::Guard;
+use crate::sys::page_size;
+use crate::units::Zeroed;
+
+impl Huge {
+    /// The state, for who looks at blocks: none is parked when it is locked.
+    pub(super) fn open(&self) -> Guard<'_, State> {
+        let mut state = self.state.lock();
+        while let Some(address) = self.recent.unpark() {
+            self.end_parked(&mut state, address);
+        }
+        state
+    }
+
+    /// Keeps a block that was parked. How much is kept is looked at when the next one is freed, or in the next round.
+    #[cold]
+    fn end_parked(&self, state: &mut State, address: usize) {
+        if let Some(place) = state.extents.block_at(address) {
+            state.note_freed(address);
+            state.retire_parked(place);
+            self.note(state);
+        }
+    }
+
+    /// A parked block for a request, if it wants nothing that only some blocks have.
+    pub(super) fn take_parked(&self, request: Request) -> Option<Taken> {
+        if request.policy.is_some() || request.mark != 0 {
+            // ORDERING: relaxed; blocks with a mark are entered after this, under the lock.
+            self.is_marked.store(true, Relaxed);
+            return None;
+        }
+        if request.zeroed == Zeroed::Yes && request.bytes > MOST_CLEARED {
+            return None;
+        }
+        let (address, soiled) = self.recent.take(request.bytes, request.align)?;
+        let start = NonNull::new(core::ptr::with_exposed_provenance_mut(address))?;
+        Some(Taken { start, soiled })
+    }
+
+    /// Parks the block at `address`, which its owner frees; `false` if it must be freed in any other way.
+    pub(super) fn park(&self, address: usize) -> bool {
+        !self.is_asked(Kind::Used) && self.recent.park(address)
+    }
+
+    /// Has a block known to callers without the lock.
+    pub(super) fn enter(&self, state: &mut State, start: NonNull<u8>, place: Number) {
+        let bytes = state.extents.bytes(place) - page_size();
+        // ORDERING: relaxed, see `take_parked`.
+        let may_park = state.extents.kind(place) == Kind::Used && !self.is_marked.load(Relaxed);
+        if let Some(parked) = self.recent.enter(start.as_ptr() as usize, bytes, may_park) {
+            self.end_parked(state, parked);
+        }
+    }
+}
