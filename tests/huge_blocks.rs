@@ -60,17 +60,17 @@ fn blocks_that_change_in_steps_are_as_long_as_asked() {
 #[test]
 fn a_block_that_changes_hands_at_once_is_like_any_other() {
     for conf in ["", "purge_thread:on", "purge_ms:8", "limit:2g"] {
-        keeps_promise_with(conf, "c/parked.c", &["3000"]);
+        keeps_promise_with(conf, "c/handed_on.c", &["3000"]);
     }
     // Nothing is kept, or every byte is written.
     for conf in ["reuse:0", "preset:tiny", "zero:free"] {
-        keeps_promise_with(conf, "c/parked.c", &["50"]);
+        keeps_promise_with(conf, "c/handed_on.c", &["50"]);
     }
 }
 
 #[test]
 fn a_block_that_is_freed_twice_while_it_waits_is_named() {
-    let finished = run_with("", "c/parked.c", &["twice"]);
+    let finished = run_with("", "c/handed_on.c", &["twice"]);
     assert!(!finished.status.success());
     assert!(
         finished.stderr.contains("double free"),

@@ -9,33 +9,40 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::Arena;
 use super::kind::Kind;
+use crate::sys::HugePages;
 use crate::units::{BLOCK_PAGES, PageIndex};
 
 /// Slabs get huge pages from this pageblock on: of 128 MiB an untouched half of a huge page is less than one per cent.
 const DENSE_FROM: u32 = 32 * BLOCK_PAGES;
-/// How often an advised pageblock may follow one that is not: each such place is a mapping more.
+/// How often in the life of an arena a pageblock may be advised that follows one that is not: each is up to two mappings
+/// more.
 const MOST_RUNS: u32 = 1_024;
 
 impl Arena {
-    /// Has the pageblock of a slab's `page` backed with huge pages, if that is wanted and was not said yet.
-    pub(super) fn make_dense(&self, page: PageIndex) {
-        if page.0 < DENSE_FROM {
+    /// Tells the kernel whether the pageblock of a span that was taken is dense now, if it is not what it was told.
+    pub(super) fn advise(&self, page: PageIndex) {
+        if page.0 < DENSE_FROM || self.data.huge_pages() != HugePages::Auto {
             return;
         }
         let record = self.map.record(page);
-        if record.kind() != Kind::Slabs || record.is_dense() {
-            return;
-        }
         let first = PageIndex(page.0 - page.in_block());
-        let follows = self.map.record(PageIndex(first.0 - BLOCK_PAGES)).is_dense();
+        let is_dense = record.kind() == Kind::Slabs;
+        let before = self.map.record(PageIndex(first.0 - BLOCK_PAGES));
+        let is_run = is_dense && !record.is_dense() && !before.is_dense();
         // ORDERING: relaxed, a number that bounds another.
-        if !follows && self.dense_runs.load(Relaxed) >= MOST_RUNS || !record.set_dense(true) {
+        if is_run && self.dense_runs.load(Relaxed) >= MOST_RUNS || !record.set_dense(is_dense) {
             return;
         }
-        if !follows {
+        if is_run {
             self.dense_runs.fetch_add(1, Relaxed);
         }
         let end = first.plus(BLOCK_PAGES).offset().min(self.data.bytes());
-        self.data.back_with_huge_pages(first.offset(), end);
+        self.data.set_huge_pages(first.offset(), end, is_dense);
+    }
+
+    /// Whether any pageblock was ever to be backed with huge pages.
+    pub(crate) fn is_dense(&self) -> bool {
+        // ORDERING: relaxed, as above.
+        self.dense_runs.load(Relaxed) > 0
     }
 }

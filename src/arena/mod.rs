@@ -195,9 +195,7 @@ impl Arena {
         let zero = self.soil(&mut state, first, pages, used_for) == 0;
         self.map.set_head(first, Some(Head { pages, used_for }));
         drop(state);
-        if used_for == Use::Slab {
-            self.make_dense(first);
-        }
+        self.advise(first);
         self.renewed(Span { first, pages, zero })
     }
 

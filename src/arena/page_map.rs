@@ -38,7 +38,7 @@ impl PageMap {
     /// Makes room for the first `pages` pages.
     pub(super) fn grow(&self, pages: usize) -> bool {
         let blocks = blocks_for(pages);
-        self.records.grow(blocks) && self.summary.grow()
+        self.records.grow(blocks) && self.summary.grow(blocks)
     }
 
     /// Gives the address space for pages from `pages` on back.

@@ -34,6 +34,8 @@ impl Arena {
         self.map.set_head(start, None);
         self.add_used(-(count as isize));
         if is_done {
+            // What comes again there was told nothing.
+            self.map.record(start).set_dense(false);
             state.frontier = start.0;
             return Some(count as usize);
         }

@@ -63,13 +63,13 @@ impl Summary {
     /// A summary over `region`: nothing is free.
     pub(super) fn new(region: Region) -> Self {
         Self {
-            table: Table::new(region),
+            table: Table::whole(region),
         }
     }
 
-    /// Makes room for all pageblocks. A part whose end is not accessible would be two more mappings, which a fork copies.
-    pub(super) fn grow(&self) -> bool {
-        self.table.grow_whole()
+    /// Makes room for `blocks` pageblocks.
+    pub(super) fn grow(&self, blocks: usize) -> bool {
+        self.table.grow(entries_for(blocks))
     }
 
     /// The lowest pageblock that has the mark.
@@ -190,7 +190,7 @@ mod tests {
         let blocks = 1 << 14;
         let region = Region::reserve(Summary::bytes_for(blocks), 0, 1 << 16).unwrap();
         let summary = Summary::new(region);
-        assert!(summary.grow());
+        assert!(summary.grow(blocks));
         let mark = Mark::Free(Kind::Slabs, Order::new(3));
         assert_eq!(summary.lowest(mark), None);
         for block in [16_383, 5_000, 64, 63] {
@@ -210,7 +210,7 @@ mod tests {
         let blocks = 1 << 19;
         let region = Region::reserve(Summary::bytes_for(blocks), 0, 1 << 16).unwrap();
         let summary = Summary::new(region);
-        assert!(summary.grow());
+        assert!(summary.grow(blocks));
         let (small, large) = (Order::new(0), Order::new(9));
         assert_eq!(summary.highest_dirty(blocks, small), None);
         for block in [0, 63, 64, 4_096, 300_000, blocks - 1] {

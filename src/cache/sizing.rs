@@ -73,9 +73,9 @@ pub(super) fn room(id: ClassId, share: usize) -> usize {
 const FIRST_REFILL: usize = 64;
 /// The first sheaf of a bin has room for so many.
 pub(crate) const FIRST_CAPACITY: usize = 6;
-/// The second has room for so many, and the third is of full size.
+/// The second has room for so many, and what comes after it is of full size.
 pub(crate) const SECOND_CAPACITY: usize = 30;
-/// In a process with more threads than this no thread has any beyond the second.
+/// In a process with more threads than this nobody opens one beyond the second any more.
 pub(crate) const CROWD: usize = 128;
 
 /// The room of a sheaf for `wanted` objects or more that grows, where the most is `most`.

@@ -37,14 +37,15 @@ impl ThreadCache {
     }
 
     /// Names the crime with every object that waits here and is not out for its slab, and with the first of each class that
-    /// waits here twice. The cache is the calling thread's, which is not interrupted in it, and there is no other thread.
+    /// waits here twice. The cache is the calling thread's, which is not interrupted in it, and no other thread has one.
     ///
-    /// Nothing is written, not even a lock: in the child of a fork, each page that is written to is copied first.
+    /// Nothing is written but the cache's lock: in the child of a fork, each page that is written to is copied first.
     #[inline(always)]
     pub(crate) fn witness_own(&self) {
         let Some(ties) = self.ties() else {
             return;
         };
+        let busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
             let mut witness = Witness::new(ties.home.place(), id);
             for sheaf in self.waiting(id) {
@@ -55,6 +56,7 @@ impl ThreadCache {
                 accuse(Crime::DoubleFree, address, ties.heap.scene(address));
             }
         }
+        busy.end();
     }
 
     /// About how many pages small objects that wait here lie on: those that follow each other are often neighbours.

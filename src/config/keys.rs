@@ -244,7 +244,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 18 } else { 17 }] = [
         values: "auto|system|never|always|off",
         bounds: "",
         default: "system",
-        does: "transparent huge pages: as set for the system, never, for heaps above 32 MiB and blocks above 4 MiB, or for small objects in heaps above 128 MiB alone",
+        does: "transparent huge pages: as set for the system, never, for heaps above 32 MiB and blocks above 4 MiB, or in heaps above 128 MiB for small objects alone",
         set: |config, value| {
             config.heap.huge_pages = match value {
                 b"auto" => HugePages::Auto,

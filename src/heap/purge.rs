@@ -123,11 +123,7 @@ impl Heap {
                 (0, true)
             }
             // Pages inside of slabs are parts of huge pages there.
-            Stage::Slabs(_)
-                if self.settings.huge_pages == HugePages::Always && !elapsed.is_long() =>
-            {
-                (0, true)
-            }
+            Stage::Slabs(node) if self.has_huge_pages(node) && !elapsed.is_long() => (0, true),
             Stage::Slabs(node) => {
                 if round.place == START {
                     round.place = 0;
@@ -164,6 +160,11 @@ impl Heap {
     pub(crate) fn touched_bytes(&self) -> usize {
         let pages = self.nodes().map(|node| node.arena().touched_pages());
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
+    }
+
+    /// Whether slabs of a node may lie in huge pages that we asked for.
+    fn has_huge_pages(&self, node: &Node) -> bool {
+        self.settings.huge_pages == HugePages::Always || node.arena().is_dense()
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {

@@ -53,7 +53,8 @@ pub(crate) struct Huge {
     /// Whether the program may have given any block other properties, where it could not be noted which.
     may_be_changed: AtomicBool,
     recent: Recent,
-    /// Whether any block was asked for with a policy or a mark: none is parked then.
+    /// Whether any block was asked for with a policy or a mark, as all are where there are several nodes: none that is taken
+    /// from then on is parked.
     is_marked: AtomicBool,
 }
 
@@ -183,7 +184,7 @@ impl Huge {
             let start = state.extents.employ(found.0);
             state.note_kept();
             if let Some(start) = start {
-                self.enter(&mut state, start, found.0);
+                self.enter(&state, start, found.0);
             }
             self.note(&state);
             return start;
@@ -240,8 +241,10 @@ impl Huge {
         let Some(place) = state.extents.block_at(address) else {
             return Err(state.misses(address));
         };
+        if !self.recent.forget(address) {
+            return Err(NotHuge::Freed);
+        }
         state.note_freed(address);
-        self.recent.forget(address);
         let kind = state.extents.kind(place);
         if !self.is_asked(kind) {
             let excess = state.retire(place);

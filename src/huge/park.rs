@@ -13,23 +13,31 @@ use crate::sys::page_size;
 use crate::units::Zeroed;
 
 impl Huge {
-    /// The state, for who looks at blocks: none is parked when it is locked.
+    /// The state, for who looks at blocks: what is parked ends first, as if it were freed now.
     pub(super) fn open(&self) -> Guard<'_, State> {
         let mut state = self.state.lock();
+        let mut excess = 0;
         while let Some(address) = self.recent.unpark() {
-            self.end_parked(&mut state, address);
+            excess += self.end_parked(&mut state, address);
+        }
+        if excess > 0 {
+            drop(state);
+            self.give_back(excess);
+            state = self.state.lock();
         }
         state
     }
 
-    /// Keeps a block that was parked. How much is kept is looked at when the next one is freed, or in the next round.
+    /// Keeps a block that was parked; how many bytes are too much then.
     #[cold]
-    fn end_parked(&self, state: &mut State, address: usize) {
-        if let Some(place) = state.extents.block_at(address) {
-            state.note_freed(address);
-            state.retire_parked(place);
-            self.note(state);
-        }
+    fn end_parked(&self, state: &mut State, address: usize) -> usize {
+        let Some(place) = state.extents.block_at(address) else {
+            return 0;
+        };
+        state.note_freed(address);
+        let excess = state.retire(place);
+        self.note(state);
+        excess
     }
 
     /// A parked block for a request, if it wants nothing that only some blocks have.
@@ -49,16 +57,15 @@ impl Huge {
 
     /// Parks the block at `address`, which its owner frees; `false` if it must be freed in any other way.
     pub(super) fn park(&self, address: usize) -> bool {
-        !self.is_asked(Kind::Used) && self.recent.park(address)
+        // ORDERING: relaxed, as in `kept_bytes`.
+        !self.is_asked(Kind::Used) && self.recent.park(address, self.kept.load(Relaxed))
     }
 
     /// Has a block known to callers without the lock.
-    pub(super) fn enter(&self, state: &mut State, start: NonNull<u8>, place: Number) {
+    pub(super) fn enter(&self, state: &State, start: NonNull<u8>, place: Number) {
         let bytes = state.extents.bytes(place) - page_size();
         // ORDERING: relaxed, see `take_parked`.
         let may_park = state.extents.kind(place) == Kind::Used && !self.is_marked.load(Relaxed);
-        if let Some(parked) = self.recent.enter(start.as_ptr() as usize, bytes, may_park) {
-            self.end_parked(state, parked);
-        }
+        self.recent.enter(start.as_ptr() as usize, bytes, may_park);
     }
 }

@@ -5,12 +5,12 @@
 //!
 //! An entry holds for the block that begins at its address now: it is removed, under the lock, before that block ends or
 //! changes its length. A *parked* block was freed, and is still in use for the extents. Whoever takes the lock to look at
-//! blocks first has none parked (`Huge::open`), so that nobody else needs to know of them.
+//! blocks ends what is parked first (`Huge::open`), so that it finds all blocks in use but for those freed meanwhile.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{
     AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, SeqCst},
 };
 
 use crate::units::{BLOCK_SIZE, PAGE_SIZE};
@@ -22,7 +22,7 @@ const PARKED: u64 = 1;
 const MAY_PARK: u64 = 2;
 const FLAGS: u32 = 2;
 const PAGE_SHIFT: u32 = 28;
-/// All parked blocks together have at most so many bytes.
+/// All parked blocks together have at most so many bytes, if as many may be kept.
 const MOST_PARKED: usize = 32 << 20;
 /// A parked block serves a request whole if no more than this share of the request is left over.
 const REST_SHARE: usize = 8;
@@ -31,19 +31,19 @@ const REST_SHARE: usize = 8;
 #[derive(Debug)]
 pub(super) struct Recent {
     entries: [AtomicU64; KNOWN],
-    most_parked: usize,
+    /// What is kept and what is parked are together no more than that.
+    reuse_bytes: usize,
 }
 
 // ORDERING: relaxed where nothing else is said. An entry is removed before the lock is released, and its address is handed
 // out again under the same lock after that, so a caller that owns the new block cannot read the old entry.
 
 impl Recent {
-    /// An empty table; of freed blocks at most `reuse_bytes` are kept.
+    /// An empty table; at most `reuse_bytes` are kept or parked.
     pub(super) const fn new(reuse_bytes: usize) -> Self {
-        let is_less = reuse_bytes < MOST_PARKED;
         Self {
             entries: [const { AtomicU64::new(0) }; KNOWN],
-            most_parked: if is_less { reuse_bytes } else { MOST_PARKED },
+            reuse_bytes,
         }
     }
 
@@ -54,21 +54,34 @@ impl Recent {
         (is_of(word, address) && word & PARKED == 0).then(|| bytes_of(word))
     }
 
-    /// Enters a block, which may be parked later or not. One that does not fit into a word stays out. Returns the address of
-    /// a parked block that had the place.
-    pub(super) fn enter(&self, address: usize, bytes: usize, may_park: bool) -> Option<usize> {
-        let word = word_of(address, bytes)? | if may_park { MAY_PARK } else { 0 };
-        // ORDERING: acquire, pairs with `park`: the block that leaves is given on.
-        let old = self.place(address)?.swap(word, Acquire);
-        (old & PARKED != 0).then(|| address_of(old))
+    /// Enters a block, which may be parked later or not. One that does not fit into a word, or whose place a parked one has,
+    /// stays out.
+    pub(super) fn enter(&self, address: usize, bytes: usize, may_park: bool) {
+        let flags = if may_park { MAY_PARK } else { 0 };
+        if let (Some(word), Some(place)) = (word_of(address, bytes), self.place(address)) {
+            let old = place.load(Relaxed);
+            if old & PARKED == 0 {
+                let _ = place.compare_exchange(old, word | flags, Relaxed, Relaxed);
+            }
+        }
     }
 
-    /// Removes the block at `address`.
-    pub(super) fn forget(&self, address: usize) {
-        if let Some(place) = self.place(address)
-            && is_of(place.load(Relaxed), address)
-        {
-            place.store(0, Relaxed);
+    /// Removes the block at `address`; `false` if it is parked, since somebody has freed it meanwhile.
+    pub(super) fn forget(&self, address: usize) -> bool {
+        let Some(place) = self.place(address) else {
+            return true;
+        };
+        loop {
+            let word = place.load(Relaxed);
+            if !is_of(word, address) {
+                return true;
+            }
+            if word & PARKED != 0 {
+                return false;
+            }
+            if place.compare_exchange(word, 0, Relaxed, Relaxed).is_ok() {
+                return true;
+            }
         }
     }
 
@@ -84,26 +97,41 @@ impl Recent {
         }
     }
 
-    /// Parks the block at `address`, which its owner frees; `false` if it must be freed in any other way.
-    pub(super) fn park(&self, address: usize) -> bool {
+    /// Parks the block at `address`, which its owner frees, while `kept` bytes are kept; `false` if it must be freed in any
+    /// other way.
+    pub(super) fn park(&self, address: usize, kept: usize) -> bool {
         let Some(place) = self.place(address) else {
             return false;
         };
         let word = place.load(Relaxed);
-        is_of(word, address)
-            && word & (MAY_PARK | PARKED) == MAY_PARK
-            && self.parked_bytes() + bytes_of(word) <= self.most_parked
-            // ORDERING: release, pairs with `take` and `unpark`: who gets the block comes after its owner.
-            && place.compare_exchange(word, word | PARKED, Release, Relaxed).is_ok()
+        let most = self.reuse_bytes.saturating_sub(kept).min(MOST_PARKED);
+        if !is_of(word, address)
+            || word & (MAY_PARK | PARKED) != MAY_PARK
+            || self.parked_bytes() + bytes_of(word) > most
+        {
+            return false;
+        }
+        let parked = word | PARKED;
+        // ORDERING: SeqCst, pairs with `take` and `unpark`, since who gets the block comes after its owner; and of several that
+        // park at once the last one sees all.
+        let is_parked = place
+            .compare_exchange(word, parked, SeqCst, Relaxed)
+            .is_ok();
+        let is_too_much = is_parked && self.parked_bytes() > most;
+        is_parked
+            && !(is_too_much
+                && place
+                    .compare_exchange(parked, word, SeqCst, Relaxed)
+                    .is_ok())
     }
 
     /// Takes a parked block of at least `bytes`, and not much more, at a multiple of `align`: its address and usable bytes.
     pub(super) fn take(&self, bytes: usize, align: usize) -> Option<(usize, usize)> {
         self.entries.iter().find_map(|place| {
             let word = place.load(Relaxed);
-            let rest = bytes_of(word).wrapping_sub(bytes);
+            let rest = bytes_of(word).checked_sub(bytes);
             let serves = word & PARKED != 0
-                && rest <= bytes / REST_SHARE
+                && rest.is_some_and(|rest| rest <= bytes / REST_SHARE)
                 && address_of(word).is_multiple_of(align)
                 // ORDERING: acquire, pairs with `park`.
                 && place.compare_exchange(word, word & !PARKED, Acquire, Relaxed).is_ok();
@@ -124,7 +152,8 @@ impl Recent {
 
     /// Bytes of parked blocks.
     pub(super) fn parked_bytes(&self) -> usize {
-        let words = self.entries.iter().map(|place| place.load(Relaxed));
+        // ORDERING: SeqCst, see `park`.
+        let words = self.entries.iter().map(|place| place.load(SeqCst));
         words.filter(|word| word & PARKED != 0).map(bytes_of).sum()
     }
 
@@ -166,13 +195,13 @@ mod tests {
     fn a_block_is_known_until_it_is_forgotten() {
         let recent = Recent::new(64 * MIB);
         assert_eq!(recent.bytes(START), None);
-        assert_eq!(recent.enter(START, 5 * MIB, false), None);
+        recent.enter(START, 5 * MIB, false);
         assert_eq!(recent.bytes(START), Some(5 * MIB));
         assert_eq!(recent.bytes(START + 1), None);
         assert_eq!(recent.bytes(START + PAGE_SIZE), None);
-        recent.forget(START + PAGE_SIZE);
+        assert!(recent.forget(START + PAGE_SIZE));
         assert_eq!(recent.bytes(START), Some(5 * MIB));
-        recent.forget(START);
+        assert!(recent.forget(START));
         assert_eq!(recent.bytes(START), None);
     }
 
@@ -195,12 +224,14 @@ mod tests {
         let recent = Recent::new(64 * MIB);
         recent.enter(START, 8 * MIB, true);
         assert_eq!(recent.take(8 * MIB, 16), None);
-        assert!(recent.park(START) && !recent.park(START));
+        assert!(recent.park(START, 0) && !recent.park(START, 0));
+        assert!(!recent.forget(START));
         assert_eq!(
             (recent.bytes(START), recent.parked_bytes()),
             (None, 8 * MIB)
         );
         assert_eq!(recent.take(8 * MIB + 1, 16), None);
+        assert_eq!(recent.take(usize::MAX, 16), None);
         assert_eq!(recent.take(7 * MIB, 16), None);
         assert_eq!(recent.take(8 * MIB, 2 * PAGE_SIZE), None);
         assert_eq!(
@@ -211,46 +242,52 @@ mod tests {
             (recent.bytes(START), recent.parked_bytes()),
             (Some(8 * MIB), 0)
         );
-        assert!(recent.park(START));
+        assert!(recent.park(START, 0));
         assert_eq!((recent.unpark(), recent.unpark()), (Some(START), None));
-        assert!(!recent.park(START));
+        assert!(!recent.park(START, 0));
     }
 
     #[test]
     fn no_more_is_parked_than_may_be_kept() {
-        for (reuse, second) in [(64 * MIB, true), (15 * MIB, false)] {
+        for (reuse, kept, count) in [
+            (64 * MIB, 0, 4),
+            (64 * MIB, 40 * MIB, 3),
+            (15 * MIB, 0, 1),
+            (15 * MIB, 15 * MIB, 0),
+            (0, 0, 0),
+        ] {
             let recent = Recent::new(reuse);
-            let next = START + BLOCK_SIZE;
-            recent.enter(START, 8 * MIB, true);
-            recent.enter(next, 8 * MIB, true);
-            assert!(recent.park(START));
-            assert_eq!(recent.park(next), second);
+            let blocks = (0..KNOWN).map(|index| START + index * BLOCK_SIZE);
+            let park = |block: &usize| {
+                recent.enter(*block, 8 * MIB, true);
+                recent.park(*block, kept)
+            };
+            assert_eq!(blocks.filter(park).count(), count);
         }
-        let recent = Recent::new(0);
-        recent.enter(START, 8 * MIB, true);
-        assert!(!recent.park(START));
     }
 
     #[test]
     fn what_is_changed_is_not_parked() {
         let recent = Recent::new(64 * MIB);
         recent.enter(START, 8 * MIB, false);
-        assert!(!recent.park(START));
+        assert!(!recent.park(START, 0));
         recent.enter(START, 8 * MIB, true);
         recent.forget_between(START + 8 * MIB, START + 9 * MIB);
         recent.forget_between(START - MIB, START);
         assert_eq!(recent.bytes(START), Some(8 * MIB));
         recent.forget_between(START + MIB, START + 2 * MIB);
-        assert!(!recent.park(START));
+        assert!(!recent.park(START, 0));
     }
 
     #[test]
-    fn who_takes_the_place_of_a_parked_block_hears_of_it() {
+    fn nobody_takes_the_place_of_a_parked_block() {
         let recent = Recent::new(64 * MIB);
         recent.enter(START, 8 * MIB, true);
-        assert!(recent.park(START));
+        assert!(recent.park(START, 0));
         let other = START + KNOWN * BLOCK_SIZE;
-        assert_eq!(recent.enter(other, 8 * MIB, true), Some(START));
-        assert_eq!(recent.enter(START, 8 * MIB, true), None);
+        recent.enter(other, 8 * MIB, true);
+        assert_eq!((recent.bytes(other), recent.unpark()), (None, Some(START)));
+        recent.enter(other, 8 * MIB, true);
+        assert_eq!(recent.bytes(other), Some(8 * MIB));
     }
 }

@@ -35,10 +35,12 @@ impl Huge {
         let length = state.extents.bytes(place);
         let old_bytes = length - page_size();
         if is_right(old_bytes, bytes) {
-            self.enter(&mut state, old, place);
+            self.enter(&state, old, place);
             return Some(block);
         }
-        self.recent.forget(old.as_ptr() as usize);
+        if !self.recent.forget(old.as_ptr() as usize) {
+            return None;
+        }
         let wanted = padded(bytes)?;
         if !state.extents.make_room() || bytes > old_bytes && !state.afford(bytes - old_bytes) {
             return None;

@@ -134,13 +134,6 @@ impl State {
         self.judge(bytes)
     }
 
-    /// The same for who cannot give anything back at this moment.
-    pub(super) fn retire_parked(&mut self, place: Number) {
-        if let Err(mapping) = self.extents.retire(place) {
-            mapping.unmap();
-        }
-    }
-
     /// How many bytes are too much now that `bytes` more are kept. As far as the program has needed that much of late, they
     /// are not: what is kept and what is in use together are then no more than it had before. Beside little in use little is
     /// kept, since a program that has freed everything may never come back.

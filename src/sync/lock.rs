@@ -266,6 +266,16 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
+impl<T> Guard<'_, T> {
+    /// Gives the right back. All of it is inlined, for who must not call code elsewhere.
+    #[inline(always)]
+    pub(crate) fn end(self) {
+        let lock = self.lock;
+        core::mem::forget(self);
+        lock.release();
+    }
+}
+
 impl<T> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {

@@ -201,11 +201,15 @@ impl Region {
         self.advise(0, self.bytes());
     }
 
-    /// Has the kernel back a part that is dense with huge pages, where that is wanted.
-    pub(crate) fn back_with_huge_pages(&self, start: usize, end: usize) {
-        if self.huge_pages.0 == HugePages::Auto {
-            memory::advise_huge_pages(self.at(start), end - start, HugePages::Always);
-        }
+    /// What was said of huge pages for all of it.
+    pub(crate) fn huge_pages(&self) -> HugePages {
+        self.huge_pages.0
+    }
+
+    /// Tells the kernel whether a part may be backed with huge pages.
+    pub(crate) fn set_huge_pages(&self, start: usize, end: usize, is_dense: bool) {
+        let wanted = [HugePages::Never, HugePages::Always][usize::from(is_dense)];
+        memory::advise_huge_pages(self.at(start), end - start, wanted);
     }
 
     /// Gives the advice about huge pages for a part.
@@ -239,8 +243,7 @@ impl Region {
         }
     }
 
-    /// Makes `start..end` a reservation without memory again, which is charged to nothing but
-    /// address space.
+    /// Makes `start..end` a reservation without memory again, which is charged to nothing but address space.
     pub(crate) fn decommit(&self, start: usize, end: usize) -> bool {
         debug_assert!(end <= self.bytes() && start.is_multiple_of(page_size()));
         // SAFETY: the range lies in this region, and nobody uses it.
@@ -287,8 +290,7 @@ impl Region {
         }
     }
 
-    /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not
-    /// take the addresses.
+    /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not take the addresses.
     pub(crate) fn give_back(self) {
         let whole = self.bytes() + 2 * self.fence;
         // SAFETY: the fences lie around the region.
@@ -323,8 +325,7 @@ mod tests {
     #[test]
     fn what_is_given_back_in_parts_stays_given_back() {
         let region = Region::reserve(1 << 20, 0, 1 << 16).unwrap();
-        assert!(region.commit(0, 1 << 17));
-        assert!(region.decommit(1 << 16, 1 << 17));
+        assert!(region.commit(0, 1 << 17) && region.decommit(1 << 16, 1 << 17));
         region.cut(1 << 16);
         assert_eq!(region.bytes(), 1 << 16);
     }
@@ -335,8 +336,7 @@ mod tests {
         region.cut(1 << 16);
         assert!(region.commit(1 << 16, 1 << 17));
         assert_eq!(region.bytes(), 4 << 20);
-        let stranger = region.at(4 << 20);
-        assert!(memory::reserve_at(stranger, 1 << 16));
+        assert!(memory::reserve_at(region.at(4 << 20), 1 << 16));
         assert!(!region.commit(4 << 20, 5 << 20));
         assert!(!region.commit(0, 64 << 20));
     }

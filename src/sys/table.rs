@@ -31,8 +31,19 @@ pub(crate) struct Table<T> {
     entries: NonNull<T>,
     ready: AtomicUsize,
     committed: AtomicUsize,
-    /// Whether the region is accessible before the table grows.
-    is_open: bool,
+    access: Access,
+}
+
+/// When the region of a table becomes accessible. Each part whose end is not accessible is two more mappings, which a fork
+/// copies: small tables that lie side by side are made accessible as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// As the table grows.
+    Growing,
+    /// As a whole, when it first grows.
+    Whole,
+    /// It was before there was a table.
+    Open,
 }
 
 // SAFETY: a table hands out shared references to `T: Sync` alone.
@@ -55,15 +66,22 @@ impl<T: ZeroInit> Table<T> {
             entries,
             ready: AtomicUsize::new(0),
             committed: AtomicUsize::new(0),
-            is_open: false,
+            access: Access::Growing,
         }
     }
 
-    /// As [`Self::new`], over a region that was committed as a whole. For small tables that lie side by side: each one whose
-    /// end is not accessible is two more mappings, which a fork copies.
+    /// As [`Self::new`], over a region that was committed as a whole.
     pub(crate) fn open(region: Region) -> Self {
         Self {
-            is_open: true,
+            access: Access::Open,
+            ..Self::new(region)
+        }
+    }
+
+    /// As [`Self::new`], over a region that is committed as a whole when the table first grows.
+    pub(crate) fn whole(region: Region) -> Self {
+        Self {
+            access: Access::Whole,
             ..Self::new(region)
         }
     }
@@ -95,7 +113,12 @@ impl<T: ZeroInit> Table<T> {
         // ORDERING: relaxed, written and read under the caller's lock only.
         let start = self.committed.load(Ordering::Relaxed);
         if end > start {
-            if end > self.region.most() || !(self.is_open || self.region.commit(start, end)) {
+            let is_accessible = match self.access {
+                Access::Growing => self.region.commit(start, end),
+                Access::Whole => start > 0 || self.region.commit(0, self.region.most()),
+                Access::Open => true,
+            };
+            if end > self.region.most() || !is_accessible {
                 return false;
             }
             self.committed.store(end, Ordering::Relaxed);
@@ -105,11 +128,6 @@ impl<T: ZeroInit> Table<T> {
         // ORDERING: release, so that who sees the new length sees the memory committed.
         self.ready.store(ready, Ordering::Release);
         true
-    }
-
-    /// Makes all entries usable; the caller holds the lock that growth is under.
-    pub(crate) fn grow_whole(&self) -> bool {
-        self.grow(self.region.most() / size_of::<T>())
     }
 
     /// The entry at `index`, which is ready.
@@ -183,6 +201,17 @@ impl<T: ZeroInit> Table<T> {
 mod tests {
     use super::*;
     use core::sync::atomic::AtomicU8;
+
+    #[test]
+    fn a_table_is_as_large_as_it_has_grown() {
+        let region = || Region::reserve(1 << 20, 0, 1 << 16).unwrap();
+        for table in [Table::<AtomicU8>::whole(region()), Table::new(region())] {
+            assert!(table.grow(1) && table.grow(1 << 16));
+            assert_eq!((table.committed_bytes(), table.ready()), (1 << 16, 1 << 16));
+            assert!(table.grow(1 << 20) && !table.grow((1 << 20) + 1));
+            table.get((1 << 20) - 1).store(1, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn a_table_grows_from_the_front_and_keeps_what_it_holds() {

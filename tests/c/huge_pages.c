@@ -60,10 +60,13 @@ static struct mapping mapping_of(void *block) {
 /* 256 MiB of small objects, of which one in STEP * 256 is looked at: those above the first 128 MiB want huge pages. */
 static void fill_with_small(size_t first) {
     size_t wanted = 0, refused = 0;
+    char *all = NULL;
     for (size_t i = 0, bytes = 1000; i < 256 * MIB / bytes; i++) {
         char *object = malloc(bytes);
         CHECK(object != NULL);
         memset(object, 1, bytes);
+        memcpy(object, &all, sizeof all);
+        all = object;
         if (i % (STEP * 256) != 0) continue;
         struct mapping mapping = mapping_of(object);
         CHECK_AT(mapping.wants != mapping.refuses, i);
@@ -73,6 +76,21 @@ static void fill_with_small(size_t first) {
     }
     say("huge pages are wanted for %zu MiB of small objects, not for %zu\n", wanted / MIB, refused / MIB);
     CHECK_AT(wanted >= 200 * MIB, wanted);
+
+    /* What comes in their place may be touched here and there. */
+    while (all != NULL) {
+        char *next;
+        memcpy(&next, all, sizeof next);
+        free(all);
+        all = next;
+    }
+    malloc_trim(0);
+    for (int i = 0; i < 300; i++) {
+        char *large = malloc(MIB);
+        CHECK(large != NULL);
+        large[0] = 1;
+        CHECK_AT(mapping_of(large).refuses, i);
+    }
 }
 
 static void add_huge(struct mapping mapping) { all_huge += mapping.huge; }
