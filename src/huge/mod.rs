@@ -317,12 +317,15 @@ impl Huge {
 
     /// Numbers.
     pub(crate) fn counts(&self) -> HugeCounts {
-        let state = self.open();
-        let blocks = state.extents.blocks();
+        let state = self.state.lock();
+        // They are in use for the extents. Who asks may be short of stack, so they stay parked.
+        let (parked, parked_bytes) = (self.recent.parked_blocks(), self.recent.parked_bytes());
+        let blocks = state.extents.blocks().saturating_sub(parked);
+        let used = state.extents.used_bytes().saturating_sub(parked_bytes);
         HugeCounts {
             blocks,
-            bytes: state.extents.used_bytes() - blocks * page_size(),
-            kept_bytes: state.extents.kept_bytes(),
+            bytes: used.saturating_sub((blocks + parked) * page_size()),
+            kept_bytes: state.extents.kept_bytes() + parked_bytes,
             lost_bytes: state.lost_bytes,
         }
     }

@@ -152,9 +152,18 @@ impl Recent {
 
     /// Bytes of parked blocks.
     pub(super) fn parked_bytes(&self) -> usize {
+        self.parked().map(bytes_of).sum()
+    }
+
+    /// Number of parked blocks.
+    pub(super) fn parked_blocks(&self) -> usize {
+        self.parked().count()
+    }
+
+    fn parked(&self) -> impl Iterator<Item = u64> {
         // ORDERING: SeqCst, see `park`.
         let words = self.entries.iter().map(|place| place.load(SeqCst));
-        words.filter(|word| word & PARKED != 0).map(bytes_of).sum()
+        words.filter(|word| word & PARKED != 0)
     }
 
     fn place(&self, address: usize) -> Option<&AtomicU64> {
