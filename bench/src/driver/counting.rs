@@ -83,13 +83,8 @@ pub fn run(
         progress.done(&case.name);
     }
     progress.finish();
-    let mut table = csv::Writer::from_path(out.join("counts.csv"))?;
-    rows.iter().try_for_each(|row| table.serialize(row))?;
-    table.flush()?;
     let page = page(&rows, counter, command, machine);
-    fs::write(out.join("counts.md"), &page)?;
-    println!("{page}");
-    Ok(())
+    super::save(out, "counts", &rows, &page)
 }
 
 impl Counter {

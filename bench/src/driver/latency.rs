@@ -1,7 +1,6 @@
 //! Single calls of every allocator, side by side.
 
 use core::fmt::Write;
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -59,13 +58,8 @@ pub fn run(
         rows.extend(one(&case, peers, &progress)?);
     }
     progress.finish();
-    let mut table = csv::Writer::from_path(out.join("latency.csv"))?;
-    rows.iter().try_for_each(|row| table.serialize(row))?;
-    table.flush()?;
     let page = page(&rows, command, machine);
-    fs::write(out.join("latency.md"), &page)?;
-    println!("{page}");
-    Ok(())
+    super::save(out, "latency", &rows, &page)
 }
 
 fn one(case: &Case, peers: &[Peer], progress: &Progress) -> Result<Vec<Row>, Failure> {

@@ -2,6 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
 pub mod peer;
 
 pub mod child;
@@ -34,3 +39,17 @@ pub mod placement;
 
 /// What can go wrong between processes, files and the reader.
 pub type Failure = Box<dyn core::error::Error + Send + Sync>;
+
+/// Writes what was measured to `NAME.csv` and `NAME.md`, and prints the page.
+///
+/// # Errors
+///
+/// When a file cannot be written.
+fn save(out: &Path, name: &str, rows: &[impl Serialize], page: &str) -> Result<(), Failure> {
+    let mut table = csv::Writer::from_path(out.join(format!("{name}.csv")))?;
+    rows.iter().try_for_each(|row| table.serialize(row))?;
+    table.flush()?;
+    fs::write(out.join(format!("{name}.md")), page)?;
+    println!("{page}");
+    Ok(())
+}

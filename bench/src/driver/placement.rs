@@ -4,7 +4,6 @@
 //! with all others, and counts by its median of processor time, which other processes disturb less than the clock.
 
 use core::fmt::Write;
-use std::fs;
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -72,13 +71,9 @@ pub fn run(
         progress.done(&case.name);
     }
     progress.finish();
-    let mut table = csv::Writer::from_path(out.join("placement.csv"))?;
-    rows.iter().try_for_each(|row| table.serialize(row))?;
-    table.flush()?;
     let page = page(&rows, plan, command, machine);
-    fs::write(out.join("placement.md"), &page)?;
+    super::save(out, "placement", &rows, &page)?;
     draw(&out.join("placement.svg"), &rows)?;
-    println!("{page}");
     Ok(())
 }
 
