@@ -2,7 +2,7 @@
 # Compares slubmalloc with glibc and every other allocator at hand. Results go to bench/results/.
 #
 #   scripts/bench.sh [--quick] [--only NAMES] [--peers NAMES] [--cores NUMBERS] [--threads NUMBERS]
-#                    [--latency | --count | --checks | --modes | --tiny | --placement] [--no-install] [--no-linked] [--minutes N] [--rounds N]
+#                    [--latency | --count | --checks | --modes | --tiny | --placement | --locks] [--no-install] [--no-linked] [--minutes N] [--rounds N]
 #                    [--ops N]
 #
 # --quick      fewer workloads and shorter runs, within three minutes once everything is built;
@@ -21,6 +21,8 @@
 # --placement  the same work under 32 placements of the library's tables, and of the program's stack and arrays, by a build
 #              that can be moved, and with glibc; small workloads, if --only names no others; results go to
 #              bench/results/placement/
+# --locks      how often locks are taken for a thousand operations and how long they are held, by a build that counts; results
+#              go to bench/results/locks/
 # --no-install installs no packages
 # --no-linked  leaves out the allocators that are built from crates
 set -eu
@@ -35,7 +37,7 @@ for argument in "$@"; do
     --quick) quick=yes ;;
     --latency | --count) mode=${argument#--} ;;
     --checks | --modes | --tiny) mode=${argument#--} linked=no; continue ;;
-    --placement) mode=placement linked=no ;;
+    --placement | --locks) mode=${argument#--} linked=no ;;
     --only) only=yes ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; exit ;;
     esac
@@ -93,6 +95,11 @@ placement)
     [ "$only" = yes ] ||
         set -- --only pair,batch/25,batch/1000,replace/1e3,replace/1e4,server,shuffle,handoff/1-1,realloc/append "$@"
     set -- --out bench/results/placement "$@"
+    ;;
+locks)
+    RUSTFLAGS='--cfg counted' cargo build --release --quiet --target-dir "$target/counted"
+    library=$target/counted/release/libslubmalloc.so
+    set -- --out bench/results/locks "$@"
     ;;
 esac
 exec "$target/release/compare" --library "$library" "$@"

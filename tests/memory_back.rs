@@ -89,6 +89,13 @@ fn huge_pages_are_where_they_are_wanted() {
 }
 
 #[test]
+fn what_is_in_use_for_long_comes_into_huge_pages() {
+    for choice in ["wanted", "disabled"] {
+        keeps_promise_with("thp:auto,purge_thread:on", "c/collapse.c", &[choice]);
+    }
+}
+
+#[test]
 fn mallopt_says_what_stays_and_what_is_mapped() {
     keeps_promise_with("", "c/kept.c", &["mallopt", "16"]);
 }

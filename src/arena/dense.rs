@@ -9,14 +9,15 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::Arena;
 use super::kind::Kind;
+use super::record::HALVES;
 use crate::sys::HugePages;
 use crate::units::{BLOCK_PAGES, PageIndex};
 
 /// Slabs get huge pages from this pageblock on: of 128 MiB an untouched half of a huge page is less than one per cent.
-const DENSE_FROM: u32 = 32 * BLOCK_PAGES;
+pub(super) const DENSE_FROM: u32 = 32 * BLOCK_PAGES;
 /// How often in the life of an arena a pageblock may be advised that follows one that is not: each is up to two mappings
 /// more.
-const MOST_RUNS: u32 = 1_024;
+pub(super) const MOST_RUNS: u32 = 1_024;
 
 impl Arena {
     /// Tells the kernel whether the pageblock of a span that was taken is dense now, if it is not what it was told.
@@ -28,9 +29,9 @@ impl Arena {
         let first = PageIndex(page.0 - page.in_block());
         let is_dense = record.kind() == Kind::Slabs;
         let before = self.map.record(PageIndex(first.0 - BLOCK_PAGES));
-        let is_run = is_dense && !record.is_dense() && !before.is_dense();
+        let is_run = is_dense && !record.is_dense(0) && !before.is_dense(HALVES - 1);
         // ORDERING: relaxed, a number that bounds another.
-        if is_run && self.dense_runs.load(Relaxed) >= MOST_RUNS || !record.set_dense(is_dense) {
+        if is_run && self.dense_runs.load(Relaxed) >= MOST_RUNS || !record.set_all_dense(is_dense) {
             return;
         }
         if is_run {

@@ -8,8 +8,9 @@
 mod buddy;
 mod charges;
 mod changed;
-mod dense;
+mod collapse;
 mod count;
+mod dense;
 mod frontier;
 mod growth;
 mod kind;
@@ -85,6 +86,7 @@ pub(crate) struct Arena {
     lost_pages: AtomicUsize,
     /// Places where a pageblock with huge pages follows one without.
     dense_runs: AtomicU32,
+    scan: collapse::Scan,
 }
 
 #[derive(Debug)]
@@ -144,6 +146,7 @@ impl Arena {
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
             dense_runs: AtomicU32::new(0),
+            scan: collapse::Scan::new(),
         }
     }
 

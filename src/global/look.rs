@@ -44,10 +44,33 @@ pub fn traffic(mut look: impl FnMut(u8, &[u64])) {
 }
 
 /// The statistics as text, a line at a time.
-pub fn print_stats(put: impl FnMut(&[u8])) {
+pub fn print_stats(mut put: impl FnMut(&[u8])) {
     // Who asks before the first allocation gets zeroes, not silence.
     let _ = process();
-    let _ = view(|view| view.print(put));
+    let _ = view(|view| view.print(&mut put));
+    #[cfg(counted)]
+    print_locks(put);
+}
+
+/// For each place that takes locks: how often, and for how many ticks in all and at most.
+#[cfg(counted)]
+fn print_locks(mut put: impl FnMut(&[u8])) {
+    let mut text = Line::<128>::new();
+    let ticks = crate::sync::ticks_in_a_millisecond();
+    text.text("lock ticks a millisecond ")
+        .number(ticks as usize);
+    put(text.text("\n").as_bytes());
+    crate::sync::each_count(|file, line, counts| {
+        let mut text = Line::<128>::new();
+        text.text("lock ")
+            .text(file)
+            .text(":")
+            .number(line as usize);
+        for number in counts.numbers() {
+            text.text(" ").number(number as usize);
+        }
+        put(text.text("\n").as_bytes());
+    });
 }
 
 /// Checks every table of the heap against every other; a contradiction ends the process. Other

@@ -247,7 +247,8 @@ impl PurgeThread {
                 }
             };
             // Where nothing happens, nothing more will go.
-            let is_done = bytes == 0 && (is_quiet || unused() <= WAKE_BYTES);
+            let is_done =
+                bytes == 0 && (is_quiet || unused() <= WAKE_BYTES) && !process.heap.is_collapsing();
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {
                 continue;

@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crossbeam_utils::Backoff;
 
+use super::counted::Hold;
 use super::fork;
 use crate::sys;
 
@@ -22,7 +23,7 @@ const CONTENDED: u32 = 2;
 const STATE: u32 = 3;
 
 /// Looks at a held lock before a thread sleeps, each after twice as many pauses as the one before.
-const SPINS: u32 = 7;
+const SPINS: u32 = 6;
 /// Milliseconds after which a lock counts as held for good.
 const PATIENCE_MS: u32 = 500;
 
@@ -41,6 +42,7 @@ unsafe impl<T: Send> Sync for Lock<T> {}
 #[must_use = "a dropped guard has unlocked"]
 pub(crate) struct Guard<'lock, T> {
     lock: &'lock Lock<T>,
+    hold: Hold,
 }
 
 impl<T> Lock<T> {
@@ -54,15 +56,22 @@ impl<T> Lock<T> {
 
     /// Waits for the right to use the value.
     #[inline]
+    #[cfg_attr(counted, track_caller)]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.acquire();
-        Guard { lock: self }
+        Guard {
+            lock: self,
+            hold: Hold::begin(),
+        }
     }
 
     /// The right to use the value, but `None` where the lock does not become free within some microseconds: for what a signal
     /// handler may call.
     pub(crate) fn lock_soon(&self) -> Option<Guard<'_, T>> {
-        self.spin().then(|| Guard { lock: self })
+        self.spin().then(|| Guard {
+            lock: self,
+            hold: Hold::begin(),
+        })
     }
 
     /// Whether nobody holds the lock now or soon. What a signal handler has interrupted in its own thread stays held.
@@ -170,8 +179,8 @@ impl<T> Lock<T> {
     }
 
     /// Takes the lock if it becomes free soon. A holder needs a few hundred instructions; sleeping costs more than that. If
-    /// it was interrupted, perhaps by the calling thread on the same processor, no length of spinning helps: these are 127
-    /// pauses, a few microseconds.
+    /// it was interrupted, perhaps by the calling thread on the same processor, no length of spinning helps: these are 63
+    /// pauses, a microsecond or two.
     fn spin(&self) -> bool {
         let backoff = Backoff::new();
         let mut spins = 0;
@@ -270,6 +279,7 @@ impl<T> Guard<'_, T> {
     /// Gives the right back. All of it is inlined, for who must not call code elsewhere.
     #[inline(always)]
     pub(crate) fn end(self) {
+        self.hold.end();
         let lock = self.lock;
         core::mem::forget(self);
         lock.release();
@@ -279,6 +289,7 @@ impl<T> Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        self.hold.end();
         self.lock.release();
     }
 }

@@ -1,10 +1,13 @@
 //! Mutual exclusion without memory: one lock, one once.
 
+mod counted;
 mod fork;
 mod lock;
 mod once;
 mod static_ref;
 
+#[cfg(counted)]
+pub(crate) use counted::{each_count, ticks_in_a_millisecond};
 pub(crate) use fork::{Interrupted, begin_fork, end_fork, end_fork_in_child, is_forking};
 #[cfg(test)]
 pub(crate) use lock::one_fork;

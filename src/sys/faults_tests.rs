@@ -16,8 +16,8 @@ use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::faults_maps::maps;
 use super::symbol::name_function;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, descriptor, hooks, linux, memory,
-    on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, descriptor, hooks, linux,
+    may_have_huge_pages, memory, on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -64,7 +64,7 @@ const SERVICES: [Service; 17] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 12] = [
+const FAVOURS: [Service; 13] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", takes_a_key),
     ("the calling thread", || {
@@ -81,6 +81,7 @@ const FAVOURS: [Service; 12] = [
     ("no filter", || !thread::is_filtered()),
     ("a barrier", super::barrier::barrier),
     ("one thread", super::barrier::has_one_thread),
+    ("a huge page", becomes_huge),
     ("a stack's calls", || super::backtrace(&mut [0; 8]) > 0),
 ];
 
@@ -112,6 +113,20 @@ fn reserves() -> bool {
     let done = region.commit(0, 64 * KIB)
         && region.purge(0, page_size())
         && region.decommit(0, page_size());
+    region.give_back();
+    done
+}
+
+/// Memory that becomes a huge page, where the machine has any.
+fn becomes_huge() -> bool {
+    let Some(region) = Region::reserve(4 * MIB, 0, 2 * MIB) else {
+        return false;
+    };
+    let (start, end) = (2 * MIB, 4 * MIB);
+    let done = region.commit(start, end)
+        && region.present_pages(start, end) == 0
+        && may_have_huge_pages()
+        && region.collapse(start, end);
     region.give_back();
     done
 }

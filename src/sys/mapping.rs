@@ -10,7 +10,7 @@ mod cell;
 use core::ptr::NonNull;
 
 use super::policy::{self, Policy};
-use super::{HugePages, memory, page_size, zero};
+use super::{HugePages, huge_pages, memory, page_size, zero};
 use crate::units::align_up;
 pub(crate) use cell::MappingCell;
 
@@ -251,7 +251,7 @@ impl Mapping {
 
     /// Tells the kernel whether huge pages are wanted.
     pub(crate) fn want_huge_pages(&self, wanted: HugePages) {
-        memory::advise_huge_pages(self.start, self.bytes, wanted);
+        huge_pages::advise(self.start, self.bytes, wanted);
     }
 
     /// Gives the memory back; its addresses are lost where the kernel does not take them.

@@ -188,36 +188,6 @@ pub(crate) fn keep_from_children(start: NonNull<u8>, bytes: usize) -> bool {
     unsafe { call(libc::SYS_madvise, arguments) }.is_ok()
 }
 
-/// Whether the kernel is to back memory with huge pages, where its own setting leaves that open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HugePages {
-    /// As it is set for the system.
-    System,
-    /// For what is dense, where that is little waste.
-    Auto,
-    /// Never.
-    Never,
-    /// Wherever it can.
-    Always,
-}
-
-/// Tells the kernel whether to back a range with huge pages; one without them refuses, which changes
-/// nothing.
-pub(super) fn advise_huge_pages(start: NonNull<u8>, bytes: usize, wanted: HugePages) {
-    let advice = match wanted {
-        HugePages::System | HugePages::Auto => return,
-        HugePages::Never => libc::MADV_NOHUGEPAGE as usize,
-        HugePages::Always => libc::MADV_HUGEPAGE as usize,
-    };
-    // SAFETY: the advice changes no content.
-    let _ = unsafe {
-        call(
-            libc::SYS_madvise,
-            [start.as_ptr() as usize, bytes, advice, 0, 0, 0],
-        )
-    };
-}
-
 /// Replaces a range by a reservation without access, whose memory is charged to nobody.
 ///
 /// # Safety

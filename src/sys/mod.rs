@@ -23,6 +23,7 @@ mod faults_maps;
 #[cfg(all(test, not(simulated)))]
 mod faults_tests;
 mod hooks;
+mod huge_pages;
 #[cfg(all(test, not(simulated)))]
 mod ledger;
 mod lifeline;
@@ -49,6 +50,8 @@ mod space;
 mod syscall;
 mod table;
 mod thread;
+#[cfg(counted)]
+mod ticks;
 pub(crate) mod tls;
 mod unwind;
 mod zero;
@@ -65,6 +68,7 @@ use fork_gate::ForkGate;
 pub(crate) use hooks::{
     fork_gate, has_begun, hold_streams, on_exit, on_fork, release_streams, reset_streams,
 };
+pub(crate) use huge_pages::{HugePages, may_have_huge_pages};
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
@@ -74,7 +78,7 @@ pub(crate) use linux::{
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
 #[cfg(all(test, not(simulated)))]
 pub(crate) use memory::keep_from_children;
-pub(crate) use memory::{HugePages, copy, discard};
+pub(crate) use memory::{copy, discard};
 pub(crate) use own_stack::on_own_stack;
 #[cfg(placed)]
 pub(crate) use placement::set_placement;
@@ -99,6 +103,8 @@ pub(crate) use thread::{
     has_thread, is_filtered, is_vfork_child, kernel_thread_id, libc_thread_number, name_thread,
     start_thread, yield_now,
 };
+#[cfg(counted)]
+pub(crate) use ticks::ticks;
 pub(crate) use tls::{THREAD_ID_SHIFT, thread_id};
 pub use unwind::know_find_object;
 pub(crate) use unwind::{backtrace, own_code};

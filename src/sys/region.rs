@@ -29,7 +29,7 @@ pub(crate) struct Region {
     /// change of nodes is one of the mappings of which a process has a limited number.
     lazily: bool,
     /// Whether huge pages are wanted, and from which offset on.
-    huge_pages: (HugePages, usize),
+    pub(super) huge_pages: (HugePages, usize),
     /// Bytes on both sides that are never used, and go back with the region if it goes back whole.
     fence: usize,
 }
@@ -193,33 +193,6 @@ impl Region {
     pub(crate) fn place(&mut self, policy: Policy) -> bool {
         self.policy = Some(policy);
         policy::apply(policy, self.address(), self.base, self.bytes())
-    }
-
-    /// Tells the kernel whether huge pages are wanted from the offset `start` on.
-    pub(crate) fn want_huge_pages(&mut self, wanted: HugePages, start: usize) {
-        self.huge_pages = (wanted, start);
-        self.advise(0, self.bytes());
-    }
-
-    /// What was said of huge pages for all of it.
-    pub(crate) fn huge_pages(&self) -> HugePages {
-        self.huge_pages.0
-    }
-
-    /// Tells the kernel whether a part may be backed with huge pages.
-    pub(crate) fn set_huge_pages(&self, start: usize, end: usize, is_dense: bool) {
-        let wanted = [HugePages::Never, HugePages::Always][usize::from(is_dense)];
-        memory::advise_huge_pages(self.at(start), end - start, wanted);
-    }
-
-    /// Gives the advice about huge pages for a part.
-    fn advise(&self, start: usize, end: usize) {
-        let wanted = match self.huge_pages.0 {
-            HugePages::Auto => HugePages::Never,
-            wanted => wanted,
-        };
-        let start = start.max(self.huge_pages.1).min(end);
-        memory::advise_huge_pages(self.at(start), end - start, wanted);
     }
 
     /// Has pages that are committed from now on come from where `policy` says.

@@ -2,60 +2,10 @@
  * Which of the heap's mappings the kernel may put into huge pages, by the argument: "never", "always" for those above
  * 32 MiB, "auto" for those with small objects above 128 MiB, or "system". A small program gets none in any case.
  */
-#include "back.h"
-
-/* As far as they matter here. */
-struct mapping {
-    size_t start, end;
-    int wants, refuses;
-    size_t huge;
-};
+#include "mappings.h"
 
 /* 100 MiB of 64 KiB each, of which one in STEP is looked at. */
 enum { BLOCKS = 100 * 1024 / 64, STEP = 8 };
-
-/* Calls `look` for every mapping of the process. */
-static void each_mapping(void (*look)(struct mapping)) {
-    static char text[1 << 16];
-    size_t length = 0;
-    ssize_t more;
-    struct mapping mapping = {0, 0, 0, 0, 0};
-    int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
-    CHECK(fd >= 0);
-    while ((more = read(fd, text + length, sizeof text - 1 - length)) > 0) {
-        text[length += (size_t)more] = 0;
-        char *line = text, *end;
-        for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-            *end = 0;
-            size_t from, to;
-            if (sscanf(line, "%zx-%zx ", &from, &to) == 2) mapping = (struct mapping){from, to, 0, 0, 0};
-            if (strncmp(line, "AnonHugePages:", 14) == 0) mapping.huge = strtoul(line + 14, NULL, 10) * KIB;
-            if (strncmp(line, "VmFlags:", 8) != 0) continue;
-            mapping.wants = strstr(line, " hg") != NULL;
-            mapping.refuses = strstr(line, " nh") != NULL;
-            look(mapping);
-        }
-        length = strlen(line);
-        memmove(text, line, length + 1);
-    }
-    CHECK(more == 0 && length == 0);
-    close(fd);
-}
-
-static size_t sought, all_huge;
-static struct mapping found;
-
-static void look_for_address(struct mapping mapping) {
-    if (mapping.start <= sought && sought < mapping.end) found = mapping;
-}
-
-static struct mapping mapping_of(void *block) {
-    sought = (size_t)block;
-    found = (struct mapping){0, 0, 0, 0, 0};
-    each_mapping(look_for_address);
-    CHECK(found.end != 0);
-    return found;
-}
 
 /* 256 MiB of small objects, of which one in STEP * 256 is looked at: those above the first 128 MiB want huge pages. */
 static void fill_with_small(size_t first) {
@@ -93,8 +43,6 @@ static void fill_with_small(size_t first) {
     }
 }
 
-static void add_huge(struct mapping mapping) { all_huge += mapping.huge; }
-
 static void *written(size_t size) {
     void *block = malloc(size);
     CHECK_AT(block != NULL, size);
@@ -108,16 +56,13 @@ int main(int count, char **words) {
     CHECK(count == 2);
     int is_auto = strcmp(words[1], "auto") == 0;
     int is_never = is_auto || strcmp(words[1], "never") == 0, is_always = strcmp(words[1], "always") == 0;
-    int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 77;
-    CHECK(read(fd, mode, sizeof mode - 1) > 0);
-    close(fd);
+    if (!may_have_huge_pages(mode, sizeof mode) && mode[0] == 0) return 77;
     int kernels_choice = strstr(mode, "[always]") != NULL;
 
     void *small = written(100), *large = written(200 * KIB);
-    each_mapping(add_huge);
-    say("%zu KiB in huge pages\n", all_huge / KIB);
-    CHECK_AT(libc_allowed() || kernels_choice || all_huge == 0, all_huge);
+    size_t in_huge_pages = huge_bytes();
+    say("%zu KiB in huge pages\n", in_huge_pages / KIB);
+    CHECK_AT(libc_allowed() || kernels_choice || in_huge_pages == 0, in_huge_pages);
     if (libc_allowed()) return done();
 
     void *huge = written(24 * MIB);

@@ -14,7 +14,7 @@ use slubmalloc_bench::driver::progress::Progress;
 use slubmalloc_bench::driver::round::{Effort, measure};
 use slubmalloc_bench::driver::row::{Row, rows};
 use slubmalloc_bench::driver::{
-    Failure, counting, latency, machine, markdown, picture, placement, programs, rest,
+    Failure, counting, latency, locks, machine, markdown, picture, placement, programs, rest,
 };
 
 /// Compares slubmalloc with glibc and the other allocators of this machine.
@@ -72,6 +72,9 @@ struct Arguments {
     /// Runs each case under many placements of what it touches instead; LIBRARY is a build that can be moved
     #[arg(long)]
     placement: bool,
+    /// Counts how often locks are taken instead; LIBRARY is a build that counts
+    #[arg(long)]
+    locks: bool,
     /// Placements
     #[arg(long, default_value_t = 32)]
     placements: usize,
@@ -91,6 +94,9 @@ fn main() -> Result<(), Failure> {
         };
         let cases = selected(&arguments);
         return placement::run(&cases, library, plan, &arguments.out, &header);
+    }
+    if let (true, Some(library)) = (arguments.locks, &arguments.library) {
+        return locks::run(&selected(&arguments), library, &arguments.out, &header);
     }
     let peers = peers(&arguments)?;
     let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();

@@ -35,6 +35,7 @@ pub mod latency;
 
 pub mod counting;
 
+pub mod locks;
 pub mod placement;
 
 /// What can go wrong between processes, files and the reader.

@@ -5,6 +5,8 @@ mod descriptor;
 mod ending;
 #[path = "../../../../../src/sys/fork_gate.rs"]
 mod fork_gate;
+#[path = "../../../../../src/sys/huge_pages.rs"]
+mod huge_pages;
 mod machine;
 #[path = "../../../../../src/sys/mapping.rs"]
 mod mapping;
@@ -53,7 +55,8 @@ pub(crate) use machine::{
 };
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
-pub(crate) use memory::{HugePages, copy};
+pub(crate) use huge_pages::{HugePages, may_have_huge_pages};
+pub(crate) use memory::copy;
 pub(crate) use placement::{PLACEMENT_ROOM, placement};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
 pub(crate) use prefetch::prefetch;

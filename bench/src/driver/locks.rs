@@ -1,0 +1,195 @@
+//! How often locks are taken and how long they are held, for a thousand operations: counts, which do not depend on how many
+//! processors the machine has.
+//!
+//! The library is a build that counts. Each workload runs twice, with one and with three shares of operations; the difference
+//! leaves out start, filling and emptying.
+
+use core::fmt::Write;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Failure;
+use super::case::Case;
+use super::child;
+use super::peer::Peer;
+use super::progress::Progress;
+
+/// Seconds that the shorter of the two runs takes with glibc.
+const SECONDS: f64 = 0.2;
+/// A lock that so many threads share …
+const THREADS: f64 = 256.0;
+
+/// What one run counted: by place, how often, ticks in all, and ticks at most.
+type Counts = BTreeMap<String, [u64; 3]>;
+
+#[derive(Debug, Default)]
+struct Run {
+    operations: u64,
+    nanoseconds: f64,
+    ticks_in_a_millisecond: f64,
+    counts: Counts,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    workload: String,
+    threads: usize,
+    place: String,
+    taken_per_1000: f64,
+    mean_hold_ns: f64,
+    longest_hold_ns: f64,
+    /// The part of the time for which the lock would be held if so many threads had one.
+    held_by_256: f64,
+}
+
+/// Counts all cases, and writes `locks.csv` and `locks.md`.
+///
+/// # Errors
+///
+/// When a run fails, counts nothing, or a file cannot be written.
+pub fn run(
+    cases: &[Case],
+    library: &Path,
+    out: &Path,
+    (command, machine): &(String, String),
+) -> Result<(), Failure> {
+    let progress = Progress::new(cases.len());
+    let mut rows = Vec::new();
+    for case in cases {
+        progress.now(&case.name);
+        let share = match case.workload.usual {
+            Some(usual) => usual.max(case.workload.least),
+            None => child::calibrate(case, SECONDS)?,
+        };
+        let first = count(case, library, share)?;
+        let second = count(case, library, share * 3)?;
+        rows.extend(difference(case, &first, &second));
+        progress.done(&case.name);
+    }
+    progress.finish();
+    super::save(out, "locks", &rows, &page(&rows, command, machine))
+}
+
+fn count(case: &Case, library: &Path, operations: u64) -> Result<Run, Failure> {
+    let file = std::env::temp_dir().join(format!("locks.{}", std::process::id()));
+    let peer = Peer {
+        configuration: Some(format!("stats:exit={}", file.display())),
+        ..Peer::subject(library)?
+    };
+    let report = child::run(case, &peer, operations, &[])?;
+    let text = fs::read_to_string(&file)?;
+    fs::remove_file(&file)?;
+    let (ticks, counts) = parse(&text);
+    if counts.is_empty() {
+        return Err("the library does not count: it is built with --cfg counted".into());
+    }
+    Ok(Run {
+        operations: report.outcome.operations,
+        nanoseconds: report.outcome.nanoseconds as f64,
+        ticks_in_a_millisecond: ticks,
+        counts,
+    })
+}
+
+/// The speed of the clock, and what was counted.
+fn parse(text: &str) -> (f64, Counts) {
+    let (mut ticks, mut counts) = (0.0, Counts::new());
+    for line in text.lines().filter_map(|line| line.strip_prefix("lock ")) {
+        if let Some(number) = line.strip_prefix("ticks a millisecond ") {
+            ticks = number.parse().unwrap_or(0.0);
+            continue;
+        }
+        let mut words = line.split_whitespace();
+        let Some(place) = words.next() else {
+            continue;
+        };
+        let numbers: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
+        if let [taken, held, longest] = numbers[..] {
+            let sums = counts.entry(place.to_owned()).or_default();
+            *sums = [sums[0] + taken, sums[1] + held, sums[2].max(longest)];
+        }
+    }
+    (ticks, counts)
+}
+
+fn difference(case: &Case, first: &Run, second: &Run) -> Vec<Row> {
+    let operations = second.operations.saturating_sub(first.operations).max(1) as f64;
+    let time = (second.nanoseconds - first.nanoseconds).max(1.0);
+    let threads = case.workload.params(case.threads, 0).threads;
+    let ticks_in_a_nanosecond = second.ticks_in_a_millisecond.max(1.0) / 1e6;
+    let row = |(place, after): (&String, &[u64; 3])| {
+        let before = first.counts.get(place).copied().unwrap_or_default();
+        let taken = after[0].saturating_sub(before[0]) as f64;
+        let held = after[1].saturating_sub(before[1]) as f64 / ticks_in_a_nanosecond;
+        Row {
+            workload: case.name.clone(),
+            threads,
+            place: place.clone(),
+            taken_per_1000: taken * 1000.0 / operations,
+            mean_hold_ns: held / taken.max(1.0),
+            longest_hold_ns: after[2] as f64 / ticks_in_a_nanosecond,
+            held_by_256: THREADS * held / (time * threads.max(1) as f64),
+        }
+    };
+    let mut rows: Vec<Row> = second.counts.iter().map(row).collect();
+    rows.retain(|row| row.taken_per_1000 >= 0.001);
+    rows.sort_by(|one, other| other.taken_per_1000.total_cmp(&one.taken_per_1000));
+    rows
+}
+
+fn page(rows: &[Row], command: &str, machine: &str) -> String {
+    let mut text = format!("# Locks\n\n`{command}`\n\n{machine}\n\n");
+    _ = writeln!(
+        text,
+        "Acquisitions for a thousand operations, by the place in the source that takes the lock; how long it is held; and for\n\
+         which part of the time it would be if {THREADS} threads did so and there were one such lock. Times are of a build that\n\
+         counts, which makes them longer. What is below one in a million is left out.\n\n\
+         ## All places together\n\n| workload | threads | acquisitions for 1,000 |\n|---|--:|--:|"
+    );
+    let workloads: Vec<_> =
+        super::markdown::unique(rows.iter().map(|row| row.workload.as_str())).collect();
+    let of = |workload: &str| {
+        let workload = workload.to_owned();
+        rows.iter().filter(move |row| row.workload == workload)
+    };
+    for workload in &workloads {
+        let threads = of(workload).map(|row| row.threads).max().unwrap_or(0);
+        let sum: f64 = of(workload).map(|row| row.taken_per_1000).sum();
+        _ = writeln!(text, "| {workload} | {threads} | {sum:.3} |");
+    }
+    for workload in &workloads {
+        _ = writeln!(
+            text,
+            "\n## {workload}\n\n| place | for 1,000 | mean ns | longest ns | held by 256 |\n|---|--:|--:|--:|--:|"
+        );
+        for row in of(workload) {
+            _ = writeln!(
+                text,
+                "| {} | {:.3} | {:.0} | {:.0} | {:.3} |",
+                row.place,
+                row.taken_per_1000,
+                row.mean_hold_ns,
+                row.longest_hold_ns,
+                row.held_by_256
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn counts_of_one_place_are_added_up() {
+        let text = "  arenas 1\nlock ticks a millisecond 2000000\nlock a.rs:1 3 40 20\nlock b.rs:2 1 1 1\nlock a.rs:1 1 10 10\n";
+        let (ticks, counts) = parse(text);
+        assert!((ticks - 2e6).abs() < 0.5);
+        assert_eq!(counts["a.rs:1"], [4, 50, 20]);
+        assert_eq!(counts.len(), 2);
+    }
+}
