@@ -90,7 +90,7 @@ fn huge_pages_are_where_they_are_wanted() {
 
 #[test]
 fn what_is_in_use_for_long_comes_into_huge_pages() {
-    for choice in ["wanted", "disabled"] {
+    for choice in ["wanted", "disabled", "sparse"] {
         keeps_promise_with("thp:auto,purge_thread:on", "c/collapse.c", &[choice]);
     }
 }

@@ -80,7 +80,7 @@ impl Buddy {
     pub(super) fn enter(&mut self, map: &PageMap, page: PageIndex) {
         if page.in_block() == 0 {
             self.take_over(map, page, Kind::Any);
-            map.record(page).set_all_dense(false);
+            map.record(page).density.forget();
         }
     }
 

@@ -1,29 +1,25 @@
-//! Huge pages for what has been in use for long: the purge thread looks for 2 MiB of which all is in use and has memory,
-//! and asks the kernel to put it into one page.
+//! Huge pages for what stays: the purge thread looks for 2 MiB of which all has memory at two looks, and asks the kernel to
+//! put it into one page.
 //!
 //! # Invariant
 //!
-//! No memory comes with that but for one page in 64, no thread of the program's waits for it, and what no longer is in use as
-//! a whole gets no further huge page. The kernel's `Documentation/admin-guide/mm/transhuge.rst` and madvise(2) say what it does.
+//! No memory comes with that but for one page in 64, no thread of the program's waits for it, and what has no longer all of
+//! its memory gets no further huge page. The kernel's `Documentation/admin-guide/mm/transhuge.rst` and madvise(2) say what it does.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use super::Arena;
-use super::dense::{DENSE_FROM, MOST_RUNS};
-use super::record::{BlockRecord, HALVES, Ripeness};
+use super::dense::HALF;
+use super::density::{HALVES, Ripeness};
 use crate::decay::STEPS;
 use crate::sys::{self, HugePages};
-use crate::units::{BLOCK_PAGES, Order, PAGE_SIZE, PageIndex};
+use crate::units::{BLOCK_PAGES, PAGE_SIZE, PageIndex};
 
-/// Pages of a huge page.
-const HALF: u32 = BLOCK_PAGES / HALVES;
-/// Pages of those that may be free or without memory.
-const SPARE: u32 = HALF / 64;
 /// Pageblocks that a round looks at, and huge pages that it makes, at most.
 const LOOKS: u32 = 64;
 const MOST: u32 = 8;
-/// Rounds between the beginnings of two scans: what is in use in both has been so for `purge_ms`. Where the kernel has no
+/// Rounds between the beginnings of two scans: what is there in both has been so for `purge_ms`. Where the kernel has no
 /// memory for it, twice as many each time, up to so many.
 const PAUSE: u32 = STEPS;
 const LONGEST_PAUSE: u32 = 64 * PAUSE;
@@ -40,8 +36,8 @@ pub(super) struct Scan {
     pause: AtomicU32,
     /// Scans that were begun.
     count: AtomicU32,
-    /// Places where memory that was advised follows memory that was not.
-    runs: AtomicU32,
+    /// Places where memory that was advised follows some that was not.
+    pub(super) runs: AtomicU32,
     /// Whether the last look found something that is not done yet.
     is_busy: AtomicBool,
 }
@@ -132,17 +128,17 @@ impl Arena {
 
     /// Makes what is ripe in a pageblock huge pages; how many. `None` if the kernel does not.
     fn collapse_block(&self, first: PageIndex) -> Option<u32> {
-        let record = self.map.record(first);
+        let density = &self.map.record(first).density;
         let is_anew = self.scan.count.load(Relaxed).is_multiple_of(MEMORY);
         let mut made = 0;
         for half in 0..HALVES {
             let start = first.plus(half * HALF);
-            let before = match record.ripeness(half) {
+            let before = match density.ripeness(half) {
                 Ripeness::Huge if is_anew => Ripeness::Full,
                 before => before,
             };
             let next = match before {
-                _ if !self.is_full(record, start, before) => Ripeness::None,
+                _ if before != Ripeness::Huge && !self.is_full(start) => Ripeness::None,
                 Ripeness::None => Ripeness::Full,
                 Ripeness::Full | Ripeness::Huge => Ripeness::Huge,
             };
@@ -150,11 +146,11 @@ impl Arena {
             if next == Ripeness::Full || is_ripe {
                 self.scan.is_busy.store(true, Relaxed);
             }
-            if next == Ripeness::None {
-                self.advise_half(record, start, false);
+            if next == Ripeness::None && !density.is_judged() {
+                self.advise_half(start, false);
             }
-            record.set_ripeness(half, next);
-            if is_ripe && self.advise_half(record, start, true) {
+            density.set_ripeness(half, next);
+            if is_ripe && self.advise_half(start, true) {
                 if !self
                     .data
                     .collapse(start.offset(), start.plus(HALF).offset())
@@ -165,43 +161,5 @@ impl Arena {
             }
         }
         Some(made)
-    }
-
-    /// Whether nearly all of the pages from `start` on are in use and have memory.
-    fn is_full(&self, record: &BlockRecord, start: PageIndex, before: Ripeness) -> bool {
-        // Without the lock: a page that goes or comes at this moment changes little.
-        let free = record.free_pages(Order::new(0));
-        if free.count_between(start.in_block(), HALF) > SPARE {
-            return false;
-        }
-        let has_memory = || {
-            self.data
-                .present_pages(start.offset(), start.plus(HALF).offset())
-        };
-        before == Ripeness::Huge || has_memory() >= (HALF - SPARE) as usize
-    }
-
-    /// Tells the kernel whether huge pages are wanted there, if it is news; whether they may be.
-    fn advise_half(&self, record: &BlockRecord, start: PageIndex, is_wanted: bool) -> bool {
-        let half = start.in_block() / HALF;
-        if record.is_dense(half) == is_wanted {
-            return true;
-        }
-        // Above, pageblocks of slabs are advised as a whole.
-        if !is_wanted && start.0 >= DENSE_FROM {
-            return true;
-        }
-        if is_wanted {
-            let below = PageIndex(start.0.saturating_sub(HALF));
-            let is_run = !self.map.record(below).is_dense(below.in_block() / HALF);
-            if is_run && self.scan.runs.load(Relaxed) >= MOST_RUNS {
-                return false;
-            }
-            self.scan.runs.fetch_add(u32::from(is_run), Relaxed);
-        }
-        record.set_dense(half, is_wanted);
-        self.data
-            .set_huge_pages(start.offset(), start.plus(HALF).offset(), is_wanted);
-        true
     }
 }

@@ -11,6 +11,7 @@ mod changed;
 mod collapse;
 mod count;
 mod dense;
+mod density;
 mod frontier;
 mod growth;
 mod kind;
@@ -33,7 +34,7 @@ use crate::sync::{Lock, StaticRef};
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use core::sync::atomic::{AtomicBool, AtomicUsize};
 use growth::{Growth, Pace};
 use kind::Kind;
 use page_map::PageMap;
@@ -84,8 +85,6 @@ pub(crate) struct Arena {
     /// Whether any page is marked as changed by the program.
     has_changed: AtomicBool,
     lost_pages: AtomicUsize,
-    /// Places where a pageblock with huge pages follows one without.
-    dense_runs: AtomicU32,
     scan: collapse::Scan,
 }
 
@@ -145,7 +144,6 @@ impl Arena {
             growth: Growth::new(if is_eager { Pace::EAGER } else { Pace::USUAL }),
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
-            dense_runs: AtomicU32::new(0),
             scan: collapse::Scan::new(),
         }
     }

@@ -33,16 +33,6 @@ impl PageSet {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
 
-    /// Number of those among `pages` from `first` on, both multiples of 64.
-    pub(super) fn count_between(&self, first: u32, pages: u32) -> u32 {
-        let words = self
-            .0
-            .iter()
-            .skip(first as usize / 64)
-            .take(pages as usize / 64);
-        words.map(|word| word.count_ones()).sum()
-    }
-
     /// The runs of pages, as starts and ends, from the lowest on.
     pub(super) fn runs(&self) -> impl Iterator<Item = (u32, u32)> {
         let mut page = 0;

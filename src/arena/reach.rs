@@ -35,7 +35,7 @@ impl Arena {
         self.add_used(-(count as isize));
         if is_done {
             // What comes again there was told nothing.
-            self.map.record(start).set_all_dense(false);
+            self.map.record(start).density.forget();
             state.frontier = start.0;
             return Some(count as usize);
         }

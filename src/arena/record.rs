@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
+use super::density::Density;
 use super::kind::Kind;
 use super::page_set::{PageSet, WORDS};
 use crate::report::our_fault;
@@ -40,20 +41,6 @@ pub(crate) struct Head {
 
 const LARGE_BIT: u16 = 1 << 15;
 
-/// Huge pages of a pageblock, where a page has 4 KiB.
-pub(super) const HALVES: u32 = 2;
-
-/// How near 2 MiB are to becoming a huge page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ripeness {
-    /// Not all of it was in use when it was last looked at.
-    None,
-    /// All of it was.
-    Full,
-    /// It is one, or was made one.
-    Huge,
-}
-
 /// The state of 1,024 pages.
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -64,10 +51,8 @@ pub(super) struct BlockRecord {
     changed: [AtomicU64; WORDS],
     heads: [AtomicU16; BLOCK_PAGES as usize],
     kind: AtomicU8,
-    /// For each half, a bit: whether the kernel was asked for a huge page.
-    dense: AtomicU8,
-    /// For each half, two bits: how near it is to becoming a huge page.
-    ripeness: AtomicU8,
+    /// What the kernel was told of huge pages.
+    pub(super) density: Density,
 }
 
 // SAFETY: made of atomics, and zero is a number.
@@ -84,41 +69,6 @@ impl BlockRecord {
     /// Makes the pageblock one for that.
     pub(super) fn set_kind(&self, kind: Kind) {
         self.kind.store(kind as u8, Relaxed);
-    }
-
-    /// Whether the kernel was asked to back a half with a huge page.
-    pub(super) fn is_dense(&self, half: u32) -> bool {
-        self.dense.load(Relaxed) >> half & 1 != 0
-    }
-
-    /// Sets that for a half.
-    pub(super) fn set_dense(&self, half: u32, is_dense: bool) {
-        match is_dense {
-            true => self.dense.fetch_or(1 << half, Relaxed),
-            false => self.dense.fetch_and(!(1 << half), Relaxed),
-        };
-    }
-
-    /// Sets that for all of it; whether it is news.
-    pub(super) fn set_all_dense(&self, is_dense: bool) -> bool {
-        let new = if is_dense { (1 << HALVES) - 1 } else { 0 };
-        self.dense.swap(new, Relaxed) != new
-    }
-
-    /// How near a half is to becoming a huge page.
-    pub(super) fn ripeness(&self, half: u32) -> Ripeness {
-        match self.ripeness.load(Relaxed) >> (2 * half) & 3 {
-            0 => Ripeness::None,
-            1 => Ripeness::Full,
-            _ => Ripeness::Huge,
-        }
-    }
-
-    /// Sets that; one thread at a time does.
-    pub(super) fn set_ripeness(&self, half: u32, ripeness: Ripeness) {
-        let others = self.ripeness.load(Relaxed) & !(3 << (2 * half));
-        self.ripeness
-            .store(others | (ripeness as u8) << (2 * half), Relaxed);
     }
 
     /// How many free blocks of `order` there are.

@@ -126,7 +126,11 @@ impl Heap {
                 (0, true)
             }
             // Pages inside of slabs are parts of huge pages there.
-            Stage::Slabs(node) if self.has_huge_pages(node) && !elapsed.is_long() => (0, true),
+            Stage::Slabs(_)
+                if self.settings.huge_pages == HugePages::Always && !elapsed.is_long() =>
+            {
+                (0, true)
+            }
             Stage::Slabs(node) => {
                 if round.place == START {
                     round.place = 0;
@@ -174,11 +178,6 @@ impl Heap {
     /// Whether there is memory that may become huge pages soon.
     pub(crate) fn is_collapsing(&self) -> bool {
         self.nodes().any(|node| node.arena().is_collapsing())
-    }
-
-    /// Whether slabs of a node may lie in huge pages that we asked for.
-    fn has_huge_pages(&self, node: &Node) -> bool {
-        self.settings.huge_pages == HugePages::Always || node.arena().is_dense()
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {

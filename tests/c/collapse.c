@@ -1,6 +1,7 @@
 /*
  * With thp:auto what is in use for long and has all its memory comes into huge pages, by the purge thread; what is used here
- * and there does not, and goes back as ever. "disabled": not where the process has said that it wants none.
+ * and there does not, and goes back as ever. "disabled": not where the process has said that it wants none. "sparse": nor ahead
+ * of a program that does not write to most of what it takes.
  */
 #include "mappings.h"
 #include <sys/prctl.h>
@@ -28,12 +29,25 @@ static void thin(char **objects) {
     malloc_trim(0);
 }
 
+/* 320 MiB of objects of two pages, of which one is written to; those beyond 128 MiB could have huge pages. */
+static int take_sparse(void) {
+    enum { TWO = 8000, COUNT = 320 * 1024 * 1024 / TWO };
+    for (unsigned i = 0; i < COUNT; i++) {
+        char *object = malloc(TWO);
+        CHECK_AT(object != NULL, i);
+        object[0] = 1;
+        if (i % 512 == 0) CHECK_AT(!mapping_of(object).wants, i);
+    }
+    return huge_bytes() == 0 ? done() : 1;
+}
+
 int main(int count, char **words) {
     static char mode[64];
     slubmalloc_is_in_charge();
     CHECK(count == 2);
     int is_disabled = strcmp(words[1], "disabled") == 0;
     if (!may_have_huge_pages(mode, sizeof mode)) return 77;
+    if (strcmp(words[1], "sparse") == 0) return take_sparse();
     if (is_disabled) CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
 
     fill(dense);
