@@ -35,11 +35,6 @@ impl Elapsed {
         self.quiet >= STEPS
     }
 
-    /// Whether what is unused goes whatever time has passed.
-    pub(crate) fn is_at_once(self) -> bool {
-        self.quiet >= Self::AT_REST.quiet
-    }
-
     /// Whether everything goes, as it does when memory is short.
     pub(crate) fn is_for_ever(self) -> bool {
         self.quiet == u32::MAX
@@ -118,11 +113,6 @@ impl Budget {
     /// For the end of a thread: eight milliseconds.
     pub(crate) const fn of_an_exit() -> Self {
         Self { left: 16 * CALL }
-    }
-
-    /// Whether nobody waits for the caller.
-    pub(crate) fn is_unlimited(&self) -> bool {
-        self.left > usize::MAX / 2
     }
 
     /// Something was looked at.

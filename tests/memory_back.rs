@@ -89,9 +89,9 @@ fn huge_pages_are_where_they_are_wanted() {
 }
 
 #[test]
-fn what_is_in_use_for_long_comes_into_huge_pages() {
-    for choice in ["wanted", "disabled", "sparse"] {
-        keeps_promise_with("thp:auto,purge_thread:on", "c/collapse.c", &[choice]);
+fn huge_pages_are_for_what_is_used_as_a_whole() {
+    for choice in ["sparse", "thinned"] {
+        keeps_promise_with("thp:auto,purge_thread:on", "c/sparse.c", &[choice]);
     }
 }
 

@@ -1,83 +1,61 @@
-//! What the kernel was told of a pageblock's two huge pages.
+//! What the kernel was told of a pageblock's huge pages.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// That the advice was given for a pageblock of slabs.
-const JUDGED: u8 = 1 << 7;
-
 /// Huge pages of a pageblock, where a page has 4 KiB.
 pub(super) const HALVES: u32 = 2;
+/// That the pageblock is one of slabs, for which the advice was given.
+const SLABS: u8 = 1 << 7;
 
-/// How near 2 MiB are to becoming a huge page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ripeness {
-    /// Not all of it was in use when it was last looked at.
-    None,
-    /// All of it was.
-    Full,
-    /// It is one, or was made one.
-    Huge,
-}
-
-/// The state of a pageblock's huge pages. All zero: nothing was told.
+/// A bit for each half of a pageblock that the kernel was asked to back with a huge page, and [`SLABS`].
 #[derive(Debug)]
-pub(super) struct Density {
-    /// For each half, a bit: whether the kernel was asked for a huge page; and [`JUDGED`].
-    dense: AtomicU8,
-    /// For each half, two bits: how near it is to becoming a huge page.
-    ripeness: AtomicU8,
-}
+pub(super) struct Density(AtomicU8);
 
 // ORDERING: relaxed throughout this file: advice.
 
 impl Density {
     /// Whether the kernel was asked to back a half with a huge page.
     pub(super) fn is_dense(&self, half: u32) -> bool {
-        self.dense.load(Relaxed) >> half & 1 != 0
+        self.0.load(Relaxed) >> half & 1 != 0
     }
 
-    /// Sets that for a half.
-    pub(super) fn set_dense(&self, half: u32, is_dense: bool) {
-        match is_dense {
-            true => self.dense.fetch_or(1 << half, Relaxed),
-            false => self.dense.fetch_and(!(1 << half), Relaxed),
-        };
+    /// Sets that; whether it was otherwise.
+    pub(super) fn set_dense(&self, half: u32, is_dense: bool) -> bool {
+        self.set(1 << half, is_dense)
     }
 
-    /// Whether the pageblock was last judged as one of slabs.
-    pub(super) fn is_judged(&self) -> bool {
-        self.dense.load(Relaxed) & JUDGED != 0
-    }
-
-    /// Sets that; whether it is news.
-    pub(super) fn set_judged(&self, is_slabs: bool) -> bool {
-        let before = match is_slabs {
-            true => self.dense.fetch_or(JUDGED, Relaxed),
-            false => self.dense.fetch_and(!JUDGED, Relaxed),
-        };
-        (before & JUDGED != 0) != is_slabs
+    /// Notes whether the pageblock is one of slabs; whether it was not what it is.
+    pub(super) fn set_slabs(&self, is_slabs: bool) -> bool {
+        self.set(SLABS, is_slabs)
     }
 
     /// Fresh memory comes, of which the kernel was told nothing.
     pub(super) fn forget(&self) {
-        self.dense.store(0, Relaxed);
-        self.ripeness.store(0, Relaxed);
+        self.0.store(0, Relaxed);
     }
 
-    /// How near a half is to becoming a huge page.
-    pub(super) fn ripeness(&self, half: u32) -> Ripeness {
-        match self.ripeness.load(Relaxed) >> (2 * half) & 3 {
-            0 => Ripeness::None,
-            1 => Ripeness::Full,
-            _ => Ripeness::Huge,
-        }
+    fn set(&self, bit: u8, value: bool) -> bool {
+        let before = match value {
+            true => self.0.fetch_or(bit, Relaxed),
+            false => self.0.fetch_and(!bit, Relaxed),
+        };
+        (before & bit != 0) != value
     }
+}
 
-    /// Sets that; one thread at a time does.
-    pub(super) fn set_ripeness(&self, half: u32, ripeness: Ripeness) {
-        let others = self.ripeness.load(Relaxed) & !(3 << (2 * half));
-        self.ripeness
-            .store(others | (ripeness as u8) << (2 * half), Relaxed);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_news_once() {
+        let density = Density(AtomicU8::new(0));
+        assert!(!density.set_slabs(false) && density.set_slabs(true) && !density.set_slabs(true));
+        assert!(density.set_dense(1, true) && !density.set_dense(1, true));
+        assert!(density.is_dense(1) && !density.is_dense(0));
+        assert!(!density.set_slabs(true) && density.set_dense(1, false));
+        density.forget();
+        assert!(!density.is_dense(1) && density.set_slabs(true));
     }
 }

@@ -8,7 +8,6 @@
 mod buddy;
 mod charges;
 mod changed;
-mod collapse;
 mod count;
 mod dense;
 mod density;
@@ -34,7 +33,7 @@ use crate::sync::{Lock, StaticRef};
 use crate::sys::Region;
 use crate::units::{BLOCK_PAGES, BLOCK_SIZE, ORDERS, Order, PAGE_SIZE, PageIndex};
 use buddy::Buddy;
-use core::sync::atomic::{AtomicBool, AtomicUsize};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use growth::{Growth, Pace};
 use kind::Kind;
 use page_map::PageMap;
@@ -85,7 +84,8 @@ pub(crate) struct Arena {
     /// Whether any page is marked as changed by the program.
     has_changed: AtomicBool,
     lost_pages: AtomicUsize,
-    scan: collapse::Scan,
+    /// Places where what is advised about huge pages changes.
+    dense_edges: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Arena {
             growth: Growth::new(if is_eager { Pace::EAGER } else { Pace::USUAL }),
             has_changed: AtomicBool::new(false),
             lost_pages: AtomicUsize::new(0),
-            scan: collapse::Scan::new(),
+            dense_edges: AtomicU32::new(0),
         }
     }
 

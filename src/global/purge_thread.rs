@@ -247,8 +247,7 @@ impl PurgeThread {
                 }
             };
             // Where nothing happens, nothing more will go.
-            let is_done =
-                bytes == 0 && (is_quiet || unused() <= WAKE_BYTES) && !process.heap.is_collapsing();
+            let is_done = bytes == 0 && (is_quiet || unused() <= WAKE_BYTES);
             empty = if is_done { empty + 1 } else { 0 };
             if empty < EMPTY_ROUNDS {
                 continue;

@@ -37,12 +37,10 @@ enum Stage {
     Slabs(&'static Node),
     /// Free pages.
     Pages(&'static Node, Pass),
-    /// Huge pages for what has been in use for long.
-    Collapse(&'static Node),
 }
 
-/// Stages of a node: its pools, its slabs, two for its pages, and one for huge pages.
-const STAGES: usize = class::CLASSES + 4;
+/// Stages of a node: its pools, its slabs, and two for its pages.
+const STAGES: usize = class::CLASSES + 3;
 
 impl Round {
     /// A round that begins.
@@ -99,8 +97,7 @@ impl Heap {
             Some(id) => Stage::Pool(node, id),
             None if step == class::CLASSES => Stage::Slabs(node),
             None if step == class::CLASSES + 1 => Stage::Pages(node, Pass::Whole),
-            None if step == class::CLASSES + 2 => Stage::Pages(node, Pass::Pieces),
-            None => Stage::Collapse(node),
+            None => Stage::Pages(node, Pass::Pieces),
         })
     }
 
@@ -152,12 +149,6 @@ impl Heap {
                 }
                 (pages * PAGE_SIZE, is_over)
             }
-            Stage::Collapse(node) => {
-                if budget.is_unlimited() && !elapsed.is_at_once() {
-                    node.arena().collapse_some();
-                }
-                (0, true)
-            }
         }
     }
 
@@ -173,11 +164,6 @@ impl Heap {
     pub(crate) fn touched_bytes(&self) -> usize {
         let pages = self.nodes().map(|node| node.arena().touched_pages());
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
-    }
-
-    /// Whether there is memory that may become huge pages soon.
-    pub(crate) fn is_collapsing(&self) -> bool {
-        self.nodes().any(|node| node.arena().is_collapsing())
     }
 
     fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {

@@ -6,6 +6,7 @@
 //! the slab's record; when all bits of a slab are set its pages go back to the arena.
 
 mod barn;
+mod bits;
 pub(crate) mod class;
 mod list;
 mod pool;

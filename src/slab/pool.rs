@@ -9,6 +9,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::barn::Barn;
+use super::bits::put;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
 use super::purge::DONE;
@@ -97,14 +98,14 @@ impl Pool {
             let record = place.tables.record(slab);
             let count = left.min(record.available(info));
             // The lowest goes on top: a program that allocates in a row walks up through memory.
-            let mut slots = sheaf.grow(count as usize).iter_mut().rev();
-            record.take(info, count, |first, run| {
-                let offset = base + (first * info.size) as usize;
-                let mut object = place.arena.region().at(offset).as_ptr();
-                for slot in slots.by_ref().take(run as usize) {
-                    *slot = object;
-                    object = object.wrapping_add(info.size as usize);
-                }
+            let slots = sheaf.grow(count as usize);
+            let (size, mut end) = (info.size as usize, slots.len());
+            record.take(info, count, |first, bits| {
+                let start = end.saturating_sub(bits.count_ones() as usize);
+                let places = slots.get_mut(start..end).unwrap_or_default();
+                end = start;
+                let first = place.arena.region().at(base + first as usize * size);
+                put(first.as_ptr(), bits, size, places);
             });
             left -= count;
             self.relist(place, slab, record, info);
@@ -200,13 +201,10 @@ impl Pool {
         let slab = self.fullest()?;
         let (record, info) = (place.tables.record(slab), info(id));
         let mut object = None;
-        record.take(info, 1, |index, _| {
-            object = Some(
-                place
-                    .arena
-                    .region()
-                    .at(slab.offset() + (index * info.size) as usize),
-            );
+        record.take(info, 1, |first, bits| {
+            let index = first + bits.trailing_zeros();
+            let offset = slab.offset() + (index * info.size) as usize;
+            object = Some(place.arena.region().at(offset));
         });
         self.relist(place, slab, record, info);
         self.out += 1;

@@ -18,7 +18,7 @@ use super::record::{ROW, SlabRecord};
 use crate::arena::Touched;
 use crate::decay::{Budget, Elapsed};
 use crate::sys::page_size;
-use crate::units::{ClassId, GranuleIndex, PAGE_SIZE};
+use crate::units::{ClassId, GranuleIndex, PAGE_SIZE, PageIndex};
 
 /// Nobody has taken an object since the last visit.
 const SEEN: u8 = 1;
@@ -53,6 +53,10 @@ impl SlabRelease {
             if !place.arena.region().purge(start, end) {
                 return None;
             }
+            let (first, last) = (start / PAGE_SIZE, end / PAGE_SIZE);
+            place
+                .arena
+                .thin(PageIndex(first as u32), (last - first) as u32);
             budget.release(run as usize);
             bytes += end - start;
             start = end;

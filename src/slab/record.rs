@@ -12,6 +12,7 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use super::bits::{each_bit, lowest};
 use super::class::{ClassInfo, MAX_OBJECTS};
 use super::row::Row;
 use crate::report::{check, our_fault};
@@ -149,22 +150,21 @@ impl SlabRecord {
         info.objects - self.out()
     }
 
-    /// Takes up to `wanted` objects, lowest first, and passes them to `give` as runs: the index of
-    /// the first and how many. Those that came back go before those that were never used, whose
-    /// memory may not exist yet.
+    /// Takes up to `wanted` objects, lowest first, and passes them to `give` by [`ROW`]s at most: an index, and a bit for each
+    /// object from that one on. Those that came back go before those that were never used, whose memory may not exist yet.
     #[inline]
     pub(super) fn take(
         &self,
         info: &ClassInfo,
         wanted: u32,
-        mut give: impl FnMut(u32, u32),
+        mut give: impl FnMut(u32, u64),
     ) -> u32 {
         let has_gaps = self.touch();
-        let mut give = |first, count| {
+        let mut give = |first, bits| {
             if has_gaps {
-                self.fill_gaps(info, first, count);
+                each_bit(bits, |bit| self.fill_gaps(info, first + bit, 1));
             }
-            give(first, count);
+            give(first, bits);
         };
         let mut left = wanted - self.take_listed(info, wanted, &mut give);
         let skipped = self.skipped(info);
@@ -182,7 +182,7 @@ impl SlabRecord {
 
     /// Takes up to `wanted` objects that have a bit; how many.
     #[inline]
-    fn take_listed(&self, info: &ClassInfo, wanted: u32, give: &mut impl FnMut(u32, u32)) -> u32 {
+    fn take_listed(&self, info: &ClassInfo, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {
         let listed = self.known(info).len() as u32 - self.out();
         let taken = listed.min(wanted);
         let mut remaining = taken;
@@ -192,18 +192,13 @@ impl SlabRecord {
             if remaining == 0 {
                 break;
             }
-            let mut bits = word.load(Relaxed);
-            let first = u32::from(index) * ROW;
-            if bits == u64::MAX && remaining >= ROW {
-                give(first, ROW);
-                (bits, remaining) = (0, remaining - ROW);
+            let bits = word.load(Relaxed);
+            let chosen = lowest(bits, remaining);
+            if chosen != 0 {
+                give(u32::from(index) * ROW, chosen);
             }
-            // One by one: the length of each run would be a branch that nobody foresees.
-            while bits != 0 && remaining > 0 {
-                give(first + bits.trailing_zeros(), 1);
-                (bits, remaining) = (bits & (bits - 1), remaining - 1);
-            }
-            word.store(bits, Relaxed);
+            remaining -= chosen.count_ones();
+            word.store(bits & !chosen, Relaxed);
             self.hint.store(index, Relaxed);
         }
         taken
@@ -211,13 +206,15 @@ impl SlabRecord {
 
     /// Takes up to `wanted` objects before the one of number `end` that were never out, from the lowest on; how many.
     #[inline]
-    fn carve(&self, end: u32, wanted: u32, give: &mut impl FnMut(u32, u32)) -> u32 {
+    fn carve(&self, end: u32, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {
         let carved = u32::from(self.carved.load(Relaxed));
         let end = end.min(carved + wanted);
         if end <= carved {
             return 0;
         }
-        give(carved, end - carved);
+        for first in (carved..end).step_by(ROW as usize) {
+            give(first, u64::MAX >> (ROW - (end - first).min(ROW)));
+        }
         self.carved.store(end as u16, Relaxed);
         self.set_out(self.out() + end - carved);
         end - carved

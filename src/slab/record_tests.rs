@@ -3,6 +3,7 @@
 
 extern crate std;
 use super::*;
+use crate::slab::bits::each_bit;
 use crate::slab::class::{class_of, info};
 use std::vec::Vec;
 
@@ -34,9 +35,10 @@ fn row() -> Vec<SlabRecord> {
 fn objects_are_carved_in_order_and_come_back_lowest_first() {
     let (record, info) = (record(), info(class_of(4096)));
     let mut taken = Vec::new();
-    let all = |first, count| first..first + count;
     let take = |count, taken: &mut Vec<u32>| {
-        record.take(info, count, |first, run| taken.extend(all(first, run)))
+        record.take(info, count, |first, bits| {
+            each_bit(bits, |bit| taken.push(first + bit));
+        })
     };
     assert_eq!(take(5, &mut taken), 5);
     assert_eq!(taken, [0, 1, 2, 3, 4]);
@@ -60,7 +62,9 @@ fn neighbours_begin_elsewhere_in_a_page_and_use_all_of_it_first() {
         assert_eq!(record.available(info), info.objects);
         let mut taken = Vec::new();
         let mut take = |count| {
-            record.take(info, count, |first, run| taken.extend(first..first + run));
+            record.take(info, count, |first, bits| {
+                each_bit(bits, |bit| taken.push(first + bit));
+            });
         };
         take(1);
         record.validate(info);

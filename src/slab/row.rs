@@ -47,9 +47,19 @@ impl Row {
 /// How many objects behind the first one lie `step` bytes from the one before, of at most `most`.
 #[inline]
 fn neighbours(objects: &[Slot], step: isize, most: u32) -> u32 {
-    let pairs = objects.iter().zip(objects.iter().skip(1));
-    let close = pairs.take_while(|(one, next)| one.wrapping_byte_offset(step) == **next);
-    close.take(most as usize).count() as u32
+    let Some((first, others)) = objects.split_first() else {
+        return 0;
+    };
+    let others = others.get(..others.len().min(most as usize));
+    let (mut last, mut count) = (*first, 0);
+    for next in others.unwrap_or_default() {
+        last = last.wrapping_byte_offset(step);
+        if last != *next {
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ mod present {
     use crate::sync::StaticRef;
     use crate::sys;
 
-    /// Places that take locks, at most.
-    const PLACES: usize = 128;
+    /// Places that take locks, at most; what does not fit is counted at the last of them.
+    const PLACES: usize = 256;
 
     static COUNTS: [Counts; PLACES] = [const { Counts::new() }; PLACES];
     static START: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
@@ -85,7 +85,7 @@ mod present {
             let place = Location::caller();
             let is_it = |counts: &&Counts| match counts.place.get() {
                 Some(known) => core::ptr::eq(known, place),
-                // Two threads that come at once take two entries, which the report adds up.
+                // Where two threads come at once, some acquisitions count for the wrong place.
                 None => {
                     counts.place.set(Some(place));
                     true

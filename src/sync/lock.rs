@@ -59,19 +59,19 @@ impl<T> Lock<T> {
     #[cfg_attr(counted, track_caller)]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.acquire();
-        Guard {
-            lock: self,
-            hold: Hold::begin(),
-        }
+        let hold = Hold::begin();
+        Guard { lock: self, hold }
     }
 
     /// The right to use the value, but `None` where the lock does not become free within some microseconds: for what a signal
     /// handler may call.
+    #[cfg_attr(counted, track_caller)]
     pub(crate) fn lock_soon(&self) -> Option<Guard<'_, T>> {
-        self.spin().then(|| Guard {
-            lock: self,
-            hold: Hold::begin(),
-        })
+        if !self.spin() {
+            return None;
+        }
+        let hold = Hold::begin();
+        Some(Guard { lock: self, hold })
     }
 
     /// Whether nobody holds the lock now or soon. What a signal handler has interrupted in its own thread stays held.

@@ -16,8 +16,8 @@ use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::faults_maps::maps;
 use super::symbol::name_function;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, descriptor, hooks, linux,
-    may_have_huge_pages, memory, on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, descriptor, hooks, linux, memory,
+    on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -81,7 +81,7 @@ const FAVOURS: [Service; 13] = [
     ("no filter", || !thread::is_filtered()),
     ("a barrier", super::barrier::barrier),
     ("one thread", super::barrier::has_one_thread),
-    ("a huge page", becomes_huge),
+    ("what is there", tells_what_is_there),
     ("a stack's calls", || super::backtrace(&mut [0; 8]) > 0),
 ];
 
@@ -117,16 +117,12 @@ fn reserves() -> bool {
     done
 }
 
-/// Memory that becomes a huge page, where the machine has any.
-fn becomes_huge() -> bool {
+/// Whether fresh pages are known to have no memory.
+fn tells_what_is_there() -> bool {
     let Some(region) = Region::reserve(4 * MIB, 0, 2 * MIB) else {
         return false;
     };
-    let (start, end) = (2 * MIB, 4 * MIB);
-    let done = region.commit(start, end)
-        && region.present_pages(start, end) == 0
-        && may_have_huge_pages()
-        && region.collapse(start, end);
+    let done = region.commit(0, 2 * MIB) && region.present_pages(0, MIB) == 0;
     region.give_back();
     done
 }

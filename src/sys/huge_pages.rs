@@ -1,10 +1,10 @@
-//! Transparent huge pages: what is advised, and what is asked for at once. madvise(2) and the kernel's
+//! Transparent huge pages: what is advised, and what is there. madvise(2), mincore(2) and the kernel's
 //! `Documentation/admin-guide/mm/transhuge.rst`.
 
 use core::ptr::NonNull;
 
+use super::Region;
 use super::syscall::call;
-use super::{Region, read_file};
 
 /// Pages of 4 KiB in a huge page.
 const PAGES: usize = 512;
@@ -50,12 +50,6 @@ impl Region {
         advise(self.at(start), end - start, wanted);
     }
 
-    /// Has the kernel put a part that is a huge page long into one; whether it did.
-    pub(crate) fn collapse(&self, start: usize, end: usize) -> bool {
-        debug_assert!(end <= self.bytes());
-        advised(self.at(start), end - start, libc::MADV_COLLAPSE)
-    }
-
     /// Pages of a part, as long as a huge page at most, that have memory; 0 where the kernel does not tell.
     pub(crate) fn present_pages(&self, start: usize, end: usize) -> usize {
         let mut pages = [0_u8; PAGES];
@@ -79,24 +73,7 @@ pub(super) fn advise(start: NonNull<u8>, bytes: usize, wanted: HugePages) {
         HugePages::Never => libc::MADV_NOHUGEPAGE,
         HugePages::Always => libc::MADV_HUGEPAGE,
     };
-    let _ = advised(start, bytes, advice);
-}
-
-fn advised(start: NonNull<u8>, bytes: usize, advice: libc::c_int) -> bool {
     let arguments = [start.as_ptr() as usize, bytes, advice as usize, 0, 0, 0];
-    // SAFETY: advice about huge pages changes no content.
-    unsafe { call(libc::SYS_madvise, arguments) }.is_ok()
-}
-
-/// Whether system and process leave huge pages to whoever asks for them.
-pub(crate) fn may_have_huge_pages() -> bool {
-    let path = cstr::cstr!("/sys/kernel/mm/transparent_hugepage/enabled");
-    let mut text = [0; 64];
-    let setting = read_file(path, &mut text);
-    let never = b"[never]";
-    let is_allowed =
-        setting.is_some_and(|text| !text.windows(never.len()).any(|word| word == never));
-    let arguments = [libc::PR_GET_THP_DISABLE as usize, 0, 0, 0, 0, 0];
-    // SAFETY: the kernel tells a property of the process.
-    is_allowed && unsafe { call(libc::SYS_prctl, arguments) }.value() == Some(0)
+    // SAFETY: the advice changes no content.
+    let _ = unsafe { call(libc::SYS_madvise, arguments) };
 }

@@ -68,7 +68,7 @@ use fork_gate::ForkGate;
 pub(crate) use hooks::{
     fork_gate, has_begun, hold_streams, on_exit, on_fork, release_streams, reset_streams,
 };
-pub(crate) use huge_pages::{HugePages, may_have_huge_pages};
+pub(crate) use huge_pages::HugePages;
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
     abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,

@@ -55,7 +55,7 @@ pub(crate) use machine::{
 };
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
-pub(crate) use huge_pages::{HugePages, may_have_huge_pages};
+pub(crate) use huge_pages::HugePages;
 pub(crate) use memory::copy;
 pub(crate) use placement::{PLACEMENT_ROOM, placement};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
