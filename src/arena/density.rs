@@ -1,16 +1,16 @@
 //! What the kernel was told of a pageblock's huge pages.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Huge pages of a pageblock, where a page has 4 KiB.
 pub(super) const HALVES: u32 = 2;
 /// That the pageblock is one of slabs, for which the advice was given.
-const SLABS: u8 = 1 << 7;
+const SLABS: u64 = 1 << 7;
 
 /// A bit for each half of a pageblock that the kernel was asked to back with a huge page, and [`SLABS`].
 #[derive(Debug)]
-pub(super) struct Density(AtomicU8);
+pub(super) struct Density(AtomicU64);
 
 // ORDERING: relaxed throughout this file: advice.
 
@@ -35,7 +35,7 @@ impl Density {
         self.0.store(0, Relaxed);
     }
 
-    fn set(&self, bit: u8, value: bool) -> bool {
+    fn set(&self, bit: u64, value: bool) -> bool {
         let before = match value {
             true => self.0.fetch_or(bit, Relaxed),
             false => self.0.fetch_and(!bit, Relaxed),
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn what_was_told_is_news_once() {
-        let density = Density(AtomicU8::new(0));
+        let density = Density(AtomicU64::new(0));
         assert!(!density.set_slabs(false) && density.set_slabs(true) && !density.set_slabs(true));
         assert!(density.set_dense(1, true) && !density.set_dense(1, true));
         assert!(density.is_dense(1) && !density.is_dense(0));

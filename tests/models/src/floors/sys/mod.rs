@@ -47,6 +47,7 @@ pub(crate) use descriptor::{
     working_folder, write_to,
 };
 pub(crate) use ending::{announce_end, is_ending};
+pub(crate) use huge_pages::HugePages;
 pub(crate) use machine::{
     Lifeline, abort, fork_gate, has_thread, has_too_many_addresses, is_filtered,
     is_main_thread_gone, is_vfork_child, kernel_thread_id, let_main_thread_go, libc_thread_number,
@@ -55,7 +56,6 @@ pub(crate) use machine::{
 };
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
-pub(crate) use huge_pages::HugePages;
 pub(crate) use memory::copy;
 pub(crate) use placement::{PLACEMENT_ROOM, placement};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
