@@ -64,7 +64,7 @@ const SERVICES: [Service; 17] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 13] = [
+const FAVOURS: [Service; 12] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", takes_a_key),
     ("the calling thread", || {
@@ -81,7 +81,6 @@ const FAVOURS: [Service; 13] = [
     ("no filter", || !thread::is_filtered()),
     ("a barrier", super::barrier::barrier),
     ("one thread", super::barrier::has_one_thread),
-    ("what is there", tells_what_is_there),
     ("a stack's calls", || super::backtrace(&mut [0; 8]) > 0),
 ];
 
@@ -111,18 +110,9 @@ fn reserves() -> bool {
     let placed = region.place(Policy::Prefer(0));
     let _ = placed;
     let done = region.commit(0, 64 * KIB)
+        && region.present_pages(0, page_size()) == 0
         && region.purge(0, page_size())
         && region.decommit(0, page_size());
-    region.give_back();
-    done
-}
-
-/// Whether fresh pages are known to have no memory.
-fn tells_what_is_there() -> bool {
-    let Some(region) = Region::reserve(4 * MIB, 0, 2 * MIB) else {
-        return false;
-    };
-    let done = region.commit(0, 2 * MIB) && region.present_pages(0, MIB) == 0;
     region.give_back();
     done
 }
