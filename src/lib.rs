@@ -25,7 +25,7 @@ pub use global::{
     address_limit_changed, alloc_onnode, calloc, class_stats, delete, delete_sized, free,
     free_sized, keep_unused, keeps_deepbind, limit_stats, malloc, malloc_fast, malloc_slow,
     map_from, memalign, new_slow, node_of, node_stats, print_stats, property_change, realloc,
-    realloc_sized, stats, traffic, trim, usable_size, validate,
+    realloc_fast, realloc_sized, realloc_slow, stats, traffic, trim, usable_size, validate,
 };
 pub use global_alloc::Slubmalloc;
 pub use heap::{LimitStats, TRAFFIC_NAMES};

@@ -145,9 +145,18 @@ extern "C" fn malloc_usable_size(block: *mut u8) -> usize {
     core_alloc::usable_size(block)
 }
 
+#[inline(always)]
 fn resize(block: *mut u8, size: usize) -> *mut u8 {
+    if core_alloc::realloc_fast(block, size) {
+        return block;
+    }
+    resize_slow(block, size)
+}
+
+#[inline(never)]
+fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: C's contract: the block is in use, and behind a success its old address is not used.
-    let new = unsafe { core_alloc::realloc(block, size) };
+    let new = unsafe { core_alloc::realloc_slow(block, size) };
     if new.is_null() && (size != 0 || block.is_null()) {
         refuse(libc::ENOMEM)
     } else {

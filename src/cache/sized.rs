@@ -17,18 +17,38 @@ impl ThreadCache {
 
     /// Whether `block` is the start of an object of this cache's node whose class serves `bytes`.
     #[inline(always)]
-    pub(crate) fn is_in_class_of(&self, block: *mut u8, bytes: usize) -> bool {
+    pub(crate) fn is_in_class_of(&self, block: *const u8, bytes: usize) -> bool {
         self.bin_of(block, bytes).is_some()
     }
 
-    /// The bin of `block`, if that is the start of an object of this cache's node whose class serves `bytes`.
+    /// Whether `block` is the start of an object of this cache's node that may stay as it is when it becomes `bytes` long.
     #[inline(always)]
-    fn bin_of(&self, block: *mut u8, bytes: usize) -> Option<&Bin> {
+    pub(crate) fn may_stay(&self, block: *const u8, bytes: usize) -> bool {
+        let Some(id) = self.class_at(block, bytes) else {
+            return false;
+        };
+        let is_right = match bytes <= class::MAX_SMALL {
+            true => class::info(id).may_stay(bytes),
+            false => id == class::coarse_class_of(bytes),
+        };
+        is_right && self.bin(id).is_start(block as usize)
+    }
+
+    /// The class of `block`, in this cache's node, for who wants no more `bytes` than that has.
+    #[inline(always)]
+    fn class_at(&self, block: *const u8, bytes: usize) -> Option<ClassId> {
         let offset = (block as usize).wrapping_sub(own(&self.arena_base));
         if offset >= own(&self.arena_bytes) || bytes > BLOCK_SIZE {
             return None;
         }
-        let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
+        let map = self.class_map.load(Relaxed);
+        Some(class_of_granule(map, offset >> GRANULE_SHIFT))
+    }
+
+    /// The bin of `block`, if that is the start of an object of this cache's node whose class serves `bytes`.
+    #[inline(always)]
+    fn bin_of(&self, block: *const u8, bytes: usize) -> Option<&Bin> {
+        let id = self.class_at(block, bytes)?;
         let bin = self.bin(id);
         let is_right = match bytes <= class::FINE_LIMIT {
             true => core::ptr::eq(bin, self.fine_bin(bytes)) || serves(id, bytes),

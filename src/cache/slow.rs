@@ -182,14 +182,12 @@ impl ThreadCache {
 
     /// Moves up to `wanted` objects into a sheaf, from the barn if they are few, else from the slabs.
     fn fetch(&self, ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
-        let mut pool = ties.home.pool(id).lock();
         if wanted <= sizing::FIRST_CAPACITY || most(ties, id) < sizing::capacity(id) {
-            let few = pool.barn.take_few(sheaf, wanted);
+            let few = ties.home.pool(id).lock().barn.take_few(sheaf, wanted);
             if few > 0 {
                 return few;
             }
         }
-        drop(pool);
         ties.home.fill(id, sheaf, wanted)
     }
 

@@ -36,7 +36,7 @@ pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,
 };
 pub use onnode::{alloc_onnode, node_of};
-pub use size::{realloc, usable_size};
+pub use size::{realloc, realloc_fast, realloc_slow, usable_size};
 pub use space::{address_limit_changed, property_change};
 use trim::collect_spans;
 pub use trim::trim;

@@ -7,12 +7,13 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::life::{PROCESS, Process, here, inside, is_interrupted, process, watching};
+use super::life::{PROCESS, Process, here, inside, is_interrupted, process};
 use super::{early, free, malloc, watched};
 use crate::heap::{Home, Resized};
 use crate::report::{Crime, Scene, accuse};
 use crate::slab::class;
 use crate::sys;
+use crate::units::BLOCK_SIZE;
 
 /// Whether `realloc` ever left a block as long as it was, since there was no memory for a shorter one.
 pub(super) static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
@@ -23,7 +24,39 @@ pub(super) static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
 /// # Safety
 ///
 /// As for [`free`]; behind a non-null answer the old address is gone.
+#[inline]
 pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    if realloc_fast(block, size) {
+        return block;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { realloc_slow(block, size) }
+}
+
+/// The fast path of [`realloc`]: whether `block` is right for `size` as it is, and nothing is watched.
+#[inline(always)]
+pub fn realloc_fast(block: *const u8, size: usize) -> bool {
+    // A size of 0 is none of either.
+    if size.wrapping_sub(1) < BLOCK_SIZE {
+        return here().may_stay(block, size) && is_unwatched(|_| true);
+    }
+    is_unwatched(|process| process.heap.is_right(block, size))
+}
+
+/// Whether nothing is watched in the process, and it is `right` for something else.
+#[inline(always)]
+fn is_unwatched(right: impl FnOnce(&Process) -> bool) -> bool {
+    let process = PROCESS.get();
+    process.is_some_and(|process| right(process) && !process.watch.is_on())
+}
+
+/// What [`realloc`] does where its fast path gives up.
+///
+/// # Safety
+///
+/// As for [`realloc`].
+#[inline(never)]
+pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
     let Some(old) = NonNull::new(block) else {
         return malloc(size);
     };
@@ -32,13 +65,7 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
         unsafe { free(block) };
         return core::ptr::null_mut();
     }
-    if here().is_in_class_of(block, size) && watching().is_none() {
-        return block;
-    }
-    if let Some(process) = PROCESS.get()
-        && process.heap.is_right(block, size)
-        && !process.watch.is_on()
-    {
+    if here().is_in_class_of(block, size) && is_unwatched(|_| true) {
         return block;
     }
     if size > isize::MAX as usize {

@@ -8,9 +8,6 @@ use crate::arena::Arena;
 use crate::slab::class;
 use crate::units::{BLOCK_SIZE, PAGE_SIZE, PageIndex, pages_for};
 
-/// A block is kept although it could be smaller, as long as this share of it is used.
-const KEEP_SHARE: usize = 2;
-
 /// What became of a block that was to change its size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Resized {
@@ -52,11 +49,13 @@ impl Heap {
                 is_start: true,
                 ..
             } => {
-                let old_bytes = class::info(class).size as usize;
-                if bytes <= old_bytes && is_well_used(bytes, old_bytes) {
+                let info = class::info(class);
+                if info.may_stay(bytes) {
                     return Resized::At(block);
                 }
-                Resized::Copy { old_bytes }
+                Resized::Copy {
+                    old_bytes: info.size as usize,
+                }
             }
             Home::Page {
                 node,
@@ -73,7 +72,7 @@ impl Heap {
         let Ok(old_bytes) = self.huge.bytes_at(address) else {
             return Resized::NoBlock;
         };
-        if bytes <= BLOCK_SIZE && !is_well_used(bytes, old_bytes) {
+        if bytes <= BLOCK_SIZE && !class::is_well_used(bytes, old_bytes) {
             return Resized::Copy { old_bytes };
         }
         let more = bytes.saturating_sub(old_bytes);
@@ -91,7 +90,7 @@ fn resize_large(arena: &Arena, page: PageIndex, block: NonNull<u8>, bytes: usize
     };
     let old_bytes = old_pages as usize * PAGE_SIZE;
     let pages = pages_for(bytes);
-    if bytes <= class::MAX_SMALL && !is_well_used(bytes, old_bytes) || bytes > BLOCK_SIZE {
+    if bytes <= class::MAX_SMALL && !class::is_well_used(bytes, old_bytes) || bytes > BLOCK_SIZE {
         return Resized::Copy { old_bytes };
     }
     if pages == old_pages as usize || arena.resize(page, pages as u32) {
@@ -102,8 +101,4 @@ fn resize_large(arena: &Arena, page: PageIndex, block: NonNull<u8>, bytes: usize
 
 fn is_for_spans(bytes: usize) -> bool {
     bytes > class::MAX_SMALL && bytes <= BLOCK_SIZE
-}
-
-fn is_well_used(bytes: usize, old_bytes: usize) -> bool {
-    bytes >= old_bytes / KEEP_SHARE
 }

@@ -94,6 +94,12 @@ impl ClassInfo {
         }
     }
 
+    /// Whether a block of this class may stay where it is when it becomes `bytes` long.
+    #[inline]
+    pub(crate) const fn may_stay(&self, bytes: usize) -> bool {
+        bytes <= self.size as usize && is_well_used(bytes, self.size as usize)
+    }
+
     /// A span, which begins with a granule.
     const fn span(size: usize) -> Self {
         Self {
@@ -295,6 +301,12 @@ pub(crate) fn aligned_class_of(size: usize, align: usize) -> Option<ClassId> {
 #[inline]
 pub(crate) fn info(id: ClassId) -> &'static ClassInfo {
     INFO.get(id.index()).unwrap_or(&INFO[0])
+}
+
+/// Whether enough of a block of `old_bytes` is used by `bytes` for it not to become shorter: half of it.
+#[inline]
+pub(crate) const fn is_well_used(bytes: usize, old_bytes: usize) -> bool {
+    bytes >= old_bytes / 2
 }
 
 /// The size of class number `id`, at compile time.
