@@ -9,12 +9,18 @@ fn main() {
     // A preloaded library that misses a symbol must fail here and not in somebody's program.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
     // Code that runs in every program lies together, also where the linker would leave it in the order of the source.
-    if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64") {
+    let is_arch = |name| std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == name);
+    if is_arch("x86_64") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,keep-text-section-prefix");
     }
     // Names of glibc 2.32 and 2.35, which an import would need: they are looked up when the library is loaded (`life.rs`).
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__libc_single_threaded=0");
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=_dl_find_object=0");
+    // The same, where the loader's library is needed for another symbol: a core library with the stack protector.
+    if is_arch("aarch64") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__rseq_offset=0");
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__rseq_size=0");
+    }
     // The archive is built from the same source, without this.
     println!("cargo:rustc-cfg=preload");
     println!("cargo:rerun-if-changed=build.rs");

@@ -31,5 +31,5 @@ pub use global_alloc::Slubmalloc;
 pub use heap::{LimitStats, TRAFFIC_NAMES};
 pub use report::{Line, kept_descriptor};
 pub use stats::{ClassStats, NodeStats, Stats};
-pub use sys::{know_find_object, know_property_calls, know_single_threaded, page_size};
+pub use sys::{know_find_object, know_property_calls, know_rseq, know_single_threaded, page_size};
 pub use watch::Family;

@@ -21,4 +21,6 @@ extern "C" fn at_start() {
     slubmalloc_core::know_single_threaded(crate::loader::next(c"__libc_single_threaded"));
     slubmalloc_core::know_property_calls();
     slubmalloc_core::know_find_object(crate::loader::next(c"_dl_find_object"));
+    #[cfg(target_arch = "aarch64")]
+    slubmalloc_core::know_rseq([c"__rseq_offset", c"__rseq_size"].map(crate::loader::next));
 }

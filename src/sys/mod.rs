@@ -93,6 +93,7 @@ pub(crate) use program::{NAME as PROGRAM_NAME, keep_program_name, program_name};
 pub(crate) use properties::are_property_calls_known;
 pub use properties::know_property_calls;
 pub(crate) use region::Region;
+pub use rseq::know_rseq;
 pub(crate) use signal::{off_fault, on_fault};
 pub(crate) use single::is_single_threaded;
 pub use single::know_single_threaded;

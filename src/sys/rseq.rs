@@ -4,6 +4,8 @@
 //! The C library registers the area; we only read it, if the kernel says that it fills the field
 //! (Linux 6.3, `Documentation/userspace-api/rseq.rst`; glibc 2.35 exports where the area is).
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use once_cell::race::OnceNonZeroUsize;
 
 use super::tls;
@@ -14,6 +16,18 @@ const NODE_END: usize = 24;
 const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
 /// An offset that no area has, for "there is none".
 const NOWHERE: usize = 1;
+
+/// The addresses of `__rseq_offset` and `__rseq_size` for who cannot import them.
+static KNOWN: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// Tells the addresses of `__rseq_offset` and `__rseq_size`, 0 for none, for who could not import them.
+#[doc(hidden)]
+pub fn know_rseq(addresses: [usize; 2]) {
+    for (known, address) in KNOWN.iter().zip(addresses) {
+        // ORDERING: relaxed, the variables were there before this library.
+        known.store(address, Relaxed);
+    }
+}
 
 /// The node that runs the caller; `None` where nobody keeps it.
 pub(super) fn node() -> Option<u32> {
@@ -38,8 +52,20 @@ fn offset_of_area() -> Option<usize> {
     Some(OFFSET.get_or_init(probe).get()).filter(|offset| *offset != NOWHERE)
 }
 
+/// The addresses of `__rseq_offset` and `__rseq_size`.
+fn addresses() -> (usize, usize) {
+    // ORDERING: relaxed, as above.
+    let [offset, size] = KNOWN.each_ref().map(|known| known.load(Relaxed));
+    let imported = (weak!("__rseq_offset"), weak!("__rseq_size"));
+    if imported.0 == 0 {
+        (offset, size)
+    } else {
+        imported
+    }
+}
+
 fn find() -> Option<usize> {
-    let (offset, size) = (weak!("__rseq_offset"), weak!("__rseq_size"));
+    let (offset, size) = addresses();
     if offset == 0 || size == 0 {
         return None;
     }
@@ -98,7 +124,7 @@ mod tests {
     fn is_kept() -> bool {
         // SAFETY: reads memory that the kernel filled before the first instruction.
         let filled = unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) } as usize;
-        let (offset, size) = (weak!("__rseq_offset"), weak!("__rseq_size"));
+        let (offset, size) = addresses();
         filled >= NODE_END && offset != 0 && size != 0
     }
 }
