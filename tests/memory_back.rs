@@ -55,7 +55,8 @@ fn what_300_sleeping_threads_have_at_hand_goes() {
 
 #[test]
 fn threads_that_only_free_keep_little() {
-    keeps_promise_with("", "c/others_free.c", &["400", "64"]);
+    // 20 MiB, but up to 90 where a busy machine interrupts threads with what they hold; once it was 300.
+    keeps_promise_with("", "c/others_free.c", &["400", "112"]);
     keeps_promise_with("", "c/others_free.c", &["40", "160"]);
 }
 

@@ -20,11 +20,12 @@ const DENSE_FROM: u32 = 32 * BLOCK_PAGES;
 const SAMPLE: u32 = 32;
 /// Pageblocks after which a sample has been filled, most likely.
 const FILLED: u32 = 4;
-/// Where advice begins or ends there may be a mapping more, of which a process may have 65,530: so often in the life of an arena
-/// it may begin, 128 GiB apart from samples, and end.
+/// Where advice begins or ends there may be two mappings more, of which a process may have 65,530: so often in the life of an
+/// arena it may begin, which is enough for 128 GiB with samples in between, and end.
 const MOST_BEGINNINGS: u32 = 1_024;
-const MOST_ENDS: u32 = 8_192;
-/// Pages of a huge page, and of those that may be without memory where it counts as full.
+const MOST_ENDS: u32 = 3_072;
+/// Pages of a huge page, and of those that may be without memory where it counts as full. Classes whose slabs have more left
+/// over at their ends get none.
 const HALF: u32 = BLOCK_PAGES / HALVES;
 const SPARE: u32 = HALF / 64;
 
@@ -48,15 +49,17 @@ impl Arena {
         }
     }
 
-    /// Withdraws the advice for the huge pages of which only a part, these pages, lost its memory.
+    /// Withdraws the advice for the huge pages of which these pages lost their memory. One that lost all of it is looked at
+    /// anew when slabs come there again.
     pub(crate) fn thin(&self, first: PageIndex, pages: u32) {
         if first.0 < DENSE_FROM || !self.has_advice() {
             return;
         }
         let end = first.0 + pages;
         for start in (first.0 / HALF * HALF..end).step_by(HALF as usize) {
-            if start < first.0 || end < start + HALF {
-                self.advise_half(PageIndex(start), false);
+            self.advise_half(PageIndex(start), false);
+            if first.0 <= start && start + HALF <= end {
+                self.map.record(PageIndex(start)).density.set_slabs(false);
             }
         }
     }
@@ -102,6 +105,10 @@ impl Arena {
             let end = start.plus(HALF).offset().min(self.data.bytes());
             let start = start.offset().min(end);
             self.data.set_huge_pages(start, end, is_wanted);
+            // Another thread may have withdrawn it in between.
+            if is_wanted && !told.is_dense(half) {
+                self.data.set_huge_pages(start, end, false);
+            }
         }
     }
 }

@@ -183,7 +183,9 @@ impl Arena {
         for (first, count) in release.runs() {
             // The kernel keeps what is locked into memory, and would refuse the rest too.
             is_done = is_done && self.data.purge(first.offset(), first.plus(count).offset());
-            self.thin(first, count);
+            if is_done {
+                self.thin(first, count);
+            }
             budget.release(0);
         }
         // What is not there costs the kernel next to nothing.

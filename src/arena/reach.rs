@@ -30,12 +30,13 @@ impl Arena {
         // The kernel takes its time for memory, not for addresses: nobody waits for it at the lock.
         let is_empty = span.zero || self.data.purge(start.offset(), end.offset());
         let is_done = is_empty && self.data.decommit(start.offset(), end.offset());
+        if is_done {
+            self.thin(start, count);
+        }
         let mut state = self.state.lock();
         self.map.set_head(start, None);
         self.add_used(-(count as isize));
         if is_done {
-            // What comes again there was told nothing.
-            self.map.record(start).density.forget();
             state.frontier = start.0;
             return Some(count as usize);
         }

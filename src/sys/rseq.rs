@@ -45,6 +45,10 @@ pub(super) fn node() -> Option<u32> {
 /// Where a thread's area is, from its thread pointer.
 fn offset_of_area() -> Option<usize> {
     static OFFSET: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    if addresses().0 == 0 {
+        // There is none, or nobody has told of it yet.
+        return None;
+    }
     let probe = || {
         let offset = find().filter(|offset| *offset != 0).unwrap_or(NOWHERE);
         core::num::NonZeroUsize::new(offset).unwrap_or(core::num::NonZeroUsize::MIN)
