@@ -136,7 +136,7 @@ fn each_storm_notices_the_fault_that_it_looks_for() {
     notices(&THREADS, "LOSES", 50_000, Some("late <= most"));
     notices(&SIGNALS, "INTERRUPTED", 10_000, Some("block.at != NULL"));
     notices(&SIGNALS, "STRAY_THREAD", 10_000, Some("alternate != NULL"));
-    notices(&PLUGINS, "TWICE", 2_000, Some(""));
+    notices(&PLUGINS, "TWICE", 2_000, Some("CHECK("));
     notices(&SPAWN, "TWICE", 300, Some("CHECK("));
     notices(&LIMITS, "WRONG_ERRNO", 12, Some("errno == ENOMEM"));
     notices(&LIMITS, "LOST_ON_FAIL", 12, Some(""));

@@ -52,7 +52,10 @@ static void dies(void *unused) {
     dead = 1;
 }
 
+static size_t (*usable_of)(void *);
+
 __attribute__((constructor)) static void begins(void) {
+    usable_of = (size_t (*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
     if (FAULT == DIES_EARLY) pthread_key_create(&key, dies);
     if (FAULT != STRAY_THREAD) return;
     pthread_t thread;
@@ -88,8 +91,19 @@ static void *refused(void) {
     return NULL;
 }
 
+/* The block that may be handed out a second time. */
+static _Atomic(void *) before;
+
+size_t malloc_usable_size(void *block) {
+    return usable_of(block) + (FAULT == TOO_USABLE ? 64 : 0);
+}
+
+/* What may have two owners never goes back to libc, which would find out before the storm does. */
+static int is_kept(void *block) {
+    return FAULT == TWICE && usable_of != NULL && block != NULL && malloc_usable_size(block) <= 256;
+}
+
 void *malloc(size_t size) {
-    static _Atomic(void *) before;
     if (!may_allocate()) return refused();
     if (FAULT == TWICE && size > 32 && size <= 64) {
         void *again = atomic_exchange(&before, NULL);
@@ -112,6 +126,12 @@ void *memalign(size_t align, size_t size) {
 }
 
 void *realloc(void *block, size_t size) {
+    if (is_kept(block) && size > 0) {
+        void *copy = malloc(size);
+        size_t usable = malloc_usable_size(block);
+        if (copy != NULL) memcpy(copy, block, usable < size ? usable : size), free(block);
+        return copy;
+    }
     void *moved = __libc_realloc(block, size);
     if (moved != NULL || size == 0) return moved;
     if (FAULT == LOST_ON_FAIL) memset(block, 0, 1), __libc_free(block);
@@ -120,6 +140,10 @@ void *realloc(void *block, size_t size) {
 
 void free(void *block) {
     if (FAULT == LOSES && one_in(10)) return;
+    if (is_kept(block)) {
+        atomic_compare_exchange_strong(&before, &(void *){block}, NULL);
+        return;
+    }
     __libc_free(block);
 }
 
@@ -127,9 +151,4 @@ struct mallinfo2 mallinfo2(void) {
     struct mallinfo2 info = {0};
     if (FAULT == WRAPPED) info.uordblks -= 16;
     return info;
-}
-
-size_t malloc_usable_size(void *block) {
-    size_t (*libcs)(void *) = (size_t (*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
-    return libcs(block) + (FAULT == TOO_USABLE ? 64 : 0);
 }
