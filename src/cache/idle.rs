@@ -22,10 +22,9 @@
 //! look at the bottom again. `tests/models` checks all orders.
 #![forbid(unsafe_code)]
 
+use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::bin::Bin;
-use super::drain::put_away;
 use super::{ThreadCache, Ties};
 use crate::decay::Budget;
 use crate::slab::class;
@@ -38,6 +37,9 @@ pub(crate) const SETTLE_MS: u64 = 20;
 
 /// One slow path of so many reads the clock, which costs as much as a tenth of it.
 const CLOCK_SHARE: u32 = 4;
+
+/// So many claimed objects at a time go back to their slabs.
+const FEW: usize = 32;
 
 /// Whose objects are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +117,7 @@ impl ThreadCache {
             self.set(&self.refilled, id, 0);
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
                 budget.flush(bin.spare.count());
-                taken += take_spare(ties, id, bin);
+                taken += self.take_spare(ties, id);
                 any |= self.claim(id);
             }
         }
@@ -232,7 +234,13 @@ impl ThreadCache {
             self.set(&self.claims, id, 0);
             match self.bin(id).claimed(count) {
                 Some(objects) => {
-                    ties.heap.take_back(ties.home, id, objects);
+                    // Its thread may look at them at any moment, so that they stay as they are.
+                    for some in objects.chunks(FEW) {
+                        let mut copy = [null_mut(); FEW];
+                        let copy = copy.get_mut(..some.len()).unwrap_or_default();
+                        copy.copy_from_slice(some);
+                        ties.heap.take_back(ties.home, id, copy);
+                    }
                     budget.flush(count);
                     self.set(&self.gaps, id, self.get(&self.gaps, id) + count);
                     self.set(&self.refills, id, 0);
@@ -244,13 +252,13 @@ impl ThreadCache {
         }
         bytes
     }
-}
 
-fn take_spare(ties: Ties, id: ClassId, bin: &Bin) -> usize {
-    let Some(spare) = bin.spare.take() else {
-        return 0;
-    };
-    let bytes = spare.count() * class::info(id).size as usize;
-    put_away(ties, id, spare);
-    bytes
+    fn take_spare(&self, ties: Ties, id: ClassId) -> usize {
+        let Some(spare) = self.bin(id).spare.take() else {
+            return 0;
+        };
+        let bytes = spare.count() * class::info(id).size as usize;
+        self.put_away(ties, id, spare);
+        bytes
+    }
 }

@@ -65,6 +65,8 @@ pub(crate) struct ThreadCache {
     /// Nothing in the two static caches, which have no memory behind them.
     heap: StaticRef<Heap>,
     home: StaticRef<Node>,
+    /// Whose pools it takes objects from.
+    cluster: AtomicU32,
     /// Held while anything but a fast path changes this cache.
     busy: Lock<()>,
     /// Whether a thread owns this cache.
@@ -159,6 +161,7 @@ impl ThreadCache {
             places: shared::places(),
             heap: StaticRef::none(),
             home: StaticRef::none(),
+            cluster: AtomicU32::new(0),
             busy: Lock::new(()),
             owned: AtomicU32::new(0),
             next: StaticRef::none(),
@@ -200,6 +203,7 @@ impl ThreadCache {
         self.strays.store(0, Relaxed);
         self.heap.set(Some(ties.heap));
         self.home.set(Some(ties.home));
+        self.enter_cluster(ties);
         for id in class::every() {
             let info = class::info(id);
             self.bin(id)
@@ -329,6 +333,8 @@ fn own(number: &AtomicUsize) -> usize {
     unsafe { number.as_ptr().read() }
 }
 
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod idle_tests;
 #[cfg(test)]
