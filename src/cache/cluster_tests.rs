@@ -100,9 +100,11 @@ fn objects_go_back_to_the_slabs_of_the_cluster_that_they_came_from() {
     let [first, second, third] = caches.map(|cache| many(cache, 3_000));
     // In one sheaf they alternate.
     for ((one, other), last) in first.into_iter().zip(second).zip(third) {
-        [one, other, last].map(|object| free(caches[1], object));
+        for object in [one, other, last] {
+            free(caches[1], object);
+        }
     }
-    caches.map(ThreadCache::drain);
+    caches.iter().for_each(|cache| cache.drain());
     world.heap.empty_barns();
     assert_eq!([0, 1, 2].map(|cluster| out_of(&world, cluster)), [0; 3]);
     world.end();

@@ -47,12 +47,20 @@ impl Heap {
         while let Some(first) = left.first() {
             let address = *first as usize;
             // After a refill from afar there may be strangers among them.
-            let mut nodes = self.nodes().filter(|_| !home.owns(address));
-            let node = nodes.find(|node| node.owns(address)).unwrap_or(home);
+            let node = match home.owns(address) {
+                true => home,
+                false => self.owner_of(address).unwrap_or(home),
+            };
             let cluster = node.cluster_of(address, id);
             let mut pool = node.pool(cluster, id).lock();
             let others = pool.take_back(node.place(cluster), id, left);
             left = left.get_mut(..others).unwrap_or_default();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn owner_of(&self, address: usize) -> Option<&'static Node> {
+        self.nodes().find(|node| node.owns(address))
     }
 }
