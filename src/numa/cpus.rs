@@ -14,8 +14,8 @@ use crate::units::MAX_CLUSTERS;
 pub(crate) const MAX_CPUS: usize = 8192;
 /// With no more than these one cluster serves all: so many meet at a lock too rarely to matter.
 const FEW_CPUS: usize = 8;
-/// A cluster has no more than these, with two threads to a core.
-const MOST_CPUS: usize = 16;
+/// A cluster has no more than these either.
+const MOST_CPUS: usize = 8;
 /// Room for the text of a cache.
 const TEXT_BYTES: usize = 512;
 
@@ -169,16 +169,16 @@ mod tests {
     #[test]
     fn a_cache_of_very_many_is_divided() {
         let (count, clusters) = found(120, |_| Some(String::from("0-119\n")));
-        assert_eq!(count, 8);
-        assert!((0..120).all(|cpu| usize::from(clusters[cpu]) == cpu / 16));
+        assert_eq!(count, 15);
+        assert!((0..120).all(|cpu| usize::from(clusters[cpu]) == cpu / 8));
     }
 
     #[test]
     fn without_a_list_or_with_a_wrong_one_neighbours_are_a_cluster() {
         for text in [None, Some(""), Some("none"), Some("9000-9001"), Some("0-")] {
             let (count, clusters) = found(40, |_| text.map(String::from));
-            assert_eq!(count, 3, "{text:?}");
-            assert!((0..40).all(|cpu| usize::from(clusters[cpu]) == cpu / 16));
+            assert_eq!(count, 5, "{text:?}");
+            assert!((0..40).all(|cpu| usize::from(clusters[cpu]) == cpu / 8));
         }
     }
 
@@ -186,7 +186,7 @@ mod tests {
     fn more_clusters_than_there_may_be_share_numbers() {
         let (count, clusters) = found(1024, |_| None);
         assert_eq!(usize::from(count), MAX_CLUSTERS);
-        assert!((0..1024).all(|cpu| usize::from(clusters[cpu]) == cpu / 16 % MAX_CLUSTERS));
+        assert!((0..1024).all(|cpu| usize::from(clusters[cpu]) == cpu / 8 % MAX_CLUSTERS));
     }
 
     #[test]
