@@ -54,10 +54,15 @@ impl ThreadCache {
         Some(ties)
     }
 
-    /// Takes objects from the pools of the cluster that runs the caller, this cache's thread, from now on.
-    pub(super) fn enter_cluster(&self, ties: Ties) {
+    /// Takes objects from the pools of the cluster that runs the caller, this cache's thread, from now on. The caller does not
+    /// hold the cache's lock.
+    pub(crate) fn enter_cluster(&self, ties: Ties) {
         let cluster = ties.heap.clusters().enter();
-        self.cluster.store(u32::from(cluster.0), Relaxed);
+        if cluster != self.cluster() {
+            // Who visits the cache may be giving objects back.
+            let _busy = self.busy.lock();
+            self.cluster.store(u32::from(cluster.0), Relaxed);
+        }
     }
 
     /// Whose pools the cache takes objects from.

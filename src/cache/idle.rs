@@ -22,7 +22,6 @@
 //! look at the bottom again. `tests/models` checks all orders.
 #![forbid(unsafe_code)]
 
-use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{ThreadCache, Ties};
@@ -37,9 +36,6 @@ pub(crate) const SETTLE_MS: u64 = 20;
 
 /// One slow path of so many reads the clock, which costs as much as a tenth of it.
 const CLOCK_SHARE: u32 = 4;
-
-/// So many claimed objects at a time go back to their slabs.
-const FEW: usize = 32;
 
 /// Whose objects are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,13 +230,7 @@ impl ThreadCache {
             self.set(&self.claims, id, 0);
             match self.bin(id).claimed(count) {
                 Some(objects) => {
-                    // Its thread may look at them at any moment, so that they stay as they are.
-                    for some in objects.chunks(FEW) {
-                        let mut copy = [null_mut(); FEW];
-                        let copy = copy.get_mut(..some.len()).unwrap_or_default();
-                        copy.copy_from_slice(some);
-                        ties.heap.take_back(ties.home, id, copy);
-                    }
+                    ties.heap.take_back_unmoved(ties.home, id, objects);
                     budget.flush(count);
                     self.set(&self.gaps, id, self.get(&self.gaps, id) + count);
                     self.set(&self.refills, id, 0);

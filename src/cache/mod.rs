@@ -65,7 +65,7 @@ pub(crate) struct ThreadCache {
     /// Nothing in the two static caches, which have no memory behind them.
     heap: StaticRef<Heap>,
     home: StaticRef<Node>,
-    /// Whose pools it takes objects from.
+    /// Whose pools it takes objects from; written under its lock.
     cluster: AtomicU32,
     /// Held while anything but a fast path changes this cache.
     busy: Lock<()>,
@@ -203,7 +203,6 @@ impl ThreadCache {
         self.strays.store(0, Relaxed);
         self.heap.set(Some(ties.heap));
         self.home.set(Some(ties.home));
-        self.enter_cluster(ties);
         for id in class::every() {
             let info = class::info(id);
             self.bin(id)

@@ -2,13 +2,12 @@
 //!
 //! # Invariant
 //!
-//! A pool of a cluster is locked only after the cluster was opened. So a fork need not hold, and thereby touch, the locks of
-//! all that there may be.
+//! A cache that takes objects from a cluster's pools has entered that cluster before, and notes so under its own lock. A fork holds
+//! those of all caches first: so it need not hold, and thereby touch, the locks of pools that nobody has entered.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::sync::Lock;
 use crate::units::{ClusterId, MAX_CLUSTERS};
 
 /// The clusters of a machine.
@@ -17,21 +16,21 @@ pub(crate) struct Clusters {
     count: u8,
     /// The number of the cluster that runs the caller.
     current: fn() -> u8,
-    /// A bit for each that is open.
-    open: AtomicU32,
-    opening: Lock<()>,
+    /// A bit for each that somebody has entered.
+    entered: AtomicU64,
 }
 
-const _: () = assert!(MAX_CLUSTERS <= u32::BITS as usize);
+const _: () = assert!(MAX_CLUSTERS <= u64::BITS as usize);
+
+// ORDERING: relaxed; the lock of the cache that a cluster is entered for orders that before its use.
 
 impl Clusters {
-    /// So many clusters; `current` tells which of them runs the caller. The first is open.
+    /// So many clusters; `current` tells which of them runs the caller. The first is that of who has no cache.
     pub(super) const fn new(count: u8, current: fn() -> u8) -> Self {
         Self {
             count,
             current,
-            open: AtomicU32::new(1),
-            opening: Lock::new(()),
+            entered: AtomicU64::new(1),
         }
     }
 
@@ -47,27 +46,17 @@ impl Clusters {
         }
         let cluster = ClusterId((self.current)() % self.count);
         let bit = 1 << cluster.0;
-        // ORDERING: acquire, pairs with the release below: a fork that does not see the bit holds the lock.
-        if self.open.load(Acquire) & bit == 0 {
-            let _opening = self.opening.lock();
-            // ORDERING: release, as above.
-            self.open.fetch_or(bit, Release);
+        if self.entered.load(Relaxed) & bit == 0 {
+            self.entered.fetch_or(bit, Relaxed);
         }
         cluster
     }
 
-    /// Keeps others shut across a fork; those that are open.
-    pub(super) fn hold_for_fork(&self) -> impl Iterator<Item = ClusterId> + Clone + use<> {
-        self.opening.hold_for_fork();
-        // ORDERING: acquire; the lock is held.
-        let open = self.open.load(Acquire);
+    /// Those that somebody has entered.
+    pub(super) fn entered(&self) -> impl Iterator<Item = ClusterId> + Clone + use<> {
+        let entered = self.entered.load(Relaxed);
         (0..MAX_CLUSTERS as u8)
-            .filter(move |cluster| open >> cluster & 1 != 0)
+            .filter(move |cluster| entered >> cluster & 1 != 0)
             .map(ClusterId)
-    }
-
-    /// Whether nobody is opening one.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.opening.is_free()
     }
 }

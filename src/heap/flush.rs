@@ -1,10 +1,15 @@
 //! Objects on their way back into their slabs, in whichever node and cluster these are.
 #![forbid(unsafe_code)]
 
+use core::ptr::null_mut;
+
 use super::{Heap, Node};
 use crate::slab::{Pool, Sheaf, Slot, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, ClusterId};
+
+/// So many objects that must not move are copied at a time.
+const FEW: usize = 32;
 
 impl Heap {
     /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
@@ -55,6 +60,16 @@ impl Heap {
             let mut pool = node.pool(cluster, id).lock();
             let others = pool.take_back(node.place(cluster), id, left);
             left = left.get_mut(..others).unwrap_or_default();
+        }
+    }
+
+    /// The same, of objects in a place that another thread may look at, so that they stay where they are.
+    pub(crate) fn take_back_unmoved(&self, home: &Node, id: ClassId, objects: &[Slot]) {
+        for some in objects.chunks(FEW) {
+            let mut copy = [null_mut(); FEW];
+            let copy = copy.get_mut(..some.len()).unwrap_or_default();
+            copy.copy_from_slice(some);
+            self.take_back(home, id, copy);
         }
     }
 
