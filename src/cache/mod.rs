@@ -142,7 +142,7 @@ impl Ties {
     fn barn_places(self, id: ClassId) -> usize {
         match self.heap.is_tiny() {
             true => 0,
-            false => sizing::barn(id, self.heap.is_tight()),
+            false => sizing::barn(id, self.heap.is_tight(), self.heap.clusters().count()),
         }
     }
 }

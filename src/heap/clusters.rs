@@ -34,6 +34,11 @@ impl Clusters {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        usize::from(self.count)
+    }
+
     /// Whether threads may be in different ones.
     pub(crate) fn are_several(&self) -> bool {
         self.count > 1
