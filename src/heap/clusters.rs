@@ -49,7 +49,7 @@ impl Clusters {
         if !self.are_several() {
             return ClusterId::default();
         }
-        let cluster = ClusterId((self.current)() % self.count);
+        let cluster = ClusterId((self.current)().checked_rem(self.count).unwrap_or(0));
         let bit = 1 << cluster.0;
         if self.entered.load(Relaxed) & bit == 0 {
             self.entered.fetch_or(bit, Relaxed);

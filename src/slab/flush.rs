@@ -21,7 +21,7 @@ const NEAR_SLABS: u32 = 64;
 
 impl Pool {
     /// Takes objects of class `id` back into their slabs, the first of which is of this pool. Those of other pools move to the
-    /// front; how many they are.
+    /// front, and what lies behind them means nothing any more; how many they are.
     pub(crate) fn take_back(
         &mut self,
         place: Place<'_>,
@@ -39,7 +39,9 @@ impl Pool {
             let slab = slab_of(first);
             let Some(record) = place.record_of(slab, id) else {
                 if turn > 0 && place.is_elsewhere(first, slab, id) {
-                    objects.swap(strangers, turn);
+                    if let Some(place) = objects.get_mut(strangers) {
+                        *place = first;
+                    }
                     strangers += 1;
                 } else {
                     // All its objects came back, this one among them, and the slab went away.

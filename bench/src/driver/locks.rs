@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::Failure;
 use super::case::Case;
 use super::child;
+use super::contention;
 use super::peer::Peer;
 use super::progress::Progress;
 
@@ -22,9 +23,9 @@ const SECONDS: f64 = 0.2;
 /// Threads of a machine for which it is said for which part of the time a lock would be held …
 const THREADS: f64 = 256.0;
 /// … of which so many share what each cluster of processors has.
-const CLUSTER: f64 = 8.0;
+pub(super) const CLUSTER: f64 = 8.0;
 /// What a line contains that takes the lock of a pool, which each cluster has.
-const OF_CLUSTER: &str = "pool(";
+pub(super) const OF_CLUSTER: &str = "pool(";
 /// What a line takes that takes the lock of the thread's own cache.
 const OWN: &str = "busy.lock()";
 
@@ -39,18 +40,21 @@ struct Run {
     counts: Counts,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    workload: String,
-    threads: usize,
-    place: String,
-    code: String,
-    is_own: bool,
-    taken_per_1000: f64,
-    mean_hold_ns: f64,
-    longest_hold_ns: f64,
+/// What one place in the source does to a lock in a workload.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Row {
+    pub(super) workload: String,
+    pub(super) threads: usize,
+    /// How long an operation of one thread takes, in a build that counts.
+    pub(super) thread_ns: f64,
+    pub(super) place: String,
+    pub(super) code: String,
+    pub(super) is_own: bool,
+    pub(super) taken_per_1000: f64,
+    pub(super) mean_hold_ns: f64,
+    pub(super) longest_hold_ns: f64,
     /// The part of the time for which the lock would be held on a machine with so many threads.
-    held_by_256: f64,
+    pub(super) held_by_256: f64,
 }
 
 /// Counts all cases, and writes `locks.csv` and `locks.md`.
@@ -78,7 +82,8 @@ pub fn run(
         progress.done(&case.name);
     }
     progress.finish();
-    super::save(out, "locks", &rows, &page(&rows, command, machine))
+    super::save(out, "locks", &rows, &page(&rows, command, machine))?;
+    contention::report(&rows, out, &(command.clone(), machine.clone()))
 }
 
 fn count(case: &Case, library: &Path, operations: u64) -> Result<Run, Failure> {
@@ -146,6 +151,7 @@ fn difference(case: &Case, first: &Run, second: &Run) -> Vec<Row> {
         Row {
             workload: case.name.clone(),
             threads,
+            thread_ns: time * threads.max(1) as f64 / operations,
             place: place.clone(),
             is_own: code.contains(OWN),
             code,
