@@ -48,6 +48,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sync/static_ref.rs",
     "sys/barrier.rs",
     "sys/cpu.rs",
+    "sys/dumps.rs",
     "sys/descriptor.rs",
     "sys/errno.rs",
     "sys/exit_key.rs",

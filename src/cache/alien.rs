@@ -123,8 +123,9 @@ impl ThreadCache {
                     Some(sheaf)
                 };
                 if let Some(mut sheaf) = rest {
+                    let pool = barn_of(node, id, one);
                     ties.heap.flush(node, id, &mut sheaf);
-                    barn_of(node, id, one).lock().barn.put_empty(sheaf);
+                    pool.lock().barn.put_empty(sheaf);
                 }
             }
         }

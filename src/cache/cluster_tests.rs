@@ -24,6 +24,7 @@ fn world(clusters: u8, arena_bytes: usize) -> World {
         arena_bytes,
         clusters,
         current_cluster: || RUNNING.with(Cell::get),
+        few_threads: 0,
         ..Settings::TEST
     };
     World::with(1, settings)
@@ -61,10 +62,14 @@ fn out_of(world: &World, cluster: u8) -> usize {
 #[test]
 fn each_cluster_has_slabs_of_its_own() {
     let world = world(3, 16 * MIB);
+    let mut all = Vec::new();
     for cluster in [2, 0, 1] {
         let cache = born_on(&world, cluster);
         let objects = many(cache, 5_000);
         assert_eq!(clusters_of(&world, &objects), HashSet::from([cluster]));
+        all.push((cache, objects));
+    }
+    for (cache, objects) in all {
         objects.into_iter().for_each(|object| free(cache, object));
     }
     world.end();
@@ -168,5 +173,102 @@ fn pools_that_no_thread_was_near_have_no_memory() {
     let id = class::class_of(SIZE);
     assert_eq!(home(&world).used_pools(id).count(), 1);
     objects.into_iter().for_each(|object| free(cache, object));
+    world.end();
+}
+
+#[test]
+fn few_threads_stay_together() {
+    let settings = Settings {
+        clusters: 2,
+        current_cluster: || 1,
+        few_threads: 2,
+        ..Settings::TEST
+    };
+    let world = World::with(1, settings);
+    let caches: Vec<_> = (0..4).map(|_| world.thread(0)).collect();
+    let found = caches.iter().map(|cache| cache.cluster().0);
+    assert_eq!(found.collect::<Vec<_>>(), [0, 0, 1, 1]);
+    // From now on the others may move as well.
+    let objects = many(caches[0], 3_000);
+    assert_eq!(caches[0].cluster(), ClusterId(1));
+    objects
+        .into_iter()
+        .for_each(|object| free(caches[0], object));
+    world.end();
+}
+
+#[test]
+fn who_was_seen_elsewhere_once_stays() {
+    let world = world(2, 16 * MIB);
+    let cache = born_on(&world, 0);
+    for round in 0..20_000 {
+        // Looks come every eighth slow path.
+        RUNNING.set(u8::from(round % 1_000 == 0));
+        let object = alloc(cache, 100 + round % 30 * 1_000).unwrap();
+        free(cache, object);
+        assert_eq!(cache.cluster(), ClusterId(0));
+    }
+    world.end();
+}
+
+#[test]
+fn slabs_that_were_left_nearly_empty_serve_other_clusters_first() {
+    let world = world(2, 64 * MIB);
+    let cache = born_on(&world, 0);
+    let objects = many(cache, 100_000);
+    let mut kept = Vec::new();
+    for (number, object) in objects.into_iter().enumerate() {
+        match number % 10 {
+            0 => kept.push(object),
+            _ => free(cache, object),
+        }
+    }
+    cache.drain();
+    world.heap.empty_barns();
+    let other = born_on(&world, 1);
+    let objects = many(other, 20_000);
+    assert_eq!(clusters_of(&world, &objects), HashSet::from([0]));
+    for object in objects.into_iter().chain(kept) {
+        free(other, object);
+    }
+    world.end();
+    assert_eq!(world.in_use(), 0);
+}
+
+#[test]
+fn sheaves_go_to_the_barn_of_those_who_allocate() {
+    let world = world(2, 64 * MIB);
+    let (producer, consumer) = (born_on(&world, 0), born_on(&world, 1));
+    let id = class::class_of(SIZE);
+    for _ in 0..40 {
+        RUNNING.set(0);
+        let objects = many(producer, 1_000);
+        RUNNING.set(1);
+        objects
+            .into_iter()
+            .for_each(|object| free(consumer, object));
+    }
+    let in_barn = |cluster| {
+        let pool = home(&world).pool(ClusterId(cluster), id).lock();
+        pool.counts(sizing::capacity(id)).in_barn
+    };
+    // The consumer has never taken an object; what its cluster has is of the time when its sheaf was small.
+    assert!(in_barn(0) >= sizing::capacity(id));
+    assert!(in_barn(1) < sizing::SECOND_CAPACITY);
+    world.end();
+    assert_eq!(world.in_use(), 0);
+}
+
+#[test]
+fn the_look_at_the_end_knows_all_clusters() {
+    let world = world(3, 16 * MIB);
+    let caches = [0, 1, 2].map(|cluster| born_on(&world, cluster));
+    for cache in caches {
+        for object in many(cache, 2_000) {
+            free(caches[2], object);
+        }
+    }
+    // Nobody is accused of anything: no cache has what a slab has.
+    caches.iter().for_each(|cache| cache.witness());
     world.end();
 }

@@ -72,7 +72,8 @@ impl ThreadCache {
                 Some(oldest) => sheaf = oldest,
             }
         }
-        self.flush_with(pool, ties, id, &mut sheaf);
+        ties.heap
+            .flush_with(pool, ties.home, self.cluster(), id, &mut sheaf);
         self.pool(ties, id).lock().barn.put_empty(sheaf);
     }
 }

@@ -67,6 +67,8 @@ pub(crate) struct ThreadCache {
     home: StaticRef<Node>,
     /// Whose pools it takes objects from; written under its lock.
     cluster: AtomicU32,
+    /// The cluster that its thread was last seen in.
+    seen_in: AtomicU32,
     /// Held while anything but a fast path changes this cache.
     busy: Lock<()>,
     /// Whether a thread owns this cache.
@@ -142,7 +144,11 @@ impl Ties {
     fn barn_places(self, id: ClassId) -> usize {
         match self.heap.is_tiny() {
             true => 0,
-            false => sizing::barn(id, self.heap.is_tight(), self.heap.clusters().count()),
+            false => sizing::barn(
+                id,
+                self.heap.is_tight(),
+                self.heap.clusters().entered_count(),
+            ),
         }
     }
 }
@@ -162,6 +168,7 @@ impl ThreadCache {
             heap: StaticRef::none(),
             home: StaticRef::none(),
             cluster: AtomicU32::new(0),
+            seen_in: AtomicU32::new(0),
             busy: Lock::new(()),
             owned: AtomicU32::new(0),
             next: StaticRef::none(),

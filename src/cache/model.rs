@@ -64,6 +64,7 @@ impl Machine {
             shares_bins: true,
             current_node: || RUNNING.with(Cell::get),
             clusters: if is_tiny { 1 } else { CLUSTERS },
+            few_threads: 0,
             current_cluster: || RUNNING.with(Cell::get).unwrap_or(0),
             ..Settings::TEST
         };

@@ -100,6 +100,7 @@ impl ThreadCache {
     #[cold]
     #[inline(never)]
     pub(crate) fn free_slow(&self, ties: Ties, block: Object) {
+        self.follow_cluster(ties);
         let address = block.as_ptr() as usize;
         match ties.heap.locate(address) {
             Home::Slab {
@@ -115,7 +116,7 @@ impl ThreadCache {
                 self.look_home();
                 let bin = self.bin(class);
                 let is_in = bin.push(block.as_ptr())
-                    || self.make_room(ties, class) && bin.push(block.as_ptr());
+                    || self.make_room(ties, class, block) && bin.push(block.as_ptr());
                 if !is_in {
                     ties.heap.give(block);
                 }
@@ -223,8 +224,8 @@ impl ThreadCache {
         true
     }
 
-    /// Makes room on the main sheaf of a class; `false` where there is no memory for a sheaf.
-    fn make_room(&self, ties: Ties, id: ClassId) -> bool {
+    /// Makes room on the main sheaf of a class for an object; `false` where there is no memory for a sheaf.
+    fn make_room(&self, ties: Ties, id: ClassId, object: Object) -> bool {
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
         if class::is_span(id) {
@@ -244,19 +245,21 @@ impl ThreadCache {
         if bin.swap_for_room(capacity) {
             return true;
         }
-        let mut pool = self.pool(ties, id).lock();
+        let cluster = self.origin(ties, id, object);
+        let mut pool = ties.home.pool(cluster, id).lock();
         let mut empty = pool.barn.take_empty();
         if empty.is_none() {
             // Memory for it may have to be committed.
             drop(pool);
             empty = new_sheaf(ties.home, sizing::bytes(id));
-            pool = self.pool(ties, id).lock();
+            pool = ties.home.pool(cluster, id).lock();
         }
         let Some(mut full) = bin.close() else {
             return false;
         };
         let Some(empty) = empty else {
-            self.flush_with(pool, ties, id, &mut full);
+            ties.heap
+                .flush_with(pool, ties.home, cluster, id, &mut full);
             bin.open(full, capacity);
             return true;
         };
@@ -272,24 +275,13 @@ impl ThreadCache {
         };
         pool.barn.put_empty(empty);
         let is_ebbing = pool.is_ebbing(id, capacity);
-        self.flush_with(pool, ties, id, &mut oldest);
+        ties.heap
+            .flush_with(pool, ties.home, cluster, id, &mut oldest);
         bin.open(oldest, capacity);
         if is_ebbing {
             self.claim_own();
         }
         true
-    }
-
-    /// Empties a sheaf into the slabs that its objects come from; the caller has the pool that this cache takes objects from.
-    pub(super) fn flush_with(
-        &self,
-        pool: Guard<'static, Pool>,
-        ties: Ties,
-        id: ClassId,
-        sheaf: &mut Sheaf,
-    ) {
-        let cluster = self.cluster();
-        ties.heap.flush_with(pool, ties.home, cluster, id, sheaf);
     }
 }
 

@@ -2,10 +2,11 @@
 //! sheaves twice, was freed twice.
 #![forbid(unsafe_code)]
 
-use super::ThreadCache;
+use super::{ThreadCache, Ties};
 use crate::report::{Crime, accuse};
-use crate::slab::{Slot, Witness, class};
-use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE};
+use crate::slab::{Pool, Slot, Witness, class};
+use crate::sync::Guard;
+use crate::units::{ClassId, MAX_CLUSTERS, MIN_ALIGN, PAGE_SIZE};
 
 /// Bits of the sieve through which objects go that were perhaps seen before.
 const SIEVE_BITS: usize = 1 << 13;
@@ -16,7 +17,7 @@ impl ThreadCache {
     /// Names the crime with every object that waits here and is not out for its slab. The cache's thread may go on
     /// meanwhile.
     ///
-    /// With the pool locked, no object of the class comes back to a slab or leaves it. So what is read from a sheaf then,
+    /// With all pools of a class locked, no object of it comes back to a slab or leaves it. So what is read from a sheaf then,
     /// at any moment, was out all the time, unless somebody freed it once more than it was handed out.
     pub(crate) fn witness(&self) {
         let Some(ties) = self.ties() else {
@@ -24,16 +25,14 @@ impl ThreadCache {
         };
         let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
-            for (cluster, pool) in ties.home.used_pools(id) {
-                let _pool = pool.lock();
-                let mut witness = Witness::new(ties.home.place(cluster), id).of_one_cluster();
-                let bin = self.bin(id);
-                bin.objects(self.claims_of(id))
-                    .for_each(|object| witness.doubt(object));
-                if let Some(spare) = bin.spare.take() {
-                    spare.objects().iter().for_each(|it| witness.doubt(*it));
-                    bin.spare.put(spare);
-                }
+            let _pools = lock_all(ties, id);
+            let mut witness = Witness::new(ties.home.place(self.cluster()), id);
+            let bin = self.bin(id);
+            bin.objects(self.claims_of(id))
+                .for_each(|object| witness.doubt(object));
+            if let Some(spare) = bin.spare.take() {
+                spare.objects().iter().for_each(|it| witness.doubt(*it));
+                bin.spare.put(spare);
             }
         }
     }
@@ -116,4 +115,14 @@ impl ThreadCache {
         let bin = self.bin(id);
         [bin.own_objects(self.claims_of(id)), bin.spare.objects()]
     }
+}
+
+/// Locks the pools of a class of all clusters, the lowest number first.
+fn lock_all(ties: Ties, id: ClassId) -> [Option<Guard<'static, Pool>>; MAX_CLUSTERS] {
+    let mut guards = [const { None }; MAX_CLUSTERS];
+    let clusters = ties.heap.clusters().entered();
+    for (guard, cluster) in guards.iter_mut().zip(clusters) {
+        *guard = Some(ties.home.pool(cluster, id).lock());
+    }
+    guards
 }

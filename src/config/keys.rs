@@ -45,13 +45,14 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         values: "N|auto|off",
         bounds: "N from 1 to 32",
         default: "auto",
-        does: "groups of processors whose threads share slabs and locks; auto: those that share a last-level cache, from nine processors on",
+        does: "groups of processors whose threads share slabs and locks; auto: up to eight that share a last-level cache, where there are more than eight processors and threads",
         set: |config, value| {
             config.clusters = match value {
                 b"auto" => None,
                 b"off" => Some(1),
                 _ => {
                     let count = size(value).filter(|it| (1..=MAX_CLUSTERS).contains(it))?;
+                    config.heap.few_threads = 1;
                     Some(count as u8)
                 }
             };

@@ -61,6 +61,9 @@ const DEFAULT_REUSE: usize = 64 << 20;
 const TINY_REUSE: usize = 16 << 20;
 const DEFAULT_PURGE_MS: u64 = 1_000;
 
+/// Clusters of processors have pools of their own from one more thread on, unless their number is told.
+const FEW_THREADS: usize = 8;
+
 impl Config {
     /// The configuration of a machine with `ram` bytes whose limit on address space leaves `limit`.
     pub(crate) fn new(ram: usize, limit: Option<usize>) -> Self {
@@ -81,6 +84,7 @@ impl Config {
             current_node: sys::current_node,
             clusters: 1,
             current_cluster: || 0,
+            few_threads: FEW_THREADS,
         };
         Self {
             heap,

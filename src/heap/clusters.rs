@@ -8,6 +8,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::Settings;
 use crate::units::{ClusterId, MAX_CLUSTERS};
 
 /// The clusters of a machine.
@@ -16,6 +17,8 @@ pub(crate) struct Clusters {
     count: u8,
     /// The number of the cluster that runs the caller.
     current: fn() -> u8,
+    /// With no more threads than these, one serves all: they meet at a lock too rarely to be worth more memory.
+    few_threads: usize,
     /// A bit for each that somebody has entered.
     entered: AtomicU64,
 }
@@ -25,18 +28,19 @@ const _: () = assert!(MAX_CLUSTERS <= u64::BITS as usize);
 // ORDERING: relaxed; the lock of the cache that a cluster is entered for orders that before its use.
 
 impl Clusters {
-    /// So many clusters; `current` tells which of them runs the caller. The first is that of who has no cache.
-    pub(super) const fn new(count: u8, current: fn() -> u8) -> Self {
+    /// As many as `settings` say. The first is that of who has no cache.
+    pub(super) const fn new(settings: &Settings) -> Self {
         Self {
-            count,
-            current,
+            count: settings.clusters,
+            current: settings.current_cluster,
+            few_threads: settings.few_threads,
             entered: AtomicU64::new(1),
         }
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        usize::from(self.count)
+    /// How many somebody has entered.
+    pub(crate) fn entered_count(&self) -> usize {
+        self.entered.load(Relaxed).count_ones() as usize
     }
 
     /// Whether threads may be in different ones.
@@ -44,21 +48,22 @@ impl Clusters {
         self.count > 1
     }
 
-    /// The cluster that runs the caller, who may use its pools from now on.
-    pub(crate) fn enter(&self) -> ClusterId {
-        if !self.are_several() {
-            return ClusterId::default();
-        }
-        let cluster = ClusterId((self.current)().checked_rem(self.count).unwrap_or(0));
+    /// The cluster that runs the caller, of so many threads; nothing where it does not matter.
+    pub(crate) fn current(&self, threads: usize) -> Option<ClusterId> {
+        let number = (self.count > 1 && threads > self.few_threads).then(|| (self.current)())?;
+        number.checked_rem(self.count).map(ClusterId)
+    }
+
+    /// Notes that a cache uses the cluster's pools from now on.
+    pub(crate) fn enter(&self, cluster: ClusterId) {
         let bit = 1 << cluster.0;
         if self.entered.load(Relaxed) & bit == 0 {
             self.entered.fetch_or(bit, Relaxed);
         }
-        cluster
     }
 
     /// Those that somebody has entered.
-    pub(super) fn entered(&self) -> impl Iterator<Item = ClusterId> + Clone + use<> {
+    pub(crate) fn entered(&self) -> impl Iterator<Item = ClusterId> + Clone + use<> {
         let entered = self.entered.load(Relaxed);
         (0..MAX_CLUSTERS as u8)
             .filter(move |cluster| entered >> cluster & 1 != 0)

@@ -35,6 +35,9 @@ impl Heap {
     /// Takes what waits in barns of a class back into the slabs, and gives up slabs without an object in use.
     fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
         for (cluster, pool) in node.used_pools(id) {
+            if budget.is_spent() {
+                return;
+            }
             budget.visit();
             while !budget.is_spent()
                 && let Some(count) = self.flush_from_barn(node, cluster, id, Barn::take_any)

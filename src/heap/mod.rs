@@ -79,6 +79,8 @@ pub(crate) struct Settings {
     pub clusters: u8,
     /// Tells which of them runs the caller.
     pub current_cluster: fn() -> u8,
+    /// With no more threads than these, one serves all.
+    pub few_threads: usize,
 }
 
 impl Settings {
@@ -96,6 +98,7 @@ impl Settings {
         current_node: || None,
         clusters: 1,
         current_cluster: || 0,
+        few_threads: 1,
     };
 }
 
@@ -138,7 +141,7 @@ impl Heap {
             huge: Huge::new(settings.reuse_bytes),
             bounds: Bounds::new(settings.limit.clone()),
             tuning: Tuning::new(),
-            clusters: Clusters::new(settings.clusters, settings.current_cluster),
+            clusters: Clusters::new(&settings),
             settings,
             traffic: Traffic::new(),
             refusals: Refusals::new(),

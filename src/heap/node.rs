@@ -197,6 +197,11 @@ impl Node {
                 .clone()
                 .flat_map(|it| class::all().map(move |id| (it, id)))
         };
+        // Who has no cache, which the caller has locked, uses the first cluster's.
+        let may_be_used = |(cluster, id): &(ClusterId, ClassId)| {
+            cluster.0 == 0 || self.pools.used(*cluster, *id).is_some()
+        };
+        let pools = || pools().filter(may_be_used);
         pools().for_each(|(cluster, id)| self.pools.growing(cluster, id).hold_for_fork());
         self.releasing.hold_for_fork();
         pools().for_each(|(cluster, id)| self.pools.any(cluster, id).hold_for_fork());

@@ -12,7 +12,7 @@ use crate::arena::Pass;
 use crate::decay::{Budget, Elapsed};
 use crate::slab::{Barn, SlabTables, class};
 use crate::sys::HugePages;
-use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex, PAGE_SIZE};
+use crate::units::{ClassId, ClusterId, GRANULE_SIZE, GranuleIndex, PAGE_SIZE};
 
 /// A round of purging: what it accounts for, and how far it has come.
 #[derive(Clone, Copy, Debug)]
@@ -119,8 +119,11 @@ impl Heap {
                 self.huge.decay(kept, budget)
             }
             Stage::Pools(node, id) => {
-                self.decay_pools(node, id, elapsed, budget);
-                (0, true)
+                if round.place == START {
+                    round.place = 0;
+                }
+                let is_over = self.decay_pools(node, id, elapsed, &mut round.place, budget);
+                (0, is_over)
             }
             // Pages inside of slabs are parts of huge pages there.
             Stage::Slabs(_)
@@ -166,8 +169,21 @@ impl Heap {
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
     }
 
-    fn decay_pools(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {
-        for (cluster, pool) in node.used_pools(id) {
+    /// Goes through the pools of a class from the cluster `place` on, which it moves; whether it came to the end.
+    fn decay_pools(
+        &self,
+        node: &Node,
+        id: ClassId,
+        elapsed: Elapsed,
+        place: &mut usize,
+        budget: &mut Budget,
+    ) -> bool {
+        let is_left = |cluster: ClusterId| usize::from(cluster.0) >= *place;
+        for (cluster, pool) in node.used_pools(id).filter(|(it, _)| is_left(*it)) {
+            if budget.is_spent() {
+                *place = usize::from(cluster.0);
+                return false;
+            }
             budget.visit();
             let surplus = pool.lock().barn.surplus(elapsed);
             for _ in 0..surplus {
@@ -178,6 +194,7 @@ impl Heap {
             }
             pool.lock().decay(node.place(cluster), id, elapsed);
         }
+        true
     }
 }
 

@@ -39,6 +39,10 @@ impl Node {
                 return got;
             }
             drop(pool);
+            got += self.fill_from_idle(cluster, id, sheaf, wanted - got);
+            if got == wanted {
+                return got;
+            }
             pool = match self.add_slab(cluster, id) {
                 Some(pool) => pool,
                 None => return got + self.fill_from_others(cluster, id, sheaf, wanted - got),
@@ -76,6 +80,25 @@ impl Node {
         let mut pool = self.pool(cluster, id).lock();
         pool.add(self.place(cluster), slab);
         Some(pool)
+    }
+
+    /// What another cluster's slabs have that are mostly free, if nobody is using them: threads may have moved away from there.
+    #[cold]
+    fn fill_from_idle(
+        &self,
+        cluster: ClusterId,
+        id: ClassId,
+        sheaf: &mut Sheaf,
+        wanted: usize,
+    ) -> usize {
+        for (other, pool) in self.used_pools(id).filter(|(other, _)| *other != cluster) {
+            if let Some(mut pool) = pool.try_lock()
+                && pool.is_mostly_free(id)
+            {
+                return pool.fill(self.place(other), id, sheaf, wanted);
+            }
+        }
+        0
     }
 
     /// What other clusters' slabs have, where there is no memory for another one.

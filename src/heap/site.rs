@@ -30,6 +30,9 @@ const FIRST_BYTES: usize = 64 << 10;
 const fn fixed_bytes(clusters: u8) -> usize {
     HOME_BYTES + FIRST_BYTES + Pools::bytes_for(clusters)
 }
+/// What core files hold of tables and arena from the start on, with memory or without.
+const DUMPED_TABLES: usize = 1 << 20;
+const DUMPED_DATA: usize = 16 << 20;
 /// The coarsest OS page, to which every part is aligned.
 const PART_ALIGN: usize = 64 << 10;
 
@@ -93,6 +96,11 @@ impl Site {
         let (metadata, region) = region.split(metadata_bytes(self.bytes));
         let gap = region.bytes() - self.bytes;
         let (_gap, mut data) = region.split(gap);
+        let (mut map, mut records, mut metadata) = (map, records, metadata);
+        let _ = map.leave_out_of_dumps(DUMPED_TABLES);
+        let _ = records.leave_out_of_dumps(DUMPED_TABLES);
+        let _ = metadata.leave_out_of_dumps(DUMPED_TABLES);
+        let _ = data.leave_out_of_dumps(DUMPED_DATA);
         if let Some(policy) = self.policy.filter(|policy| is_striped(*policy)) {
             data.place_what_is_committed(policy);
         }

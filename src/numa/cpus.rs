@@ -14,8 +14,10 @@ use crate::units::MAX_CLUSTERS;
 pub(crate) const MAX_CPUS: usize = 8192;
 /// With no more than these one cluster serves all: so many meet at a lock too rarely to matter.
 const FEW_CPUS: usize = 8;
-/// A cluster has no more than these either.
+/// A cluster has no more than these either …
 const MOST_CPUS: usize = 8;
+/// … and where caches are shared by fewer than these, as many machines of the virtual kind say, neighbours join.
+const LEAST_CPUS: usize = 4;
 /// Room for the text of a cache.
 const TEXT_BYTES: usize = 512;
 
@@ -45,7 +47,7 @@ impl Cpus {
         cluster.saturating_sub(1)
     }
 
-    /// Finds clusters for the `allowed` CPUs; how many there are. `read` writes the kernel's list of the CPUs that share the
+    /// Finds clusters for the `allowed` CPUs; how many there are, 1 where they are few. `read` writes the kernel's list of the CPUs that share the
     /// last-level cache with one to the buffer, and gives its length; where there is none, neighbours by number share it.
     ///
     /// See the kernel's `Documentation/ABI/testing/sysfs-devices-system-cpu`, `cache/index3/shared_cpu_list`.
@@ -60,42 +62,47 @@ impl Cpus {
         if count as usize <= FEW_CPUS {
             return 1;
         }
-        let is_allowed = |cpu: usize| {
-            allowed
-                .get(cpu / 64)
-                .is_some_and(|word| word >> (cpu % 64) & 1 != 0)
-        };
-        let mut clusters = 0;
-        for cpu in (0..MAX_CPUS).filter(|cpu| is_allowed(*cpu)) {
+        let (mut clusters, mut members) = (0, 0);
+        for cpu in each(allowed) {
             if self.is_known(cpu) {
                 continue;
             }
             let mut text = [0; TEXT_BYTES];
             let list = read(cpu, &mut text).and_then(|length| text.get(..length));
-            let mut left = 0;
-            let mut join = |other: usize| {
-                if other >= MAX_CPUS || self.is_known(other) {
-                    return;
-                }
-                if left == 0 {
-                    (clusters, left) = (clusters + 1, MOST_CPUS);
-                }
-                left -= 1;
-                self.assign(other, (clusters - 1) % MAX_CLUSTERS);
-            };
-            let shared = ranges(list.unwrap_or_default())
-                .map_while(|range| range)
-                .flatten();
-            shared
-                .filter(|other| is_allowed(*other))
-                .for_each(&mut join);
-            if self.is_known(cpu) {
-                continue;
+            let listed = ranges(list.unwrap_or_default()).map_while(|range| range);
+            let mut sharing = self.unknown_of(allowed, listed.flatten());
+            if each(&sharing).all(|other| other != cpu) {
+                let end = (cpu / MOST_CPUS + 1) * MOST_CPUS;
+                sharing = self.unknown_of(allowed, cpu..end);
             }
-            let end = (cpu / MOST_CPUS + 1) * MOST_CPUS;
-            (cpu..end).filter(|other| is_allowed(*other)).for_each(join);
+            let count = each(&sharing).count();
+            let joins = members < LEAST_CPUS && members + count <= MOST_CPUS && clusters > 0;
+            let mut left = if joins { count } else { 0 };
+            for other in each(&sharing) {
+                if left == 0 {
+                    // Equal parts of what is too many.
+                    left = count.div_ceil(count.div_ceil(MOST_CPUS).max(1));
+                    (clusters, members) = (clusters + 1, 0);
+                }
+                (left, members) = (left - 1, members + 1);
+                self.assign(other, (clusters - 1) % MAX_CLUSTERS);
+            }
         }
         clusters.clamp(1, MAX_CLUSTERS) as u8
+    }
+
+    /// Those of `some` CPUs that are allowed and have no cluster yet.
+    fn unknown_of(&self, allowed: &CpuBits, some: impl Iterator<Item = usize>) -> CpuBits {
+        let mut bits = [0; MAX_CPUS / 64];
+        for cpu in some.take_while(|cpu| *cpu < MAX_CPUS) {
+            if has(allowed, cpu)
+                && !self.is_known(cpu)
+                && let Some(word) = bits.get_mut(cpu / 64)
+            {
+                *word |= 1 << (cpu % 64);
+            }
+        }
+        bits
     }
 
     /// Deals the CPUs out to so many clusters, whatever they share.
@@ -114,6 +121,15 @@ impl Cpus {
             entry.store(cluster as u8 + 1, Relaxed);
         }
     }
+}
+
+fn has(bits: &CpuBits, cpu: usize) -> bool {
+    let word = bits.get(cpu / 64);
+    word.is_some_and(|word| word >> (cpu % 64) & 1 != 0)
+}
+
+fn each(bits: &CpuBits) -> impl Iterator<Item = usize> {
+    (0..MAX_CPUS).filter(|cpu| has(bits, *cpu))
 }
 
 #[cfg(test)]
@@ -171,6 +187,21 @@ mod tests {
         let (count, clusters) = found(120, |_| Some(String::from("0-119\n")));
         assert_eq!(count, 15);
         assert!((0..120).all(|cpu| usize::from(clusters[cpu]) == cpu / 8));
+    }
+
+    #[test]
+    fn parts_are_equal_and_small_groups_join() {
+        let twelve = |cpu: usize| Some(String::from(if cpu < 12 { "0-11" } else { "12-15" }));
+        let (count, clusters) = found(16, twelve);
+        assert_eq!(count, 3);
+        assert_eq!(clusters, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2]);
+        let (count, clusters) = found(16, |cpu| Some(std::format!("{cpu}")));
+        assert_eq!(count, 4);
+        assert!((0..16).all(|cpu| usize::from(clusters[cpu]) == cpu / 4));
+        let pairs = |cpu: usize| Some(std::format!("{},{}", cpu % 6, cpu % 6 + 6));
+        let (count, clusters) = found(12, pairs);
+        assert_eq!(count, 3);
+        assert_eq!(clusters, [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]);
     }
 
     #[test]

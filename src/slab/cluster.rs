@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! It changes while the slab is in no pool. So who holds one of its objects may ask without a lock.
+//! They are written under the lock of that pool, when the slab comes into it and when it leaves, and say "in none" in between. So
+//! who holds that lock and finds the cluster there has the slab, and who holds one of its objects may ask without a lock.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
@@ -13,8 +14,8 @@ use super::table::SlabTables;
 use crate::units::{ClassId, ClusterId, GranuleIndex, MAX_CLUSTERS};
 
 /// The bits of `fresh` below it.
-const SHIFT: u32 = 3;
-const _: () = assert!((MAX_CLUSTERS - 1) << SHIFT <= u8::MAX as usize);
+const SHIFT: u32 = 2;
+const _: () = assert!(MAX_CLUSTERS << SHIFT <= u8::MAX as usize);
 
 // ORDERING: relaxed. The lock of the slab's pool orders what its objects' owners see of it: they, or who gave them the
 // objects, took them under that.
@@ -22,14 +23,15 @@ const _: () = assert!((MAX_CLUSTERS - 1) << SHIFT <= u8::MAX as usize);
 impl SlabRecord {
     /// The cluster whose pool the slab is in.
     #[inline]
-    pub(super) fn cluster(&self) -> ClusterId {
-        ClusterId(self.fresh.load(Relaxed) >> SHIFT)
+    pub(super) fn cluster(&self) -> Option<ClusterId> {
+        let number = self.fresh.load(Relaxed) >> SHIFT;
+        number.checked_sub(1).map(ClusterId)
     }
 
     /// Notes whose pool the slab is in.
     pub(super) fn set_cluster(&self, cluster: ClusterId) {
         let kept = self.fresh.load(Relaxed) & ((1 << SHIFT) - 1);
-        self.fresh.store(kept | cluster.0 << SHIFT, Relaxed);
+        self.fresh.store(kept | (cluster.0 + 1) << SHIFT, Relaxed);
     }
 }
 
@@ -38,6 +40,7 @@ impl SlabTables {
     pub(crate) fn cluster_of(&self, offset: usize, id: ClassId) -> ClusterId {
         let slab = Self::slab_of(GranuleIndex::containing(offset), info(id));
         self.record_of(slab, id)
-            .map_or(ClusterId::default(), SlabRecord::cluster)
+            .and_then(SlabRecord::cluster)
+            .unwrap_or_default()
     }
 }

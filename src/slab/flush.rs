@@ -92,7 +92,7 @@ impl<'node> Place<'node> {
     #[inline]
     pub(super) fn record_of(self, slab: GranuleIndex, id: ClassId) -> Option<&'node SlabRecord> {
         let record = self.tables.record_of(slab, id)?;
-        (record.cluster() == self.cluster).then_some(record)
+        (record.cluster() == Some(self.cluster)).then_some(record)
     }
 
     /// Whether an object that is out lies in a slab of another pool.

@@ -25,6 +25,8 @@ pub(super) const PARTIAL_LISTS: usize = 4;
 const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// The list number of a slab that stays on no list, whatever comes back to it, until it is let go.
 pub(super) const HELD: u8 = u8::MAX;
+/// So few slabs are not worth a look at what is free in them.
+const FEW_SLABS: u32 = 2;
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
 
@@ -178,6 +180,12 @@ impl Pool {
     /// Whether there is an object to take.
     pub(crate) fn has_objects(&self) -> bool {
         self.fullest().is_some()
+    }
+
+    /// Whether half of the objects of more than a few slabs are free.
+    pub(crate) fn is_mostly_free(&self, id: ClassId) -> bool {
+        let all = u64::from(self.slabs) * u64::from(info(id).objects);
+        self.slabs > FEW_SLABS && self.out * 2 < all
     }
 
     /// Makes a slab for a pool, whose lock the caller does not hold: memory for it may have to be committed.

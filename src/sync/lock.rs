@@ -63,6 +63,17 @@ impl<T> Lock<T> {
         Guard { lock: self, hold }
     }
 
+    /// The right to use the value, but `None` where somebody has it.
+    #[cfg_attr(counted, track_caller)]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        // ORDERING: acquire, pairs with the release in `release`.
+        let taken =
+            self.word
+                .compare_exchange(FREE, mark() | HELD, Ordering::Acquire, Ordering::Relaxed);
+        let hold = taken.is_ok().then(Hold::begin)?;
+        Some(Guard { lock: self, hold })
+    }
+
     /// The right to use the value, but `None` where the lock does not become free within some microseconds: for what a signal
     /// handler may call.
     #[cfg_attr(counted, track_caller)]

@@ -16,8 +16,8 @@ use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::faults_maps::maps;
 use super::symbol::name_function;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, descriptor, hooks, linux, memory,
-    on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, cpu, descriptor, dumps, hooks,
+    linux, memory, on_own_stack, page_size, policy, signal, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -64,7 +64,7 @@ const SERVICES: [Service; 17] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 14] = [
+const FAVOURS: [Service; 15] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", takes_a_key),
     ("the calling thread", || {
@@ -77,10 +77,9 @@ const FAVOURS: [Service; 14] = [
     }),
     ("the allowed nodes", || policy::allowed_nodes().is_some()),
     ("the running node", || policy::asked_node().is_some()),
-    ("the running CPU", || super::cpu::asked_cpu().is_some()),
-    ("the allowed CPUs", || {
-        super::cpu::allowed_cpus(&mut [0; 128])
-    }),
+    ("a core file without a part", dumps::leaves_out_a_part),
+    ("the running CPU", || cpu::asked_cpu().is_some()),
+    ("the allowed CPUs", || cpu::allowed_cpus(&mut [0; 128])),
     ("a memory policy", policy::process_has_memory_policy),
     ("no filter", || !thread::is_filtered()),
     ("a barrier", super::barrier::barrier),

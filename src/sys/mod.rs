@@ -10,6 +10,7 @@ mod weak;
 mod barrier;
 mod cpu;
 mod descriptor;
+mod dumps;
 mod ending;
 mod errno;
 mod exit_key;

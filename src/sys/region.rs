@@ -32,6 +32,8 @@ pub(crate) struct Region {
     pub(super) huge_pages: (HugePages, usize),
     /// Bytes on both sides that are never used, and go back with the region if it goes back whole.
     fence: usize,
+    /// The part from the start on that core files hold.
+    pub(super) dumped: AtomicUsize,
 }
 
 /// Addresses on both sides of a fenced region that are never used; a multiple of every OS page.
@@ -59,6 +61,7 @@ impl Region {
             lazily: false,
             huge_pages: (HugePages::System, 0),
             fence: 0,
+            dumped: usize::MAX.into(),
         };
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
@@ -128,6 +131,7 @@ impl Region {
             lazily: self.lazily,
             huge_pages: (HugePages::System, 0),
             fence: 0,
+            dumped: usize::MAX.into(),
         };
         (
             Self {
@@ -138,6 +142,7 @@ impl Region {
                 lazily: self.lazily,
                 huge_pages: self.huge_pages,
                 fence: 0,
+                dumped: usize::MAX.into(),
             },
             rest,
         )
@@ -149,6 +154,7 @@ impl Region {
         if end > self.bytes() && !self.regrow(end) {
             return false;
         }
+        self.put_into_dumps(end);
         // SAFETY: the range lies in this region.
         let done = unsafe { memory::allow(self.at(start), end - start) };
         if done && self.lazily {

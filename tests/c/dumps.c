@@ -63,6 +63,13 @@ int main(void) {
             memset(blocks[i], 1, 16);
         }
         look(blocks, COUNT);
+        /* Enough for the arena to grow several times. */
+        enum { MANY = 1000000 };
+        static void *small[MANY];
+        for (size_t i = 0; i < MANY; i++) CHECK((small[i] = malloc(120)) != NULL);
+        void *some[] = {small[0], small[MANY / 7], small[MANY / 3], small[MANY - 1]};
+        look(some, 4);
+        for (size_t i = 0; i < MANY; i++) free(small[i]);
         for (size_t i = 0; i < COUNT; i++) free(blocks[i]);
         malloc_trim(0);
         look(blocks, 0);

@@ -48,6 +48,7 @@ impl World {
             current_node: sys::current_node,
             clusters: 1 + (seed % 3) as u8,
             current_cluster: || sys::current_cpu() as u8,
+            few_threads: 0,
         };
         let heap = Heap::new(Topology::uniform(NodeSet::from_bits(nodes)), settings)?;
         Some(Self {

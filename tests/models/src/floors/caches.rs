@@ -17,8 +17,7 @@ use crate::units::{ClusterId, NodeId, Zeroed};
 const BYTES: usize = class::MAX_SMALL;
 const ROOM: usize = 6;
 
-/// The cluster that threads believe to run on, and the one that a fork finds somebody on.
-static RUNNING: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+/// A cluster that nobody is in at first.
 const OTHER: ClusterId = ClusterId(1);
 
 /// A heap and its threads.
@@ -36,12 +35,10 @@ impl Program {
         }
     }
 
-    /// One whose threads are on the cluster that `RUNNING` says when they are born.
+    /// One with two clusters.
     fn of_clusters() -> Self {
-        RUNNING.store(0, std::sync::atomic::Ordering::Relaxed);
-        let running = || RUNNING.load(std::sync::atomic::Ordering::Relaxed);
         Self {
-            heap: heap_of_clusters(1, Limit::off(), 2, running),
+            heap: heap_of_clusters(1, Limit::off(), 2, || 0),
             threads: world::place(Registry::new()),
         }
     }
@@ -248,8 +245,7 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
             let cache = program.thread(0);
             let object = alloc(cache);
             if let Some(ties) = cache.ties() {
-                RUNNING.store(OTHER.0, std::sync::atomic::Ordering::Relaxed);
-                cache.enter_cluster(ties);
+                cache.enter_cluster(ties, OTHER);
                 let _pool = ties.home.pool(ClusterId(0), class::class_of(BYTES)).lock();
                 moment.fetch_add(1, Relaxed);
             }

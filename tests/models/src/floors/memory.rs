@@ -39,6 +39,7 @@ pub(super) fn heap_of_clusters(
         current_node: || None,
         clusters,
         current_cluster,
+        few_threads: 0,
     };
     let topology = Topology::uniform(NodeSet::from_bits(nodes));
     world::place(Heap::new(topology, settings).expect("there is memory"))
