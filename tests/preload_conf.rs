@@ -5,7 +5,7 @@ mod support;
 
 use core::time::Duration;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Command;
 use support::{
     Finished, Heap, compile, compile_to, libc_allowed, library, message_of, root, run, skip_unless,
@@ -88,12 +88,11 @@ fn configuration_is_ignored_where_a_user_gains_rights() {
     fs::create_dir_all(&dir).expect("a temporary directory");
     let _removed_at_the_end = Removed(dir.clone());
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("our directory");
-    fs::copy(library(), dir.join("libslubmalloc.so")).expect("a copy of the library");
-    fs::set_permissions(
-        dir.join("libslubmalloc.so"),
-        fs::Permissions::from_mode(0o755),
-    )
-    .expect("our file");
+    // The linker looks for the first name, and the loader for the second, the soname.
+    let soname = concat!("libslubmalloc.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+    fs::copy(library(), dir.join(soname)).expect("a copy of the library");
+    fs::set_permissions(dir.join(soname), fs::Permissions::from_mode(0o755)).expect("our file");
+    symlink(soname, dir.join("libslubmalloc.so")).expect("a link to our file");
     let program = dir.join("set_uid");
     let (search, rpath) = (
         format!("-L{}", dir.display()),
