@@ -22,12 +22,14 @@ extern "C" fn slubmalloc_version() -> c_int {
     VERSION
 }
 
-/// One number of a version. A part of three digits would not compare any more.
+/// One number of a version; two digits at most, so that versions compare as numbers.
 const fn part(text: &str) -> c_int {
-    match c_int::from_str_radix(text, 10) {
-        Ok(number) if number < 100 => number,
-        _ => panic!("no part of a version"),
-    }
+    let number = match c_int::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => c_int::MAX,
+    };
+    assert!(number < 100);
+    number
 }
 
 /// `slubmalloc.h`: a block on a node that the program names. `EINVAL` for a node that threads take no
