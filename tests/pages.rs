@@ -5,9 +5,9 @@ mod support;
 
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 use support::{Heap, compile, libc_allowed, root, run, skipped};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -157,6 +157,22 @@ fn the_pages_name_the_version() {
     assert!(readme.contains(library), "no {library}");
     let changes = read(&root().join("CHANGELOG.md"));
     assert!(changes.contains("\n## [Unreleased]\n"), "{changes}");
+}
+
+#[test]
+fn the_crate_is_the_source_and_the_pages() {
+    let mut list = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    list.args(["package", "--list", "--allow-dirty", "-p", "slubmalloc"]);
+    let listed = run(Heap::Libc, list.current_dir(root()), PATIENCE).succeeded();
+    for file in ["src/lib.rs", "docs/rust.md", "README.md", "LICENSE-MIT"] {
+        assert!(listed.stdout.lines().any(|it| it == file), "no {file}");
+    }
+    let is_kept_out = |it: &str| {
+        let folders = ["tests/", "bench/", "scripts/", "cdylib/", "proptest"];
+        folders.iter().any(|folder| it.starts_with(folder))
+    };
+    let others: Vec<_> = listed.stdout.lines().filter(|it| is_kept_out(it)).collect();
+    assert!(others.is_empty(), "{others:?}");
 }
 
 /// The pages that people write.
