@@ -163,7 +163,7 @@ if [ -z "$destdir" ]; then
     printf '%s\n' "${files[@]}" ${folders[@]+"${folders[@]}"} >"$to/$list"
     chmod 644 "$to/$list"
 fi
-printf "$to/%s\n" "${files[@]}"
+for path in "${files[@]}"; do echo "$to/$path"; done
 
 look_for_loader
 renew_cache
