@@ -4,7 +4,7 @@
 # the library. Every page is asked of the kernel.
 #
 #     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse, limits, limits_v1,
-#                                                strict
+#                                                strict, crowd
 #     scripts/numa-vm.sh --bench                   a Markdown table: where allocators take memory from
 #
 # --keep leaves what was built and the machines' serial logs in the target directory and says where.
@@ -15,12 +15,12 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-MACHINES=(four cpuless sparse limits limits_v1 strict)
+MACHINES=(four cpuless sparse limits limits_v1 strict crowd)
 # Emulated, a machine takes half a minute, and some minutes beside busy processes; one that takes longer than this hangs.
 MACHINE_SECONDS=${NUMA_VM_SECONDS:-600}
 CACHE=$TARGET/numa-vm
 PACKAGES=$CACHE/packages
-PROGRAMS=(local exhaust where onnode counters ends endless)
+PROGRAMS=(local exhaust where onnode counters ends endless crowd)
 
 keep=no bench=no
 while [ $# -gt 0 ]; do
@@ -226,6 +226,11 @@ machine_limits_v1() { machine_limits; }
 
 # One node; no more is promised than there is.
 machine_strict() { machine_limits; }
+
+# One node; sixteen processors, of which eight each share a cache.
+machine_crowd() {
+    hardware=(-m 1024 -smp 16,sockets=2,cores=8,threads=1)
+}
 
 # boot MACHINE TASK SED: what it prints goes to its log, results through sed to the screen as they come.
 boot() {

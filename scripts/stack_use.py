@@ -41,6 +41,7 @@ OTHER = 512
 INDIRECT = [
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
+    (r"ThreadCache>::enter_cluster$", [r"machine::current_cluster"]),
     (r"(ThreadCache>::look|bare::allocate_\w+|life::birth|watched::attempt|Heap>::(count_spread|note|take_mapping))$",
      [r"sys::policy::current_node"]),
     (r"unwind::find::object$", []),  # glibc's _dl_find_object, which calls nothing

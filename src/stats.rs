@@ -112,8 +112,8 @@ impl View<'_> {
             ..ClassStats::default()
         };
         let mut out = 0;
-        for pool in self.heap.nodes().filter_map(|node| node.used_pool(id)) {
-            let counts = pool.lock().counts(sheaf_capacity(id));
+        for node in self.heap.nodes() {
+            let counts = node.counts(id, sheaf_capacity(id));
             stats.slabs += counts.slabs;
             stats.cached += counts.in_barn;
             out += counts.out;

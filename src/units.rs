@@ -28,8 +28,15 @@ pub(crate) const MIN_ALIGN: usize = 16;
 /// Most nodes that are told apart; the kernel's default for a large x86-64 machine.
 pub(crate) const MAX_NODES: usize = 64;
 
+/// Most clusters of processors that are told apart on a node.
+pub(crate) const MAX_CLUSTERS: usize = 32;
+
 const _: () = assert!(GRANULE_PAGES == 16);
 const _: () = assert!(BLOCK_SIZE == 4 << 20);
+
+/// A cluster: processors that share a cache, and with it pools. Numbers are less than [`MAX_CLUSTERS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClusterId(pub(crate) u8);
 
 /// A page of an arena, counted from its base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

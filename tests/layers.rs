@@ -47,6 +47,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sync/once.rs",
     "sync/static_ref.rs",
     "sys/barrier.rs",
+    "sys/cpu.rs",
     "sys/descriptor.rs",
     "sys/errno.rs",
     "sys/exit_key.rs",

@@ -50,6 +50,11 @@ fn strict_overcommit_is_lived_with() {
     passes("strict");
 }
 
+#[test]
+fn sixteen_processors_are_served_by_two_clusters() {
+    passes("crowd");
+}
+
 fn passes(machine: &str) {
     // Three scripts at once wait for one build.
     library();

@@ -14,6 +14,11 @@ fn zero_sizes_and_null_pointers_are_answered_as_glibc_does() {
 }
 
 #[test]
+fn a_core_file_holds_what_is_used_and_not_what_is_reserved() {
+    keeps_promise("c/dumps.c", &[]);
+}
+
+#[test]
 fn impossible_sizes_are_refused_with_enomem() {
     keeps_promise("c/too_large.c", &[]);
 }

@@ -29,6 +29,7 @@ const CONFIGURATIONS: &[&str] = &[
     "thp:always,reuse:0",
     "thp:auto",
     "limit:1g",
+    "clusters:2",
     "slab_debug:FZP",
     "guard:1/50,quarantine:1m,zero:free",
 ];

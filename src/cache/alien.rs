@@ -7,14 +7,15 @@
 //! so that a fork finds it whole.
 #![forbid(unsafe_code)]
 
+use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use super::slow::new_sheaf;
 use super::{BINS, ThreadCache, Ties, class_of_granule, sizing};
 use crate::heap::Node;
 use crate::report::{Crime, accuse};
-use crate::slab::{Object, Sheaf, SheafCell, Slot, class};
-use crate::sync::StaticRef;
+use crate::slab::{Object, Pool, Sheaf, SheafCell, Slot, class};
+use crate::sync::{Lock, StaticRef};
 use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
 
 /// What a thread must know about another node to free its objects, and those objects.
@@ -87,9 +88,11 @@ impl ThreadCache {
                 let address = object.as_ptr() as usize;
                 return accuse(Crime::DoubleFree, address, ties.heap.scene(address));
             }
-            Some(sheaf) if sheaf.count() == sizing::capacity(id) => deliver(ties, sheaf, node, id),
+            Some(sheaf) if sheaf.count() == sizing::capacity(id) => {
+                deliver(ties, sheaf, node, id, object.as_ptr())
+            }
             // Sheaves that went there empty come back, so that none is made for each thread.
-            None => node.pool(id).lock().barn.take_empty(),
+            None => barn_of(node, id, object.as_ptr()).lock().barn.take_empty(),
             other => other,
         };
         let Some(mut sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
@@ -113,16 +116,15 @@ impl ThreadCache {
                 let Some(sheaf) = sheaves.0.get(id.index()).and_then(SheafCell::take) else {
                     continue;
                 };
+                let one = sheaf.objects().first().copied().unwrap_or(null_mut());
                 let rest = if sheaf.count() == sizing::capacity(id) {
-                    deliver(ties, sheaf, node, id)
+                    deliver(ties, sheaf, node, id, one)
                 } else {
                     Some(sheaf)
                 };
-                let mut pool = node.pool(id).lock();
                 if let Some(mut sheaf) = rest {
-                    pool.take_back(node.place(), id, sheaf.objects());
-                    sheaf.clear();
-                    pool.barn.put_empty(sheaf);
+                    ties.heap.flush(node, id, &mut sheaf);
+                    barn_of(node, id, one).lock().barn.put_empty(sheaf);
                 }
             }
         }
@@ -174,9 +176,10 @@ impl ThreadCache {
     }
 }
 
-/// Gives a full sheaf to its home's barn; an empty one for it, if there is one.
-fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId) -> Option<Sheaf> {
-    let mut pool = home.pool(id).lock();
+/// Gives a full sheaf to its home's barn, where threads are that allocated an object like this one; an empty one for it, if
+/// there is one.
+fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId, one: Slot) -> Option<Sheaf> {
+    let mut pool = barn_of(home, id, one).lock();
     let empty = pool.barn.take_empty();
     let Some(mut oldest) = pool.barn.put_full(full, ties.barn_places(id)) else {
         return empty;
@@ -188,4 +191,9 @@ fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId) -> Option<
     // Strangers may be in it, from a time when that node was out of memory.
     ties.heap.flush(home, id, &mut oldest);
     Some(oldest)
+}
+
+/// The pool of `node` that sheaves with an object go to: threads of the cluster that allocated it will take them.
+fn barn_of(node: &'static Node, id: ClassId, object: Slot) -> &'static Lock<Pool> {
+    node.pool(node.cluster_of(object as usize, id), id)
 }

@@ -62,21 +62,17 @@ impl ThreadCache {
             retire(ties, small, room);
         }
     }
-}
 
-pub(super) fn put_away(ties: Ties, id: ClassId, mut sheaf: Sheaf) {
-    if sheaf.count() == sizing::capacity(id) {
-        let oldest = ties
-            .home
-            .pool(id)
-            .lock()
-            .barn
-            .put_full(sheaf, ties.barn_places(id));
-        match oldest {
-            None => return,
-            Some(oldest) => sheaf = oldest,
+    /// Gives a sheaf with what is in it to the barn.
+    pub(super) fn put_away(&self, ties: Ties, id: ClassId, mut sheaf: Sheaf) {
+        let mut pool = self.pool(ties, id).lock();
+        if sheaf.count() == sizing::capacity(id) {
+            match pool.barn.put_full(sheaf, ties.barn_places(id)) {
+                None => return,
+                Some(oldest) => sheaf = oldest,
+            }
         }
+        self.flush_with(pool, ties, id, &mut sheaf);
+        self.pool(ties, id).lock().barn.put_empty(sheaf);
     }
-    ties.heap.flush(ties.home, id, &mut sheaf);
-    ties.home.pool(id).lock().barn.put_empty(sheaf);
 }

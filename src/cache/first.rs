@@ -23,7 +23,7 @@ impl ThreadCache {
         let sheaf = if room < sizing::capacity(id) || class::is_span(id) {
             take_small(ties, sizing::FIRST_CAPACITY)
         } else {
-            take_empty(ties, id)
+            self.take_empty(ties, id)
         };
         let Some(sheaf) = sheaf else {
             return false;
@@ -42,7 +42,7 @@ impl ThreadCache {
         let empty = if new < sizing::capacity(id) {
             take_small(ties, new)
         } else {
-            take_empty(ties, id)
+            self.take_empty(ties, id)
         };
         let Some(mut sheaf) = empty else {
             return false;
@@ -72,13 +72,13 @@ impl ThreadCache {
             bin.open(small, room);
             return true;
         }
-        let mut pool = ties.home.pool(id).lock();
+        let mut pool = self.pool(ties, id).lock();
         let mut open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
         if open.is_none() {
             // Memory for one may have to be committed, and another thread may store one meanwhile.
             drop(pool);
             let new = new_sheaf(ties.home, sizing::bytes(id));
-            pool = ties.home.pool(id).lock();
+            pool = self.pool(ties, id).lock();
             open = pool.barn.take_open();
             match new {
                 Some(new) if open.is_some() => pool.barn.put_empty(new),
@@ -102,10 +102,15 @@ impl ThreadCache {
         }
         if let Some(mut oldest) = spilled {
             ties.heap.flush(ties.home, id, &mut oldest);
-            ties.home.pool(id).lock().barn.put_empty(oldest);
+            self.pool(ties, id).lock().barn.put_empty(oldest);
         }
         bin.open(small, room);
         true
+    }
+
+    fn take_empty(&self, ties: Ties, id: ClassId) -> Option<Sheaf> {
+        let empty = self.pool(ties, id).lock().barn.take_empty();
+        empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id)))
     }
 }
 
@@ -132,9 +137,4 @@ fn take_small(ties: Ties, capacity: usize) -> Option<Sheaf> {
     let sheaf = stacks.get_mut(stack)?.pop();
     drop(stacks);
     sheaf.or_else(|| new_sheaf(ties.home, sheaf_bytes(room)))
-}
-
-fn take_empty(ties: Ties, id: ClassId) -> Option<Sheaf> {
-    let empty = ties.home.pool(id).lock().barn.take_empty();
-    empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id)))
 }

@@ -221,7 +221,7 @@ fn a_tiny_heap_keeps_no_empty_slab_and_little_of_anything() {
         assert!(parked <= 32 << 10, "{parked} bytes of {most} wait, {size}");
         if size <= class::MAX_SMALL {
             let id = class::class_of(size);
-            let counts = node(&world).pool(id).lock().counts(sizing::capacity(id));
+            let counts = node(&world).counts(id, sizing::capacity(id));
             assert_eq!((counts.in_barn, counts.out * size <= parked), (0, true));
         }
         here.drain();

@@ -24,8 +24,6 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::bin::Bin;
-use super::drain::put_away;
 use super::{ThreadCache, Ties};
 use crate::decay::Budget;
 use crate::slab::class;
@@ -115,7 +113,7 @@ impl ThreadCache {
             self.set(&self.refilled, id, 0);
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
                 budget.flush(bin.spare.count());
-                taken += take_spare(ties, id, bin);
+                taken += self.take_spare(ties, id);
                 any |= self.claim(id);
             }
         }
@@ -232,7 +230,7 @@ impl ThreadCache {
             self.set(&self.claims, id, 0);
             match self.bin(id).claimed(count) {
                 Some(objects) => {
-                    ties.heap.take_back(ties.home, id, objects);
+                    ties.heap.take_back_unmoved(ties.home, id, objects);
                     budget.flush(count);
                     self.set(&self.gaps, id, self.get(&self.gaps, id) + count);
                     self.set(&self.refills, id, 0);
@@ -244,13 +242,13 @@ impl ThreadCache {
         }
         bytes
     }
-}
 
-fn take_spare(ties: Ties, id: ClassId, bin: &Bin) -> usize {
-    let Some(spare) = bin.spare.take() else {
-        return 0;
-    };
-    let bytes = spare.count() * class::info(id).size as usize;
-    put_away(ties, id, spare);
-    bytes
+    fn take_spare(&self, ties: Ties, id: ClassId) -> usize {
+        let Some(spare) = self.bin(id).spare.take() else {
+            return 0;
+        };
+        let bytes = spare.count() * class::info(id).size as usize;
+        self.put_away(ties, id, spare);
+        bytes
+    }
 }

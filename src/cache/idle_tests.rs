@@ -196,7 +196,7 @@ fn in_a_crowd_sheaves_stay_small_and_objects_find_others() {
     }
     assert_eq!(world.in_use(), 0);
     let node = world.heap.nodes().next().unwrap();
-    let counts = node.pool(id).lock().counts(sizing::capacity(id));
+    let counts = node.counts(id, sizing::capacity(id));
     // They all lived from the same objects.
     assert!(counts.slabs <= 12, "{} slabs", counts.slabs);
     world.end();

@@ -65,6 +65,8 @@ pub(crate) struct ThreadCache {
     /// Nothing in the two static caches, which have no memory behind them.
     heap: StaticRef<Heap>,
     home: StaticRef<Node>,
+    /// Whose pools it takes objects from; written under its lock.
+    cluster: AtomicU32,
     /// Held while anything but a fast path changes this cache.
     busy: Lock<()>,
     /// Whether a thread owns this cache.
@@ -140,7 +142,7 @@ impl Ties {
     fn barn_places(self, id: ClassId) -> usize {
         match self.heap.is_tiny() {
             true => 0,
-            false => sizing::barn(id, self.heap.is_tight()),
+            false => sizing::barn(id, self.heap.is_tight(), self.heap.clusters().count()),
         }
     }
 }
@@ -159,6 +161,7 @@ impl ThreadCache {
             places: shared::places(),
             heap: StaticRef::none(),
             home: StaticRef::none(),
+            cluster: AtomicU32::new(0),
             busy: Lock::new(()),
             owned: AtomicU32::new(0),
             next: StaticRef::none(),
@@ -329,6 +332,8 @@ fn own(number: &AtomicUsize) -> usize {
     unsafe { number.as_ptr().read() }
 }
 
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod idle_tests;
 #[cfg(test)]

@@ -38,6 +38,8 @@ mod interpreter;
 
 /// Threads that a list can name.
 const THREADS: usize = 8;
+/// Where clusters have pools of their own, so many do.
+const CLUSTERS: u8 = 3;
 const TOO_MUCH: usize = isize::MAX as usize + 1;
 
 std::thread_local! {
@@ -61,6 +63,8 @@ impl Machine {
             is_tiny,
             shares_bins: true,
             current_node: || RUNNING.with(Cell::get),
+            clusters: if is_tiny { 1 } else { CLUSTERS },
+            current_cluster: || RUNNING.with(Cell::get).unwrap_or(0),
             ..Settings::TEST
         };
         Self {

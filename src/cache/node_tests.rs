@@ -141,7 +141,7 @@ fn no_handoff_makes_memory_drift() {
     all.for_each(|cache| cache.drain());
     world.heap.nodes().for_each(|node| {
         class::all().for_each(|id| {
-            let counts = node.pool(id).lock().counts(sizing::capacity(id));
+            let counts = node.counts(id, sizing::capacity(id));
             let expected = if id == class::class_of(64) {
                 kept[node.id().index()].len()
             } else {

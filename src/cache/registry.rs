@@ -111,6 +111,7 @@ impl Registry {
             let _busy = cache.busy.lock();
             cache.move_in(ties);
         }
+        cache.enter_cluster(ties);
         // ORDERING: relaxed, under the lists' lock. A thread that did not survive a fork may have been inside.
         cache.inside.store(0, Relaxed);
         cache.lifeline.forget();

@@ -8,7 +8,6 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::drain::put_away;
 use super::first::is_small;
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::Heap;
@@ -64,7 +63,7 @@ impl ThreadCache {
             return self.close_small(ties, id);
         }
         for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
-            put_away(ties, id, sheaf);
+            self.put_away(ties, id, sheaf);
         }
     }
 

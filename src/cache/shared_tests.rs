@@ -20,9 +20,8 @@ fn world_of(shares_bins: bool, is_tiny: bool) -> World {
 }
 
 fn slabs(world: &World) -> usize {
-    let pools = |node: &'static Node| {
-        class::all().map(|id| node.pool(id).lock().counts(sizing::capacity(id)).slabs)
-    };
+    let pools =
+        |node: &'static Node| class::all().map(|id| node.counts(id, sizing::capacity(id)).slabs);
     world.heap.nodes().flat_map(pools).sum()
 }
 

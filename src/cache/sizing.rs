@@ -88,6 +88,8 @@ pub(super) fn step(wanted: usize, most: usize) -> usize {
 
 /// A barn keeps full sheaves up to these bytes …
 const BARN_BYTES: usize = 512 << 10;
+/// … and where clusters have barns of their own, down to this part of it each …
+const BARN_DIVIDED: usize = 4;
 /// … but at least and at most so many.
 const BARN_SHEAVES: (usize, usize) = (2, 16);
 /// How many objects a sheaf of this class holds.
@@ -121,13 +123,15 @@ pub(crate) fn refill(id: ClassId, last: usize) -> usize {
     (last * 2).clamp(first, capacity(id))
 }
 
-/// How many full sheaves a barn of this class keeps, and how many while memory is short.
-pub(crate) fn barn(id: ClassId, is_tight: bool) -> usize {
+/// How many full sheaves a barn of this class keeps where there is one for each of so many clusters, and how many while
+/// memory is short.
+pub(crate) fn barn(id: ClassId, is_tight: bool, clusters: usize) -> usize {
     if is_tight {
         return BARN_SHEAVES.0;
     }
     let sheaf = capacity(id) * class::info(id).size as usize;
-    (BARN_BYTES / sheaf.max(1)).clamp(BARN_SHEAVES.0, BARN_SHEAVES.1)
+    let bytes = BARN_BYTES / clusters.clamp(1, BARN_DIVIDED);
+    (bytes / sheaf.max(1)).clamp(BARN_SHEAVES.0, BARN_SHEAVES.1)
 }
 
 #[cfg(test)]
@@ -177,8 +181,12 @@ mod tests {
         );
         assert_eq!(refill(class_of(32 << 10), 4), 6);
         assert_eq!(
-            (barn(class_of(16), false), barn(class_of(32 << 10), false)),
-            (16, 2)
+            [1, 2, 4, 32].map(|clusters| barn(class_of(128), false, clusters)),
+            [16, 8, 4, 4]
+        );
+        assert_eq!(
+            [16, 32 << 10].map(|size| barn(class_of(size), false, 1)),
+            [16, 2]
         );
     }
 }

@@ -8,9 +8,10 @@ use super::room::{may_have_spare, most};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node};
 use crate::report::{Crime, accuse};
-use crate::slab::{Object, Sheaf, class};
+use crate::slab::{Barn, Object, Pool, Sheaf, class};
+use crate::sync::Guard;
 use crate::sys;
-use crate::units::{ClassId, Zeroed};
+use crate::units::{ClassId, ClusterId, Zeroed};
 
 /// A block whose alignment no class has gets one of at least this size.
 const LEAST_LARGE: usize = class::MAX_SMALL + 1;
@@ -154,8 +155,14 @@ impl ThreadCache {
         };
         let is_full_size = bin.has_main() && !is_small(bin, id);
         let (most, is_much) = (most(ties, id), wanted > sizing::FIRST_CAPACITY);
-        if (is_full_size || is_much && most == capacity) && self.take_full(ties, id) {
-            return bin.pop();
+        let mut pool = None;
+        if is_full_size || is_much && most == capacity {
+            let mut locked = self.pool(ties, id).lock();
+            if self.take_full(ties, id, &mut locked.barn) {
+                return bin.pop();
+            }
+            // What makes a sheaf ready takes locks of its own. This one is.
+            pool = is_full_size.then_some(locked);
         }
         let room = sizing::step(wanted, most);
         let ready = if is_much && bin.capacity() < room {
@@ -168,10 +175,12 @@ impl ThreadCache {
         }
         let (room, mut sheaf) = (bin.capacity(), bin.close()?);
         let wanted = wanted.min(room);
-        let mut got = self.fetch(ties, id, &mut sheaf, wanted);
-        ties.heap.note_slabs(ties.home, ties.home, id);
+        let pool = pool.unwrap_or_else(|| self.pool(ties, id).lock());
+        let mut got = self.fetch(pool, ties, id, &mut sheaf, wanted);
+        let cluster = self.cluster();
+        ties.heap.note_slabs(ties.home, ties.home, cluster, id);
         if got == 0 {
-            got = fill_from_afar(ties, id, &mut sheaf, wanted);
+            got = fill_from_afar(ties, cluster, id, &mut sheaf, wanted);
         }
         self.set(&self.refills, id, got);
         bin.open(sheaf, room);
@@ -181,27 +190,33 @@ impl ThreadCache {
     }
 
     /// Moves up to `wanted` objects into a sheaf, from the barn if they are few, else from the slabs.
-    fn fetch(&self, ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
+    fn fetch(
+        &self,
+        mut pool: Guard<'static, Pool>,
+        ties: Ties,
+        id: ClassId,
+        sheaf: &mut Sheaf,
+        wanted: usize,
+    ) -> usize {
         if wanted <= sizing::FIRST_CAPACITY || most(ties, id) < sizing::capacity(id) {
-            let few = ties.home.pool(id).lock().barn.take_few(sheaf, wanted);
+            let few = pool.barn.take_few(sheaf, wanted);
             if few > 0 {
                 return few;
             }
         }
-        ties.home.fill(id, sheaf, wanted)
+        ties.home.fill_from(pool, self.cluster(), id, sheaf, wanted)
     }
 
     /// Exchanges the empty main sheaf, if there is one, for a full one; `false` if the barn has none.
-    fn take_full(&self, ties: Ties, id: ClassId) -> bool {
+    fn take_full(&self, ties: Ties, id: ClassId, barn: &mut Barn) -> bool {
         let bin = self.bin(id);
-        let mut pool = ties.home.pool(id).lock();
-        let Some(full) = pool.barn.take_full() else {
+        let Some(full) = barn.take_full() else {
             return false;
         };
         let (is_small, room) = (is_small(bin, id), bin.capacity());
         match bin.close() {
             Some(empty) if is_small => retire(ties, empty, room),
-            Some(empty) => pool.barn.put_empty(empty),
+            Some(empty) => barn.put_empty(empty),
             None => {}
         }
         bin.open(full, sizing::capacity(id));
@@ -229,20 +244,19 @@ impl ThreadCache {
         if bin.swap_for_room(capacity) {
             return true;
         }
-        let mut pool = ties.home.pool(id).lock();
+        let mut pool = self.pool(ties, id).lock();
         let mut empty = pool.barn.take_empty();
         if empty.is_none() {
             // Memory for it may have to be committed.
             drop(pool);
             empty = new_sheaf(ties.home, sizing::bytes(id));
-            pool = ties.home.pool(id).lock();
+            pool = self.pool(ties, id).lock();
         }
         let Some(mut full) = bin.close() else {
             return false;
         };
         let Some(empty) = empty else {
-            drop(pool);
-            ties.heap.flush(ties.home, id, &mut full);
+            self.flush_with(pool, ties, id, &mut full);
             bin.open(full, capacity);
             return true;
         };
@@ -258,13 +272,24 @@ impl ThreadCache {
         };
         pool.barn.put_empty(empty);
         let is_ebbing = pool.is_ebbing(id, capacity);
-        drop(pool);
-        ties.heap.flush(ties.home, id, &mut oldest);
+        self.flush_with(pool, ties, id, &mut oldest);
         bin.open(oldest, capacity);
         if is_ebbing {
             self.claim_own();
         }
         true
+    }
+
+    /// Empties a sheaf into the slabs that its objects come from; the caller has the pool that this cache takes objects from.
+    pub(super) fn flush_with(
+        &self,
+        pool: Guard<'static, Pool>,
+        ties: Ties,
+        id: ClassId,
+        sheaf: &mut Sheaf,
+    ) {
+        let cluster = self.cluster();
+        ties.heap.flush_with(pool, ties.home, cluster, id, sheaf);
     }
 }
 
@@ -276,11 +301,17 @@ pub(super) fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {
 
 /// Fills a sheaf from the nearest node that has memory left.
 #[cold]
-fn fill_from_afar(ties: Ties, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
+fn fill_from_afar(
+    ties: Ties,
+    cluster: ClusterId,
+    id: ClassId,
+    sheaf: &mut Sheaf,
+    wanted: usize,
+) -> usize {
     let mut nodes = ties.heap.nearest_first(ties.home);
     let fill = |node: &'static Node| {
-        let got = node.fill(id, sheaf, wanted);
-        ties.heap.note_slabs(node, ties.home, id);
+        let got = node.fill(cluster, id, sheaf, wanted);
+        ties.heap.note_slabs(node, ties.home, cluster, id);
         (got > 0).then_some(got)
     };
     nodes.find_map(fill).unwrap_or(0)

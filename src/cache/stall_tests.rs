@@ -130,7 +130,7 @@ fn nobody_who_can_be_served_waits_for_the_kernel() {
     let node = world.heap.nodes().next().unwrap();
     let plan = crate::sys::faults::Plan::new(move |event| {
         if event.changes_mappings() {
-            let pools = class::all().all(|id| node.pool(id).is_free());
+            let pools = class::all().all(|id| node.used_pools(id).all(|(_, pool)| pool.is_free()));
             assert!(pools, "a pool's lock is held at {:?}", event.site);
             let is_open = node.arena().is_open();
             assert!(is_open, "the arena's lock is held at {:?}", event.site);

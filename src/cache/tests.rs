@@ -50,7 +50,7 @@ impl World {
         let (mut out, mut waiting) = (0, 0);
         for node in self.heap.nodes() {
             for id in class::all() {
-                let counts = node.pool(id).lock().counts(sizing::capacity(id));
+                let counts = node.counts(id, sizing::capacity(id));
                 out += counts.out;
                 // Perhaps another node's, from a time when this one was out of memory.
                 waiting += counts.in_barn;

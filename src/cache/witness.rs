@@ -24,14 +24,16 @@ impl ThreadCache {
         };
         let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
-            let _pool = ties.home.pool(id).lock();
-            let mut witness = Witness::new(ties.home.place(), id);
-            let bin = self.bin(id);
-            bin.objects(self.claims_of(id))
-                .for_each(|object| witness.doubt(object));
-            if let Some(spare) = bin.spare.take() {
-                spare.objects().iter().for_each(|it| witness.doubt(*it));
-                bin.spare.put(spare);
+            for (cluster, pool) in ties.home.used_pools(id) {
+                let _pool = pool.lock();
+                let mut witness = Witness::new(ties.home.place(cluster), id).of_one_cluster();
+                let bin = self.bin(id);
+                bin.objects(self.claims_of(id))
+                    .for_each(|object| witness.doubt(object));
+                if let Some(spare) = bin.spare.take() {
+                    spare.objects().iter().for_each(|it| witness.doubt(*it));
+                    bin.spare.put(spare);
+                }
             }
         }
     }
@@ -47,7 +49,7 @@ impl ThreadCache {
         };
         let busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
-            let mut witness = Witness::new(ties.home.place(), id);
+            let mut witness = Witness::new(ties.home.place(self.cluster()), id);
             for sheaf in self.waiting(id) {
                 sheaf.iter().for_each(|object| witness.doubt(*object));
             }

@@ -6,6 +6,7 @@ use crate::limit::LimitChoice;
 use crate::numa::Choice;
 use crate::report::{Output, write_to_file};
 use crate::sys::HugePages;
+use crate::units::MAX_CLUSTERS;
 use crate::watch::Options;
 
 /// The smallest reservation that may be asked for; a smaller one would not hold a program.
@@ -26,7 +27,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; if cfg!(placed) { 18 } else { 17 }] = [
+pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -36,6 +37,24 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 18 } else { 17 }] = [
         set: |config, value| {
             let bytes = size(value).filter(|bytes| (MIN_ARENA..=MAX_ARENA).contains(bytes))?;
             config.heap.arena_bytes = bytes;
+            Some(())
+        },
+    },
+    Key {
+        name: "clusters",
+        values: "N|auto|off",
+        bounds: "N from 1 to 32",
+        default: "auto",
+        does: "groups of processors whose threads share slabs and locks; auto: those that share a last-level cache, from nine processors on",
+        set: |config, value| {
+            config.clusters = match value {
+                b"auto" => None,
+                b"off" => Some(1),
+                _ => {
+                    let count = size(value).filter(|it| (1..=MAX_CLUSTERS).contains(it))?;
+                    Some(count as u8)
+                }
+            };
             Some(())
         },
     },

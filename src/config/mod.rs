@@ -24,6 +24,8 @@ use keys::{KEYS, Key, MAX_ARENA};
 pub(crate) struct Config {
     /// How the heap is made.
     pub(crate) heap: Settings,
+    /// How many clusters of processors have pools of their own; `None` for as many as there are.
+    pub(crate) clusters: Option<u8>,
     /// How much memory may be in use.
     pub(crate) limit: LimitChoice,
     /// Print statistics when the program ends.
@@ -77,9 +79,12 @@ impl Config {
             limit: Limit::off(),
             choice: Choice::Local,
             current_node: sys::current_node,
+            clusters: 1,
+            current_cluster: || 0,
         };
         Self {
             heap,
+            clusters: None,
             limit: LimitChoice::Found,
             stats_at_exit: false,
             purge_ms: Some(DEFAULT_PURGE_MS),

@@ -5,6 +5,7 @@
 //! A thread's slot points to the unborn cache, to a cache that it owns, or, behind its exit hook,
 //! to the dead cache. Only this file holds a `static` that changes.
 
+use super::machine::{self, read_fact};
 use super::purge::Purge;
 use super::thread_exit;
 use super::trim;
@@ -14,7 +15,7 @@ use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
 use crate::limit::{self, Limit};
-use crate::numa::{Choice, Fact, Topology};
+use crate::numa::{Choice, Topology};
 use crate::report::{self, Line};
 use crate::sync::{self, Interrupted, Once};
 use crate::sys::{self, ExitKey, tls};
@@ -226,6 +227,8 @@ fn make_process() -> Option<Process> {
     if config.needs_standard_error() {
         report::keep_standard_error();
     }
+    config.heap.clusters = machine::clusters(config.clusters);
+    config.heap.current_cluster = machine::current_cluster;
     let choice = &mut config.heap.choice;
     let mut topology = match choice {
         Choice::Off => Topology::single(),
@@ -308,39 +311,6 @@ extern "C" fn at_end() {
 #[unsafe(link_section = ".text.hot.life")]
 extern "C" fn behind_all() {
     ENDING.end();
-}
-
-fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {
-    let text = match fact {
-        Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
-        Fact::HasMemory => {
-            sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
-        }
-        Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
-        Fact::Distance(node) => {
-            read_of_node("/sys/devices/system/node/node", node, "/distance\0", buffer)
-        }
-        Fact::Weight(node) => read_of_node(
-            "/sys/kernel/mm/mempolicy/weighted_interleave/node",
-            node,
-            "\0",
-            buffer,
-        ),
-    };
-    text.map(<[u8]>::len)
-}
-
-/// Reads the file whose path is `before`, the node's number and `behind`, which ends with a zero.
-fn read_of_node<'buffer>(
-    before: &str,
-    node: NodeId,
-    behind: &str,
-    buffer: &'buffer mut [u8],
-) -> Option<&'buffer [u8]> {
-    let mut path = Line::<80>::new();
-    path.text(before).number(usize::from(node.0)).text(behind);
-    let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
-    sys::read_file(path, buffer)
 }
 
 #[cfg(all(test, not(simulated)))]

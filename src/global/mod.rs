@@ -10,6 +10,7 @@ mod bare;
 mod early;
 mod life;
 mod look;
+mod machine;
 mod onnode;
 mod progress;
 mod purge;

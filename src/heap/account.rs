@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::{Heap, Node, Source};
 use crate::numa::Choice;
 use crate::sys::Policy;
-use crate::units::{ClassId, NodeId, PAGE_SIZE};
+use crate::units::{ClassId, ClusterId, NodeId, PAGE_SIZE};
 
 impl Heap {
     /// The arena for a large block of a thread whose home is `home`.
@@ -14,13 +14,19 @@ impl Heap {
         self.nodes().find(|node| node.is_spread()).unwrap_or(home)
     }
 
-    /// Counts the slabs that the pool of class `id` on `node` took since it was asked last; `wanted`
+    /// Counts the slabs that a pool of class `id` on `node` took since it was asked last; `wanted`
     /// is the home of who needed them.
-    pub(crate) fn note_slabs(&self, node: &'static Node, wanted: &Node, id: ClassId) {
+    pub(crate) fn note_slabs(
+        &self,
+        node: &'static Node,
+        wanted: &Node,
+        cluster: ClusterId,
+        id: ClassId,
+    ) {
         if !self.is_counted() {
             return;
         }
-        let added = node.pool(id).lock().take_added();
+        let added = node.pool(cluster, id).lock().take_added();
         let pages = u64::from(crate::slab::class::info(id).slab_pages());
         for slab in added.into_iter().flatten() {
             self.note(node, wanted, pages, node.arena().region().at(slab.offset()));

@@ -3,14 +3,19 @@
 
 use super::{Heap, Node};
 use crate::slab::{Barn, Sheaf, class};
-use crate::units::ClassId;
+use crate::units::{ClassId, ClusterId};
 
 impl Heap {
     /// Takes what waits in the barns back into the slabs.
     pub(crate) fn empty_barns(&self) {
         for node in self.nodes() {
             for id in class::all() {
-                while self.flush_from_barn(node, id, Barn::take_any).is_some() {}
+                for (cluster, _) in node.used_pools(id) {
+                    while self
+                        .flush_from_barn(node, cluster, id, Barn::take_any)
+                        .is_some()
+                    {}
+                }
             }
         }
     }
@@ -19,11 +24,12 @@ impl Heap {
     pub(super) fn flush_from_barn(
         &self,
         node: &Node,
+        cluster: ClusterId,
         id: ClassId,
         take: impl FnOnce(&mut Barn) -> Option<Sheaf>,
     ) -> Option<usize> {
         // The pool is locked by each statement anew: a flush locks it too.
-        let pool = node.used_pool(id)?;
+        let pool = node.pool(cluster, id);
         let taken = take(&mut pool.lock().barn);
         let mut sheaf = taken?;
         let count = sheaf.count();

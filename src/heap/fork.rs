@@ -5,10 +5,12 @@ use super::Heap;
 use super::node::Node;
 
 impl Heap {
-    /// Takes every lock from the top down.
+    /// Takes every lock from the top down; the caller holds those of all caches.
     pub(crate) fn hold_for_fork(&self) {
         self.bounds.hold_for_fork();
-        self.nodes().for_each(Node::hold_for_fork);
+        let entered = self.clusters.entered();
+        self.nodes()
+            .for_each(|node| node.hold_for_fork(entered.clone()));
         self.huge.hold_for_fork();
     }
 

@@ -32,17 +32,16 @@ impl Heap {
             .make_up_for_growth(sys::milliseconds(), kept, budget);
     }
 
-    /// Takes what waits in a barn back into the slabs, and gives up slabs without an object in use.
+    /// Takes what waits in barns of a class back into the slabs, and gives up slabs without an object in use.
     fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
-        let Some(pool) = node.used_pool(id) else {
-            return;
-        };
-        budget.visit();
-        while !budget.is_spent()
-            && let Some(count) = self.flush_from_barn(node, id, Barn::take_any)
-        {
-            budget.flush(count);
+        for (cluster, pool) in node.used_pools(id) {
+            budget.visit();
+            while !budget.is_spent()
+                && let Some(count) = self.flush_from_barn(node, cluster, id, Barn::take_any)
+            {
+                budget.flush(count);
+            }
+            pool.lock().trim(node.place(cluster), id, 0);
         }
-        pool.lock().trim(node.place(), id, 0);
     }
 }

@@ -8,7 +8,9 @@
 mod abandon;
 mod account;
 mod barns;
+mod clusters;
 mod crimes;
+mod flush;
 mod fork;
 mod growth;
 mod large;
@@ -19,6 +21,7 @@ mod node;
 mod onnode;
 mod pressure;
 mod purge;
+mod refill;
 mod refusals;
 mod resize;
 mod site;
@@ -29,6 +32,7 @@ mod tune;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use clusters::Clusters;
 use crimes::{crime_of, crime_of_huge};
 use limits::Bounds;
 pub(crate) use locate::Home;
@@ -46,9 +50,9 @@ use crate::huge::{Huge, HugeCounts};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::report::{Scene, accuse};
-use crate::slab::{Object, Sheaf, Slot, class};
+use crate::slab::{Object, class};
 use crate::sys::{HugePages, Policy};
-use crate::units::{ClassId, MAX_NODES, NodeId, PAGE_SIZE};
+use crate::units::{ClassId, ClusterId, MAX_NODES, NodeId, PAGE_SIZE};
 
 /// How a heap is made.
 #[derive(Clone, Debug)]
@@ -71,6 +75,10 @@ pub(crate) struct Settings {
     pub choice: Choice,
     /// Tells the node that runs the caller, where anybody knows.
     pub current_node: fn() -> Option<u8>,
+    /// How many clusters of processors have pools of their own.
+    pub clusters: u8,
+    /// Tells which of them runs the caller.
+    pub current_cluster: fn() -> u8,
 }
 
 impl Settings {
@@ -86,6 +94,8 @@ impl Settings {
         limit: Limit::off(),
         choice: Choice::Local,
         current_node: || None,
+        clusters: 1,
+        current_cluster: || 0,
     };
 }
 
@@ -105,6 +115,7 @@ pub(crate) struct Heap {
     refusals: Refusals,
     /// Threads that have a cache.
     threads: AtomicUsize,
+    clusters: Clusters,
 }
 
 impl Heap {
@@ -127,6 +138,7 @@ impl Heap {
             huge: Huge::new(settings.reuse_bytes),
             bounds: Bounds::new(settings.limit.clone()),
             tuning: Tuning::new(),
+            clusters: Clusters::new(settings.clusters, settings.current_cluster),
             settings,
             traffic: Traffic::new(),
             refusals: Refusals::new(),
@@ -146,6 +158,12 @@ impl Heap {
         self.homes.len() > 1
     }
 
+    /// Whether it matters where a thread runs.
+    #[inline]
+    pub(crate) fn has_places(&self) -> bool {
+        self.is_numa() || self.clusters.are_several()
+    }
+
     /// Takes note of how many threads have a cache.
     pub(crate) fn note_threads(&self, threads: usize) {
         // ORDERING: relaxed, a number for who decides how much to keep.
@@ -156,6 +174,11 @@ impl Heap {
     pub(crate) fn threads(&self) -> usize {
         // ORDERING: relaxed, as above.
         self.threads.load(Relaxed)
+    }
+
+    /// The clusters of processors.
+    pub(crate) fn clusters(&self) -> &Clusters {
+        &self.clusters
     }
 
     /// Whether less memory is worth more time.
@@ -202,39 +225,12 @@ impl Heap {
     /// One small object past all sheaves, for who has none.
     pub(crate) fn take_object(&self, home: &'static Node, id: ClassId) -> Option<Object> {
         let take = |node: &'static Node| {
-            let object = node.take_one(id);
-            self.note_slabs(node, home, id);
+            let object = node.take_one(ClusterId::default(), id);
+            self.note_slabs(node, home, ClusterId::default(), id);
             object
         };
         let anywhere = || take(home).or_else(|| self.nearest_first(home).find_map(take));
         self.take_within(class::info(id).slab_bytes(), anywhere)
-    }
-
-    /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
-    pub(crate) fn flush(&self, home: &Node, id: ClassId, sheaf: &mut Sheaf) {
-        self.take_back(home, id, sheaf.objects());
-        sheaf.clear();
-    }
-
-    /// Takes objects that were in a cache of `home` back into their slabs.
-    pub(crate) fn take_back(&self, home: &Node, id: ClassId, objects: &[Slot]) {
-        if class::is_span(id) {
-            return objects
-                .iter()
-                .for_each(|span| self.give_cached(*span as usize, id));
-        }
-        if !self.is_numa() {
-            return home.pool(id).lock().take_back(home.place(), id, objects);
-        }
-        // After a refill from afar there may be strangers among them.
-        for part in
-            objects.chunk_by(|one, next| home.owns(*one as usize) && home.owns(*next as usize))
-        {
-            let address = part.first().map_or(0, |object| *object as usize);
-            let node = self.nodes().find(|node| node.owns(address));
-            let node = node.unwrap_or(home);
-            node.pool(id).lock().take_back(node.place(), id, part);
-        }
     }
 
     /// Takes back a block that no thread cache took; ends the process if it is none.
@@ -251,11 +247,7 @@ impl Heap {
                 node,
                 class,
                 is_start: true,
-            } => {
-                node.pool(class)
-                    .lock()
-                    .take_back(node.place(), class, &[block.as_ptr()]);
-            }
+            } => self.take_back(node, class, &mut [block.as_ptr()]),
             Home::Page {
                 node,
                 page,

@@ -13,10 +13,10 @@ use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
-use crate::slab::{Object, Place, Pool, Pools, Sheaf, SheafStack, SlabTables, class};
+use crate::slab::{Place, Pool, PoolCounts, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
-use crate::units::{ClassId, NodeId};
+use crate::units::{ClassId, ClusterId, NodeId};
 
 /// One node's memory.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Node {
             id,
             policy,
             releasing: CachePadded::new(Lock::new(())),
-            pools: Pools::new(parts.pools),
+            pools: Pools::new(parts.pools, settings.clusters),
             tables: SlabTables::new(parts.granules, parts.records, bytes, settings.is_tiny),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map, settings.is_eager)),
@@ -121,76 +121,62 @@ impl Node {
         self.metadata.committed_bytes() + self.tables.committed_bytes() + map
     }
 
-    /// Where the node's slabs lie.
+    /// Where the slabs of a cluster's pools lie.
     #[inline]
-    pub(crate) fn place(&self) -> Place<'_> {
+    pub(crate) fn place(&self, cluster: ClusterId) -> Place<'_> {
         Place {
             arena: &self.arena,
             tables: &self.tables,
+            cluster,
         }
     }
 
-    /// The pool of a class.
+    /// A cluster's pool of a class.
     #[inline]
-    pub(crate) fn pool(&self, id: ClassId) -> &Lock<Pool> {
-        self.pools.get(id)
+    pub(crate) fn pool(&self, cluster: ClusterId, id: ClassId) -> &Lock<Pool> {
+        self.pools.get(cluster, id)
     }
 
-    /// The pool of a class, if it was ever used.
-    pub(crate) fn used_pool(&self, id: ClassId) -> Option<&Lock<Pool>> {
-        self.pools.used(id)
+    /// The lock that is held while a slab is made for that pool.
+    pub(super) fn growing(&self, cluster: ClusterId, id: ClassId) -> &Lock<()> {
+        self.pools.growing(cluster, id)
     }
 
-    /// The classes whose pools were ever used.
-    fn used_pools(&self) -> impl Iterator<Item = (ClassId, &Lock<Pool>)> {
-        class::all().filter_map(|id| Some((id, self.used_pool(id)?)))
+    /// The cluster whose pool has the slab of the object of class `id` at `address`, which is out.
+    #[inline]
+    pub(crate) fn cluster_of(&self, address: usize, id: ClassId) -> ClusterId {
+        let offset = address.wrapping_sub(self.arena.base());
+        self.tables.cluster_of(offset, id)
+    }
+
+    /// The pools of a class that were ever used.
+    pub(crate) fn used_pools(&self, id: ClassId) -> impl Iterator<Item = (ClusterId, &Lock<Pool>)> {
+        let used = move |cluster| Some((cluster, self.pools.used(cluster, id)?));
+        self.pools.clusters().filter_map(used)
+    }
+
+    /// The numbers of a class, where full sheaves have as many objects as that.
+    pub(crate) fn counts(&self, id: ClassId, capacity: usize) -> PoolCounts {
+        let mut sum = PoolCounts::default();
+        for (_, pool) in self.used_pools(id) {
+            let counts = pool.lock().counts(capacity);
+            sum.slabs += counts.slabs;
+            sum.out += counts.out;
+            sum.in_barn += counts.in_barn;
+        }
+        sum
+    }
+
+    /// Gives slabs of a class without an object in use up.
+    pub(super) fn trim_class(&self, id: ClassId) {
+        for (cluster, pool) in self.used_pools(id) {
+            pool.lock().trim(self.place(cluster), id, 0);
+        }
     }
 
     /// Gives slabs without an object in use up.
     pub(super) fn trim_pools(&self) {
-        for (id, pool) in self.used_pools() {
-            pool.lock().trim(self.place(), id, 0);
-        }
-    }
-
-    /// Moves up to `wanted` objects of class `id` into `sheaf` and returns how many. Fewer than wanted means that the node is
-    /// out of memory.
-    pub(crate) fn fill(&self, id: ClassId, sheaf: &mut Sheaf, wanted: usize) -> usize {
-        let mut got = 0;
-        loop {
-            got += self
-                .pool(id)
-                .lock()
-                .fill(self.place(), id, sheaf, wanted - got);
-            if got == wanted || !self.add_slab(id) {
-                return got;
-            }
-        }
-    }
-
-    /// One object of class `id`, past all sheaves.
-    pub(crate) fn take_one(&self, id: ClassId) -> Option<Object> {
-        loop {
-            let object = self.pool(id).lock().take_one(self.place(), id);
-            if object.is_some() || !self.add_slab(id) {
-                return object;
-            }
-        }
-    }
-
-    /// Adds a slab to the pool of class `id`, whose lock is not held while memory for it is committed; `false` where there is
-    /// none. Threads that need one at the same time get one together.
-    #[cold]
-    fn add_slab(&self, id: ClassId) -> bool {
-        let _growing = self.pools.growing(id).lock();
-        if self.pool(id).lock().has_objects() {
-            return true;
-        }
-        let Some(slab) = Pool::new_slab(self.place(), id) else {
-            return false;
-        };
-        self.pool(id).lock().add(self.place(), slab);
-        true
+        class::all().for_each(|id| self.trim_class(id));
     }
 
     /// Empty small sheaves, the smallest first.
@@ -204,11 +190,16 @@ impl Node {
         address.wrapping_sub(self.arena.base()) < self.arena.bytes()
     }
 
-    /// Takes all locks from the top down, to hold them across a fork.
-    pub(crate) fn hold_for_fork(&self) {
-        class::all().for_each(|id| self.pools.growing(id).hold_for_fork());
+    /// Takes all locks from the top down, to hold them across a fork; those of pools that nobody may use stay untouched.
+    pub(crate) fn hold_for_fork(&self, clusters: impl Iterator<Item = ClusterId> + Clone) {
+        let pools = || {
+            clusters
+                .clone()
+                .flat_map(|it| class::all().map(move |id| (it, id)))
+        };
+        pools().for_each(|(cluster, id)| self.pools.growing(cluster, id).hold_for_fork());
         self.releasing.hold_for_fork();
-        class::all().for_each(|id| self.pools.any(id).hold_for_fork());
+        pools().for_each(|(cluster, id)| self.pools.any(cluster, id).hold_for_fork());
         self.tables.growth().hold_for_fork();
         self.small_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
@@ -217,9 +208,11 @@ impl Node {
 
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
-        let is_free =
-            |(id, pool): (ClassId, &Lock<Pool>)| pool.is_free() && self.pools.growing(id).is_free();
-        self.used_pools().all(is_free)
+        let is_free = |id: ClassId| {
+            self.used_pools(id)
+                .all(|(cluster, pool)| pool.is_free() && self.pools.growing(cluster, id).is_free())
+        };
+        class::all().all(is_free)
             && self.releasing.is_free()
             && self.tables.growth().is_free()
             && self.small_sheaves.is_free()
@@ -255,8 +248,10 @@ impl Node {
 
     /// Checks everything; aborts if something contradicts itself.
     pub(crate) fn validate(&self) {
-        for (id, pool) in self.used_pools() {
-            pool.lock().validate(self.place(), id);
+        for id in class::all() {
+            for (cluster, pool) in self.used_pools(id) {
+                pool.lock().validate(self.place(cluster), id);
+            }
         }
         self.arena.validate();
     }

@@ -32,7 +32,7 @@ enum Stage {
     /// Freed mappings.
     Mappings,
     /// Sheaves and empty slabs of a class.
-    Pool(&'static Node, ClassId),
+    Pools(&'static Node, ClassId),
     /// Pages inside of slabs.
     Slabs(&'static Node),
     /// Free pages.
@@ -94,7 +94,7 @@ impl Heap {
         let node = self.nodes().nth(number / STAGES)?;
         let step = number % STAGES;
         Some(match class::all().nth(step) {
-            Some(id) => Stage::Pool(node, id),
+            Some(id) => Stage::Pools(node, id),
             None if step == class::CLASSES => Stage::Slabs(node),
             None if step == class::CLASSES + 1 => Stage::Pages(node, Pass::Whole),
             None => Stage::Pages(node, Pass::Pieces),
@@ -118,8 +118,8 @@ impl Heap {
                 }
                 self.huge.decay(kept, budget)
             }
-            Stage::Pool(node, id) => {
-                self.decay_pool(node, id, elapsed, budget);
+            Stage::Pools(node, id) => {
+                self.decay_pools(node, id, elapsed, budget);
                 (0, true)
             }
             // Pages inside of slabs are parts of huge pages there.
@@ -166,19 +166,18 @@ impl Heap {
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
     }
 
-    fn decay_pool(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {
-        let Some(pool) = node.used_pool(id) else {
-            return;
-        };
-        budget.visit();
-        let surplus = pool.lock().barn.surplus(elapsed);
-        for _ in 0..surplus {
-            let Some(count) = self.flush_from_barn(node, id, Barn::take_idle) else {
-                break;
-            };
-            budget.flush(count);
+    fn decay_pools(&self, node: &Node, id: ClassId, elapsed: Elapsed, budget: &mut Budget) {
+        for (cluster, pool) in node.used_pools(id) {
+            budget.visit();
+            let surplus = pool.lock().barn.surplus(elapsed);
+            for _ in 0..surplus {
+                let Some(count) = self.flush_from_barn(node, cluster, id, Barn::take_idle) else {
+                    break;
+                };
+                budget.flush(count);
+            }
+            pool.lock().decay(node.place(cluster), id, elapsed);
         }
-        pool.lock().decay(node.place(), id, elapsed);
     }
 }
 
@@ -227,12 +226,13 @@ impl Node {
     ) -> Option<usize> {
         // A fork waits for that: in the child nobody would let go of the slab.
         let _releasing = self.releasing().lock();
-        let pool = || self.pool(id).lock();
-        let Some(release) = pool().begin_release(self.place(), id, slab, elapsed) else {
+        let cluster = self.cluster_of(self.arena().base() + slab.offset(), id);
+        let (pool, place) = (|| self.pool(cluster, id).lock(), self.place(cluster));
+        let Some(release) = pool().begin_release(place, id, slab, elapsed) else {
             return Some(0);
         };
-        let bytes = release.run(self.place(), budget);
-        pool().end_release(self.place(), id, release, bytes.is_some());
+        let bytes = release.run(place, budget);
+        pool().end_release(place, id, release, bytes.is_some());
         bytes
     }
 }

@@ -27,7 +27,9 @@ const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
 /// Own metadata that is committed with it: all that a small program needs.
 const FIRST_BYTES: usize = 64 << 10;
 /// Where the tables of granules begin, which are committed from the start on as well.
-const FIXED_BYTES: usize = HOME_BYTES + FIRST_BYTES + Pools::BYTES;
+const fn fixed_bytes(clusters: u8) -> usize {
+    HOME_BYTES + FIRST_BYTES + Pools::bytes_for(clusters)
+}
 /// The coarsest OS page, to which every part is aligned.
 const PART_ALIGN: usize = 64 << 10;
 
@@ -47,9 +49,12 @@ impl Site {
     pub(super) fn find(id: NodeId, settings: &Settings, policy: Option<Policy>) -> Option<Self> {
         let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
         loop {
-            if let Some(region) = reserve(bytes) {
+            if let Some(region) = reserve(bytes, settings.clusters) {
                 // What building needs is committed first, while the reservation can go back whole.
-                if !region.commit(0, FIXED_BYTES + SlabTables::map_bytes_for(bytes)) {
+                if !region.commit(
+                    0,
+                    fixed_bytes(settings.clusters) + SlabTables::map_bytes_for(bytes),
+                ) {
                     // A smaller arena needs smaller tables.
                     region.give_back();
                 } else {
@@ -81,7 +86,7 @@ impl Site {
         }
         let (home, region) = self.region.split(HOME_BYTES);
         let (first, region) = region.split(FIRST_BYTES);
-        let (pools, region) = region.split(Pools::BYTES);
+        let (pools, region) = region.split(Pools::bytes_for(settings.clusters));
         let (granules, region) = region.split(SlabTables::map_bytes_for(self.bytes));
         let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
         let (records, region) = region.split(SlabTables::record_bytes_for(self.bytes));
@@ -110,18 +115,18 @@ impl Site {
     }
 }
 
-fn reserve(bytes: usize) -> Option<Region> {
+fn reserve(bytes: usize, clusters: u8) -> Option<Region> {
     let align = ALIGN.min((bytes / 16).next_power_of_two()).max(BLOCK_SIZE);
-    Region::reserve_fenced(lead_bytes(bytes) + bytes, 0, align)
+    Region::reserve_fenced(lead_bytes(bytes, clusters) + bytes, 0, align)
 }
 
 /// What lies before the arena. Of an arena of 64 GiB it is 832 MiB: the tables and the memory of a small program then have
 /// their entries in few pages of the kernel's page tables, which a fork copies.
-fn lead_bytes(bytes: usize) -> usize {
+fn lead_bytes(bytes: usize, clusters: u8) -> usize {
     let slabs = SlabTables::map_bytes_for(bytes) + SlabTables::record_bytes_for(bytes);
     let tables = slabs + Arena::map_bytes_for(bytes) + metadata_bytes(bytes);
     // The gap keeps a stray write below the arena away from the tables.
-    let parts = FIXED_BYTES + tables + PART_ALIGN;
+    let parts = fixed_bytes(clusters) + tables + PART_ALIGN;
     parts.next_multiple_of(BLOCK_SIZE)
 }
 

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod choice;
+mod cpus;
 mod detect;
 mod node_set;
 
 pub(crate) use choice::Choice;
+pub(crate) use cpus::{CpuBits, Cpus, MAX_CPUS};
 pub(crate) use detect::Fact;
 pub(crate) use node_set::NodeSet;
 

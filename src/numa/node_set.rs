@@ -1,6 +1,8 @@
 //! A set of nodes in one word.
 #![forbid(unsafe_code)]
 
+use core::ops::RangeInclusive;
+
 use crate::units::{MAX_NODES, NodeId};
 
 /// A set of nodes.
@@ -26,15 +28,8 @@ impl NodeSet {
     /// Reads the kernel's list format, `0-3,8`; numbers from 64 on are left out.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut set = Self::default();
-        for part in text
-            .trim_ascii()
-            .split(|byte| *byte == b',')
-            .filter(|part| !part.is_empty())
-        {
-            let mut ends = part.splitn(2, |byte| *byte == b'-');
-            let first = number(ends.next()?)?;
-            let last = ends.next().map_or(Some(first), number)?;
-            for node in (first..=last).take_while(|node| *node < MAX_NODES) {
+        for range in ranges(text) {
+            for node in range?.take_while(|node| *node < MAX_NODES) {
                 set.insert(NodeId(node as u8));
             }
         }
@@ -80,6 +75,17 @@ impl NodeSet {
             lowest
         })
     }
+}
+
+/// The ranges of the kernel's list format; `None` for what is not understood.
+pub(super) fn ranges(text: &[u8]) -> impl Iterator<Item = Option<RangeInclusive<usize>>> {
+    let parts = text.trim_ascii().split(|byte| *byte == b',');
+    parts.filter(|part| !part.is_empty()).map(|part| {
+        let mut ends = part.splitn(2, |byte| *byte == b'-');
+        let first = number(ends.next()?)?;
+        let last = ends.next().map_or(Some(first), number)?;
+        Some(first..=last)
+    })
 }
 
 /// A decimal number that fits; anything else is `None`.

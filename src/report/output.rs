@@ -108,6 +108,8 @@ impl Kept {
     }
 
     /// A descriptor of the file that the path names in this process, opened now if it is not open.
+    // Apart, so that a report without a file does not pay for its stack.
+    #[inline(never)]
     fn open(&self) -> Option<u32> {
         let is_own = self.process.load(Relaxed) == sys::process_id() as u32;
         if let Some(descriptor) = self.descriptor() {

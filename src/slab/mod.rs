@@ -8,6 +8,8 @@
 mod barn;
 mod bits;
 pub(crate) mod class;
+mod cluster;
+mod flush;
 mod list;
 mod pool;
 mod pools;
@@ -20,7 +22,7 @@ mod validate;
 mod witness;
 
 pub(crate) use barn::Barn;
-pub(crate) use pool::{Place, Pool};
+pub(crate) use pool::{Place, Pool, PoolCounts};
 pub(crate) use pools::Pools;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;

@@ -1,4 +1,4 @@
-//! The slabs of one class on one node: refill and flush in batches.
+//! The slabs of one class, of one cluster of processors on one node: what a refill takes from.
 //!
 //! # Invariant
 //!
@@ -13,25 +13,18 @@ use super::bits::put;
 use super::class::{ClassInfo, info};
 use super::list::SlabList;
 use super::purge::DONE;
-use super::record::{BadObject, SlabRecord};
-use super::row::Row;
-use super::sheaf::{Object, Sheaf, Slot};
+use super::record::SlabRecord;
+use super::sheaf::{Object, Sheaf};
 use super::table::SlabTables;
 use crate::arena::{Arena, Span, Use};
 use crate::decay::{Elapsed, LowWater};
-use crate::report::{Crime, Scene, accuse};
-use crate::units::{ClassId, GranuleIndex, Order};
+use crate::units::{ClassId, ClusterId, GranuleIndex, Order};
 
 /// Partial slabs are kept in so many lists, the fullest first.
 pub(super) const PARTIAL_LISTS: usize = 4;
 const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// The list number of a slab that stays on no list, whatever comes back to it, until it is let go.
 pub(super) const HELD: u8 = u8::MAX;
-/// A flush of objects of many slabs fetches their records so far ahead.
-const LOOK_AHEAD: usize = 4;
-/// The records of so many slabs, with a few words of each, are likely in the processor's cache.
-const NEAR_SLABS: u32 = 64;
-
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
 
@@ -42,9 +35,11 @@ pub(crate) struct Place<'node> {
     pub(crate) arena: &'node Arena,
     /// Records are here.
     pub(crate) tables: &'node SlabTables,
+    /// The pool is this cluster's.
+    pub(crate) cluster: ClusterId,
 }
 
-/// The slabs of one class on one node, and its barn.
+/// The slabs of one class on one node that one cluster's threads take objects from, and its barn.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     pub(super) lists: [SlabList; PARTIAL_LISTS + 1],
@@ -113,55 +108,6 @@ impl Pool {
         let taken = wanted - left as usize;
         self.out += taken as u64;
         taken
-    }
-
-    /// Takes objects back into their slabs; they are all of this node and class.
-    pub(crate) fn take_back(&mut self, place: Place<'_>, id: ClassId, objects: &[Slot]) {
-        let (info, base) = (info(id), place.arena.base());
-        let slab_of = |object: Slot| {
-            let offset = (object as usize).wrapping_sub(base);
-            SlabTables::slab_of(GranuleIndex::containing(offset), info)
-        };
-        let is_large = self.slabs > NEAR_SLABS;
-        let (mut turn, mut bad) = (0, 0);
-        while let Some(first) = objects.get(turn) {
-            let slab = slab_of(*first);
-            let Some(record) = place.tables.record_of(slab, id) else {
-                // All its objects came back, this one among them, and the slab went away.
-                accuse(Crime::DoubleFree, *first as usize, Scene::FreePages);
-                (turn, bad) = (turn + 1, bad + 1);
-                continue;
-            };
-            if let Some(later) = objects.get(turn + LOOK_AHEAD).filter(|_| is_large) {
-                let slab = slab_of(*later);
-                let offset = (*later as usize).wrapping_sub(base + slab.offset());
-                place.tables.prefetch(slab, info.object_at(offset).0);
-            }
-            let start = base + slab.offset();
-            // Objects of one slab often come in a row.
-            while let Some(object) = objects.get(turn) {
-                let offset = (*object as usize).wrapping_sub(start);
-                if offset >= info.slab_bytes() {
-                    break;
-                }
-                // Whoever put it into a sheaf has seen that it is an object's start.
-                let (index, is_start) = info.object_at(offset);
-                debug_assert!(is_start);
-                let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
-                if record.give(info, row).is_err() {
-                    bad += give_one_by_one(record, row, place, slab, id);
-                }
-                turn += row.count as usize;
-            }
-            if record.becomes_due() {
-                place.tables.set_due(slab);
-            }
-            if !is_listed_right(record, info) {
-                self.relist(place, slab, record, info);
-            }
-        }
-        self.out -= (objects.len() - bad) as u64;
-        self.trim(place, id, place.tables.min_empty());
     }
 
     /// Gives empty slabs back to the arena until `keep` are left.
@@ -257,6 +203,7 @@ impl Pool {
         } else {
             place.tables.set_due(slab);
         }
+        record.set_cluster(place.cluster);
         self.slabs += 1;
         if let Some(place) = self.added.iter_mut().find(|place| **place == 0) {
             *place = slab.0 + 1;
@@ -296,37 +243,6 @@ impl Pool {
             list.push(place.tables, slab, new);
         }
     }
-}
-
-/// Takes the objects of a row back that are out; how many are not, and were named.
-#[cold]
-fn give_one_by_one(
-    record: &SlabRecord,
-    row: Row,
-    place: Place<'_>,
-    slab: GranuleIndex,
-    id: ClassId,
-) -> usize {
-    let mut bad = 0;
-    for first in row.first..row.first + row.count {
-        let crime = match record.give(info(id), Row { first, count: 1 }) {
-            Ok(()) => continue,
-            Err(BadObject::Free) => Crime::DoubleFree,
-            Err(BadObject::Unknown) => Crime::InvalidFree,
-        };
-        let base = place.arena.base();
-        let object = base + slab.offset() + (first * info(id).size) as usize;
-        accuse(crime, object, place.tables.scene(base, slab, id));
-        bad += 1;
-    }
-    bad
-}
-
-/// Whether a slab is on the right list after objects came back.
-#[inline]
-fn is_listed_right(record: &SlabRecord, info: &ClassInfo) -> bool {
-    let most = u32::from(record.list()) * info.objects;
-    record.out() != 0 && record.available(info) * PARTIAL_LISTS as u32 <= most
 }
 
 /// The number of the list that a slab belongs on: 0 for full, 1 for nearly full … 5 for empty.

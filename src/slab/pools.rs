@@ -1,4 +1,4 @@
-//! The pools of one node, one for each class, each under its own lock.
+//! The pools of one node, one for each class and cluster of processors, each under its own lock.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -7,7 +7,7 @@ use super::pool::Pool;
 use crate::report::our_fault;
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Region, Table, ZeroInit};
-use crate::units::ClassId;
+use crate::units::{ClassId, ClusterId, MAX_CLUSTERS};
 
 /// A pool, and the lock that is held while a slab is made for it.
 #[derive(Debug)]
@@ -23,10 +23,14 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 /// All pools of a node.
 #[derive(Debug)]
 pub(crate) struct Pools {
+    /// One cluster's behind the other's.
     entries: Table<CachePadded<Entry>>,
+    clusters: u8,
     /// A bit for each class whose pool somebody has asked for: all others were never written to.
-    used: [AtomicU64; (CLASSES + 1).div_ceil(64)],
+    used: [Used; MAX_CLUSTERS],
 }
+
+type Used = [AtomicU64; (CLASSES + 1).div_ceil(64)];
 
 /// Where each class's pool lies: behind each other those that a small program uses, so that they take few pages.
 static PLACES: [u8; CLASSES + 1] = {
@@ -49,57 +53,69 @@ static PLACES: [u8; CLASSES + 1] = {
 };
 
 impl Pools {
-    /// Bytes to reserve.
-    pub(crate) const BYTES: usize = Table::<CachePadded<Entry>>::bytes_for(CLASSES + 1);
+    /// Bytes to reserve for so many clusters.
+    pub(crate) const fn bytes_for(clusters: u8) -> usize {
+        Table::<CachePadded<Entry>>::bytes_for(clusters as usize * (CLASSES + 1))
+    }
 
-    /// Empty pools in `region`, of which [`Self::BYTES`] are committed.
-    pub(crate) fn new(region: Region) -> Self {
+    /// Empty pools of so many clusters in `region`, of which [`Self::bytes_for`] are committed.
+    pub(crate) fn new(region: Region, clusters: u8) -> Self {
         Self {
             entries: Table::committed(region),
+            clusters: clusters.max(1),
             used: Default::default(),
         }
     }
 
+    /// All clusters.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = ClusterId> + use<> {
+        (0..self.clusters).map(ClusterId)
+    }
+
     /// The pool of class `id`, to be used.
     #[inline]
-    pub(crate) fn get(&self, id: ClassId) -> &Lock<Pool> {
-        let (word, bit) = self.used_bit(id);
+    pub(crate) fn get(&self, cluster: ClusterId, id: ClassId) -> &Lock<Pool> {
+        let (word, bit) = self.used_bit(cluster, id);
         // ORDERING: relaxed; who does not see the bit yet passes by a pool that is being used for the first time.
         if word.load(Relaxed) & bit == 0 {
             word.fetch_or(bit, Relaxed);
         }
-        &self.entry(id).pool
+        &self.entry(cluster, id).pool
     }
 
     /// The pool of class `id`, if it was ever used, for who visits all. Even a lock that is taken for nothing gives its page
     /// memory.
-    pub(crate) fn used(&self, id: ClassId) -> Option<&Lock<Pool>> {
-        let (word, bit) = self.used_bit(id);
+    pub(crate) fn used(&self, cluster: ClusterId, id: ClassId) -> Option<&Lock<Pool>> {
+        let (word, bit) = self.used_bit(cluster, id);
         // ORDERING: as above.
-        (word.load(Relaxed) & bit != 0).then(|| &self.entry(id).pool)
+        (word.load(Relaxed) & bit != 0).then(|| &self.entry(cluster, id).pool)
     }
 
     /// The pool of class `id`, used or not, for a fork: it may be used at any moment.
-    pub(crate) fn any(&self, id: ClassId) -> &Lock<Pool> {
-        &self.entry(id).pool
+    pub(crate) fn any(&self, cluster: ClusterId, id: ClassId) -> &Lock<Pool> {
+        &self.entry(cluster, id).pool
     }
 
     /// The lock for making slabs of class `id`.
-    pub(crate) fn growing(&self, id: ClassId) -> &Lock<()> {
-        &self.entry(id).growing
+    pub(crate) fn growing(&self, cluster: ClusterId, id: ClassId) -> &Lock<()> {
+        &self.entry(cluster, id).growing
     }
 
     #[inline]
-    fn entry(&self, id: ClassId) -> &Entry {
+    fn entry(&self, cluster: ClusterId, id: ClassId) -> &Entry {
         match PLACES.get(id.index()) {
-            Some(place) => self.entries.get(usize::from(*place)),
+            Some(place) => {
+                let first = usize::from(cluster.0) * (CLASSES + 1);
+                self.entries.get(first + usize::from(*place))
+            }
             None => our_fault("a pool of spans"),
         }
     }
 
     #[inline]
-    fn used_bit(&self, id: ClassId) -> (&AtomicU64, u64) {
-        match self.used.get(id.index() / 64) {
+    fn used_bit(&self, cluster: ClusterId, id: ClassId) -> (&AtomicU64, u64) {
+        let words = self.used.get(usize::from(cluster.0));
+        match words.and_then(|words| words.get(id.index() / 64)) {
             Some(word) => (word, 1 << (id.index() % 64)),
             None => our_fault("a pool of spans"),
         }

@@ -92,10 +92,7 @@ impl Pool {
         slab: GranuleIndex,
         elapsed: Elapsed,
     ) -> Option<SlabRelease> {
-        if place.tables.class_at(slab) != id {
-            return None;
-        }
-        let record = place.tables.record(slab);
+        let record = place.record_of(slab, id)?;
         let is_partial = (1..=PARTIAL_LISTS as u8).contains(&record.list());
         let rest = record.rest.load(Relaxed);
         if is_partial && rest & (DONE | SEEN) == 0 && !elapsed.is_long() {

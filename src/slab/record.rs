@@ -31,8 +31,8 @@ pub(crate) struct SlabRecord {
     list: AtomicU8,
     /// What visits know of it; see `purge.rs`.
     pub(super) rest: AtomicU8,
-    /// What is known of objects that were never out.
-    fresh: AtomicU8,
+    /// What is known of objects that were never out; above that the cluster (`cluster.rs`).
+    pub(super) fresh: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
     next: AtomicU32,
     previous: AtomicU32,

@@ -137,6 +137,15 @@ impl Sheaf {
         unsafe { core::slice::from_raw_parts(first.as_ptr(), self.count()) }
     }
 
+    /// The same, for who takes them and leaves their order.
+    pub(crate) fn objects_mut(&mut self) -> &mut [Slot] {
+        let count = self.count();
+        // SAFETY: the first slot lies behind the bottom.
+        let first = unsafe { self.bottom().add(1) };
+        // SAFETY: `count` slots are filled, and the sheaf is borrowed alone.
+        unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) }
+    }
+
     /// Whether `object` is one of the two that came last.
     pub(crate) fn is_near_top(&self, object: Object) -> bool {
         let last = self.objects().iter().rev().take(2);

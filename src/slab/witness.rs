@@ -17,6 +17,8 @@ pub(crate) struct Witness<'node> {
     place: Place<'node>,
     id: ClassId,
     info: &'static ClassInfo,
+    /// Whether objects of other clusters' slabs are left to others.
+    is_of_cluster: bool,
     /// The slab of the object before: neighbours in a sheaf are mostly neighbours in memory.
     slab: Option<KnownSlab<'node>>,
 }
@@ -37,7 +39,16 @@ impl<'node> Witness<'node> {
             place,
             id,
             info: info(id),
+            is_of_cluster: false,
             slab: None,
+        }
+    }
+
+    /// The same, for objects of this cluster's slabs alone.
+    pub(crate) fn of_one_cluster(self) -> Self {
+        Self {
+            is_of_cluster: true,
+            ..self
         }
     }
 
@@ -79,6 +90,9 @@ impl<'node> Witness<'node> {
             return None;
         }
         let record = tables.record(slab);
+        if self.is_of_cluster && record.cluster() != self.place.cluster {
+            return None;
+        }
         Some(KnownSlab {
             start: slab.offset(),
             record,

@@ -64,7 +64,7 @@ const SERVICES: [Service; 17] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 12] = [
+const FAVOURS: [Service; 14] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", takes_a_key),
     ("the calling thread", || {
@@ -77,6 +77,10 @@ const FAVOURS: [Service; 12] = [
     }),
     ("the allowed nodes", || policy::allowed_nodes().is_some()),
     ("the running node", || policy::asked_node().is_some()),
+    ("the running CPU", || super::cpu::asked_cpu().is_some()),
+    ("the allowed CPUs", || {
+        super::cpu::allowed_cpus(&mut [0; 128])
+    }),
     ("a memory policy", policy::process_has_memory_policy),
     ("no filter", || !thread::is_filtered()),
     ("a barrier", super::barrier::barrier),

@@ -10,7 +10,9 @@ const NO_FILE: usize = usize::MAX;
 /// Reserves `bytes` of address space without access; nothing is charged but address space.
 pub(super) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    mmap(bytes, libc::PROT_NONE, flags)
+    let start = mmap(bytes, libc::PROT_NONE, flags)?;
+    leave_out_of_dumps(start, bytes);
+    Some(start)
 }
 
 /// Maps `bytes` of zeroed memory.
@@ -35,7 +37,10 @@ pub(super) fn reserve_at(start: NonNull<u8>, bytes: usize) -> bool {
     // SAFETY: with MAP_FIXED_NOREPLACE nothing is replaced.
     let got = unsafe { call(libc::SYS_mmap, [wanted, bytes, access, flags, NO_FILE, 0]) }.value();
     match got {
-        Some(address) if address == wanted => true,
+        Some(address) if address == wanted => {
+            leave_out_of_dumps(start, bytes);
+            true
+        }
         Some(address) => {
             // A kernel before 4.17 takes the address for a wish.
             // SAFETY: the mapping was made above.
@@ -142,14 +147,25 @@ pub(super) unsafe fn is_uniform(start: NonNull<u8>, bytes: usize) -> bool {
 /// The range lies in a reservation of ours.
 pub(super) unsafe fn allow(start: NonNull<u8>, bytes: usize) -> bool {
     let access = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let address = start.as_ptr() as usize;
     // SAFETY: access is only added, to memory that nobody uses yet.
-    unsafe {
-        call(
-            libc::SYS_mprotect,
-            [start.as_ptr() as usize, bytes, access, 0, 0, 0],
-        )
+    let is_allowed = unsafe { call(libc::SYS_mprotect, [address, bytes, access, 0, 0, 0]) }.is_ok();
+    if is_allowed {
+        advise_dump(start, bytes, libc::MADV_DODUMP);
     }
-    .is_ok()
+    is_allowed
+}
+
+/// Has core files leave a reservation out. What the kernel writes leaves it out anyway, but gdb's `gcore` fills a disk with its
+/// zeroes.
+fn leave_out_of_dumps(start: NonNull<u8>, bytes: usize) {
+    advise_dump(start, bytes, libc::MADV_DONTDUMP);
+}
+
+fn advise_dump(start: NonNull<u8>, bytes: usize, advice: i32) {
+    let arguments = [start.as_ptr() as usize, bytes, advice as usize, 0, 0, 0];
+    // SAFETY: the advice changes no memory; where it is not taken, core files are larger, or lack a part.
+    let _ = unsafe { call(libc::SYS_madvise, arguments) };
 }
 
 /// Gives the memory behind a range back to the kernel at once; it reads as zero afterwards.
@@ -205,7 +221,11 @@ pub(super) unsafe fn reserve_again(start: NonNull<u8>, bytes: usize) -> bool {
         0,
     ];
     // SAFETY: the caller gives the range up.
-    unsafe { call(libc::SYS_mmap, arguments) }.is_ok()
+    let is_reserved = unsafe { call(libc::SYS_mmap, arguments) }.is_ok();
+    if is_reserved {
+        leave_out_of_dumps(start, bytes);
+    }
+    is_reserved
 }
 
 /// Names a range for `/proc/PID/maps`, where the kernel (5.17, with its option) knows how.

@@ -8,6 +8,7 @@
 #[macro_use]
 mod weak;
 mod barrier;
+mod cpu;
 mod descriptor;
 mod ending;
 mod errno;
@@ -57,6 +58,7 @@ mod unwind;
 mod zero;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
+pub(crate) use cpu::{allowed_cpus, current_cpu};
 pub(crate) use descriptor::{
     FileId, Pipe, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append,
     path_of_stderr, working_folder, write_stderr, write_to,

@@ -1,7 +1,7 @@
-//! The node of the running CPU, as the kernel keeps it in a thread's rseq area: a load instead of a
+//! The running CPU and its node, as the kernel keeps them in a thread's rseq area: a load instead of a
 //! system call.
 //!
-//! The C library registers the area; we only read it, if the kernel says that it fills the field
+//! The C library registers the area; we only read it, the node if the kernel says that it fills the field
 //! (Linux 6.3, `Documentation/userspace-api/rseq.rst`; glibc 2.35 exports where the area is).
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -10,7 +10,9 @@ use once_cell::race::OnceNonZeroUsize;
 
 use super::tls;
 
-/// `struct rseq`: where the node stands, and how long the kernel's part must be for it.
+/// `struct rseq`: where the CPU stands, from the first kernel on that has any of this.
+const CPU_OFFSET: usize = 4;
+/// Where the node stands, and how long the kernel's part must be for it.
 const NODE_OFFSET: usize = 20;
 const NODE_END: usize = 24;
 const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
@@ -31,15 +33,44 @@ pub fn know_rseq(addresses: [usize; 2]) {
 
 /// The node that runs the caller; `None` where nobody keeps it.
 pub(super) fn node() -> Option<u32> {
+    (filled() >= NODE_END).then(|| field(NODE_OFFSET))?
+}
+
+/// The CPU that runs the caller; `None` where nobody keeps it.
+pub(super) fn cpu() -> Option<u32> {
+    // A thread that is not registered has a negative number there.
+    field(CPU_OFFSET).filter(|cpu| cpu.cast_signed() >= 0)
+}
+
+/// A number of the calling thread's area.
+fn field(offset_in_area: usize) -> Option<u32> {
     let offset = offset_of_area()?;
-    // SAFETY: glibc says that the calling thread's area is there, and the kernel that it fills the
+    // SAFETY: glibc says that the calling thread's area is there, and the caller that the kernel fills the
     // field, which it may change at any time.
     Some(unsafe {
         core::ptr::with_exposed_provenance::<u32>(
-            tls::thread_id().wrapping_add(offset) + NODE_OFFSET,
+            tls::thread_id().wrapping_add(offset) + offset_in_area,
         )
         .read_volatile()
     })
+}
+
+/// How many bytes of an area the kernel says that it fills; one that says nothing fills the first.
+fn filled() -> usize {
+    static FILLED: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    let ask = || {
+        // SAFETY: gives the address of the calling thread's variable.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: that address.
+        let kept = unsafe { errno.read() };
+        // SAFETY: getauxval(3) reads memory that the kernel filled before the first instruction.
+        let filled = unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) } as usize;
+        // It says there what an older kernel does not have; `free` must not.
+        // SAFETY: as above.
+        unsafe { errno.write(kept) };
+        core::num::NonZeroUsize::new(filled).unwrap_or(core::num::NonZeroUsize::MIN)
+    };
+    FILLED.get_or_init(ask).get()
 }
 
 /// Where a thread's area is, from its thread pointer.
@@ -73,18 +104,9 @@ fn find() -> Option<usize> {
     if offset == 0 || size == 0 {
         return None;
     }
-    // SAFETY: gives the address of the calling thread's variable.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: that address.
-    let kept = unsafe { errno.read() };
-    // SAFETY: getauxval(3) reads memory that the kernel filled before the first instruction.
-    let filled = unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) } as usize;
-    // It says there what an older kernel does not have; `free` must not.
-    // SAFETY: as above.
-    unsafe { errno.write(kept) };
     // SAFETY: an unsigned int of glibc's; 0 means that no area is registered.
     let registered = unsafe { core::ptr::with_exposed_provenance::<u32>(size).read() };
-    if registered == 0 || filled < NODE_END {
+    if registered == 0 {
         return None;
     }
     // SAFETY: a `ptrdiff_t` of glibc's.
@@ -118,8 +140,8 @@ mod tests {
         // A thread may move between the two, so one of many tries has to fit.
         let fits = |_| {
             let before = asked();
-            let kept = node();
-            before == asked() && kept == Some(before.0)
+            let kept = (node(), cpu());
+            before == asked() && kept == (Some(before.0), Some(before.1))
         };
         assert_eq!((0..1_000).any(fits), is_kept());
     }

@@ -22,7 +22,12 @@ const PAGE: usize = 4096;
 /// What the machine seems to have.
 const RAM_BYTES: libc::c_ulong = 4 << 30;
 /// Advice that is taken and changes nothing; any other is refused, as an old kernel does.
-const HUGE_PAGES: [usize; 2] = [libc::MADV_HUGEPAGE as usize, libc::MADV_NOHUGEPAGE as usize];
+const WITHOUT_EFFECT: [i32; 4] = [
+    libc::MADV_HUGEPAGE,
+    libc::MADV_NOHUGEPAGE,
+    libc::MADV_DONTDUMP,
+    libc::MADV_DODUMP,
+];
 
 /// An allocation and its holes, as starts and ends.
 struct Allocation {
@@ -60,7 +65,7 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
             // SAFETY: as above; the range is mapped.
             is_mapped(first, bytes).then(|| unsafe { clear(first, bytes) })
         }
-        libc::SYS_madvise if HUGE_PAGES.contains(&third) => Some(0),
+        libc::SYS_madvise if WITHOUT_EFFECT.contains(&(third as i32)) => Some(0),
         libc::SYS_close | libc::SYS_tgkill => Some(0),
         // SAFETY: as above; it is one of these.
         libc::SYS_sysinfo => unsafe { tell_ram(with_exposed_provenance_mut(first)) },

@@ -117,7 +117,12 @@ fn under(peer: &Peer, cores: usize, wrapper: &[&str], program: &Path, seconds: u
     command
 }
 
-fn report(mut command: Command) -> Result<Report, Failure> {
+/// What a command of [`command`] reports.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn report(mut command: Command) -> Result<Report, Failure> {
     let output = command.output()?;
     succeeded(&output)?;
     Ok(serde_json::from_slice(&output.stdout)?)

@@ -14,13 +14,18 @@ use serde::Serialize;
 use super::Failure;
 use super::case::Case;
 use super::child;
+use super::contention;
 use super::peer::Peer;
 use super::progress::Progress;
 
 /// Seconds that the shorter of the two runs takes with glibc.
 const SECONDS: f64 = 0.2;
-/// Threads that share a lock, where it is said for which part of the time it would be held.
+/// Threads of a machine for which it is said for which part of the time a lock would be held …
 const THREADS: f64 = 256.0;
+/// … of which so many share what each cluster of processors has.
+pub(super) const CLUSTER: f64 = 8.0;
+/// What a line contains that takes the lock of a pool, which each cluster has.
+pub(super) const OF_CLUSTER: &str = "pool(";
 /// What a line takes that takes the lock of the thread's own cache.
 const OWN: &str = "busy.lock()";
 
@@ -35,18 +40,21 @@ struct Run {
     counts: Counts,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    workload: String,
-    threads: usize,
-    place: String,
-    code: String,
-    is_own: bool,
-    taken_per_1000: f64,
-    mean_hold_ns: f64,
-    longest_hold_ns: f64,
-    /// The part of the time for which the lock would be held if so many threads had one.
-    held_by_256: f64,
+/// What one place in the source does to a lock in a workload.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Row {
+    pub(super) workload: String,
+    pub(super) threads: usize,
+    /// How long an operation of one thread takes, in a build that counts.
+    pub(super) thread_ns: f64,
+    pub(super) place: String,
+    pub(super) code: String,
+    pub(super) is_own: bool,
+    pub(super) taken_per_1000: f64,
+    pub(super) mean_hold_ns: f64,
+    pub(super) longest_hold_ns: f64,
+    /// The part of the time for which the lock would be held on a machine with so many threads.
+    pub(super) held_by_256: f64,
 }
 
 /// Counts all cases, and writes `locks.csv` and `locks.md`.
@@ -74,7 +82,8 @@ pub fn run(
         progress.done(&case.name);
     }
     progress.finish();
-    super::save(out, "locks", &rows, &page(&rows, command, machine))
+    super::save(out, "locks", &rows, &page(&rows, command, machine))?;
+    contention::report(&rows, out, &(command.clone(), machine.clone()))
 }
 
 fn count(case: &Case, library: &Path, operations: u64) -> Result<Run, Failure> {
@@ -135,16 +144,21 @@ fn difference(case: &Case, first: &Run, second: &Run) -> Vec<Row> {
         let taken = after[0].saturating_sub(before[0]) as f64;
         let held = after[1].saturating_sub(before[1]) as f64 / ticks_in_a_nanosecond;
         let code = code_at(place);
+        let sharing = match code.contains(OF_CLUSTER) {
+            true => CLUSTER,
+            false => THREADS,
+        };
         Row {
             workload: case.name.clone(),
             threads,
+            thread_ns: time * threads.max(1) as f64 / operations,
             place: place.clone(),
             is_own: code.contains(OWN),
             code,
             taken_per_1000: taken * 1000.0 / operations,
             mean_hold_ns: held / taken.max(1.0),
             longest_hold_ns: after[2] as f64 / ticks_in_a_nanosecond,
-            held_by_256: THREADS * held / (time * threads.max(1) as f64),
+            held_by_256: sharing * held / (time * threads.max(1) as f64),
         }
     };
     let mut rows: Vec<Row> = second.counts.iter().map(row).collect();
@@ -169,8 +183,9 @@ fn page(rows: &[Row], command: &str, machine: &str) -> String {
     _ = writeln!(
         text,
         "Acquisitions for a thousand operations, by the place in the source that takes the lock; how long it is held; and for\n\
-         which part of the time it would be if {THREADS} threads did so and there were one such lock. Times are of a build that\n\
-         counts, which makes them longer. What is below one in a million is left out.\n\n\
+         which part of the time it would be if {THREADS} threads did so: of a pool's lock {CLUSTER}, since each cluster of\n\
+         processors has pools of its own, and of every other one all. Times are of a build that counts, which makes them\n\
+         longer. What is below one in a million is left out.\n\n\
          ## All places together\n\n| workload | threads | shared locks for 1,000 | the own cache's |\n|---|--:|--:|--:|"
     );
     let workloads: Vec<_> =

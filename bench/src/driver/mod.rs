@@ -35,6 +35,7 @@ pub mod latency;
 
 pub mod counting;
 
+mod contention;
 pub mod locks;
 pub mod placement;
 

@@ -48,6 +48,14 @@ const MEBIBYTES: Axis = Axis {
     ticks: &[0.5, 2.0, 8.0, 32.0, 128.0, 512.0, 2048.0],
 };
 
+const SHARES: Axis = Axis {
+    least: 0.05,
+    most: 1.0,
+    origin: 1.0,
+    origin_label: "all",
+    ticks: &[0.05, 0.1, 0.2, 0.5, 1.0],
+};
+
 /// Told apart with any colour sight, by shape where not by colour (after Okabe and Ito).
 const COLOURS: [RGBColor; 6] = [
     RGBColor(230, 159, 0),
@@ -100,6 +108,20 @@ pub fn draw_rest(path: &Path, title: &str, rows: &[Row]) -> Result<(), Failure> 
     let mut names = names(&shown);
     names.sort_by_key(|&name| name == BASELINE);
     sheet(path, title, &names, &lines, MEBIBYTES)
+}
+
+/// Draws values between nothing and 1, of several names for each line, to `path`.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn draw_shares(
+    path: &Path,
+    title: &str,
+    names: &[&str],
+    lines: &[(&str, Vec<(&str, f64)>)],
+) -> Result<(), Failure> {
+    sheet(path, title, names, lines, SHARES)
 }
 
 fn names<'a>(rows: &[&'a Row]) -> Vec<&'a str> {

@@ -46,6 +46,8 @@ impl World {
             },
             choice: choices[seed as usize / 5 % 3],
             current_node: sys::current_node,
+            clusters: 1 + (seed % 3) as u8,
+            current_cluster: || sys::current_cpu() as u8,
         };
         let heap = Heap::new(Topology::uniform(NodeSet::from_bits(nodes)), settings)?;
         Some(Self {

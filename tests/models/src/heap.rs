@@ -21,7 +21,7 @@ impl Heap {
     }
 
     /// Takes objects back.
-    pub(crate) fn take_back(&self, _home: Node, _id: ClassId, mut objects: Vec<Object>) {
+    pub(crate) fn take_back_unmoved(&self, _home: Node, _id: ClassId, mut objects: Vec<Object>) {
         let mut all = self.0.take();
         all.append(&mut objects);
         self.0.set(all);

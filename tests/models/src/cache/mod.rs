@@ -108,7 +108,7 @@ impl ThreadCache {
     fn free_slow(&self, object: Object) {
         let _busy = self.enter();
         if !self.bin.push(object) {
-            self.heap.take_back(Node, ClassId, vec![object]);
+            self.heap.take_back_unmoved(Node, ClassId, vec![object]);
         }
     }
 
@@ -166,12 +166,8 @@ impl Lock {
 }
 
 /// Like `src/cache/drain.rs`.
-mod drain {
-    use super::Ties;
-    use crate::slab::Sheaf;
-    use crate::units::ClassId;
-
-    pub(super) fn put_away(ties: Ties, id: ClassId, spare: Sheaf) {
-        ties.heap.take_back(ties.home, id, spare.0);
+impl ThreadCache {
+    fn put_away(&self, ties: Ties, id: ClassId, spare: Sheaf) {
+        ties.heap.take_back_unmoved(ties.home, id, spare.0);
     }
 }

@@ -4,18 +4,22 @@
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::world::{self, Fault};
 
-use super::memory::{BOUND, heap};
+use super::memory::{BOUND, heap, heap_of_clusters};
 use crate::cache::{Haste, Registry, ThreadCache, Ties};
 use crate::decay::Budget;
 use crate::heap::Heap;
 use crate::limit::Limit;
 use crate::slab::{Object, class};
 use crate::sync;
-use crate::units::{NodeId, Zeroed};
+use crate::units::{ClusterId, NodeId, Zeroed};
 
 /// A size of whose class a sheaf has room for few objects, and how many those are.
 const BYTES: usize = class::MAX_SMALL;
 const ROOM: usize = 6;
+
+/// The cluster that threads believe to run on, and the one that a fork finds somebody on.
+static RUNNING: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+const OTHER: ClusterId = ClusterId(1);
 
 /// A heap and its threads.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,16 @@ impl Program {
         }
     }
 
+    /// One whose threads are on the cluster that `RUNNING` says when they are born.
+    fn of_clusters() -> Self {
+        RUNNING.store(0, std::sync::atomic::Ordering::Relaxed);
+        let running = || RUNNING.load(std::sync::atomic::Ordering::Relaxed);
+        Self {
+            heap: heap_of_clusters(1, Limit::off(), 2, running),
+            threads: world::place(Registry::new()),
+        }
+    }
+
     fn thread(self, node: u8) -> &'static ThreadCache {
         let home = self.heap.home_of(NodeId(node));
         let heap = self.heap;
@@ -42,10 +56,7 @@ impl Program {
     /// Objects that are neither in a slab nor in a barn, if no cache has any.
     fn in_use(self) -> usize {
         let id = class::class_of(BYTES);
-        let pools = self
-            .heap
-            .nodes()
-            .map(|node| node.pool(id).lock().counts(ROOM));
+        let pools = self.heap.nodes().map(|node| node.counts(id, ROOM));
         pools.map(|counts| counts.out - counts.in_barn).sum()
     }
 }
@@ -224,10 +235,11 @@ pub fn heirs(fault: Fault) -> usize {
     })
 }
 
-/// A thread forks while another one is born, allocates, holds a lock of the heap, frees and ends.
+/// A thread forks while another one is born, allocates, moves to a cluster that nobody was on before, holds a lock of the heap,
+/// frees, allocates there and ends.
 pub fn fork(fault: Fault, holds: bool) -> usize {
     world::check(fault, Some(1), move || {
-        let program = Program::new(1);
+        let program = Program::of_clusters();
         let survivor = program.thread(0);
         let own = alloc(survivor);
         program.threads.leave(program.thread(0));
@@ -236,10 +248,14 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
             let cache = program.thread(0);
             let object = alloc(cache);
             if let Some(ties) = cache.ties() {
-                let _pool = ties.home.pool(class::class_of(BYTES)).lock();
+                RUNNING.store(OTHER.0, std::sync::atomic::Ordering::Relaxed);
+                cache.enter_cluster(ties);
+                let _pool = ties.home.pool(ClusterId(0), class::class_of(BYTES)).lock();
                 moment.fetch_add(1, Relaxed);
             }
             free(cache, object);
+            cache.drain();
+            free(cache, alloc(cache));
             program.threads.leave(cache);
         };
         let fork = move || {

@@ -10,13 +10,23 @@ use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::slab::{Sheaf, class, sheaf_bytes};
 use crate::sys::{HugePages, Region, Table};
-use crate::units::{ClassId, GRANULE_SHIFT, GranuleIndex, Order, PageIndex};
+use crate::units::{ClassId, ClusterId, GRANULE_SHIFT, GranuleIndex, Order, PageIndex};
 
 /// So many preemptions are tried.
 pub(super) const BOUND: Option<usize> = Some(2);
 
 /// A heap on nodes that need not exist, one bit for each, with an arena of 1 MiB for each.
 pub(super) fn heap(nodes: u64, limit: Limit) -> &'static Heap {
+    heap_of_clusters(nodes, limit, 1, || 0)
+}
+
+/// The same, where the threads are in so many clusters.
+pub(super) fn heap_of_clusters(
+    nodes: u64,
+    limit: Limit,
+    clusters: u8,
+    current_cluster: fn() -> u8,
+) -> &'static Heap {
     let settings = Settings {
         arena_bytes: 1 << 20,
         reuse_bytes: 0,
@@ -27,6 +37,8 @@ pub(super) fn heap(nodes: u64, limit: Limit) -> &'static Heap {
         limit,
         choice: Choice::Local,
         current_node: || None,
+        clusters,
+        current_cluster,
     };
     let topology = Topology::uniform(NodeSet::from_bits(nodes));
     world::place(Heap::new(topology, settings).expect("there is memory"))
@@ -136,7 +148,7 @@ pub fn growth(fault: Fault) -> usize {
         let sheaf = new_sheaf(node, 1);
         let grower = move || {
             let mut sheaf = sheaf;
-            let got = node.fill(id, &mut sheaf, 1);
+            let got = node.fill(ClusterId(0), id, &mut sheaf, 1);
             assert_eq!(got, 1, "there is memory");
             handed.store(sheaf.objects()[0].addr(), Ordering::SeqCst);
         };
@@ -191,21 +203,23 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
     world::check(fault, BOUND, move || {
         let node = node();
         let id = class::class_of(8 << 10);
-        let pool = node.pool(id);
+        let pool = node.pool(ClusterId(0), id);
         let mut kept = new_sheaf(node, 3);
-        assert_eq!(node.fill(id, &mut kept, 3), 3);
+        assert_eq!(node.fill(ClusterId(0), id, &mut kept, 3), 3);
         let objects: Vec<_> = kept.objects().to_vec();
         let slab = GranuleIndex::containing(objects[0].addr() - node.arena().base());
         for object in &objects {
             world::watch(object.addr());
             world::write(object.addr(), 1);
         }
+        let mut first = [objects[0], objects[1]];
         // One stays out, so that the slab is partial; the pages of the others may go.
-        pool.lock().take_back(node.place(), id, &objects[..2]);
+        pool.lock()
+            .take_back(node.place(ClusterId(0)), id, &mut first);
         let mut sheaf = new_sheaf(node, 2);
         let watched: Vec<_> = objects.iter().map(|object| object.addr()).collect();
         let user = move || {
-            let got = node.fill(id, &mut sheaf, 1);
+            let got = node.fill(ClusterId(0), id, &mut sheaf, 1);
             assert_eq!(got, 1, "there are objects");
             let object = sheaf.objects()[0].addr();
             // While the kernel takes pages of the slab, objects come from another one.
@@ -214,7 +228,8 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
                 world::write(object, 2);
                 assert_eq!(world::read(object), 2, "nobody takes memory that is lent");
             }
-            pool.lock().take_back(node.place(), id, sheaf.objects());
+            pool.lock()
+                .take_back(node.place(ClusterId(0)), id, sheaf.objects_mut());
             if writes_late && is_watched {
                 world::write(object, 3);
             }

@@ -1,0 +1,172 @@
+//! Threads on different clusters of processors.
+#![forbid(unsafe_code)]
+
+extern crate std;
+use core::cell::Cell;
+use std::collections::HashSet;
+use std::vec::Vec;
+
+use super::tests::{World, alloc, free};
+use super::*;
+use crate::heap::Settings;
+use crate::units::ClusterId;
+
+const MIB: usize = 1 << 20;
+const SIZE: usize = 64;
+
+std::thread_local! {
+    /// The cluster that this thread is made to believe it runs on.
+    static RUNNING: Cell<u8> = const { Cell::new(0) };
+}
+
+fn world(clusters: u8, arena_bytes: usize) -> World {
+    let settings = Settings {
+        arena_bytes,
+        clusters,
+        current_cluster: || RUNNING.with(Cell::get),
+        ..Settings::TEST
+    };
+    World::with(1, settings)
+}
+
+fn born_on(world: &World, cluster: u8) -> &'static ThreadCache {
+    RUNNING.set(cluster);
+    world.thread(0)
+}
+
+fn many(cache: &ThreadCache, count: usize) -> Vec<Object> {
+    (0..count).map_while(|_| alloc(cache, SIZE)).collect()
+}
+
+fn home(world: &World) -> &'static Node {
+    world.heap.nodes().next().unwrap()
+}
+
+/// The clusters whose slabs these objects lie in.
+fn clusters_of(world: &World, objects: &[Object]) -> HashSet<u8> {
+    let cluster = |object: &Object| {
+        let id = class::class_of(SIZE);
+        home(world).cluster_of(object.as_ptr() as usize, id).0
+    };
+    objects.iter().map(cluster).collect()
+}
+
+fn out_of(world: &World, cluster: u8) -> usize {
+    let id = class::class_of(SIZE);
+    let mut pools = home(world).used_pools(id);
+    let pool = pools.find(|(it, _)| *it == ClusterId(cluster));
+    pool.map_or(0, |(_, pool)| pool.lock().counts(sizing::capacity(id)).out)
+}
+
+#[test]
+fn each_cluster_has_slabs_of_its_own() {
+    let world = world(3, 16 * MIB);
+    for cluster in [2, 0, 1] {
+        let cache = born_on(&world, cluster);
+        let objects = many(cache, 5_000);
+        assert_eq!(clusters_of(&world, &objects), HashSet::from([cluster]));
+        objects.into_iter().for_each(|object| free(cache, object));
+    }
+    world.end();
+    assert_eq!(world.in_use(), 0);
+}
+
+#[test]
+fn nobody_waits_for_another_clusters_pools() {
+    let world = world(2, 64 * MIB);
+    let far = born_on(&world, 1);
+    let kept = many(far, 10);
+    let held: Vec<_> = class::all()
+        .flat_map(|id| home(&world).used_pools(id))
+        .map(|(cluster, pool)| {
+            assert_eq!(cluster, ClusterId(1));
+            pool.lock()
+        })
+        .collect();
+    assert!(!held.is_empty());
+    let near = born_on(&world, 0);
+    let objects = many(near, 50_000);
+    objects.into_iter().for_each(|object| free(near, object));
+    near.drain();
+    drop(held);
+    kept.into_iter().for_each(|object| free(far, object));
+    world.end();
+}
+
+#[test]
+fn objects_go_back_to_the_slabs_of_the_cluster_that_they_came_from() {
+    let world = world(3, 64 * MIB);
+    let caches = [0, 1, 2].map(|cluster| born_on(&world, cluster));
+    let [first, second, third] = caches.map(|cache| many(cache, 3_000));
+    // In one sheaf they alternate.
+    for ((one, other), last) in first.into_iter().zip(second).zip(third) {
+        for object in [one, other, last] {
+            free(caches[1], object);
+        }
+    }
+    caches.iter().for_each(|cache| cache.drain());
+    world.heap.empty_barns();
+    assert_eq!([0, 1, 2].map(|cluster| out_of(&world, cluster)), [0; 3]);
+    world.end();
+}
+
+#[test]
+fn a_thread_that_moves_takes_from_where_it_is() {
+    let world = world(2, 16 * MIB);
+    let cache = born_on(&world, 0);
+    let before = many(cache, 3_000);
+    RUNNING.set(1);
+    // What it has at hand comes first.
+    let while_moving = many(cache, 3_000);
+    let after = many(cache, 3_000);
+    assert_eq!(clusters_of(&world, &before), HashSet::from([0]));
+    assert_eq!(clusters_of(&world, &after), HashSet::from([1]));
+    for object in before.into_iter().chain(while_moving).chain(after) {
+        free(cache, object);
+    }
+    world.end();
+    assert_eq!(world.in_use(), 0);
+}
+
+#[test]
+fn where_memory_ends_other_clusters_slabs_serve() {
+    let world = world(2, 4 * MIB);
+    let far = born_on(&world, 1);
+    let mut all = many(far, usize::MAX);
+    let count = all.len();
+    let mut kept = Vec::new();
+    // One object of each page stays, so that no slab comes back as a whole.
+    for (number, object) in all.drain(..).enumerate() {
+        match number % SIZE {
+            0 => kept.push(object),
+            _ => free(far, object),
+        }
+    }
+    far.drain();
+    world.heap.empty_barns();
+    let near = born_on(&world, 0);
+    let objects = many(near, usize::MAX);
+    assert!(
+        objects.len() + kept.len() > count * 9 / 10,
+        "{} of {count}",
+        objects.len()
+    );
+    assert_eq!(clusters_of(&world, &objects), HashSet::from([1]));
+    let single = world.heap.take_object(home(&world), class::class_of(SIZE));
+    assert_eq!(single, None);
+    objects.into_iter().for_each(|object| free(near, object));
+    kept.into_iter().for_each(|object| free(near, object));
+    world.end();
+    assert_eq!(world.in_use(), 0);
+}
+
+#[test]
+fn pools_that_no_thread_was_near_have_no_memory() {
+    let world = world(32, 16 * MIB);
+    let cache = born_on(&world, 0);
+    let objects = many(cache, 1_000);
+    let id = class::class_of(SIZE);
+    assert_eq!(home(&world).used_pools(id).count(), 1);
+    objects.into_iter().for_each(|object| free(cache, object));
+    world.end();
+}

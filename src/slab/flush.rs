@@ -1,0 +1,135 @@
+//! What a flush does: objects come back into their slabs, row by row.
+//!
+//! # Invariant
+//!
+//! Objects of other pools stay where they are; the first object is always dealt with.
+#![forbid(unsafe_code)]
+
+use super::class::{ClassInfo, info};
+use super::pool::{PARTIAL_LISTS, Place, Pool};
+use super::record::{BadObject, SlabRecord};
+use super::row::Row;
+use super::sheaf::Slot;
+use super::table::SlabTables;
+use crate::report::{Crime, Scene, accuse};
+use crate::units::{ClassId, GranuleIndex};
+
+/// A flush of objects of many slabs fetches their records so far ahead.
+const LOOK_AHEAD: usize = 4;
+/// The records of so many slabs, with a few words of each, are likely in the processor's cache.
+const NEAR_SLABS: u32 = 64;
+
+impl Pool {
+    /// Takes objects of class `id` back into their slabs, the first of which is of this pool. Those of other pools move to the
+    /// front, and what lies behind them means nothing any more; how many they are.
+    pub(crate) fn take_back(
+        &mut self,
+        place: Place<'_>,
+        id: ClassId,
+        objects: &mut [Slot],
+    ) -> usize {
+        let (info, base) = (info(id), place.arena.base());
+        let slab_of = |object: Slot| {
+            let offset = (object as usize).wrapping_sub(base);
+            SlabTables::slab_of(GranuleIndex::containing(offset), info)
+        };
+        let is_large = self.slabs > NEAR_SLABS;
+        let (mut turn, mut bad, mut strangers) = (0, 0, 0);
+        while let Some(&first) = objects.get(turn) {
+            let slab = slab_of(first);
+            let Some(record) = place.record_of(slab, id) else {
+                if turn > 0 && place.is_elsewhere(first, slab, id) {
+                    if let Some(place) = objects.get_mut(strangers) {
+                        *place = first;
+                    }
+                    strangers += 1;
+                } else {
+                    // All its objects came back, this one among them, and the slab went away.
+                    accuse(Crime::DoubleFree, first as usize, Scene::FreePages);
+                    bad += 1;
+                }
+                turn += 1;
+                continue;
+            };
+            if let Some(later) = objects.get(turn + LOOK_AHEAD).filter(|_| is_large) {
+                let (slab, offset) = (slab_of(*later), (*later as usize).wrapping_sub(base));
+                if offset < place.arena.bytes() {
+                    let (object, _) = info.object_at(offset - slab.offset());
+                    place.tables.prefetch(slab, object);
+                }
+            }
+            let start = base + slab.offset();
+            // Objects of one slab often come in a row.
+            while let Some(object) = objects.get(turn) {
+                let offset = (*object as usize).wrapping_sub(start);
+                if offset >= info.slab_bytes() {
+                    break;
+                }
+                // Whoever put it into a sheaf has seen that it is an object's start.
+                let (index, is_start) = info.object_at(offset);
+                debug_assert!(is_start);
+                let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
+                if record.give(info, row).is_err() {
+                    bad += give_one_by_one(record, row, place, slab, id);
+                }
+                turn += row.count as usize;
+            }
+            if record.becomes_due() {
+                place.tables.set_due(slab);
+            }
+            if !is_listed_right(record, info) {
+                self.relist(place, slab, record, info);
+            }
+        }
+        self.out -= (objects.len() - bad - strangers) as u64;
+        self.trim(place, id, place.tables.min_empty());
+        strangers
+    }
+}
+
+impl<'node> Place<'node> {
+    /// The record of the slab of class `id` that begins at `slab`, if that is in this place's pool.
+    #[inline]
+    pub(super) fn record_of(self, slab: GranuleIndex, id: ClassId) -> Option<&'node SlabRecord> {
+        let record = self.tables.record_of(slab, id)?;
+        (record.cluster() == self.cluster).then_some(record)
+    }
+
+    /// Whether an object that is out lies in a slab of another pool.
+    #[cold]
+    fn is_elsewhere(self, object: Slot, slab: GranuleIndex, id: ClassId) -> bool {
+        let offset = (object as usize).wrapping_sub(self.arena.base());
+        offset >= self.arena.bytes() || self.tables.record_of(slab, id).is_some()
+    }
+}
+
+/// Takes the objects of a row back that are out; how many are not, and were named.
+#[cold]
+fn give_one_by_one(
+    record: &SlabRecord,
+    row: Row,
+    place: Place<'_>,
+    slab: GranuleIndex,
+    id: ClassId,
+) -> usize {
+    let mut bad = 0;
+    for first in row.first..row.first + row.count {
+        let crime = match record.give(info(id), Row { first, count: 1 }) {
+            Ok(()) => continue,
+            Err(BadObject::Free) => Crime::DoubleFree,
+            Err(BadObject::Unknown) => Crime::InvalidFree,
+        };
+        let base = place.arena.base();
+        let object = base + slab.offset() + (first * info(id).size) as usize;
+        accuse(crime, object, place.tables.scene(base, slab, id));
+        bad += 1;
+    }
+    bad
+}
+
+/// Whether a slab is on the right list after objects came back.
+#[inline]
+fn is_listed_right(record: &SlabRecord, info: &ClassInfo) -> bool {
+    let most = u32::from(record.list()) * info.objects;
+    record.out() != 0 && record.available(info) * PARTIAL_LISTS as u32 <= most
+}
