@@ -1,6 +1,9 @@
 //! Link options of the shared library, and what it may do that the archive must not.
 
 fn main() {
+    // What a program that is linked with the library asks the loader for: a file beside it, or a link to it, has this name.
+    let major = std::env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets the version");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libslubmalloc.so.{major}");
     // Nothing is torn down at exit, and threads may still run our code: the library stays.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // So the compiler's start files have nothing to do. Their code, and the byte that they write to at exit, would be page

@@ -9,9 +9,9 @@
 #              the allocators that are built from crates take part if they were built before
 # --only       these cases, with commas between, by name or by its first part: replace,trace/python3
 # --peers      these allocators only, beside glibc and slubmalloc
-# --cores      on so many processors; 1,2 runs everything twice
-# --threads    with so many threads, for workloads that have a choice
-# --ops        so many operations a run, in place of what takes half a second or is usual for a case
+# --cores      on these numbers of processors; 1,2 runs everything twice
+# --threads    with these numbers of threads, for workloads that have a choice
+# --ops        this number of operations a run, in place of what takes half a second or is usual for a case
 # --latency    single calls: median, p99, p99.9, maximum
 # --count      instructions and misses for one operation, by perf or callgrind
 # --checks     against the same library without any check of frees, not against other allocators; results go to

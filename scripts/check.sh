@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What can be said about the source without running it: formatting, lints, documentation, the floor plan, and the
-# shape of the built library.
+# What can be said about the source without running it: formatting, lints, documentation, spelling and words, the floor
+# plan, and the shape of the built library.
 #
 #     scripts/check.sh           everything
 #     scripts/check.sh --lint    without the floor plan and the shape, which `cargo test` checks as well
-#     scripts/check.sh --simulated    the unit tests alone, over a kernel made of allocations: no system calls, no assembly
+#     scripts/check.sh --simulated    only the unit tests, over a kernel made of allocations: no system calls, no assembly
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -30,9 +30,13 @@ case ${1:-} in
 esac
 
 need_rust
-need gcc g++
+need gcc g++ git python3
+need_typos
 cd "$ROOT"
 
+# Hidden files are checked as well, but not git's own.
+if [ -n "$TYPOS" ]; then check 'typos' "$TYPOS" --format brief --hidden --exclude .git; fi
+check 'words' scripts/words.py
 check 'cargo fmt' cargo fmt --all --check
 check 'cargo clippy' cargo clippy --quiet --workspace --all-targets -- -D warnings
 # A workspace of its own.
@@ -50,7 +54,7 @@ documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --docum
 check 'cargo doc' documentation
 
 if [ $shape = yes ]; then
-    need objdump=binutils python3
+    need objdump=binutils
     check 'floor plan' cargo test --quiet --test layers
     check 'shape of the library' cargo test --quiet --test shape
 fi

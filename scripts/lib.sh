@@ -144,6 +144,28 @@ need_rust() {
     done
 }
 
+# need_typos: the spell checker, at $TYPOS: the one in PATH, or this version in the target folder, from PyPI (a finished
+# program) or else from crates.io (some minutes).
+TYPOS_VERSION=1.52.0
+need_typos() {
+    local folder=$TARGET/typos-$TYPOS_VERSION
+    TYPOS=$(command -v typos || true)
+    [ -z "$TYPOS" ] || return 0
+    if [ ! -x "$folder/bin/typos" ]; then
+        need pip3=python3-pip
+        echo "installing typos $TYPOS_VERSION"
+        pip3 install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
+            --target "$folder" "typos==$TYPOS_VERSION" ||
+            cargo install --quiet --locked --root "$folder" --target-dir "$TARGET/typos" "typos-cli@$TYPOS_VERSION" || true
+    fi
+    if [ -x "$folder/bin/typos" ]; then
+        TYPOS=$folder/bin/typos
+        return 0
+    fi
+    warn "MISSING: typos (pip3 install typos)"
+    if in_ci; then exit 1; fi
+}
+
 # build_library: the release library at $LIBRARY and the archive beside it, silent unless it fails.
 build_library() {
     have cargo || die "no cargo: install Rust from https://rustup.rs"

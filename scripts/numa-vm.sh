@@ -163,7 +163,7 @@ add_bench() {
 # The parts of a machine, as arguments for qemu.
 node() { hardware+=(-object "memory-backend-ram,id=memory$1,size=$2" -numa "node,nodeid=$1,memdev=memory$1"); }
 node_without_memory() { hardware+=(-numa "node,nodeid=$1"); }
-# processors COUNT: so many, each on the node of its number.
+# processors COUNT: each on the node of its number.
 processors() {
     local number
     hardware+=(-smp "$1,sockets=$1,cores=1,threads=1")
@@ -185,7 +185,7 @@ machine_four() {
     distance 1 3 22
 }
 
-# Nodes 0 and 1 have all, node 2 a processor alone, node 3 memory alone. (The kernel numbers nodes with processors first.)
+# Nodes 0 and 1 have both, node 2 only a processor, node 3 only memory. (The kernel numbers nodes with processors first.)
 machine_cpuless() {
     hardware=(-m 1280)
     node 0 512M

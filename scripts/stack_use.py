@@ -19,10 +19,10 @@ MODES_LIMIT = 8192
 # The most of a stack of our own that may be in use; see src/sys/own_stack.rs.
 OWN_LIMIT = 128 << 10
 
-# Only the modes that find misuse come by here.
+# Only the modes that find misuse call these.
 MODES = r"slubmalloc::watch::"
 
-# An internal error ends the process by a line of its own; no program comes by there.
+# An internal error ends the process after a line of its own; no program gets that far.
 INTERNAL = r"report::our_fault$|rust_begin_unwind$"
 
 # Bytes of stack that libc's functions take, rounded up. What they allocate in there comes from objects at hand.

@@ -3,7 +3,7 @@
 #
 #     scripts/tsan.sh
 #
-# Takes the sanitizer's runtime from the Rust toolchain. The standard library is not instrumented, so what it orders alone
+# Takes the sanitizer's runtime from the Rust toolchain. The standard library is not instrumented, so what only it orders
 # would be reported: the tests that run here order everything by this crate's own locks.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

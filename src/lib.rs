@@ -1,4 +1,5 @@
 //! The Linux kernel's page and slab allocators as a userspace `malloc`.
+#![doc = include_str!("../docs/rust.md")]
 #![doc = include_str!("README.md")]
 #![no_std]
 

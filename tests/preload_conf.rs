@@ -5,7 +5,7 @@ mod support;
 
 use core::time::Duration;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Command;
 use support::{
     Finished, Heap, compile, compile_to, libc_allowed, library, message_of, root, run, skip_unless,
@@ -32,14 +32,33 @@ fn stats_at_exit_go_to_stderr() {
 }
 
 #[test]
-fn help_lists_the_keys_with_their_defaults() {
+fn help_lists_the_keys_in_columns() {
     let finished = configured(Some("help:1"));
-    let said = format!("{}{}", finished.stdout, finished.stderr);
-    for key in ["help", "stats"] {
-        assert!(
-            libc_allowed() || said.contains(key),
-            "help does not mention {key}:\n{said}"
-        );
+    if libc_allowed() {
+        return;
+    }
+    let mut lines = finished.stderr.lines();
+    assert!(lines.next().is_some_and(|it| it.ends_with("the keys are")));
+    let head = lines.next().expect("a head");
+    let column = |name: &str| head.find(name).expect("a column");
+    let columns = [column("key"), column("default"), column("values")];
+    let mut keys = Vec::new();
+    for line in lines {
+        assert!(line.len() <= 96 && !line.ends_with(' '), "{line:?}");
+        let begins = |column: usize| {
+            let (before, after) = line.split_at_checked(column).expect("ASCII of that length");
+            before.ends_with("  ") && !after.starts_with(' ')
+        };
+        if line.starts_with("   ") {
+            assert!(begins(columns[1]), "a description: {line:?}");
+        } else {
+            assert!(columns.iter().all(|it| begins(*it)), "a key: {line:?}");
+            keys.push(line.split_whitespace().next().expect("a name"));
+        }
+    }
+    assert!(keys.is_sorted(), "{keys:?}");
+    for key in ["arena", "help", "numa", "stats", "zero"] {
+        assert!(keys.contains(&key), "{keys:?}");
     }
 }
 
@@ -88,12 +107,11 @@ fn configuration_is_ignored_where_a_user_gains_rights() {
     fs::create_dir_all(&dir).expect("a temporary directory");
     let _removed_at_the_end = Removed(dir.clone());
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("our directory");
-    fs::copy(library(), dir.join("libslubmalloc.so")).expect("a copy of the library");
-    fs::set_permissions(
-        dir.join("libslubmalloc.so"),
-        fs::Permissions::from_mode(0o755),
-    )
-    .expect("our file");
+    // The linker looks for the first name, and the loader for the second, the soname.
+    let soname = concat!("libslubmalloc.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+    fs::copy(library(), dir.join(soname)).expect("a copy of the library");
+    fs::set_permissions(dir.join(soname), fs::Permissions::from_mode(0o755)).expect("our file");
+    symlink(soname, dir.join("libslubmalloc.so")).expect("a link to our file");
     let program = dir.join("set_uid");
     let (search, rpath) = (
         format!("-L{}", dir.display()),

@@ -96,6 +96,13 @@ fn needs_libc_and_nothing_else() {
 }
 
 #[test]
+fn the_soname_has_the_major_version() {
+    let soname = dynamic_entry("(SONAME)");
+    let name = concat!("[libslubmalloc.so.", env!("CARGO_PKG_VERSION_MAJOR"), "]");
+    assert!(soname.ends_with(name), "{soname}");
+}
+
+#[test]
 fn is_never_unloaded() {
     let flags = dynamic_entry("(FLAGS_1)");
     assert!(flags.contains("NODELETE"), "{flags}");

@@ -48,6 +48,17 @@ extern "C" {
 #endif
 
 /*
+ * slubmalloc_version(): the version of the library that serves this process, in the form of
+ * SLUBMALLOC_VERSION. The header's version is that of the library the program was compiled for:
+ *
+ *     if (slubmalloc_version() < SLUBMALLOC_VERSION) ...      an older library was loaded
+ *
+ * A program that may also run without slubmalloc looks it up: dlsym(RTLD_DEFAULT, "slubmalloc_version")
+ * is null then.
+ */
+int slubmalloc_version(void) SLUBMALLOC_NOTHROW;
+
+/*
  * free_sized(ptr, size): free(ptr), for memory from malloc, calloc or realloc that was asked for with
  * exactly `size` bytes. (C23, 7.24.3.4)
  *

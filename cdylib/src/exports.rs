@@ -155,7 +155,7 @@ fn resize(block: *mut u8, size: usize) -> *mut u8 {
 
 #[inline(never)]
 fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
-    // SAFETY: C's contract: the block is in use, and behind a success its old address is not used.
+    // SAFETY: C's contract: the block is in use, and after a success its old address is not used.
     let new = unsafe { core_alloc::realloc_slow(block, size) };
     if new.is_null() && (size != 0 || block.is_null()) {
         refuse(libc::ENOMEM)

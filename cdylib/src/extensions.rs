@@ -13,6 +13,25 @@ extern "C" fn malloc_trim(_pad: usize) -> c_int {
     c_int::from(slubmalloc_core::trim())
 }
 
+/// `slubmalloc.h`: the version of the library that serves this process, in the form of `SLUBMALLOC_VERSION`.
+#[unsafe(no_mangle)]
+extern "C" fn slubmalloc_version() -> c_int {
+    const VERSION: c_int = part(env!("CARGO_PKG_VERSION_MAJOR")) * 10_000
+        + part(env!("CARGO_PKG_VERSION_MINOR")) * 100
+        + part(env!("CARGO_PKG_VERSION_PATCH"));
+    VERSION
+}
+
+/// One number of a version; two digits at most, so that versions compare as numbers.
+const fn part(text: &str) -> c_int {
+    let number = match c_int::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => c_int::MAX,
+    };
+    assert!(number < 100);
+    number
+}
+
 /// `slubmalloc.h`: a block on a node that the program names. `EINVAL` for a node that threads take no
 /// memory from.
 #[unsafe(no_mangle)]

@@ -42,7 +42,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 // The prebuilt core library names the personality routine in its unwind tables. Hidden, it serves
-// this library alone; exported, it would replace the real one in every Rust library of the process.
+// only this library; exported, it would replace the real one in every Rust library of the process.
 #[cfg(not(test))]
 core::arch::global_asm!(
     ".pushsection .text.rust_eh_personality,\"ax\"",

@@ -1,6 +1,6 @@
-//! setrlimit(2) and prlimit(2), which the heap has to hear of: it has reserved more addresses than a limit may leave.
+//! setrlimit(2) and prlimit(2), of which the heap must be notified: it has reserved more addresses than a limit may leave.
 //!
-//! They are the system call of the same name, as in glibc, and behind it reserved addresses go back. On machines of 64
+//! They are the system call of the same name, as in glibc, and after it reserved addresses go back. On machines of 64
 //! bits both kinds of the structure are the same.
 
 use core::ffi::c_int;

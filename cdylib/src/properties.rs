@@ -1,5 +1,5 @@
 //! The calls that give memory other properties. They stay with the addresses, and the next block there would inherit
-//! them, so the heap has to hear of them.
+//! them, so the heap must be notified.
 //!
 //! Each is the system call of the same name, as in glibc; the heap is told first.
 

@@ -228,18 +228,42 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Where the help's second and third column begin, and where its lines end.
+const HELP_COLUMNS: [usize; 2] = [16, 45];
+const HELP_WIDTH: usize = 96;
+
+/// Prints the keys in columns, and below each what it does.
 fn print_help() {
     let mut line = beginning();
     line.text("the keys are\n").print_on_stderr();
-    for key in &KEYS {
+    let [second, third] = HELP_COLUMNS;
+    let row = |name: &str, default: &str, values: &str| {
         let mut line = Line::<256>::new();
-        line.text("  ").text(key.name).text(":").text(key.values);
-        line.column(32).text(" ").text(key.does).text(" (");
-        if !key.bounds.is_empty() {
-            line.text(key.bounds).text("; ");
-        }
-        line.text("default ").text(key.default).text(")\n");
+        line.text("  ").text(name).column(second).text(default);
+        line.column(third).text(values).text("\n");
         line.print_on_stderr();
+    };
+    row("key", "default", "values");
+    for key in &KEYS {
+        row(key.name, key.default, key.values);
+        print_wrapped(key.does, second);
+        print_wrapped(key.bounds, second);
+    }
+}
+
+/// Prints a text from a column on, in as many lines as it needs.
+fn print_wrapped(text: &str, column: usize) {
+    let mut line = Line::<256>::new();
+    for word in text.split_ascii_whitespace() {
+        let end = line.as_bytes().len() + 1 + word.len();
+        if end > HELP_WIDTH {
+            line.text("\n").print_on_stderr();
+            line = Line::new();
+        }
+        line.column(column - 1).text(" ").text(word);
+    }
+    if !text.is_empty() {
+        line.text("\n").print_on_stderr();
     }
 }
 

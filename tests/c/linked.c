@@ -6,6 +6,7 @@
 #include <string.h>
 
 int main(void) {
+    if (slubmalloc_version() != SLUBMALLOC_VERSION) return 1;
     volatile size_t impossible = SIZE_MAX / 2 + 1;
     for (size_t size = 1; size < 20u << 20; size *= 3) {
         char *p = malloc(size);

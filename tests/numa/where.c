@@ -36,7 +36,7 @@ static void take_mix(void *unused) {
 
 static void free_mix(void) { EACH_BLOCK(kind, i) free(blocks[kind][i]); }
 
-/* A thread on each node in turn; the main thread frees, so most blocks go home from afar. */
+/* A thread on each node in turn; the main thread frees, so most blocks return to another node. */
 static void mixes(const char *name, set_t expected, double least) {
     EACH_OF(nodes_with_cpus(), node) {
         char line[128];

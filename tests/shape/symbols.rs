@@ -5,6 +5,7 @@ pub(crate) const EXPORTS: &[&str] = &[
     // slubmalloc.h.
     "slubmalloc_alloc_onnode",
     "slubmalloc_node_of",
+    "slubmalloc_version",
     // Of other functions' families, in the preloaded library alone.
     "close_range",
     "closefrom",

@@ -1,4 +1,4 @@
-//! What a C++ runtime offers to whoever has to throw: found when it is needed, so that the library
+//! What a C++ runtime offers for throwing: found when it is needed, so that the library
 //! works without one.
 //!
 //! The names are the same in libstdc++ and libc++abi: `std::bad_alloc` lies in no inline namespace.
@@ -105,7 +105,7 @@ pub(super) extern "C" fn prepare_bad_alloc(out: &mut Throw) {
         core::mem::transmute::<*const (), extern "C" fn(usize) -> *mut *const c_void>(allocate)
     };
     let exception = allocate(size_of::<*const c_void>());
-    // An object of a class with virtual functions and no data is a pointer to behind the two words
+    // An object of a class with virtual functions and no data is a pointer to what follows the two words
     // at its table's beginning.
     let first_function = (vtable + 2 * size_of::<usize>()) as *const c_void;
     // SAFETY: the exception has room for that.

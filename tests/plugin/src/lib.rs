@@ -8,7 +8,7 @@ use std::thread;
 const MIB: usize = 1 << 20;
 
 /// Allocates and frees objects of many sizes in the calling thread, one of each size up to `largest`; returns how many
-/// bytes it were.
+/// bytes that is.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_work(largest: usize) -> usize {
     let sizes = (4..).map(|shift| 1_usize << shift).take_while(|size| *size <= largest);
