@@ -28,7 +28,7 @@ INTERNAL = r"report::our_fault$|rust_begin_unwind$"
 # Bytes of stack that libc's functions take, rounded up. What they allocate in there comes from objects at hand.
 LIBC = {
     "memset": 64, "memcpy": 64, "memmove": 64, "bcmp": 64, "memcmp": 64, "strlen": 64,
-    "__errno_location": 16, "getauxval": 64, "clock_gettime": 256,
+    "__errno_location": 16, "getauxval": 64, "sched_getcpu": 128, "clock_gettime": 256,
     "abort": 512, "raise": 512, "sigaction": 512, "sigfillset": 64, "pthread_sigmask": 256,
     "pthread_attr_init": 128, "pthread_attr_setdetachstate": 64, "pthread_attr_setstacksize": 64,
     "pthread_attr_destroy": 64, "pthread_create": 2048, "pthread_setspecific": 256, "pthread_key_create": 64,

@@ -1,5 +1,6 @@
 //! Which CPU runs the caller, and which may.
 
+use super::errno;
 use super::syscall::call;
 
 /// The number of the CPU that runs the caller; 0 where the kernel does not tell.
@@ -10,13 +11,11 @@ pub(crate) fn current_cpu() -> usize {
     }
 }
 
-/// The same, where nobody keeps it.
-pub(super) fn asked_cpu() -> Option<usize> {
-    let mut cpu: u32 = 0;
-    // SAFETY: the kernel writes one unsigned int to `cpu`.
-    let answer = unsafe { call(libc::SYS_getcpu, [(&raw mut cpu) as usize, 0, 0, 0, 0, 0]) };
-    answer.value()?;
-    Some(cpu as usize)
+/// The same, where nobody keeps it. On most processors libc needs no system call for that.
+fn asked_cpu() -> Option<usize> {
+    // SAFETY: takes no argument; it fails where the kernel does not tell, and says so in `errno`.
+    let cpu = errno::kept(|| unsafe { libc::sched_getcpu() });
+    usize::try_from(cpu).ok()
 }
 
 /// Sets the bits of the CPUs that the calling thread may run on; `false` where the kernel does not tell, or has more of them.

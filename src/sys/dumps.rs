@@ -2,23 +2,20 @@
 //! mapping that is not marked (`MADV_DONTDUMP`), with or without access, and filled disks with zeroes.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
+use super::Region;
 use super::syscall::call;
-use super::{Region, is_filtered};
 
 /// What is put into core files is so many times what is needed, so that it seldom happens.
 const DUMPED_AHEAD: usize = 4;
-/// Whether a filter was there already when reservations were first marked.
-static WAS_FILTERED: AtomicBool = AtomicBool::new(false);
-
 impl Region {
     /// Leaves what is behind the first `head` bytes out of core files until it is committed.
     /// Whether the kernel knows how.
     pub(crate) fn leave_out_of_dumps(&mut self, head: usize) -> bool {
         let bytes = self.bytes().saturating_sub(head);
         self.dumped = head.into();
-        bytes == 0 || leave_out(self.at(head), bytes)
+        bytes == 0 || advise(self.at(head), bytes, libc::MADV_DONTDUMP)
     }
 
     /// Puts what is committed, up to `end`, into core files.
@@ -27,26 +24,11 @@ impl Region {
         let dumped = self.dumped.load(Relaxed);
         if end > dumped {
             let wanted = end.saturating_mul(DUMPED_AHEAD).min(self.bytes());
-            put_in(self.at(dumped), wanted - dumped);
+            // A sandbox that lets a heap grow has to know this advice as well; at the end of its addresses it was given six times.
+            let _ = advise(self.at(dumped), wanted - dumped, libc::MADV_DODUMP);
             // ORDERING: as above.
             self.dumped.store(wanted, Relaxed);
         }
-    }
-}
-
-/// Leaves a range out of core files from now on.
-fn leave_out(start: NonNull<u8>, bytes: usize) -> bool {
-    // ORDERING: relaxed, written when nobody else is here yet.
-    WAS_FILTERED.store(is_filtered(), Relaxed);
-    advise(start, bytes, libc::MADV_DONTDUMP)
-}
-
-/// Puts a range into core files again. A sandbox that was entered meanwhile may end the process for advice that it does not
-/// know, so there it stays out.
-fn put_in(start: NonNull<u8>, bytes: usize) {
-    // ORDERING: relaxed, as above.
-    if WAS_FILTERED.load(Relaxed) || !is_filtered() {
-        let _ = advise(start, bytes, libc::MADV_DODUMP);
     }
 }
 

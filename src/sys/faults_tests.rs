@@ -64,7 +64,7 @@ const SERVICES: [Service; 17] = [
 ];
 
 /// The same, where a machine may say no.
-const FAVOURS: [Service; 15] = [
+const FAVOURS: [Service; 14] = [
     ("word of faults", || signal::on_fault(|_, _| false)),
     ("a key", takes_a_key),
     ("the calling thread", || {
@@ -78,7 +78,6 @@ const FAVOURS: [Service; 15] = [
     ("the allowed nodes", || policy::allowed_nodes().is_some()),
     ("the running node", || policy::asked_node().is_some()),
     ("a core file without a part", dumps::leaves_out_a_part),
-    ("the running CPU", || cpu::asked_cpu().is_some()),
     ("the allowed CPUs", || cpu::allowed_cpus(&mut [0; 128])),
     ("a memory policy", policy::process_has_memory_policy),
     ("no filter", || !thread::is_filtered()),
