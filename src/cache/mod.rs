@@ -23,6 +23,7 @@ mod shared;
 mod sized;
 mod sizing;
 mod slow;
+mod ties;
 mod witness;
 
 use core::ptr::null_mut;
@@ -37,6 +38,7 @@ pub(crate) use idle::{Haste, SETTLE_MS};
 use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
+pub(crate) use ties::Ties;
 
 use crate::heap::{Heap, Node};
 use crate::slab::{Object, class};
@@ -129,29 +131,6 @@ unsafe impl ZeroInit for Aliens {}
 unsafe impl ZeroInit for Front {}
 // SAFETY: made of atomics; zero is no sheaf.
 unsafe impl ZeroInit for Sheaves {}
-
-/// What a living cache is tied to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ties {
-    /// The heap behind it.
-    pub(crate) heap: &'static Heap,
-    /// The node that it takes memory from.
-    pub(crate) home: &'static Node,
-}
-
-impl Ties {
-    /// How many full sheaves the barns of this class have places for.
-    fn barn_places(self, id: ClassId) -> usize {
-        match self.heap.is_tiny() {
-            true => 0,
-            false => sizing::barn(
-                id,
-                self.heap.is_tight(),
-                self.heap.clusters().entered_count(),
-            ),
-        }
-    }
-}
 
 // ORDERING: relaxed throughout this module. A cache belongs to one thread; it changes hands under
 // the registry's lock, and others read its numbers for statistics alone.

@@ -1,6 +1,8 @@
 //! The floor `sys`: what only counts and moves is the library's, what asks the machine asks the scene's world.
 
 mod descriptor;
+#[path = "../../../../../src/sys/dumps.rs"]
+mod dumps;
 #[path = "../../../../../src/sys/ending.rs"]
 mod ending;
 #[path = "../../../../../src/sys/fork_gate.rs"]
