@@ -12,6 +12,7 @@ mod crimes;
 mod fork;
 mod growth;
 mod large;
+pub(crate) mod layout;
 mod limits;
 mod locate;
 mod metadata;

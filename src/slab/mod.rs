@@ -8,6 +8,7 @@
 mod barn;
 mod bits;
 pub(crate) mod class;
+pub(crate) mod layout;
 mod list;
 mod pool;
 mod pools;
@@ -21,7 +22,7 @@ mod witness;
 
 pub(crate) use barn::Barn;
 pub(crate) use pool::{Place, Pool};
-pub(crate) use pools::Pools;
+pub(crate) use pools::{PLACES as POOL_PLACES, Pools};
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;
 pub(crate) use witness::Witness;

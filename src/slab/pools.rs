@@ -11,8 +11,8 @@ use crate::units::ClassId;
 
 /// A pool, and the lock that is held while a slab is made for it.
 #[derive(Debug)]
-struct Entry {
-    pool: Lock<Pool>,
+pub(super) struct Entry {
+    pub(super) pool: Lock<Pool>,
     growing: Lock<()>,
 }
 
@@ -23,13 +23,13 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 /// All pools of a node.
 #[derive(Debug)]
 pub(crate) struct Pools {
-    entries: Table<CachePadded<Entry>>,
+    pub(super) entries: Table<CachePadded<Entry>>,
     /// A bit for each class whose pool somebody has asked for: all others were never written to.
-    used: [AtomicU64; (CLASSES + 1).div_ceil(64)],
+    pub(super) used: [AtomicU64; (CLASSES + 1).div_ceil(64)],
 }
 
 /// Where each class's pool lies: behind each other those that a small program uses, so that they take few pages.
-static PLACES: [u8; CLASSES + 1] = {
+pub(crate) static PLACES: [u8; CLASSES + 1] = {
     let mut places = [0; CLASSES + 1];
     let (mut next, mut is_first) = (1, true);
     loop {

@@ -31,7 +31,7 @@ const PATIENCE_MS: u32 = 500;
 #[derive(Debug)]
 pub(crate) struct Lock<T> {
     word: AtomicU32,
-    value: UnsafeCell<T>,
+    pub(super) value: UnsafeCell<T>,
 }
 
 // SAFETY: the value moves between threads, one at a time.
