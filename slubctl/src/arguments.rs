@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Looks into the heap of a running process that uses slubmalloc, without a call in it.
+#[derive(Debug, Parser)]
+#[command(version, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A process.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// The process to look at
+    #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: i32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the processes that use slubmalloc
+    Ps,
+    /// Show where a process's memory is
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// Print everything that was read as JSON
+        #[arg(long)]
+        json: bool,
+        /// Do not look at which pages are resident
+        #[arg(long)]
+        no_resident: bool,
+    },
+    /// Show what changed between two snapshots of `show --json`
+    Diff {
+        /// The earlier one
+        before: PathBuf,
+        /// The later one
+        after: PathBuf,
+    },
+    /// Print the format of /proc/slabinfo
+    Slabinfo(Target),
+    /// Print the format of /proc/buddyinfo
+    Buddyinfo(Target),
+    /// Print the format of /proc/pagetypeinfo
+    Pagetypeinfo(Target),
+    /// Print the format of the kernel's extfrag/unusable_index
+    Extfrag(Target),
+    /// Print the table of numastat(8)
+    Numastat(Target),
+    /// Print the format of /proc/vmstat
+    Vmstat(Target),
+    /// Show what each thread has cached
+    Threads(Target),
+    /// Look at a core file
+    Core {
+        /// The core file
+        file: PathBuf,
+        /// The program it is the core of, if that is not where it was
+        #[arg(long)]
+        exe: Option<PathBuf>,
+        /// What to show
+        #[arg(value_enum, default_value_t = View::Show)]
+        view: View,
+    },
+}
+
+/// A view of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    Show,
+    Json,
+    Slabinfo,
+    Buddyinfo,
+    Pagetypeinfo,
+    Extfrag,
+    Numastat,
+    Vmstat,
+    Threads,
+}
