@@ -56,6 +56,25 @@ pub(crate) enum Command {
     Vmstat(Target),
     /// Show what each thread has cached
     Threads(Target),
+    /// Draw a map of the arenas
+    Map {
+        #[command(flatten)]
+        target: Target,
+        /// The SVG file to write
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Check the tables against each other; exit code 3 if they contradict themselves
+    Check(Target),
+    /// Print metrics in the OpenMetrics format, of all processes or of some, or serve them
+    Prometheus {
+        /// Serve them by HTTP at this address and port, under /metrics
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<std::net::SocketAddr>,
+        /// The processes to look at; all that use slubmalloc if there is none
+        #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+        pids: Vec<i32>,
+    },
     /// Look at a core file
     Core {
         /// The core file

@@ -12,6 +12,7 @@ use slubctl::snapshot::Snapshot;
 use slubctl::view;
 
 use crate::arguments::{Command, View};
+use crate::metrics;
 
 /// Runs a command and returns the exit code.
 pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> {
@@ -49,6 +50,28 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
             let view = if json { View::Json } else { View::Show };
             return print(&snapshot, view, output);
         }
+        Command::Map {
+            target,
+            output: path,
+        } => {
+            let process = Process::open(target.pid);
+            let arenas = read::squares(&process)?;
+            if arenas.is_empty() {
+                bail!("process {} does not use slubmalloc", target.pid);
+            }
+            let title = format!("process {} ({})", target.pid, process.command());
+            let map = view::map(&title, &arenas);
+            std::fs::write(&path, map).with_context(|| path.display().to_string())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Check(target) => return check(target.pid, output),
+        Command::Prometheus { listen, pids } => {
+            let Some(address) = listen else {
+                output.write_all(metrics::text(&pids)?.as_bytes())?;
+                return Ok(ExitCode::SUCCESS);
+            };
+            return metrics::serve(address, &pids);
+        }
         Command::Slabinfo(target) => (target.pid, View::Slabinfo),
         Command::Buddyinfo(target) => (target.pid, View::Buddyinfo),
         Command::Pagetypeinfo(target) => (target.pid, View::Pagetypeinfo),
@@ -76,8 +99,23 @@ fn print(snapshot: &Snapshot, wanted: View, output: &mut dyn Write) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// Checks a process's tables.
+fn check(pid: i32, output: &mut dyn Write) -> Result<ExitCode> {
+    // A process without the library has nothing to check.
+    read::process(pid, Depth::Counts)?;
+    let faults = read::check(&Process::open(pid))?;
+    if faults.is_empty() {
+        writeln!(output, "process {pid}: the tables agree")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in faults {
+        writeln!(output, "process {pid}: {fault}")?;
+    }
+    Ok(ExitCode::from(3))
+}
+
 /// All processes that may be read and use the library.
-fn all() -> Result<Vec<Snapshot>> {
+pub(crate) fn all() -> Result<Vec<Snapshot>> {
     let mut found = Vec::new();
     for process in procfs::process::all_processes().context("/proc")? {
         let Ok(process) = process else {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod metrics;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

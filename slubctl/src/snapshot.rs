@@ -198,6 +198,18 @@ pub struct Resident {
 }
 
 impl Resident {
+    /// The bytes by name.
+    pub fn rows(&self) -> [(&'static str, u64); 6] {
+        [
+            ("slabs", self.slabs),
+            ("large blocks", self.large),
+            ("free pages", self.free),
+            ("huge blocks", self.huge),
+            ("huge mappings kept", self.huge_kept),
+            ("metadata", self.metadata),
+        ]
+    }
+
     /// All of it.
     pub fn sum(&self) -> u64 {
         self.slabs + self.large + self.free + self.huge + self.huge_kept + self.metadata

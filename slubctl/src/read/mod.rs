@@ -6,10 +6,15 @@
 //! what was not seen before.
 
 mod caches;
+mod check;
 mod huge;
 mod nodes;
 mod pools;
 mod resident;
+mod squares;
+
+pub use check::check;
+pub use squares::{Square, squares};
 
 use anyhow::{Result, bail};
 

@@ -7,13 +7,23 @@ use crate::snapshot::{Heap, Node, Resident};
 
 /// Pages that are looked at at once.
 const PAGES: u64 = 1 << 14;
-/// No range has more resident pages than this program looks at.
-const MOST_PAGES: u64 = 1 << 30;
+/// So many pages are looked at in all; of a larger heap nothing is said: tables that lie would keep this program busy.
+const MOST_PAGES: u64 = 1 << 27;
 
 /// Resident bytes; `None` where the kernel does not say.
 pub(super) fn read(target: &Target<'_>, heap: &Heap) -> Result<Option<Resident>> {
     let numbers = target.numbers()?;
     let page = target.memory.page_bytes();
+    let of_nodes = heap.nodes.iter().map(|it| {
+        it.base
+            .saturating_sub(it.start)
+            .saturating_add(it.committed_bytes)
+    });
+    let of_extents = heap.huge.extents.iter().map(|it| it.bytes);
+    let all = of_nodes.chain(of_extents).fold(0_u64, u64::saturating_add);
+    if all / page > MOST_PAGES {
+        return Ok(None);
+    }
     let mut found = Resident::default();
     for node in &heap.nodes {
         let Some(metadata) = count(target, node.start, node.base.saturating_sub(node.start)) else {
@@ -37,10 +47,12 @@ pub(super) fn read(target: &Target<'_>, heap: &Heap) -> Result<Option<Resident>>
 /// Resident pages of a range.
 fn count(target: &Target<'_>, start: u64, bytes: u64) -> Option<u64> {
     let (mut count, page) = (0, target.memory.page_bytes());
-    let pages = bytes.div_ceil(page).min(MOST_PAGES);
+    let pages = bytes.div_ceil(page);
     for first in (0..pages).step_by(PAGES as usize) {
         let part = PAGES.min(pages - first) as usize;
-        let resident = target.memory.resident(start + first * page, part)?;
+        let resident = target
+            .memory
+            .resident(start.checked_add(first * page)?, part)?;
         count += resident.into_iter().filter(|it| *it).count() as u64;
     }
     Some(count)
@@ -95,7 +107,7 @@ fn arena(
 }
 
 /// The bits of free blocks.
-struct FreePages<'t> {
+pub(super) struct FreePages<'t> {
     target: &'t Target<'t>,
     records: u64,
     stride: u64,
@@ -107,7 +119,7 @@ struct FreePages<'t> {
 }
 
 impl<'t> FreePages<'t> {
-    fn new(target: &'t Target<'t>, records: u64, numbers: &Numbers) -> Result<Self> {
+    pub(super) fn new(target: &'t Target<'t>, records: u64, numbers: &Numbers) -> Result<Self> {
         let field = target.directory.field("block_record.free")?;
         Ok(Self {
             target,
@@ -121,7 +133,7 @@ impl<'t> FreePages<'t> {
     }
 
     /// Bytes of a granule's resident pages that are free.
-    fn in_granule(&self, granule: u64, resident: &[bool], page: u64) -> Result<u64> {
+    pub(super) fn in_granule(&self, granule: u64, resident: &[bool], page: u64) -> Result<u64> {
         let per_block = self.numbers.block / self.numbers.granule;
         let block = granule / per_block;
         if self.last.borrow().0 != block {

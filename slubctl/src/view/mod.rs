@@ -2,7 +2,9 @@
 
 mod buddyinfo;
 mod diff;
+mod map;
 mod numastat;
+mod prometheus;
 mod show;
 mod slabinfo;
 mod threads;
@@ -10,7 +12,9 @@ mod vmstat;
 
 pub use buddyinfo::{buddyinfo, extfrag, pagetypeinfo};
 pub use diff::diff;
+pub use map::map;
 pub use numastat::numastat;
+pub use prometheus::{Process, prometheus};
 pub use show::{ps, show};
 pub use slabinfo::{name, slabinfo};
 pub use threads::threads;

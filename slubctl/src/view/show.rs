@@ -57,17 +57,11 @@ fn one(heap: &Heap, text: &mut String) {
     }
     if let Some(resident) = &heap.resident {
         text.push('\n');
-        let rows = [
-            ("resident", "slabs", resident.slabs),
-            ("", "large blocks", resident.large),
-            ("", "free pages", resident.free),
-            ("", "huge blocks", resident.huge),
-            ("", "huge mappings kept", resident.huge_kept),
-            ("", "metadata", resident.metadata),
-            ("", "all of it", resident.sum()),
-        ];
-        for (group, what, bytes) in rows {
+        let all = [("all of it", resident.sum())];
+        let mut group = "resident";
+        for (what, bytes) in resident.rows().into_iter().chain(all) {
             let _ = writeln!(text, "{group:<8} {what:<28} {:>12}", human(bytes));
+            group = "";
         }
     }
     text.push('\n');
