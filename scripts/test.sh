@@ -99,6 +99,7 @@ cargo_tests() {
     local status=0
     patiently cargo test --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" || status=$?
     patiently cargo test --manifest-path tests/fuzz/Cargo.toml --target-dir "$TARGET/fuzz" || status=$?
+    patiently cargo test --manifest-path slubctl/Cargo.toml --target-dir "$TARGET/slubctl" --no-fail-fast || status=$?
     if [ $quick = no ]; then
         patiently cargo test --no-fail-fast || status=$?
         return $status
