@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use slubctl::view::top::Sort;
 
 /// Looks into the heap of a running process that uses slubmalloc, without a call in it.
 #[derive(Debug, Parser)]
@@ -56,6 +57,24 @@ pub(crate) enum Command {
     Vmstat(Target),
     /// Show what each thread has cached
     Threads(Target),
+    /// Show caches, or all processes, again and again, as slabtop(1) does
+    Top {
+        /// The process to look at; all that use slubmalloc if there is none
+        #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+        pid: Option<i32>,
+        /// Print text instead of taking the whole screen
+        #[arg(short, long)]
+        batch: bool,
+        /// Seconds between two looks
+        #[arg(short, long, default_value_t = 3.0, value_parser = seconds)]
+        delay: f64,
+        /// End after so many looks
+        #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+        iterations: Option<u64>,
+        /// What to sort by, by slabtop's letters: a, b, c, l, n, o, s, u, and r for the rate of change
+        #[arg(short, long, default_value = "c", value_parser = sort)]
+        sort: Sort,
+    },
     /// Draw a map of the arenas
     Map {
         #[command(flatten)]
@@ -100,4 +119,20 @@ pub(crate) enum View {
     Numastat,
     Vmstat,
     Threads,
+}
+
+/// A time between two looks.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.05..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0.05 to 86400".to_owned()),
+    }
+}
+
+/// A column by its letter.
+fn sort(text: &str) -> Result<Sort, String> {
+    let mut letters = text.chars();
+    let sort = letters.next().and_then(Sort::from_letter);
+    let sort = sort.filter(|_| letters.next().is_none());
+    sort.ok_or_else(|| "one of the letters a, b, c, l, n, o, p, r, s, u and v".to_owned())
 }

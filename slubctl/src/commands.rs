@@ -12,7 +12,7 @@ use slubctl::snapshot::Snapshot;
 use slubctl::view;
 
 use crate::arguments::{Command, View};
-use crate::metrics;
+use crate::{metrics, top};
 
 /// Runs a command and returns the exit code.
 pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> {
@@ -49,6 +49,24 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
             let snapshot = read::process(target.pid, depth)?;
             let view = if json { View::Json } else { View::Show };
             return print(&snapshot, view, output);
+        }
+        Command::Top {
+            pid,
+            batch,
+            delay,
+            iterations,
+            sort,
+        } => {
+            let options = top::Options {
+                pid,
+                delay,
+                iterations,
+                sort,
+            };
+            return match batch {
+                true => top::batch(options, output),
+                false => top::full_screen(options),
+            };
         }
         Command::Map {
             target,

@@ -4,6 +4,7 @@
 mod arguments;
 mod commands;
 mod metrics;
+mod top;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

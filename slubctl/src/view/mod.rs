@@ -8,6 +8,7 @@ mod prometheus;
 mod show;
 mod slabinfo;
 mod threads;
+pub mod top;
 mod vmstat;
 
 pub use buddyinfo::{buddyinfo, extfrag, pagetypeinfo};
