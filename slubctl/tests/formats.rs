@@ -169,3 +169,55 @@ fn numastat_and_vmstat_have_a_value_for_each_name() {
         value.parse::<u64>().expect("a number");
     }
 }
+
+#[test]
+fn top_prints_as_often_as_it_is_told() {
+    let target = Target::preloaded(&compile("top", &[]), "sleep");
+    let pid = target.pid().to_string();
+    let all = text(&[
+        "top", "--batch", "-d", "0.1", "-n", "3", "--sort", "n", &pid,
+    ]);
+    let columns = "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  CHANGE/s NAME";
+    assert_eq!(all.lines().filter(|line| *line == columns).count(), 3);
+    let first = all.split("\n\n").next().expect("a look");
+    let names = first.lines().skip_while(|line| *line != columns).skip(1);
+    let sizes = names.filter_map(|line| line.rsplit_once('-')?.1.parse::<u64>().ok());
+    let sizes: Vec<u64> = sizes.collect();
+    assert!(
+        sizes.is_sorted() && sizes.len() >= IN_USE.len(),
+        "{sizes:?}"
+    );
+}
+
+#[test]
+fn top_on_a_terminal_draws_and_ends_by_its_key() {
+    use std::io::Write;
+    let target = Target::preloaded(&compile("screen", &[]), "sleep");
+    let command = format!(
+        "stty rows 30 columns 110; {} top -d 0.2 {}",
+        env!("CARGO_BIN_EXE_slubctl"),
+        target.pid()
+    );
+    // script(1) makes a pseudo terminal.
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]);
+    script
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut running = script.spawn().expect("script");
+    let mut keys = running.stdin.take().expect("a pipe");
+    for key in ["n", "o", " ", "q"] {
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        keys.write_all(key.as_bytes()).expect("a terminal");
+        keys.flush().expect("a terminal");
+    }
+    let output = running.wait_with_output().expect("script");
+    assert!(output.status.success());
+    let screen = String::from_utf8_lossy(&output.stdout);
+    // It left the screen as it was.
+    assert!(screen.contains("\u{1b}[?1049h") && screen.contains("\u{1b}[?1049l"));
+    assert!(
+        screen.contains("kmalloc-40960") && screen.contains("CACHE"),
+        "{screen}"
+    );
+}
