@@ -221,3 +221,44 @@ fn top_on_a_terminal_draws_and_ends_by_its_key() {
         "{screen}"
     );
 }
+
+#[test]
+fn slabtop_reads_slabinfo_and_top_adds_up_as_it_does() {
+    let target = Target::preloaded(&compile("slabtop", &[]), "sleep");
+    let pid = target.pid().to_string();
+    let file = support::scratch().join("slabinfo");
+    std::fs::write(&file, text(&["slabinfo", &pid])).expect("a file");
+    // In a mount namespace of its own the file stands in for the kernel's.
+    let mut shell = std::process::Command::new("unshare");
+    shell.args([
+        "-m",
+        "sh",
+        "-c",
+        "mount --bind \"$1\" /proc/slabinfo && exec slabtop -o",
+        "sh",
+    ]);
+    let Ok(output) = shell.arg(&file).output() else {
+        return eprintln!("SKIPPED: no unshare here");
+    };
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return eprintln!("SKIPPED: no slabtop, or no mount namespace here: {errors}");
+    }
+    let theirs = String::from_utf8(output.stdout).expect("UTF-8");
+    let ours = text(&["top", "--batch", "-n", "1", &pid]);
+    let ours: Vec<_> = ours.lines().skip(1).take(5).map(str::trim_end).collect();
+    let head: Vec<_> = theirs.lines().take(5).map(str::trim_end).collect();
+    assert_eq!(head, ours);
+    for (size, in_use) in IN_USE {
+        let name = format!("kmalloc-{size}");
+        let line = theirs
+            .lines()
+            .find(|line| line.trim_end().ends_with(&name))
+            .expect("a row");
+        let active = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|it| it.parse::<u64>().ok());
+        assert!(active.is_some_and(|it| it >= in_use), "{line}");
+    }
+}

@@ -119,11 +119,12 @@ pub fn rows(snapshot: &Snapshot, before: &[Row], seconds: f64) -> Vec<Row> {
 pub fn head(rows: &[Row]) -> String {
     let sum = |of: fn(&Row) -> u64| rows.iter().map(of).fold(0, u64::saturating_add);
     let (active, objects) = (sum(|it| it.active), sum(|it| it.objects));
-    let (slabs, bytes) = (sum(|it| it.slabs), sum(|it| it.bytes));
+    let slabs = sum(|it| it.slabs);
+    let bytes = sum(|it| it.objects.saturating_mul(it.size));
     let used = sum(|it| it.active.saturating_mul(it.size));
     let sizes = || rows.iter().map(|it| it.size);
-    let mean = used.checked_div(active).unwrap_or(0);
-    let kib = |bytes: u64| bytes as f64 / 1024.0;
+    let mean = bytes as f64 / objects.max(1) as f64;
+    let kib = |bytes: f64| bytes / 1024.0;
     let mut text = String::new();
     for (what, part, all) in [
         ("Objects", active, objects),
@@ -139,16 +140,16 @@ pub fn head(rows: &[Row]) -> String {
         text,
         "{:<35} : {:.2}K / {:.2}K ({share:.1}%)",
         " Active / Total Size (% used)",
-        kib(used),
-        kib(bytes)
+        kib(used as f64),
+        kib(bytes as f64)
     );
     let _ = writeln!(
         text,
         "{:<35} : {:.2}K / {:.2}K / {:.2}K",
         " Minimum / Average / Maximum Object",
-        kib(sizes().min().unwrap_or(0)),
+        kib(sizes().min().unwrap_or(0) as f64),
         kib(mean),
-        kib(sizes().max().unwrap_or(0))
+        kib(sizes().max().unwrap_or(0) as f64)
     );
     text
 }
