@@ -38,6 +38,9 @@ pub fn find(memory: &dyn Memory) -> Result<Vec<Image>> {
             continue;
         }
         let directory = directory_of(memory, mapping.range.start).ok().flatten();
+        // A loader may map a file's beginning twice.
+        let is_new = |it: &u64| !found.iter().any(|image: &Image| image.directory == *it);
+        let directory = directory.filter(is_new);
         found.extend(directory.map(|directory| Image {
             name: mapping.name,
             directory,

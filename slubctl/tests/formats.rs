@@ -238,11 +238,11 @@ fn slabtop_reads_slabinfo_and_top_adds_up_as_it_does() {
         "sh",
     ]);
     let Ok(output) = shell.arg(&file).output() else {
-        return eprintln!("SKIPPED: no unshare here");
+        return support::skipped("no unshare here");
     };
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        return eprintln!("SKIPPED: no slabtop, or no mount namespace here: {errors}");
+        return support::skipped(&format!("no slabtop, or no mount namespace here: {errors}"));
     }
     let theirs = String::from_utf8(output.stdout).expect("UTF-8");
     let ours = text(&["top", "--batch", "-n", "1", &pid]);

@@ -96,8 +96,9 @@ fn each_thread_shows_what_it_has_cached() {
 fn a_core_file_is_known() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("a pattern");
     if pattern.trim_end() != "core" {
-        eprintln!("SKIPPED: core files do not go to the working directory here: {pattern}");
-        return;
+        return support::skipped(&format!(
+            "core files do not go to the working directory here: {pattern}"
+        ));
     }
     let program = compile("core", &[]);
     let directory = scratch().join("core-files");
@@ -115,8 +116,7 @@ fn a_core_file_is_known() {
     assert!(!output.status.success());
     let mut files = fs::read_dir(&directory).expect("a directory");
     let Some(Ok(core)) = files.next() else {
-        eprintln!("SKIPPED: the kernel wrote no core file");
-        return;
+        return support::skipped("the kernel wrote no core file");
     };
     let core = core.path();
     let core = core.to_str().expect("UTF-8");

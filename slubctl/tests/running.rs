@@ -171,8 +171,7 @@ fn without_the_right_to_look_one_line_says_what_to_do() {
     let output = output.expect("setpriv");
     let errors = String::from_utf8(output.stderr).expect("UTF-8");
     if errors.starts_with("setpriv") {
-        eprintln!("SKIPPED: no other user here: {errors}");
-        return;
+        return support::skipped(&format!("no other user here: {errors}"));
     }
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(errors.lines().count(), 1, "{errors}");
@@ -222,4 +221,30 @@ fn metrics_are_served_under_their_path() {
     assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
     assert!(metrics.contains("application/openmetrics-text") && metrics.contains("# EOF"));
     assert!(other.starts_with("HTTP/1.1 404 "), "{other}");
+}
+
+#[test]
+fn a_heap_that_moves_is_shown_as_far_as_it_can_be() {
+    let target = Target::preloaded(&compile("moves", &[]), "churn");
+    let pid = target.pid().to_string();
+    for _ in 0..20 {
+        let it = snapshot(target.pid());
+        let heap = &it.heaps[0];
+        assert_eq!(heap.threads, 4);
+        // These nobody touches.
+        for size in [192, 768, 1280, 5120] {
+            let mut classes = heap.classes.iter();
+            let class = classes.find(|it| it.size == size).expect("a class");
+            let known = support::IN_USE
+                .iter()
+                .find(|it| it.0 == size)
+                .expect("a count")
+                .1;
+            assert!(class.in_use >= known, "{size}: {}", class.in_use);
+        }
+        text(&["check", &pid]);
+        text(&["threads", &pid]);
+    }
+    let page = text(&["show", &pid]);
+    assert!(page.contains("kmalloc-5120"), "{page}");
 }

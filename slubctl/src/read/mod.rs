@@ -81,17 +81,21 @@ pub fn target(memory: &dyn Memory, depth: Depth) -> Result<Snapshot> {
 pub fn heap(memory: &dyn Memory, image: &Image, depth: Depth) -> Result<Heap> {
     let directory = Directory::read(memory, image.directory)?;
     let target = Target { memory, directory };
-    let mut last = target.read(image)?;
+    let mut last = target.read(image);
     for _ in 1..READINGS {
-        let next = target.read(image)?;
-        let agree = next == last;
-        last = next;
-        if agree {
-            last.is_approximate = false;
-            break;
+        let mut next = target.read(image);
+        match (&last, &mut next) {
+            (Ok(before), Ok(now)) if before == now => break,
+            (_, Ok(now)) => now.is_approximate = true,
+            // What moves may be torn; what is damaged stays so.
+            (_, Err(_)) => {}
         }
-        last.is_approximate = true;
+        last = match (next, last) {
+            (Err(_), Ok(before)) => Ok(before),
+            (next, _) => next,
+        };
     }
+    let mut last = last?;
     if depth == Depth::Resident && last.is_made {
         last.resident = resident::read(&target, &last)?;
     }

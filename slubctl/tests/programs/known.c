@@ -1,4 +1,4 @@
-/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, many (a big heap) or threads. */
+/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, abort, threads, churn, or many for a big heap. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -45,6 +45,20 @@ static void *thread(void *unused)
     return NULL;
 }
 
+static void *churn(void *seed)
+{
+    static const size_t SIZES[] = {24, 100, 300, 900, 2500, 9000, 40000, 300000, 6 << 20};
+    void *mine[64] = {0};
+    free(block(24));
+    __atomic_fetch_add(&running, 1, __ATOMIC_SEQ_CST);
+    for (unsigned step = (unsigned)(size_t)seed;; step = step * 1664525 + 1013904223) {
+        unsigned place = step >> 26;
+        free(mine[place]);
+        mine[place] = malloc(SIZES[(step >> 8) % (step >> 16 & 255 ? 7 : 9)]);
+    }
+    return NULL;
+}
+
 int main(int count, char **arguments)
 {
     const char *end = count > 1 ? arguments[1] : "sleep";
@@ -62,7 +76,11 @@ int main(int count, char **arguments)
         pthread_t handle;
         if (pthread_create(&handle, NULL, thread, NULL) != 0) _exit(3);
     }
-    while (strcmp(end, "threads") == 0 && running < 3) usleep(1000);
+    for (size_t index = 0; strcmp(end, "churn") == 0 && index < 3; index++) {
+        pthread_t handle;
+        if (pthread_create(&handle, NULL, churn, (void *)index) != 0) _exit(3);
+    }
+    while ((strcmp(end, "threads") == 0 || strcmp(end, "churn") == 0) && running < 3) usleep(1000);
     if (write(1, "ready\n", 6) != 6) _exit(3);
     if (strcmp(end, "stop") == 0) raise(SIGSTOP);
     if (strcmp(end, "abort") == 0) abort();

@@ -2,9 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::env;
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -56,7 +54,6 @@ pub(crate) struct Target(Child);
 impl Target {
     /// Starts a program, and waits until its heap is as it will stay.
     pub(crate) fn start(command: &mut Command) -> Self {
-        // A core file of the others would be none of what is tested.
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program");
         let mut line = String::new();
         let output = child.stdout.take().expect("a pipe");
@@ -153,13 +150,13 @@ pub(crate) fn assert_known_but(snapshot: &Snapshot, own: u64) {
     // 300 KiB are a class of spans, of 320 KiB.
     assert_eq!(totals.large, 7 * (320 << 10));
     assert_eq!((heap.huge.blocks, heap.huge.bytes), (2, 2 * (8 << 20)));
-    assert!(heap.huge.kept_bytes >= 8 << 20);
+    // Of the third, which was freed, as much is kept as was not given back meanwhile.
+    assert!(heap.huge.kept_bytes <= (8 << 20) + 4096);
 }
 
-/// Lets a program leave a core file in its directory.
-pub(crate) fn with_core(command: &mut Command, directory: &Path) {
-    fs::create_dir_all(directory).expect("a directory");
-    command.current_dir(directory);
-    // The limit is the shell's to raise.
-    command.process_group(0);
+/// Says that a test proves nothing here, and fails it in CI, where it has to.
+pub(crate) fn skipped(reason: &str) {
+    eprintln!("SKIPPED: {reason}");
+    let is_ci = env::var("CI").is_ok_and(|it| it == "true");
+    assert!(!is_ci, "CI must not skip: {reason}");
 }
