@@ -72,16 +72,15 @@ fn what_is_named_is_what_is_resident() {
         .into_iter()
         .collect();
     let library = built().join("libslubmalloc.so");
-    let mut others = vec![Command::new("python3")];
-    others[0].args([
-        "-c",
-        "x = [str(i) * 9 for i in range(100000)]; del x[::3]; print('ready', flush=True); input()",
-    ]);
-    for other in &mut others {
-        other
-            .env("LD_PRELOAD", &library)
-            .stdin(std::process::Stdio::piped());
-        targets.push(Target::start(other));
+    let rust = std::path::Path::new(env!("CARGO_BIN_EXE_slubctl")).with_file_name("examples/known");
+    targets.push(Target::start(&mut Command::new(rust)));
+    let python =
+        "x = [str(i) * 9 for i in range(100000)]; del x[::3]; print('ready', flush=True); input()";
+    let perl = "$| = 1; @x = map { 'x' x ($_ % 500) } 1 .. 50000; print \"ready\\n\"; <STDIN>";
+    for (program, option, text) in [("python3", "-c", python), ("perl", "-e", perl)] {
+        let mut command = Command::new(program);
+        command.args([option, text]).env("LD_PRELOAD", &library);
+        targets.push(Target::start(command.stdin(std::process::Stdio::piped())));
     }
     for target in targets {
         let it = snapshot(target.pid());
