@@ -94,6 +94,11 @@ pub(crate) enum Command {
         #[arg(value_parser = clap::value_parser!(i32).range(1..))]
         pids: Vec<i32>,
     },
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Look at a core file
     Core {
         /// The core file

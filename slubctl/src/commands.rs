@@ -6,16 +6,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
 use slubctl::memory::{CoreFile, Process};
 use slubctl::read::{self, Depth};
 use slubctl::snapshot::Snapshot;
 use slubctl::view;
 
-use crate::arguments::{Command, View};
+use crate::arguments::{Arguments, Command, View};
 use crate::{metrics, top};
 
 /// Runs a command and returns the exit code.
-pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> {
+pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCode> {
     let (pid, wanted) = match command {
         Command::Ps => {
             output.write_all(view::ps(&all()?).as_bytes())?;
@@ -67,6 +68,11 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
                 true => top::batch(options, output),
                 false => top::full_screen(options),
             };
+        }
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "slubctl", &mut output);
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Map {
             target,

@@ -262,3 +262,26 @@ fn slabtop_reads_slabinfo_and_top_adds_up_as_it_does() {
         assert!(active.is_some_and(|it| it >= in_use), "{line}");
     }
 }
+
+#[test]
+fn completions_and_the_man_page_name_every_command() {
+    let help = text(&["--help"]);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.len() >= 15, "{help}");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("slubctl.1");
+    let man = std::fs::read_to_string(path).expect("the man page");
+    let completions = text(&["completions", "bash"]);
+    for command in commands {
+        let starts = |line: &str| {
+            let words = line.strip_prefix(".B").unwrap_or_default();
+            let words = words.trim_start_matches(['I', 'R']).trim_start();
+            words.split([' ', '"']).find(|it| !it.is_empty()) == Some(command)
+        };
+        assert!(man.lines().any(starts), "{command} is not in the man page");
+        assert!(completions.contains(command), "{command} has no completion");
+    }
+}
