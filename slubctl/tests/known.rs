@@ -123,6 +123,26 @@ fn a_core_file_is_known() {
     assert_known(&serde_json::from_str(&text(&["core", core, "json"])).expect("JSON"));
     assert!(text(&["core", core]).starts_with("core of "));
     assert!(text(&["core", core, "slabinfo"]).starts_with("slabinfo - version: 2.1\n"));
+    // What was cut off is an error of one line, or not missed.
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(core)
+        .expect("the core file");
+    let mut length = file.metadata().expect("a length").len();
+    while length > 0 {
+        length = length / 3 * 2;
+        file.set_len(length).expect("a shorter file");
+        let output = slubctl(&["core", core]);
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(
+            output.status.code().is_some_and(|code| code < 2),
+            "{errors}"
+        );
+        assert_eq!(
+            errors.lines().count(),
+            usize::from(!output.status.success())
+        );
+    }
     let _ = fs::remove_dir_all(&directory);
 }
 

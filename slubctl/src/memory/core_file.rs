@@ -11,8 +11,8 @@ use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::{Mapping, Memory, number};
 
-/// The longest piece of headers or notes that is looked at.
-const LONGEST: u64 = 64 << 20;
+/// Headers and notes are looked for in so many bytes at the beginning.
+const LONGEST: u64 = 8 << 20;
 
 /// A segment: addresses, and where their bytes lie in the file.
 #[derive(Debug)]
