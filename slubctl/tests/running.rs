@@ -247,3 +247,29 @@ fn a_heap_that_moves_is_shown_as_far_as_it_can_be() {
     let page = text(&["show", &pid]);
     assert!(page.contains("kmalloc-5120"), "{page}");
 }
+
+#[test]
+fn a_program_that_was_stopped_in_the_middle_of_calls_is_shown_exactly() {
+    let target = Target::preloaded(&compile("stopped", &[]), "churn");
+    let pid = target.pid().to_string();
+    let signal = |name: &str| {
+        let kill = Command::new("kill").args([name, &pid]).status();
+        assert!(kill.expect("kill").success());
+    };
+    let is_stopped = || {
+        let tasks = procfs::process::Process::new(target.pid()).and_then(|it| it.tasks());
+        let mut tasks = tasks.expect("threads");
+        tasks.all(|it| it.and_then(|it| it.stat()).is_ok_and(|it| it.state == 'T'))
+    };
+    for _ in 0..10 {
+        signal("-STOP");
+        while !is_stopped() {
+            std::thread::yield_now();
+        }
+        let [first, second] = [(); 2].map(|()| snapshot(target.pid()));
+        assert!(!first.heaps[0].is_approximate);
+        assert_eq!(first, second);
+        signal("-CONT");
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+}
