@@ -49,6 +49,8 @@ fn recorded() -> &'static Bytes {
             seen: RefCell::default(),
         };
         read::target(&recording, Depth::Counts).expect("a heap");
+        assert!(read::check(&recording).expect("tables").is_empty());
+        read::squares(&recording).expect("arenas");
         let mappings = recording.mappings().expect("mappings");
         let mut pieces = recording.seen.into_inner();
         // Longer ones first: what is short lies in them.
@@ -64,9 +66,36 @@ fn recorded() -> &'static Bytes {
     })
 }
 
+/// Memory of which every page is resident, whatever its address.
+struct Present<'b>(&'b Bytes);
+
+impl Memory for Present<'_> {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
+        self.0.read(address, buffer)
+    }
+
+    fn mappings(&self) -> Result<Vec<Mapping>> {
+        self.0.mappings()
+    }
+
+    fn resident(&self, _: u64, pages: usize) -> Option<Vec<bool>> {
+        Some(vec![true; pages])
+    }
+
+    fn page_bytes(&self) -> u64 {
+        4096
+    }
+}
+
 /// Looks at damaged memory in every way.
 fn look(bytes: &Bytes) {
-    if let Ok(mut snapshot) = read::target(bytes, Depth::Counts) {
+    if let Ok(faults) = read::check(bytes) {
+        assert!(faults.len() <= 100);
+    }
+    if let Ok(arenas) = read::squares(bytes) {
+        assert!(view::map("damaged", &arenas).len() < 64 << 20);
+    }
+    if let Ok(mut snapshot) = read::target(&Present(bytes), Depth::Resident) {
         snapshot.pid = 1;
         let _ = Totals::of_all(&snapshot);
         for view in [
