@@ -50,6 +50,11 @@ fuzz() {
         cargo clippy --quiet --manifest-path tests/fuzz/Cargo.toml --target-dir "$TARGET/fuzz" --all-targets -- -D warnings
 }
 check 'fuzz' fuzz
+slubctl() {
+    cargo fmt --manifest-path slubctl/Cargo.toml --check &&
+        cargo clippy --quiet --manifest-path slubctl/Cargo.toml --target-dir "$TARGET/slubctl" --all-targets -- -D warnings
+}
+check 'slubctl' slubctl
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items; }
 check 'cargo doc' documentation
 

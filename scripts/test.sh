@@ -99,6 +99,7 @@ cargo_tests() {
     local status=0
     patiently cargo test --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" || status=$?
     patiently cargo test --manifest-path tests/fuzz/Cargo.toml --target-dir "$TARGET/fuzz" || status=$?
+    patiently cargo test --manifest-path slubctl/Cargo.toml --target-dir "$TARGET/slubctl" --no-fail-fast || status=$?
     if [ $quick = no ]; then
         patiently cargo test --no-fail-fast || status=$?
         return $status
@@ -116,7 +117,7 @@ cargo_tests() {
 cd "$ROOT"
 
 section 'tools'
-need gcc g++ musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils
+need gcc g++ musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils slabtop=procps script=bsdutils setpriv=util-linux
 if [ $quick = no ]; then
     need php=php-cli apache2 ab=apache2-utils
     need_file "/usr/lib/apache2/modules/libphp*.so" libapache2-mod-php

@@ -4,6 +4,7 @@
 #![no_std]
 
 // The floor plan: bottom to top, imports and calls and locks go down only. `tests/layers.rs` reads it.
+mod layout;
 mod units;
 mod sys;
 mod sync;

@@ -103,6 +103,19 @@ fn the_soname_has_the_major_version() {
 }
 
 #[test]
+fn a_loaded_note_tells_where_the_directory_is() {
+    let notes = tool("readelf", &["--notes", "--wide"]);
+    let note = notes.lines().find(|line| line.contains("slubmalloc "));
+    assert!(
+        note.is_some_and(|line| line.contains("0x00000008")),
+        "{notes}"
+    );
+    let sections = sections();
+    let section = sections.iter().find(|it| it.name == ".note.slubmalloc");
+    assert!(section.is_some_and(|it| it.is_loaded && it.bytes == 32));
+}
+
+#[test]
 fn is_never_unloaded() {
     let flags = dynamic_entry("(FLAGS_1)");
     assert!(flags.contains("NODELETE"), "{flags}");

@@ -15,7 +15,7 @@ use crate::units::{MAX_ORDER, ORDERS, Order, PageIndex};
 #[derive(Debug, Default)]
 pub(super) struct Buddy {
     /// By the kind of their pageblocks.
-    free_blocks: [[u32; ORDERS]; KINDS],
+    pub(super) free_blocks: [[u32; ORDERS]; KINDS],
 }
 
 /// A pageblock.

@@ -14,6 +14,7 @@ mod density;
 mod frontier;
 mod growth;
 mod kind;
+pub(crate) mod layout;
 mod page_map;
 mod page_set;
 mod purge;

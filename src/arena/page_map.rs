@@ -14,7 +14,7 @@ use crate::units::{BLOCK_PAGES, ORDERS, Order, PageIndex};
 /// The state of an arena's pages.
 #[derive(Debug)]
 pub(crate) struct PageMap {
-    records: Table<BlockRecord>,
+    pub(super) records: Table<BlockRecord>,
     summary: Summary,
 }
 

@@ -39,18 +39,18 @@ pub(crate) struct Head {
     pub(crate) used_for: Use,
 }
 
-const LARGE_BIT: u16 = 1 << 15;
+pub(super) const LARGE_BIT: u16 = 1 << 15;
 
 /// The state of 1,024 pages.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct BlockRecord {
-    free: [AtomicU64; FREE_WORDS],
-    dirty: [AtomicU64; WORDS],
+    pub(super) free: [AtomicU64; FREE_WORDS],
+    pub(super) dirty: [AtomicU64; WORDS],
     /// Pages to which the program gave other properties; written without the lock.
     changed: [AtomicU64; WORDS],
-    heads: [AtomicU16; BLOCK_PAGES as usize],
-    kind: AtomicU8,
+    pub(super) heads: [AtomicU16; BLOCK_PAGES as usize],
+    pub(super) kind: AtomicU8,
     /// What the kernel was told of huge pages.
     pub(super) density: Density,
 }

@@ -25,7 +25,7 @@ pub(super) struct Alien {
     bytes: AtomicUsize,
     class_map: AtomicPtr<AtomicU8>,
     /// By class; nothing until the first object comes.
-    sheaves: StaticRef<Sheaves>,
+    pub(super) sheaves: StaticRef<Sheaves>,
 }
 
 /// The sheaves for one node, by class.
@@ -35,7 +35,7 @@ pub(super) struct Sheaves([SheafCell; BINS]);
 /// A thread's aliens by node, in a table of their own that one-node machines lack.
 #[derive(Debug)]
 pub(super) struct Aliens {
-    nodes: [Alien; MAX_NODES],
+    pub(super) nodes: [Alien; MAX_NODES],
     /// The one that was freed to last.
     latest: StaticRef<Alien>,
 }

@@ -17,7 +17,7 @@ use crate::sys::prefetch;
 #[derive(Debug)]
 #[repr(C, align(32))]
 pub(crate) struct Bin {
-    ends: Ends,
+    pub(super) ends: Ends,
     /// See [`crate::slab::class::ClassInfo::divisor`].
     divisor: AtomicU32,
     /// The slab's length less one.

@@ -16,6 +16,7 @@ mod follow;
 mod front;
 mod growth;
 mod idle;
+pub(crate) mod layout;
 mod notice;
 mod registry;
 mod room;

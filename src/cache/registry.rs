@@ -15,7 +15,7 @@ use crate::sync::{Lock, StaticRef};
 use crate::units::PAGE_SIZE;
 
 /// No process has so many generations of parents.
-const WARM: u32 = u32::MAX;
+pub(super) const WARM: u32 = u32::MAX;
 /// So many caches are left as they were …
 const WARM_CACHES: usize = 4;
 /// … if what waits in each is no more, and lies on no more pages: memory of 2 MiB in all.
@@ -27,13 +27,13 @@ const WARM_PAGES: usize = WARM_BYTES / PAGE_SIZE;
 pub(crate) struct Registry {
     pub(super) lists: Lock<Lists>,
     /// Caches that a thread owns.
-    owned: AtomicUsize,
+    pub(super) owned: AtomicUsize,
     /// Threads that ever had one.
-    births: AtomicUsize,
+    pub(super) births: AtomicUsize,
     /// Whether any of them ever had a lifeline.
     pub(super) has_lifelines: AtomicBool,
     /// One more than in the parent, if that had several threads when it forked.
-    generation: AtomicU32,
+    pub(super) generation: AtomicU32,
 }
 
 #[derive(Debug)]

@@ -99,7 +99,7 @@ pub(crate) fn capacity(id: ClassId) -> usize {
 }
 
 /// Capacities by class.
-static CAPACITY: [u8; class::ALL_CLASSES + 1] = {
+pub(super) static CAPACITY: [u8; class::ALL_CLASSES + 1] = {
     let mut table = [0; class::ALL_CLASSES + 1];
     let (mut id, mut step) = (1, 0);
     while id <= class::ALL_CLASSES {

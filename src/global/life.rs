@@ -39,6 +39,7 @@ pub(super) static EXITS: ExitKey = ExitKey::new();
 pub(super) static ENDING: Ending = Ending::new();
 
 tls::define_slot!(UNBORN);
+sys::define_note!(super::directory::DIRECTORY);
 
 /// What a process has one of.
 pub(super) struct Process {

@@ -7,6 +7,7 @@
 
 mod at_exit;
 mod bare;
+mod directory;
 mod early;
 mod life;
 mod look;

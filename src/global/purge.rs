@@ -37,7 +37,7 @@ const ADOPTED: usize = 8;
 #[derive(Debug)]
 pub(super) struct Purge {
     /// Milliseconds of a step, see `decay.rs`; 0 for no purging.
-    step: u64,
+    pub(super) step: u64,
     /// Everything that is unused goes at once.
     is_eager: bool,
     next: AtomicU64,

@@ -24,7 +24,7 @@ use crate::units::PAGE_SIZE;
 pub(crate) struct Bounds {
     limit: Limit,
     /// The limit when it was last looked at.
-    hard: AtomicUsize,
+    pub(super) hard: AtomicUsize,
     soft: AtomicUsize,
     /// None without a limit.
     budget: StaticRef<Budget>,

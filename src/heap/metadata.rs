@@ -24,16 +24,16 @@ const LINE: usize = 1 << 32;
 /// Memory that grows from the front of a region, when what is committed from the start on is full.
 #[derive(Debug)]
 pub(crate) struct Metadata {
-    first: Region,
-    region: Region,
-    state: Lock<State>,
+    pub(super) first: Region,
+    pub(super) region: Region,
+    pub(super) state: Lock<State>,
 }
 
 #[derive(Debug)]
-struct State {
-    first_used: usize,
-    used: usize,
-    committed: usize,
+pub(super) struct State {
+    pub(super) first_used: usize,
+    pub(super) used: usize,
+    pub(super) committed: usize,
 }
 
 impl Metadata {

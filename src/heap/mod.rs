@@ -14,6 +14,7 @@ mod flush;
 mod fork;
 mod growth;
 mod large;
+pub(crate) mod layout;
 mod limits;
 mod locate;
 mod metadata;

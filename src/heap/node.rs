@@ -21,17 +21,17 @@ use crate::units::{ClassId, ClusterId, NodeId};
 /// One node's memory.
 #[derive(Debug)]
 pub(crate) struct Node {
-    id: NodeId,
+    pub(super) id: NodeId,
     /// Where its memory comes from.
     policy: Option<Policy>,
     /// Held while the kernel takes pages of a slab, which is on no list meanwhile.
     releasing: CachePadded<Lock<()>>,
-    pools: Pools,
-    tables: SlabTables,
+    pub(super) pools: Pools,
+    pub(super) tables: SlabTables,
     /// Empty small sheaves, for any class, by their two sizes.
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
-    arena: CachePadded<Arena>,
-    metadata: CachePadded<Metadata>,
+    pub(super) arena: CachePadded<Arena>,
+    pub(super) metadata: CachePadded<Metadata>,
     /// Whether addresses of it were given back.
     was_cut: AtomicBool,
     /// What is charged to the limit of the heap whose first node this is.

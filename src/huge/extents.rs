@@ -34,10 +34,10 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Extents {
     pub(super) nodes: Nodes,
-    blocks: usize,
-    used_bytes: usize,
-    kept_bytes: usize,
-    vacant_bytes: usize,
+    pub(super) blocks: usize,
+    pub(super) used_bytes: usize,
+    pub(super) kept_bytes: usize,
+    pub(super) vacant_bytes: usize,
     runs: usize,
     pub(super) kept: Lengths,
     pub(super) vacant: Lengths,

@@ -14,6 +14,7 @@ mod addresses;
 mod demand;
 mod extents;
 mod fresh;
+pub(crate) mod layout;
 mod lengths;
 mod node;
 mod noted;
@@ -29,14 +30,13 @@ mod state;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use self::{recent::Recent, state::State};
 use crate::limit::Budget;
 use crate::sync::{Guard, Lock};
 use crate::sys::{HugePages, Mapping, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
 use extents::Kind;
 use node::Number;
-use recent::Recent;
-use state::State;
 
 /// The longest block that must hold zeroes for which used memory is cleared. That takes a fifth of the time of as many page
 /// faults; but of a longer one a program often touches little.

@@ -12,7 +12,7 @@ use crate::sys::{MappingCell, Region, Table, ZeroInit};
 /// Levels of a skip list, enough for a million nodes: each has a quarter of those of the level below.
 pub(super) const LEVELS: usize = 10;
 /// Nodes of the first chunk.
-const FIRST: usize = 256;
+pub(super) const FIRST: usize = 256;
 const CHUNKS: usize = 14;
 
 /// The number of a node; 0 is none.
@@ -22,7 +22,7 @@ pub(super) type Number = u32;
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) cell: MappingCell,
-    kind: AtomicU8,
+    pub(super) kind: AtomicU8,
     /// The next ones by address, on each level.
     behind: [AtomicU32; LEVELS],
     /// The one before by address, but for a head.
@@ -106,11 +106,11 @@ impl Node {
 /// All nodes.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    chunks: [Option<Table<Node>>; CHUNKS],
+    pub(super) chunks: [Option<Table<Node>>; CHUNKS],
     /// The numbers below this one have memory.
-    ready: usize,
+    pub(super) ready: usize,
     /// The first number that was never used.
-    fresh: usize,
+    pub(super) fresh: usize,
     /// The first of the nodes that are not used any more; each has the next one as its next by age.
     free: Number,
     free_count: usize,

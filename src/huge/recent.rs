@@ -18,10 +18,10 @@ use crate::units::{BLOCK_SIZE, PAGE_SIZE};
 /// Number of entries.
 const KNOWN: usize = 8;
 /// An entry is one word: two bits, above them the length in pages, and above that the number of the first page.
-const PARKED: u64 = 1;
+pub(super) const PARKED: u64 = 1;
 const MAY_PARK: u64 = 2;
-const FLAGS: u32 = 2;
-const PAGE_SHIFT: u32 = 28;
+pub(super) const FLAGS: u32 = 2;
+pub(super) const PAGE_SHIFT: u32 = 28;
 /// All parked blocks together have at most so many bytes, if as many may be kept.
 const MOST_PARKED: usize = 32 << 20;
 /// A parked block serves a request whole if no more than this share of the request is left over.
@@ -30,7 +30,7 @@ const REST_SHARE: usize = 8;
 /// A table of blocks and their lengths; a block has one possible place.
 #[derive(Debug)]
 pub(super) struct Recent {
-    entries: [AtomicU64; KNOWN],
+    pub(super) entries: [AtomicU64; KNOWN],
     /// What is kept and what is parked are together no more than that.
     reuse_bytes: usize,
 }

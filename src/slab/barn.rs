@@ -19,11 +19,11 @@ pub(crate) const PLACES: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Barn {
     /// The oldest first.
-    full: [Option<Sheaf>; PLACES],
-    count: usize,
-    empty: SheafStack,
+    pub(super) full: [Option<Sheaf>; PLACES],
+    pub(super) count: usize,
+    pub(super) empty: SheafStack,
     /// The one that objects are taken from a few at a time.
-    open: Option<Sheaf>,
+    pub(super) open: Option<Sheaf>,
     /// Whether it was of late.
     is_open_used: bool,
     /// The fewest full sheaves of late.

@@ -157,7 +157,7 @@ const fn is_exact(size: usize, granules: usize) -> bool {
 }
 
 /// All classes by id.
-static INFO: [ClassInfo; ALL_CLASSES + 1] = build();
+pub(crate) static INFO: [ClassInfo; ALL_CLASSES + 1] = build();
 
 const fn build() -> [ClassInfo; ALL_CLASSES + 1] {
     let mut info = [ClassInfo::none(); ALL_CLASSES + 1];

@@ -11,8 +11,8 @@ use crate::units::GranuleIndex;
 /// The first slab of a list: granule + 1, or 0 for none, so that zeroed memory is an empty list.
 #[derive(Debug, Default)]
 pub(super) struct SlabList {
-    first: u32,
-    count: u32,
+    pub(super) first: u32,
+    pub(super) count: u32,
 }
 
 impl SlabList {

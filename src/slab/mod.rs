@@ -10,6 +10,7 @@ mod bits;
 pub(crate) mod class;
 mod cluster;
 mod flush;
+pub(crate) mod layout;
 mod list;
 mod pool;
 mod pools;
@@ -23,7 +24,7 @@ mod witness;
 
 pub(crate) use barn::Barn;
 pub(crate) use pool::{Place, Pool, PoolCounts};
-pub(crate) use pools::Pools;
+pub(crate) use pools::{PLACES as POOL_PLACES, Pools};
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;
 pub(crate) use witness::Witness;

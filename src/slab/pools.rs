@@ -11,8 +11,8 @@ use crate::units::{ClassId, ClusterId, MAX_CLUSTERS};
 
 /// A pool, and the lock that is held while a slab is made for it.
 #[derive(Debug)]
-struct Entry {
-    pool: Lock<Pool>,
+pub(super) struct Entry {
+    pub(super) pool: Lock<Pool>,
     growing: Lock<()>,
 }
 
@@ -24,16 +24,16 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 #[derive(Debug)]
 pub(crate) struct Pools {
     /// One cluster's behind the other's.
-    entries: Table<CachePadded<Entry>>,
-    clusters: u8,
+    pub(super) entries: Table<CachePadded<Entry>>,
+    pub(super) clusters: u8,
     /// A bit for each class whose pool somebody has asked for: all others were never written to.
-    used: [Used; MAX_CLUSTERS],
+    pub(super) used: [Used; MAX_CLUSTERS],
 }
 
 type Used = [AtomicU64; (CLASSES + 1).div_ceil(64)];
 
 /// Where each class's pool lies: behind each other those that a small program uses, so that they take few pages.
-static PLACES: [u8; CLASSES + 1] = {
+pub(crate) static PLACES: [u8; CLASSES + 1] = {
     let mut places = [0; CLASSES + 1];
     let (mut next, mut is_first) = (1, true);
     loop {

@@ -23,19 +23,19 @@ use crate::units::{GranuleIndex, PAGE_SIZE};
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SlabRecord {
-    out: AtomicU16,
-    carved: AtomicU16,
+    pub(super) out: AtomicU16,
+    pub(super) carved: AtomicU16,
     /// The first word that may have a set bit.
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
-    list: AtomicU8,
+    pub(super) list: AtomicU8,
     /// What visits know of it; see `purge.rs`.
     pub(super) rest: AtomicU8,
     /// What is known of objects that were never out; above that the cluster (`cluster.rs`).
     pub(super) fresh: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
-    next: AtomicU32,
-    previous: AtomicU32,
+    pub(super) next: AtomicU32,
+    pub(super) previous: AtomicU32,
     /// Pages of the operating system whose memory was given back and of which nothing was taken since.
     pub(super) gone: [AtomicU64; 2],
     pub(super) bits: [AtomicU64; MAX_OBJECTS / 64],

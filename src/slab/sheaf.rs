@@ -17,9 +17,9 @@ pub(crate) type Slot = *mut u8;
 /// What stands in front of the slots.
 #[derive(Debug)]
 #[repr(C)]
-struct Header {
-    next: Option<NonNull<Header>>,
-    count: usize,
+pub(super) struct Header {
+    pub(super) next: Option<NonNull<Header>>,
+    pub(super) count: usize,
 }
 
 /// Sole ownership of a sheaf.

@@ -20,7 +20,7 @@ use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 const STEP_GRANULES: usize = 64;
 
 /// Granules whose records are near: 8 MiB of arena, all that a small program has.
-const NEAR: usize = 128;
+pub(super) const NEAR: usize = 128;
 
 /// Granules that share a word.
 const DUE_WORD: usize = 64;
@@ -28,15 +28,15 @@ const DUE_WORD: usize = 64;
 /// The class map and the slab table of one arena.
 #[derive(Debug)]
 pub(crate) struct SlabTables {
-    classes: Table<AtomicU8>,
+    pub(super) classes: Table<AtomicU8>,
     /// The first granules' records lie beside the other tables: each part of its own is another page of the kernel's page
     /// table, and two mappings, which a fork copies.
-    near: Table<SlabRecord>,
-    records: Table<SlabRecord>,
+    pub(super) near: Table<SlabRecord>,
+    pub(super) records: Table<SlabRecord>,
     /// One bit for each granule.
     due: Table<AtomicU64>,
     growth: Lock<()>,
-    granules: usize,
+    pub(super) granules: usize,
     min_empty: u32,
 }
 

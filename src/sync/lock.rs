@@ -31,7 +31,7 @@ const PATIENCE_MS: u32 = 500;
 #[derive(Debug)]
 pub(crate) struct Lock<T> {
     word: AtomicU32,
-    value: UnsafeCell<T>,
+    pub(super) value: UnsafeCell<T>,
 }
 
 // SAFETY: the value moves between threads, one at a time.
@@ -66,11 +66,7 @@ impl<T> Lock<T> {
     /// The right to use the value, but `None` where somebody has it.
     #[cfg_attr(counted, track_caller)]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        // ORDERING: acquire, pairs with the release in `release`.
-        let taken =
-            self.word
-                .compare_exchange(FREE, mark() | HELD, Ordering::Acquire, Ordering::Relaxed);
-        let hold = taken.is_ok().then(Hold::begin)?;
+        let hold = self.try_acquire().then(Hold::begin)?;
         Some(Guard { lock: self, hold })
     }
 
@@ -146,14 +142,18 @@ impl<T> Lock<T> {
 
     #[inline]
     fn acquire(&self) {
-        // ORDERING: acquire, pairs with the release in `release`.
-        if self
-            .word
-            .compare_exchange(FREE, mark() | HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        if !self.try_acquire() {
             self.wait();
         }
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> bool {
+        let held = mark() | HELD;
+        // ORDERING: acquire, pairs with the release in `release`.
+        self.word
+            .compare_exchange(FREE, held, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 
     #[inline]

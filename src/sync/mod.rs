@@ -4,6 +4,7 @@ mod counted;
 mod fork;
 mod lock;
 mod once;
+mod parts;
 mod static_ref;
 
 #[cfg(counted)]

@@ -13,17 +13,17 @@ use crate::sys;
 
 const EMPTY: u32 = 0;
 const MAKING: u32 = 1;
-const MADE: u32 = 2;
+pub(super) const MADE: u32 = 2;
 /// How many bits the three are.
 const STATE_BITS: u32 = 2;
 
 /// A value that does not exist until it is asked for.
 #[derive(Debug)]
 pub(crate) struct Once<T> {
-    state: AtomicU32,
+    pub(super) state: AtomicU32,
     /// The thread that makes the value. It is the same in both processes after that thread has forked.
     maker: AtomicUsize,
-    value: UnsafeCell<MaybeUninit<T>>,
+    pub(super) value: UnsafeCell<MaybeUninit<T>>,
 }
 
 // SAFETY: the value is written by one thread before any other can see it.

@@ -30,9 +30,11 @@ mod huge_pages;
 mod ledger;
 mod lifeline;
 mod lines;
+pub(crate) mod layout;
 mod linux;
 mod mapping;
 mod memory;
+mod note;
 mod own_stack;
 mod placement;
 mod policy;
@@ -82,6 +84,7 @@ pub(crate) use mapping::{Mapping, MappingCell, Properties};
 #[cfg(all(test, not(simulated)))]
 pub(crate) use memory::keep_from_children;
 pub(crate) use memory::{copy, discard};
+pub(crate) use note::define_note;
 pub(crate) use own_stack::on_own_stack;
 #[cfg(placed)]
 pub(crate) use placement::set_placement;

@@ -18,9 +18,9 @@ use crate::units::align_up;
 #[derive(Debug)]
 #[must_use = "a dropped region is address space lost"]
 pub(crate) struct Region {
-    base: NonNull<u8>,
+    pub(super) base: NonNull<u8>,
     /// Shrinks when the tail is given back, and grows when it is taken again.
-    bytes: AtomicUsize,
+    pub(super) bytes: AtomicUsize,
     /// What it had at first, the most that it can have.
     most: usize,
     /// Where pages come from, if anybody cares.

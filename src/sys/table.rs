@@ -28,8 +28,8 @@ unsafe impl ZeroInit for core::sync::atomic::AtomicU64 {}
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     region: Region,
-    entries: NonNull<T>,
-    ready: AtomicUsize,
+    pub(super) entries: NonNull<T>,
+    pub(super) ready: AtomicUsize,
     committed: AtomicUsize,
     access: Access,
 }

@@ -111,6 +111,7 @@ pub(crate) const IMPORTS: &[&str] = &[
     "pthread_setspecific",
     "pthread_sigmask",
     "raise",
+    "sched_getcpu",
     "sigaction",
     "sigfillset",
     "strlen",

@@ -4,6 +4,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::Mapping;
+use crate::layout::{Row, fields};
 use crate::sys::ZeroInit;
 
 /// A place for one mapping in a table; its users hold a lock.
@@ -21,6 +22,9 @@ unsafe impl ZeroInit for MappingCell {}
 // ORDERING: relaxed; the lock that the cell's users hold orders all accesses.
 
 impl MappingCell {
+    /// Its layout, for readers outside of the process.
+    pub(crate) const ROWS: &[Row] = fields!(MappingCell as "mapping" { start, bytes, group, mark });
+
     /// The mapping's address, 0 for none.
     pub(crate) fn address(&self) -> usize {
         self.start.load(Relaxed) as usize

@@ -10,6 +10,8 @@
 // All that the shipped files say about `core` means this.
 extern crate models_core as core;
 
+#[path = "../../../../src/layout.rs"]
+mod layout;
 #[path = "../../../../src/units.rs"]
 mod units;
 mod sys;

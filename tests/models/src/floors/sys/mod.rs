@@ -9,6 +9,8 @@ mod ending;
 mod fork_gate;
 #[path = "../../../../../src/sys/huge_pages.rs"]
 mod huge_pages;
+#[path = "../../../../../src/sys/layout.rs"]
+pub(crate) mod layout;
 mod machine;
 #[path = "../../../../../src/sys/mapping.rs"]
 mod mapping;

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use slubctl::view::top::Sort;
+
+/// Looks into the heap of a running process that uses slubmalloc, without a call in it.
+#[derive(Debug, Parser)]
+#[command(version, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A process.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// The process to look at
+    #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: i32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the processes that use slubmalloc
+    Ps,
+    /// Show where a process's memory is
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// Print everything that was read as JSON
+        #[arg(long)]
+        json: bool,
+        /// Do not look at which pages are resident
+        #[arg(long)]
+        no_resident: bool,
+    },
+    /// Show what changed between two snapshots of `show --json`
+    Diff {
+        /// The earlier one
+        before: PathBuf,
+        /// The later one
+        after: PathBuf,
+    },
+    /// Print the format of /proc/slabinfo
+    Slabinfo(Target),
+    /// Print the format of /proc/buddyinfo
+    Buddyinfo(Target),
+    /// Print the format of /proc/pagetypeinfo
+    Pagetypeinfo(Target),
+    /// Print the format of the kernel's extfrag/unusable_index
+    Extfrag(Target),
+    /// Print the table of numastat(8)
+    Numastat(Target),
+    /// Print the format of /proc/vmstat
+    Vmstat(Target),
+    /// Show what each thread has cached
+    Threads(Target),
+    /// Show caches, or all processes, again and again, as slabtop(1) does
+    Top {
+        /// The process to look at; all that use slubmalloc if there is none
+        #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+        pid: Option<i32>,
+        /// Print text instead of taking the whole screen
+        #[arg(short, long)]
+        batch: bool,
+        /// Seconds between two looks
+        #[arg(short, long, default_value_t = 3.0, value_parser = seconds)]
+        delay: f64,
+        /// End after so many looks
+        #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+        iterations: Option<u64>,
+        /// What to sort by, by slabtop's letters: a, b, c, l, n, o, s, u, and r for the rate of change
+        #[arg(short, long, default_value = "c", value_parser = sort)]
+        sort: Sort,
+    },
+    /// Draw a map of the arenas
+    Map {
+        #[command(flatten)]
+        target: Target,
+        /// The SVG file to write
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Check the tables against each other; exit code 3 if they contradict themselves
+    Check(Target),
+    /// Print metrics in the OpenMetrics format, of all processes or of some, or serve them
+    Prometheus {
+        /// Serve them by HTTP at this address and port, under /metrics
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<std::net::SocketAddr>,
+        /// The processes to look at; all that use slubmalloc if there is none
+        #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+        pids: Vec<i32>,
+    },
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Look at a core file
+    Core {
+        /// The core file
+        file: PathBuf,
+        /// The program it is the core of, if that is not where it was
+        #[arg(long)]
+        exe: Option<PathBuf>,
+        /// What to show
+        #[arg(value_enum, default_value_t = View::Show)]
+        view: View,
+    },
+}
+
+/// A view of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    Show,
+    Json,
+    Slabinfo,
+    Buddyinfo,
+    Pagetypeinfo,
+    Extfrag,
+    Numastat,
+    Vmstat,
+    Threads,
+}
+
+/// A time between two looks.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.05..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0.05 to 86400".to_owned()),
+    }
+}
+
+/// A column by its letter.
+fn sort(text: &str) -> Result<Sort, String> {
+    let mut letters = text.chars();
+    let sort = letters.next().and_then(Sort::from_letter);
+    let sort = sort.filter(|_| letters.next().is_none());
+    sort.ok_or_else(|| "one of the letters a, b, c, l, n, o, p, r, s, u and v".to_owned())
+}

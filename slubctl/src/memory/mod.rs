@@ -1,0 +1,97 @@
+//! The target's memory, wherever it is: a running process, a core file, or a test's own bytes.
+//!
+//! # Invariant
+//!
+//! Nothing here writes to the target or stops it. An address may be anything: what cannot be read is an error.
+
+mod core_file;
+mod process;
+mod words;
+
+use std::ops::Range;
+
+use anyhow::{Result, bail};
+
+pub use core_file::CoreFile;
+pub use process::Process;
+pub use words::{Bytes, number};
+
+/// The longest piece that is read at once. No table that is read whole is longer.
+const LONGEST: usize = 4 << 20;
+
+/// A part of the target's address space that comes from a file or begins with one.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Its addresses.
+    pub range: Range<u64>,
+    /// Where in its file it begins.
+    pub offset: u64,
+    /// What the kernel calls it.
+    pub name: String,
+}
+
+/// What can be read of a target.
+pub trait Memory {
+    /// Fills `buffer` with the bytes at `address`.
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<()>;
+
+    /// The mappings that may be programs and libraries.
+    fn mappings(&self) -> Result<Vec<Mapping>>;
+
+    /// Says of each page from the one at `address` on whether it has memory; `None` where nobody knows.
+    fn resident(&self, address: u64, pages: usize) -> Option<Vec<bool>>;
+
+    /// Bytes of a page.
+    fn page_bytes(&self) -> u64;
+
+    /// Reads a word at each address; `None` for one that cannot be read.
+    fn read_words(&self, addresses: &[u64]) -> Vec<Option<u64>> {
+        let word = |address: &u64| {
+            let mut word = [0; 8];
+            self.read(*address, &mut word).ok()?;
+            Some(u64::from_le_bytes(word))
+        };
+        addresses.iter().map(word).collect()
+    }
+
+    /// The `bytes` bytes at `address`.
+    fn bytes(&self, address: u64, bytes: u64) -> Result<Vec<u8>> {
+        let Some(bytes) = usize::try_from(bytes).ok().filter(|it| *it <= LONGEST) else {
+            bail!("damaged tables: {bytes} bytes at {address:#x}");
+        };
+        let mut buffer = vec![0; bytes];
+        self.read(address, &mut buffer)?;
+        Ok(buffer)
+    }
+
+    /// As [`Self::bytes`], but pages without memory are passed over and read as zeroes: a look would give them some.
+    fn touched_bytes(&self, address: u64, bytes: u64) -> Result<Vec<u8>> {
+        let page = self.page_bytes();
+        let Some(end) = address.checked_add(bytes) else {
+            bail!("damaged tables: {bytes} bytes at {address:#x}");
+        };
+        let first = address / page;
+        let pages = (end.div_ceil(page) - first) as usize;
+        if bytes > LONGEST as u64 {
+            bail!("damaged tables: {bytes} bytes at {address:#x}");
+        }
+        let Some(resident) = self.resident(first * page, pages) else {
+            return self.bytes(address, bytes);
+        };
+        let mut buffer = vec![0; bytes as usize];
+        let mut index = 0;
+        while index < pages {
+            let run = resident[index..].iter().take_while(|it| **it).count();
+            if run == 0 {
+                index += 1;
+                continue;
+            }
+            let start = ((first + index as u64) * page).max(address);
+            let stop = ((first + (index + run) as u64) * page).min(end);
+            let part = (start - address) as usize..(stop - address) as usize;
+            self.read(start, &mut buffer[part])?;
+            index += run;
+        }
+        Ok(buffer)
+    }
+}

@@ -1,0 +1,161 @@
+//! A running process: `process_vm_readv`, `/proc/PID/mem` where that is forbidden, `/proc/PID/maps` and `pagemap`.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::IoSliceMut;
+use std::os::unix::fs::FileExt;
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use nix::errno::Errno;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+use procfs::process::{MMapPath, Process as ProcFs};
+
+use super::{Mapping, Memory};
+
+/// Words that one call reads; the kernel takes at most 1,024 ranges.
+const WORDS: usize = 1_000;
+/// A page has memory if it is present or swapped out (the kernel's Documentation/admin-guide/mm/pagemap.rst).
+const HAS_MEMORY: u64 = 3 << 62;
+
+/// A process.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    page_bytes: u64,
+    mem: OnceCell<Option<File>>,
+    pagemap: Option<File>,
+}
+
+impl Process {
+    /// The process with that number.
+    pub fn open(pid: i32) -> Self {
+        Self {
+            pid,
+            page_bytes: procfs::page_size(),
+            mem: OnceCell::new(),
+            pagemap: File::open(format!("/proc/{pid}/pagemap")).ok(),
+        }
+    }
+
+    /// The name that the kernel has for it.
+    pub fn command(&self) -> String {
+        let stat = ProcFs::new(self.pid).and_then(|it| it.stat());
+        stat.map_or_else(|_| "?".to_owned(), |it| it.comm)
+    }
+
+    /// The control group it is in, as far as there is one for all controllers.
+    pub fn cgroup(&self) -> String {
+        let groups = ProcFs::new(self.pid).and_then(|it| it.cgroups());
+        let groups = groups.map_or_else(|_| Vec::new(), |it| it.0);
+        groups
+            .into_iter()
+            .find(|it| it.hierarchy == 0)
+            .map_or_else(String::new, |it| it.pathname)
+    }
+
+    fn read_file(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
+        let open = || File::open(format!("/proc/{}/mem", self.pid)).ok();
+        match self.mem.get_or_init(open) {
+            Some(file) => file
+                .read_exact_at(buffer, address)
+                .with_context(|| format!("process {}: reading at {address:#x}", self.pid)),
+            None => Err(refused(self.pid)),
+        }
+    }
+}
+
+/// What to do about a kernel that says no.
+fn refused(pid: i32) -> Error {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+    let scope = scope.map_or_else(|_| "not set".to_owned(), |it| it.trim().to_owned());
+    anyhow!(
+        "process {pid} may not be read: that needs what ptrace(2) needs. Try sudo; \
+         kernel.yama.ptrace_scope is {scope}; a container needs the capability SYS_PTRACE"
+    )
+}
+
+/// What an error in `/proc` means.
+fn explained(pid: i32, error: procfs::ProcError) -> Error {
+    match error {
+        procfs::ProcError::NotFound(_) => anyhow!("process {pid} does not exist"),
+        procfs::ProcError::PermissionDenied(_) => refused(pid),
+        error => anyhow!("process {pid}: {error}"),
+    }
+}
+
+impl Memory for Process {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
+        let length = buffer.len();
+        let remote = [RemoteIoVec {
+            base: address as usize,
+            len: length,
+        }];
+        let local = &mut [IoSliceMut::new(buffer)];
+        match process_vm_readv(Pid::from_raw(self.pid), local, &remote) {
+            Ok(read) if read == length => Ok(()),
+            Ok(_) | Err(Errno::EFAULT) => Err(anyhow!(
+                "process {}: nothing to read at {address:#x}",
+                self.pid
+            )),
+            Err(Errno::ESRCH) => Err(anyhow!("process {} does not exist", self.pid)),
+            Err(_) => self.read_file(address, buffer),
+        }
+    }
+
+    fn mappings(&self) -> Result<Vec<Mapping>> {
+        let maps = ProcFs::new(self.pid).and_then(|it| it.maps());
+        let maps = maps.map_err(|error| explained(self.pid, error))?;
+        if maps.0.is_empty() {
+            bail!(
+                "process {} has no memory: it has ended, or is the kernel's own",
+                self.pid
+            );
+        }
+        let mapping = |it: procfs::process::MemoryMap| Mapping {
+            range: it.address.0..it.address.1,
+            offset: it.offset,
+            name: match it.pathname {
+                MMapPath::Path(path) => path.display().to_string(),
+                other => format!("{other:?}"),
+            },
+        };
+        Ok(maps.0.into_iter().map(mapping).collect())
+    }
+
+    fn resident(&self, address: u64, pages: usize) -> Option<Vec<bool>> {
+        let file = self.pagemap.as_ref()?;
+        let mut entries = vec![0; pages * 8];
+        let offset = address / self.page_bytes * 8;
+        file.read_exact_at(&mut entries, offset).ok()?;
+        let has_memory = |entry: &[u8]| super::number(entry).is_some_and(|it| it & HAS_MEMORY != 0);
+        Some(entries.chunks_exact(8).map(has_memory).collect())
+    }
+
+    fn page_bytes(&self) -> u64 {
+        self.page_bytes
+    }
+
+    fn read_words(&self, addresses: &[u64]) -> Vec<Option<u64>> {
+        let mut words = Vec::with_capacity(addresses.len());
+        for part in addresses.chunks(WORDS) {
+            let mut buffer = vec![0; part.len() * 8];
+            let remote = |address: &u64| RemoteIoVec {
+                base: *address as usize,
+                len: 8,
+            };
+            let remote: Vec<_> = part.iter().map(remote).collect();
+            let local = &mut [IoSliceMut::new(&mut buffer)];
+            let read = process_vm_readv(Pid::from_raw(self.pid), local, &remote).unwrap_or(0);
+            words.extend(buffer[..read / 8 * 8].chunks_exact(8).map(super::number));
+            // The kernel stops at the first that cannot be read.
+            for address in &part[read / 8..] {
+                let mut word = [0; 8];
+                let is_read = self.read(*address, &mut word).is_ok();
+                words.push(is_read.then_some(u64::from_le_bytes(word)));
+            }
+        }
+        words
+    }
+}

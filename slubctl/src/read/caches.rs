@@ -1,0 +1,119 @@
+//! Thread caches: the objects in their sheaves and those on their way to other nodes.
+
+use std::collections::HashSet;
+
+use anyhow::{Result, bail};
+
+use super::{Numbers, Target};
+use crate::record::Record;
+use crate::snapshot::Cache;
+
+/// So many caches are read at most.
+const MOST_CACHES: usize = 1 << 16;
+/// No sheaf has more objects.
+const MOST_OBJECTS: u64 = 1 << 10;
+
+impl Target<'_> {
+    /// All caches that were ever made.
+    pub(super) fn read_caches(
+        &self,
+        registry: &Record<'_>,
+        numbers: &Numbers,
+        nodes: usize,
+    ) -> Result<Vec<Cache>> {
+        let generation = registry.number("generation")?;
+        let mut next = registry.inner("lists", "cache_lists")?.number("all")?;
+        let (mut caches, mut seen) = (Vec::new(), HashSet::new());
+        while next != 0 {
+            if !seen.insert(next) {
+                bail!("damaged tables: the list of thread caches is a cycle");
+            }
+            if caches.len() == MOST_CACHES {
+                bail!("more than {MOST_CACHES} thread caches");
+            }
+            let record = self.record("cache", next)?;
+            next = record.number("next")?;
+            caches.push(self.read_cache(&record, numbers, generation, nodes)?);
+        }
+        Ok(caches)
+    }
+
+    fn read_cache(
+        &self,
+        record: &Record<'_>,
+        numbers: &Numbers,
+        generation: u64,
+        nodes: usize,
+    ) -> Result<Cache> {
+        let home = record.number("home")?;
+        let mut cache = Cache {
+            address: record.address,
+            is_owned: record.number("owned")? == generation,
+            thread: record.number("thread")?,
+            ..Cache::default()
+        };
+        if home != 0 {
+            cache.node = self.record("node", home)?.number("id")?;
+        }
+        let claims = record.numbers("claims", 1)?;
+        let (mut counts, mut spares) = (Vec::new(), Vec::new());
+        for (bin, claimed) in record.array("bins", "bin")?.iter().zip(claims) {
+            let ends = bin.inner("ends", "ends")?;
+            let (bottom, limit) = (ends.number("bottom")?, ends.number("limit")?);
+            // The lower half of the address tells.
+            let top = ends.number("top")? & u64::from(u32::MAX);
+            let main = if limit == 0 {
+                0
+            } else {
+                top.saturating_sub(bottom) / 8
+            };
+            counts.push((main + claimed).min(MOST_OBJECTS));
+            spares.push(bin.number("spare")?);
+        }
+        let filled: Vec<u64> = spares.iter().copied().filter(|it| *it != 0).collect();
+        let mut words = self.memory.read_words(&filled).into_iter();
+        for (count, spare) in counts.iter_mut().zip(&spares) {
+            if *spare != 0 {
+                *count += plausible(words.next().flatten());
+            }
+        }
+        let classes = 0..=numbers.all_classes;
+        let some = |(_, count): &(u64, u64)| *count > 0;
+        cache.objects = classes.zip(counts).filter(some).collect();
+        let aliens = record.number("aliens")?;
+        if aliens != 0 && nodes > 1 {
+            cache.aliens = self.read_aliens(aliens, numbers)?;
+        }
+        Ok(cache)
+    }
+
+    /// Objects for other nodes, by class.
+    fn read_aliens(&self, address: u64, numbers: &Numbers) -> Result<Vec<(u64, u64)>> {
+        let mut counts = vec![0; numbers.all_classes as usize + 1];
+        for alien in self.record("aliens", address)?.array("nodes", "alien")? {
+            let sheaves = alien.number("sheaves")?;
+            if sheaves == 0 {
+                continue;
+            }
+            let bytes = self
+                .directory
+                .size("alien_sheaves")?
+                .min(8 * counts.len() as u64);
+            let cells = self.memory.bytes(sheaves, bytes)?;
+            let cells = cells.chunks_exact(8).filter_map(crate::memory::number);
+            let filled: Vec<_> = (0..).zip(cells).filter(|(_, cell)| *cell != 0).collect();
+            let places: Vec<u64> = filled.iter().map(|(_, cell)| *cell).collect();
+            let words = self.memory.read_words(&places);
+            for ((class, _), word) in filled.iter().zip(words) {
+                let class: usize = *class;
+                counts[class] += plausible(word);
+            }
+        }
+        Ok((0..).zip(counts).filter(|(_, count)| *count > 0).collect())
+    }
+}
+
+/// A sheaf's count; a sheaf that changes hands at this moment may say anything.
+fn plausible(word: Option<u64>) -> u64 {
+    word.filter(|it| *it <= MOST_OBJECTS).unwrap_or(0)
+}

@@ -1,0 +1,152 @@
+//! The consistency check from outside: each table against the others, read until what contradicts itself does so twice.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::{Numbers, Target, nodes};
+use crate::directory::Directory;
+use crate::image;
+use crate::memory::Memory;
+use crate::record::Record;
+
+/// A contradiction counts if it is there in so many readings one after the other.
+const READINGS: usize = 3;
+/// So many contradictions are told at most.
+const MOST: usize = 100;
+/// Records that are read at once.
+const PIECE: u64 = 1024;
+
+/// Contradictions in the tables of all copies of the library; none if all is well.
+pub fn check(memory: &dyn Memory) -> Result<Vec<String>> {
+    let mut found: Option<BTreeSet<String>> = None;
+    for _ in 0..READINGS {
+        let mut now = BTreeSet::new();
+        for image in image::find(memory)? {
+            let directory = Directory::read(memory, image.directory)?;
+            Target { memory, directory }.check(&mut now)?;
+        }
+        // What moves while it is read contradicts itself in another way each time.
+        let stays = match found {
+            Some(before) => before.intersection(&now).cloned().collect(),
+            None => now,
+        };
+        if stays.is_empty() {
+            return Ok(Vec::new());
+        }
+        found = Some(stays);
+    }
+    Ok(found.unwrap_or_default().into_iter().take(MOST).collect())
+}
+
+/// What was counted of a pool's slabs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    slabs: u64,
+    out: u64,
+}
+
+impl Target<'_> {
+    fn check(&self, faults: &mut BTreeSet<String>) -> Result<()> {
+        let Some(process) = self.process()? else {
+            return Ok(());
+        };
+        let (numbers, heap) = (self.numbers()?, process.inner("heap", "heap")?);
+        let classes = self.read_classes(&numbers)?;
+        for address in nodes::addresses(&heap, &numbers)? {
+            let node = self.record("node", address)?;
+            let known = self.read_node(&node, &numbers)?;
+            let free: u64 = known
+                .free_blocks
+                .iter()
+                .flat_map(|row| (0..).zip(row))
+                .fold(0, |all: u64, (order, count): (u32, &u64)| {
+                    all.saturating_add(count << order.min(31))
+                });
+            let free = free.saturating_mul(numbers.page);
+            let pages = free.saturating_add(known.used_bytes);
+            // What the kernel is taking back at this moment is neither.
+            if pages > known.committed_bytes {
+                faults.insert(format!(
+                    "node {}: {pages} bytes of pages are free or in use, of {} that were committed",
+                    known.id, known.committed_bytes
+                ));
+            }
+            let counted = self.count_slabs(&node, known.committed_bytes, &numbers, faults)?;
+            for pool in self.read_pools(&node, known.id, &numbers, &classes)? {
+                let name = format!(
+                    "node {}, kmalloc-{}",
+                    known.id, classes[pool.class as usize].size
+                );
+                let seen = counted
+                    .get(pool.class as usize)
+                    .copied()
+                    .unwrap_or_default();
+                if seen.slabs != pool.slabs {
+                    faults.insert(format!(
+                        "{name}: {} slabs in the class map, {} in the pool",
+                        seen.slabs, pool.slabs
+                    ));
+                } else if seen.out != pool.out {
+                    faults.insert(format!(
+                        "{name}: {} objects are out of slabs, {} out of the pool",
+                        seen.out, pool.out
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks the class map and the records of all slabs.
+    fn count_slabs(
+        &self,
+        node: &Record<'_>,
+        committed: u64,
+        numbers: &Numbers,
+        faults: &mut BTreeSet<String>,
+    ) -> Result<Vec<Counted>> {
+        let tables = node.inner("tables", "slab_tables")?;
+        let (map, ready) = (tables.number("classes")?, tables.number("classes_ready")?);
+        let near = self.directory.value("near_records", 0, 1 << 20)?;
+        let places = [tables.number("near")?, tables.number("records")?];
+        let stride = self.directory.size("slab_record")?;
+        let classes = self.read_classes(numbers)?;
+        let mut counted = vec![Counted::default(); numbers.classes as usize + 1];
+        let granules = committed.div_ceil(numbers.granule).min(ready);
+        for first in (0..granules).step_by(PIECE as usize) {
+            let count = PIECE.min(granules - first);
+            let map = self.memory.touched_bytes(map.wrapping_add(first), count)?;
+            for (granule, class) in (first..).zip(map) {
+                let class = usize::from(class);
+                let Some(info) = classes.get(class).filter(|it| !it.is_span && it.size > 0) else {
+                    continue;
+                };
+                let length = (info.slab_bytes / numbers.granule).max(1);
+                if !granule.is_multiple_of(length) {
+                    continue;
+                }
+                let address = match granule.checked_sub(near) {
+                    None => places[0].wrapping_add(granule * stride),
+                    Some(far) => places[1].wrapping_add(far * stride),
+                };
+                let record = self.record("slab_record", address)?;
+                let (out, carved) = (record.number("out")?, record.number("carved")?);
+                let bits = record.numbers("bits", 8)?;
+                let set: u64 = bits.iter().map(|word| u64::from(word.count_ones())).sum();
+                counted[class].slabs += 1;
+                counted[class].out += out;
+                let name = || format!("slab {granule} of kmalloc-{}", info.size);
+                if out > info.slab_objects || carved > info.slab_objects {
+                    faults.insert(format!("{}: more objects than it has", name()));
+                } else if set + out > carved {
+                    faults.insert(format!(
+                        "{}: {out} objects out, {set} back, {carved} made",
+                        name()
+                    ));
+                }
+            }
+        }
+        Ok(counted)
+    }
+}

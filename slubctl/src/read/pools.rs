@@ -1,0 +1,162 @@
+//! Classes and their pools: slabs, and where the objects are that are out of them.
+
+use anyhow::{Result, bail};
+
+use super::{Numbers, Target};
+use crate::record::Record;
+use crate::snapshot::{Class, Heap, Pool};
+
+/// No table of an arena has more slabs.
+const MOST_SLABS: u64 = 1 << 32;
+
+impl Target<'_> {
+    /// The classes by number; the first is none.
+    pub(super) fn read_classes(&self, numbers: &Numbers) -> Result<Vec<Class>> {
+        let count = numbers.all_classes + 1;
+        let capacities = self.memory.bytes(self.directory.sheaf_objects, count)?;
+        let stride = self.directory.size("class")?;
+        let class = |id: u64| {
+            let address = self.directory.classes.wrapping_add(id * stride);
+            let info = self.record("class", address)?;
+            let (size, objects) = (info.number("size")?, info.number("objects")?);
+            let granules = info.number("granules")?;
+            if size > numbers.block || objects > 1 << 16 || granules > 1 << 10 {
+                bail!("damaged directory: a class of {objects} objects of {size} bytes");
+            }
+            Ok(Class {
+                size,
+                is_span: id > numbers.classes,
+                slab_objects: objects,
+                slab_bytes: granules * numbers.granule,
+                sheaf_objects: capacities.get(id as usize).copied().map_or(0, u64::from),
+                ..Class::default()
+            })
+        };
+        (0..count).map(class).collect()
+    }
+
+    /// The pools of a node that hold slabs, those of a class together: each cluster of processors has one.
+    pub(super) fn read_pools(
+        &self,
+        node: &Record<'_>,
+        id: u64,
+        numbers: &Numbers,
+        classes: &[Class],
+    ) -> Result<Vec<Pool>> {
+        let pools = node.inner("pools", "pools")?;
+        let (entries, used) = (pools.number("entries")?, pools.numbers("used", 8)?);
+        let places = self
+            .memory
+            .bytes(self.directory.pool_places, numbers.classes + 1)?;
+        let stride = self.directory.size("pool_entry_padded")?;
+        // Each cluster of processors has as many words, and as many entries.
+        let words = (numbers.classes + 1).div_ceil(64) as usize;
+        let clusters = pools.number("clusters")?.min((used.len() / words) as u64);
+        let mut found = Vec::new();
+        for class in 1..=numbers.classes {
+            let mut sum = Pool {
+                node: id,
+                class,
+                ..Pool::default()
+            };
+            let place = places.get(class as usize).copied().unwrap_or_default();
+            let capacity = classes[class as usize].sheaf_objects;
+            for cluster in 0..clusters {
+                // A pool that nobody used has no memory.
+                let word = used[(cluster as usize) * words + class as usize / 64];
+                if word & 1 << (class % 64) == 0 {
+                    continue;
+                }
+                let place = cluster * (numbers.classes + 1) + u64::from(place);
+                let address = entries.wrapping_add(place * stride);
+                let entry = self.record("pool_entry", address)?;
+                sum.add(&self.read_pool(&entry.inner("pool", "pool")?, capacity)?);
+            }
+            if sum.slabs > 0 || sum.in_barn > 0 {
+                found.push(sum);
+            }
+        }
+        Ok(found)
+    }
+
+    fn read_pool(&self, pool: &Record<'_>, capacity: u64) -> Result<Pool> {
+        let barn = pool.inner("barn", "barn")?;
+        let full = barn
+            .number("count")?
+            .min(barn.bytes("full")?.len() as u64 / 8);
+        let mut lists = Vec::new();
+        for list in pool.array("lists", "slab_list")? {
+            lists.push(list.number("count")?);
+        }
+        let partial = self.directory.value("partial_lists", 1, 64)? as usize;
+        let slabs = pool.number("slabs")?;
+        let out = pool.number("out")?;
+        if slabs > MOST_SLABS || out > MOST_SLABS << 16 {
+            bail!("damaged tables: a pool of {slabs} slabs");
+        }
+        Ok(Pool {
+            slabs,
+            empty_slabs: lists.get(partial).copied().unwrap_or_default().min(slabs),
+            partial_slabs: lists.iter().take(partial).sum(),
+            out,
+            in_barn: full * capacity + self.objects_of_sheaf(barn.number("open")?)?,
+            full_sheaves: full,
+            ..Pool::default()
+        })
+    }
+
+    /// The objects of the sheaf at `address`, which may be none.
+    fn objects_of_sheaf(&self, address: u64) -> Result<u64> {
+        if address == 0 {
+            return Ok(0);
+        }
+        let count = self.directory.field("sheaf.count")?;
+        let word = self
+            .memory
+            .read_words(&[address.wrapping_add(count.offset)]);
+        // Others may be taking it away at this moment.
+        Ok(word
+            .first()
+            .copied()
+            .flatten()
+            .filter(|it| *it < 1 << 16)
+            .unwrap_or(0))
+    }
+}
+
+/// Adds pools and caches up by class.
+pub(super) fn sum_up(heap: &mut Heap) {
+    let Heap {
+        classes,
+        pools,
+        caches,
+        ..
+    } = heap;
+    for cache in caches.iter() {
+        for (id, count) in &cache.objects {
+            if let Some(class) = classes.get_mut(*id as usize) {
+                class.in_sheaves += count;
+            }
+        }
+        for (id, count) in &cache.aliens {
+            if let Some(class) = classes.get_mut(*id as usize) {
+                class.in_aliens += count;
+            }
+        }
+    }
+    for pool in pools.iter() {
+        let Some(class) = classes.get_mut(pool.class as usize) else {
+            continue;
+        };
+        class.slabs += pool.slabs;
+        class.in_barns += pool.in_barn;
+        class.empty_slabs += pool.empty_slabs;
+        class.in_use += pool.out;
+        let objects = (pool.slabs - pool.empty_slabs).saturating_mul(class.slab_objects);
+        class.in_partial += objects.saturating_sub(pool.out);
+    }
+    for class in classes.iter_mut().filter(|it| !it.is_span) {
+        let cached = class.in_sheaves + class.in_barns + class.in_aliens;
+        class.in_use = class.in_use.saturating_sub(cached);
+    }
+}

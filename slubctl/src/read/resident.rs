@@ -1,0 +1,185 @@
+//! Which of a heap's pages are resident, by what lies on them.
+
+use anyhow::Result;
+
+use super::{Numbers, Target};
+use crate::snapshot::{Heap, Node, Resident};
+
+/// Pages that are looked at at once.
+const PAGES: u64 = 1 << 14;
+/// So many pages are looked at in all; of a larger heap nothing is said: tables that lie would keep this program busy.
+const MOST_PAGES: u64 = 1 << 27;
+
+/// Resident bytes; `None` where the kernel does not say.
+pub(super) fn read(target: &Target<'_>, heap: &Heap) -> Result<Option<Resident>> {
+    let numbers = target.numbers()?;
+    let page = target.memory.page_bytes();
+    let of_nodes = heap.nodes.iter().map(|it| {
+        it.base
+            .saturating_sub(it.start)
+            .saturating_add(it.committed_bytes)
+    });
+    let of_extents = heap.huge.extents.iter().map(|it| it.bytes);
+    let all = of_nodes.chain(of_extents).fold(0_u64, u64::saturating_add);
+    if all / page > MOST_PAGES {
+        return Ok(None);
+    }
+    let mut found = Resident::default();
+    for node in &heap.nodes {
+        let Some(metadata) = count(target, node.start, node.base.saturating_sub(node.start)) else {
+            return Ok(None);
+        };
+        found.metadata += metadata * page;
+        if arena(target, node, &numbers, &mut found)?.is_none() {
+            return Ok(None);
+        }
+    }
+    for extent in &heap.huge.extents {
+        let pages = count(target, extent.start, extent.bytes).unwrap_or(0);
+        match extent.is_used {
+            true => found.huge += pages * page,
+            false => found.huge_kept += pages * page,
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Resident pages of a range.
+fn count(target: &Target<'_>, start: u64, bytes: u64) -> Option<u64> {
+    let (mut count, page) = (0, target.memory.page_bytes());
+    let pages = bytes.div_ceil(page);
+    for first in (0..pages).step_by(PAGES as usize) {
+        let part = PAGES.min(pages - first) as usize;
+        let resident = target
+            .memory
+            .resident(start.checked_add(first * page)?, part)?;
+        count += resident.into_iter().filter(|it| *it).count() as u64;
+    }
+    Some(count)
+}
+
+/// Adds an arena's pages by the class of their granule, and those without a class by whether they are free.
+fn arena(
+    target: &Target<'_>,
+    node: &Node,
+    numbers: &Numbers,
+    found: &mut Resident,
+) -> Result<Option<()>> {
+    let record = target.record("node", node.start)?;
+    let tables = record.inner("tables", "slab_tables")?;
+    let classes = tables.number("classes")?;
+    let granules = node.committed_bytes.div_ceil(numbers.granule);
+    let granules = granules.min(tables.number("classes_ready")?);
+    let page = target.memory.page_bytes();
+    let per_granule = (numbers.granule / page).max(1);
+    let step = PAGES / per_granule;
+    let map = record.inner("arena", "arena")?.inner("map", "page_map")?;
+    let free = FreePages::new(target, map.number("records")?, numbers)?;
+    for first in (0..granules).step_by(step as usize) {
+        let count = step.min(granules - first);
+        let start = node.base + first * numbers.granule;
+        let pages = (count * per_granule) as usize;
+        let Some(resident) = target.memory.resident(start, pages) else {
+            return Ok(None);
+        };
+        if !resident.contains(&true) {
+            continue;
+        }
+        let classes = target
+            .memory
+            .touched_bytes(classes.wrapping_add(first), count)?;
+        let granules = resident.chunks(per_granule as usize).zip(classes);
+        for (index, (pages, class)) in (first..).zip(granules) {
+            let here = pages.iter().filter(|it| **it).count() as u64 * page;
+            if here == 0 {
+                continue;
+            }
+            if class != 0 && u64::from(class) <= numbers.classes {
+                found.slabs += here;
+                continue;
+            }
+            let free = free.in_granule(index, pages, page)?;
+            found.free += free;
+            found.large += here - free;
+        }
+    }
+    Ok(Some(()))
+}
+
+/// The bits of free blocks.
+pub(super) struct FreePages<'t> {
+    target: &'t Target<'t>,
+    records: u64,
+    stride: u64,
+    free: u64,
+    words: u64,
+    numbers: Numbers,
+    /// The last pageblock's free pages.
+    last: std::cell::RefCell<(u64, Vec<bool>)>,
+}
+
+impl<'t> FreePages<'t> {
+    pub(super) fn new(target: &'t Target<'t>, records: u64, numbers: &Numbers) -> Result<Self> {
+        let field = target.directory.field("block_record.free")?;
+        Ok(Self {
+            target,
+            records,
+            stride: target.directory.size("block_record")?,
+            free: field.offset,
+            words: field.size / 8,
+            numbers: *numbers,
+            last: (u64::MAX, Vec::new()).into(),
+        })
+    }
+
+    /// Bytes of a granule's resident pages that are free.
+    pub(super) fn in_granule(&self, granule: u64, resident: &[bool], page: u64) -> Result<u64> {
+        let per_block = self.numbers.block / self.numbers.granule;
+        let block = granule / per_block;
+        if self.last.borrow().0 != block {
+            *self.last.borrow_mut() = (block, self.read(block)?);
+        }
+        let last = self.last.borrow();
+        let first = granule % per_block * self.numbers.granule;
+        // A page of the kernel's may be several of the arena's.
+        let is_free = |index: usize| {
+            let at = (first + index as u64 * page) / self.numbers.page;
+            last.1.get(at as usize).copied().unwrap_or_default()
+        };
+        let free = resident
+            .iter()
+            .enumerate()
+            .filter(|(index, it)| **it && is_free(*index));
+        Ok(free.count() as u64 * page)
+    }
+
+    /// The free pages of a pageblock: words of one bit for each block of an order, order by order.
+    fn read(&self, block: u64) -> Result<Vec<bool>> {
+        let pages = self.numbers.block / self.numbers.page;
+        let address = self.records.wrapping_add(block.wrapping_mul(self.stride));
+        let words = self
+            .target
+            .memory
+            .bytes(address.wrapping_add(self.free), self.words * 8)?;
+        let words: Vec<u64> = words
+            .chunks_exact(8)
+            .filter_map(crate::memory::number)
+            .collect();
+        let (mut free, mut first) = (vec![false; pages as usize], 0);
+        for order in 0..self.numbers.orders.min(31) {
+            let blocks = pages >> order;
+            for index in 0..blocks {
+                let word = words
+                    .get(first + index as usize / 64)
+                    .copied()
+                    .unwrap_or_default();
+                if word & 1 << (index % 64) != 0 {
+                    let start = (index << order) as usize;
+                    free[start..start + (1 << order)].fill(true);
+                }
+            }
+            first += blocks.div_ceil(64) as usize;
+        }
+        Ok(free)
+    }
+}

@@ -1,0 +1,243 @@
+//! `slubctl top`: a process's caches or all processes, again and again, on the full screen or as text.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use ratatui::Frame;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Paragraph, Sparkline};
+use slubctl::read::{self, Depth};
+use slubctl::totals::Totals;
+use slubctl::view;
+use slubctl::view::top::{self, Row, Sort};
+
+/// So many looks are in the picture of the last minutes.
+const REMEMBERED: usize = 600;
+
+/// How `top` was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// The process, or all of them.
+    pub(crate) pid: Option<i32>,
+    /// Seconds between two looks.
+    pub(crate) delay: f64,
+    /// Looks, if there is an end.
+    pub(crate) iterations: Option<u64>,
+    /// What rows are sorted by.
+    pub(crate) sort: Sort,
+}
+
+/// What is on the screen.
+struct Screen {
+    options: Options,
+    title: String,
+    head: String,
+    rows: Vec<Row>,
+    lines: Vec<String>,
+    /// Bytes in use.
+    history: VecDeque<u64>,
+    seen: Instant,
+    first_line: usize,
+}
+
+/// Prints looks as text.
+pub(crate) fn batch(options: Options, output: &mut dyn Write) -> Result<ExitCode> {
+    let mut screen = Screen::new(options);
+    for count in 1.. {
+        screen.look()?;
+        writeln!(
+            output,
+            "{}\n{}{}",
+            screen.title,
+            screen.head,
+            screen.columns()
+        )?;
+        for line in &screen.lines {
+            writeln!(output, "{line}")?;
+        }
+        if options.iterations.is_some_and(|most| count >= most) {
+            break;
+        }
+        writeln!(output)?;
+        output.flush()?;
+        std::thread::sleep(screen.delay());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows looks on the full screen until somebody presses `q`.
+pub(crate) fn full_screen(options: Options) -> Result<ExitCode> {
+    let mut screen = Screen::new(options);
+    // What cannot be looked at is told on the usual screen.
+    screen.look()?;
+    let mut terminal = ratatui::try_init()?;
+    let done = run(&mut screen, &mut terminal);
+    ratatui::restore();
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn run(screen: &mut Screen, terminal: &mut ratatui::DefaultTerminal) -> Result<()> {
+    let mut looks = 1;
+    loop {
+        terminal.draw(|frame| screen.draw(frame))?;
+        let left = screen.delay().saturating_sub(screen.seen.elapsed());
+        if event::poll(left)? {
+            // Anything else, a new size for example, is drawn at once.
+            if let Event::Key(key) = event::read()? {
+                let is_end = key.modifiers.contains(KeyModifiers::CONTROL);
+                match key.code {
+                    KeyCode::Char('q') => return Ok(()),
+                    KeyCode::Char('c') if is_end => return Ok(()),
+                    KeyCode::Char(' ') => screen.look()?,
+                    KeyCode::Char(letter) => screen.sort(letter),
+                    KeyCode::Down => screen.scroll(1),
+                    KeyCode::Up => screen.scroll(-1),
+                    KeyCode::PageDown => screen.scroll(20),
+                    KeyCode::PageUp => screen.scroll(-20),
+                    _ => {}
+                }
+            }
+            continue;
+        }
+        if screen.options.iterations.is_some_and(|most| looks >= most) {
+            return Ok(());
+        }
+        screen.look()?;
+        looks += 1;
+    }
+}
+
+impl Screen {
+    fn new(options: Options) -> Self {
+        Self {
+            options,
+            title: String::new(),
+            head: String::new(),
+            rows: Vec::new(),
+            lines: Vec::new(),
+            history: VecDeque::new(),
+            seen: Instant::now(),
+            first_line: 0,
+        }
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::from_secs_f64(self.options.delay)
+    }
+
+    /// Looks again.
+    fn look(&mut self) -> Result<()> {
+        let seconds = self.seen.elapsed().as_secs_f64();
+        self.seen = Instant::now();
+        let Some(pid) = self.options.pid else {
+            return self.look_at_all();
+        };
+        let snapshot = read::process(pid, Depth::Counts)?;
+        let totals = Totals::of_all(&snapshot);
+        self.title = format!(
+            "slubctl: {pid} ({}): {} in use, {} cached, {} free, {} threads{}",
+            snapshot.command,
+            view::human(totals.in_use()),
+            view::human(totals.cached()),
+            view::human(totals.free()),
+            snapshot.heaps.iter().map(|heap| heap.threads).sum::<u64>(),
+            if snapshot.heaps.iter().any(|heap| heap.is_approximate) {
+                " (approximate)"
+            } else {
+                ""
+            }
+        );
+        self.rows = top::rows(&snapshot, &self.rows, seconds);
+        self.head = top::head(&self.rows);
+        self.note(totals.in_use());
+        self.sort_rows();
+        Ok(())
+    }
+
+    fn look_at_all(&mut self) -> Result<()> {
+        let mut all = crate::commands::all()?;
+        if all.is_empty() && self.history.is_empty() {
+            bail!("no process that may be read uses slubmalloc");
+        }
+        all.sort_by_key(|it| std::cmp::Reverse(Totals::of_all(it).in_use()));
+        self.title = format!("slubctl: {} processes", all.len());
+        self.note(all.iter().map(|it| Totals::of_all(it).in_use()).sum());
+        self.lines = view::ps(&all).lines().skip(1).map(str::to_owned).collect();
+        Ok(())
+    }
+
+    fn note(&mut self, in_use: u64) {
+        self.history.push_back(in_use);
+        if self.history.len() > REMEMBERED {
+            self.history.pop_front();
+        }
+    }
+
+    fn columns(&self) -> String {
+        match self.options.pid {
+            Some(_) => top::COLUMNS.to_owned(),
+            None => view::ps(&[]).trim_end().to_owned(),
+        }
+    }
+
+    fn sort(&mut self, letter: char) {
+        if let Some(sort) = Sort::from_letter(letter) {
+            self.options.sort = sort;
+            self.sort_rows();
+        }
+    }
+
+    fn sort_rows(&mut self) {
+        self.options.sort.apply(&mut self.rows);
+        if self.options.pid.is_some() {
+            self.lines = self.rows.iter().map(top::line).collect();
+        }
+    }
+
+    fn scroll(&mut self, by: isize) {
+        let most = self.lines.len().saturating_sub(1);
+        self.first_line = self.first_line.saturating_add_signed(by).min(most);
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>) {
+        let head = self.head.lines().count() as u16;
+        let parts = [
+            Constraint::Length(1),
+            Constraint::Length(head),
+            Constraint::Length(4),
+        ];
+        let rest = [
+            Constraint::Length(1),
+            Constraint::Min(0),
+            Constraint::Length(1),
+        ];
+        let [title, sums, past, columns, table, help] =
+            Layout::vertical(parts.into_iter().chain(rest)).areas(frame.area());
+        let bold = Style::default().add_modifier(Modifier::BOLD);
+        let reversed = Style::default().add_modifier(Modifier::REVERSED);
+        frame.render_widget(Paragraph::new(self.title.as_str()).style(bold), title);
+        frame.render_widget(Paragraph::new(self.head.as_str()), sums);
+        let width = usize::from(past.width);
+        let shown = self
+            .history
+            .iter()
+            .skip(self.history.len().saturating_sub(width));
+        // What was least is the bottom, or changes of a large heap would not show.
+        let least = self.history.iter().min().copied().unwrap_or_default();
+        let data: Vec<u64> = shown.map(|it| it - least + 1).collect();
+        let block = Block::new().title("in use");
+        frame.render_widget(Sparkline::default().block(block).data(&data), past);
+        frame.render_widget(Paragraph::new(self.columns()).style(reversed), columns);
+        let lines = self.lines.iter().skip(self.first_line);
+        let lines: Vec<Line<'_>> = lines.map(|it| Line::from(it.as_str())).collect();
+        frame.render_widget(Paragraph::new(lines), table);
+        let keys = "q quit  space now  sort: a active  c size  l slabs  n name  o objects  s object  u use  r change";
+        frame.render_widget(Paragraph::new(keys), help);
+    }
+}

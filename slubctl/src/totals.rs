@@ -1,0 +1,137 @@
+//! Where a heap's memory is, in bytes: the sums that every view shows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::{Heap, Snapshot};
+
+/// Bytes by what they are; together they are the committed arenas and the huge mappings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Objects of slabs that the program holds.
+    pub small: u64,
+    /// Large blocks that the program holds.
+    pub large: u64,
+    /// Huge blocks that the program holds.
+    pub huge: u64,
+    /// Objects of slabs in threads' sheaves.
+    pub in_sheaves: u64,
+    /// Large blocks in threads' sheaves.
+    pub in_sheaves_large: u64,
+    /// Objects in barns.
+    pub in_barns: u64,
+    /// Objects on their way to another node.
+    pub in_aliens: u64,
+    /// Free objects in slabs with others in use.
+    pub in_partial: u64,
+    /// Slabs without an object in use.
+    pub in_empty: u64,
+    /// What is left over at the ends of slabs.
+    pub slab_ends: u64,
+    /// Free pages that still have memory.
+    pub dirty: u64,
+    /// Free pages without memory.
+    pub clean: u64,
+    /// Freed huge mappings that are kept.
+    pub huge_kept: u64,
+    /// Blocks that the program sealed.
+    pub lost: u64,
+}
+
+impl Totals {
+    /// The sums of one heap.
+    pub fn of(heap: &Heap) -> Self {
+        let mut it = Self {
+            huge: heap.huge.bytes,
+            huge_kept: heap.huge.kept_bytes,
+            lost: heap.huge.lost_bytes,
+            ..Self::default()
+        };
+        let mut slabs = 0;
+        for class in &heap.classes {
+            if class.is_span {
+                it.in_sheaves_large += class.size * class.in_sheaves;
+                continue;
+            }
+            slabs += class.slabs.saturating_mul(class.slab_bytes);
+            it.small += class.size.saturating_mul(class.in_use);
+            it.in_sheaves += class.size * class.in_sheaves;
+            it.in_barns += class.size.saturating_mul(class.in_barns);
+            it.in_aliens += class.size.saturating_mul(class.in_aliens);
+            it.in_partial += class.size.saturating_mul(class.in_partial);
+            it.in_empty += class.empty_slabs.saturating_mul(class.slab_bytes);
+            let end = class
+                .slab_bytes
+                .saturating_sub(class.slab_objects.saturating_mul(class.size));
+            it.slab_ends += (class.slabs - class.empty_slabs.min(class.slabs)).saturating_mul(end);
+        }
+        let used: u64 = heap.nodes.iter().map(|it| it.used_bytes).sum();
+        it.large = used.saturating_sub(slabs + it.in_sheaves_large);
+        it.dirty = heap.nodes.iter().map(|it| it.dirty_bytes).sum();
+        let committed: u64 = heap.nodes.iter().map(|it| it.committed_bytes).sum();
+        it.clean = committed.saturating_sub(used).saturating_sub(it.dirty);
+        it
+    }
+
+    /// The sums of all copies in a process.
+    pub fn of_all(snapshot: &Snapshot) -> Self {
+        snapshot
+            .heaps
+            .iter()
+            .map(Self::of)
+            .fold(Self::default(), |all, it| Self {
+                small: all.small + it.small,
+                large: all.large + it.large,
+                huge: all.huge + it.huge,
+                in_sheaves: all.in_sheaves + it.in_sheaves,
+                in_sheaves_large: all.in_sheaves_large + it.in_sheaves_large,
+                in_barns: all.in_barns + it.in_barns,
+                in_aliens: all.in_aliens + it.in_aliens,
+                in_partial: all.in_partial + it.in_partial,
+                in_empty: all.in_empty + it.in_empty,
+                slab_ends: all.slab_ends + it.slab_ends,
+                dirty: all.dirty + it.dirty,
+                clean: all.clean + it.clean,
+                huge_kept: all.huge_kept + it.huge_kept,
+                lost: all.lost + it.lost,
+            })
+    }
+
+    /// What the program holds.
+    pub fn in_use(&self) -> u64 {
+        self.small + self.large + self.huge
+    }
+
+    /// What is cached for the next allocations.
+    pub fn cached(&self) -> u64 {
+        self.in_sheaves + self.in_sheaves_large + self.in_barns + self.in_aliens
+    }
+
+    /// What is free and has memory, or may have.
+    pub fn free(&self) -> u64 {
+        self.in_partial + self.in_empty + self.slab_ends + self.dirty + self.huge_kept
+    }
+
+    /// The sums by name, in the order in which they are shown.
+    pub fn rows(&self) -> [(&'static str, &'static str, u64); 14] {
+        [
+            ("in use", "small objects", self.small),
+            ("in use", "large blocks", self.large),
+            ("in use", "huge blocks", self.huge),
+            ("cached", "in threads' sheaves", self.in_sheaves),
+            (
+                "cached",
+                "large, in threads' sheaves",
+                self.in_sheaves_large,
+            ),
+            ("cached", "in barns", self.in_barns),
+            ("cached", "on the way to other nodes", self.in_aliens),
+            ("free", "in partial slabs", self.in_partial),
+            ("free", "empty slabs", self.in_empty),
+            ("free", "ends of slabs", self.slab_ends),
+            ("free", "pages with memory", self.dirty),
+            ("free", "pages without memory", self.clean),
+            ("free", "huge mappings kept", self.huge_kept),
+            ("lost", "sealed by the program", self.lost),
+        ]
+    }
+}

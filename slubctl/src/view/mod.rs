@@ -1,0 +1,36 @@
+//! Snapshots as text: the kernel's formats, pages for people, and metrics.
+
+mod buddyinfo;
+mod diff;
+mod map;
+mod numastat;
+mod prometheus;
+mod show;
+mod slabinfo;
+mod threads;
+pub mod top;
+mod vmstat;
+
+pub use buddyinfo::{buddyinfo, extfrag, pagetypeinfo};
+pub use diff::diff;
+pub use map::map;
+pub use numastat::numastat;
+pub use prometheus::{Process, prometheus};
+pub use show::{ps, show};
+pub use slabinfo::{name, slabinfo};
+pub use threads::threads;
+pub use vmstat::vmstat;
+
+/// Bytes as people read them.
+pub fn human(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} B"),
+        _ => format!("{value:.1} {}", UNITS[unit]),
+    }
+}

@@ -1,0 +1,103 @@
+//! OpenMetrics text for one or several processes.
+
+use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::name;
+use crate::snapshot::{Resident, Snapshot};
+use crate::totals::Totals;
+
+/// A process as a metric's labels tell of it.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its name.
+    pub command: String,
+    /// Its control group.
+    pub cgroup: String,
+}
+
+/// Names and values.
+type Labels = Vec<(&'static str, String)>;
+type Numbers = Family<Labels, Gauge<u64, AtomicU64>>;
+
+impl Process {
+    fn labels(&self, more: &[(&'static str, &str)]) -> Labels {
+        let own = [
+            ("pid", self.pid.to_string()),
+            ("command", self.command.clone()),
+            ("cgroup", self.cgroup.clone()),
+        ];
+        let more = more
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        own.into_iter().chain(more).collect()
+    }
+}
+
+/// The text of all processes; each has its labels beside it.
+pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
+    let mut registry = Registry::with_prefix("slubmalloc");
+    let [memory, resident, slabs, objects, threads] = [(); 5].map(|()| Numbers::default());
+    let bytes = Unit::Bytes;
+    registry.register_with_unit(
+        "memory",
+        "Memory by what it is",
+        bytes.clone(),
+        memory.clone(),
+    );
+    registry.register_with_unit(
+        "resident",
+        "Resident memory by what is on it",
+        bytes,
+        resident.clone(),
+    );
+    registry.register("slabs", "Slabs of a class on a node", slabs.clone());
+    registry.register("objects", "Objects of a class", objects.clone());
+    registry.register("threads", "Threads with a cache", threads.clone());
+    for (process, snapshot) in all {
+        let add = |family: &Numbers, more: &[(&'static str, &str)], count: u64| {
+            family.get_or_create(&process.labels(more)).inc_by(count);
+        };
+        for (state, kind, bytes) in Totals::of_all(snapshot).rows() {
+            let state = state.replace(' ', "_");
+            add(&memory, &[("state", &state), ("kind", kind)], bytes);
+        }
+        for heap in &snapshot.heaps {
+            add(&threads, &[], heap.threads);
+            for (kind, bytes) in heap.resident.iter().flat_map(Resident::rows) {
+                add(&resident, &[("kind", kind)], bytes);
+            }
+            for pool in &heap.pools {
+                let class = heap.classes.get(pool.class as usize).map(name);
+                let (node, class) = (pool.node.to_string(), class.unwrap_or_default());
+                add(&slabs, &[("node", &node), ("class", &class)], pool.slabs);
+            }
+            for class in heap.classes.iter().filter(|it| it.slabs > 0) {
+                for (state, count) in [
+                    ("in_use", class.in_use),
+                    ("in_sheaves", class.in_sheaves + class.in_aliens),
+                    ("in_barns", class.in_barns),
+                    ("in_partial_slabs", class.in_partial),
+                ] {
+                    add(
+                        &objects,
+                        &[("class", &name(class)), ("state", state)],
+                        count,
+                    );
+                }
+            }
+        }
+    }
+    let mut output = String::new();
+    if text::encode(&mut output, &registry).is_err() {
+        let _ = writeln!(output, "# EOF");
+    }
+    output
+}

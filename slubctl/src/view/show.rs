@@ -1,0 +1,175 @@
+//! One page for people: where the memory is, what could be given back, and what is fragmented.
+
+use std::fmt::Write;
+
+use super::{human, name};
+use crate::snapshot::{Heap, Snapshot};
+use crate::totals::Totals;
+
+/// A class that uses less of its slabs than this, in percent, is worth a line …
+const WELL_USED: u64 = 75;
+/// … if that is more than so many bytes.
+const MUCH: u64 = 1 << 20;
+
+/// The page.
+pub fn show(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for (index, heap) in snapshot.heaps.iter().enumerate() {
+        let head = match snapshot.pid {
+            0 => format!("core of {}", snapshot.command),
+            pid => format!("{pid} ({})", snapshot.command),
+        };
+        if index > 0 {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{head}: slubmalloc {} in {}", heap.release, heap.file);
+        match heap.is_made {
+            true => one(heap, &mut text),
+            false => text.push_str("has not allocated yet\n"),
+        }
+    }
+    text
+}
+
+fn one(heap: &Heap, text: &mut String) {
+    if heap.is_approximate {
+        text.push_str("numbers moved while they were read: they are approximate\n");
+    }
+    let totals = Totals::of(heap);
+    let _ = writeln!(
+        text,
+        "{} in use, {} cached, {} free; {} threads, {} nodes",
+        human(totals.in_use()),
+        human(totals.cached()),
+        human(totals.free()),
+        heap.threads,
+        heap.nodes.len()
+    );
+    settings(heap, text);
+    text.push('\n');
+    let mut last = "";
+    for (group, what, bytes) in totals.rows() {
+        let group = if group == last { "" } else { group };
+        last = if group.is_empty() { last } else { group };
+        if bytes > 0 || !group.is_empty() && group != "lost" {
+            let _ = writeln!(text, "{group:<8} {what:<28} {:>12}", human(bytes));
+        }
+    }
+    if let Some(resident) = &heap.resident {
+        text.push('\n');
+        let all = [("all of it", resident.sum())];
+        let mut group = "resident";
+        for (what, bytes) in resident.rows().into_iter().chain(all) {
+            let _ = writeln!(text, "{group:<8} {what:<28} {:>12}", human(bytes));
+            group = "";
+        }
+    }
+    text.push('\n');
+    classes(heap, text);
+    advice(heap, &totals, text);
+}
+
+fn settings(heap: &Heap, text: &mut String) {
+    let settings = &heap.settings;
+    let purge = match settings.purge_ms {
+        0 => "never given back".to_owned(),
+        ms => format!("given back within about {ms} ms"),
+    };
+    let limit = match settings.limit_bytes {
+        u64::MAX => "no limit".to_owned(),
+        bytes => format!("limit {}", human(bytes)),
+    };
+    let _ = writeln!(
+        text,
+        "{limit}; unused memory is {purge}; up to {} of freed huge mappings are kept",
+        human(settings.reuse_bytes)
+    );
+}
+
+fn classes(heap: &Heap, text: &mut String) {
+    text.push_str(
+        "class             objsize      in use   sheaves     barns   partial   slabs  empty   memory  used\n",
+    );
+    for class in heap.classes.iter().filter(|it| !it.is_span && it.slabs > 0) {
+        let held = class.slabs.saturating_mul(class.slab_bytes);
+        let used = class.in_use.saturating_mul(class.size);
+        let percent = used.saturating_mul(100).checked_div(held).unwrap_or(0);
+        let _ = writeln!(
+            text,
+            "{:<17} {:7} {:11} {:9} {:9} {:9} {:7} {:6} {:>8} {percent:4}%",
+            name(class),
+            class.size,
+            class.in_use,
+            class.in_sheaves + class.in_aliens,
+            class.in_barns,
+            class.in_partial,
+            class.slabs,
+            class.empty_slabs,
+            human(held).replace(" ", "").replace("iB", "")
+        );
+    }
+}
+
+/// What could be given back, and what cannot, and why.
+fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
+    text.push('\n');
+    let back = totals.cached() + totals.in_empty + totals.dirty + totals.huge_kept;
+    let _ = writeln!(
+        text,
+        "could be given back: {} (malloc_trim takes what is cached, too)",
+        human(back)
+    );
+    let mut worst: Vec<_> = heap
+        .classes
+        .iter()
+        .filter(|it| !it.is_span)
+        .map(|it| {
+            let held = it
+                .slabs
+                .saturating_mul(it.slab_objects)
+                .saturating_mul(it.size);
+            let free = it.in_partial.saturating_mul(it.size);
+            (free, held, it)
+        })
+        .filter(|(free, held, _)| *free > MUCH && free * 100 > held * (100 - WELL_USED))
+        .collect();
+    worst.sort_by_key(|(free, _, _)| std::cmp::Reverse(*free));
+    for (free, _, class) in worst.into_iter().take(5) {
+        let _ = writeln!(
+            text,
+            "fragmented: {} in partial slabs of {}, each kept by objects in use",
+            human(free),
+            name(class)
+        );
+    }
+}
+
+/// A line for each process.
+pub fn ps(snapshots: &[Snapshot]) -> String {
+    let mut text = String::from(
+        "    PID  VERSION       IN USE       CACHED         FREE     RESIDENT THREADS NODES COMMAND\n",
+    );
+    for it in snapshots {
+        for heap in &it.heaps {
+            let totals = Totals::of(heap);
+            let resident = heap
+                .resident
+                .as_ref()
+                .map_or("?".to_owned(), |it| human(it.sum()));
+            let _ = writeln!(
+                text,
+                "{:7}  {:<8} {:>11}  {:>11}  {:>11}  {:>11} {:7} {:5} {}",
+                it.pid,
+                heap.release,
+                human(totals.in_use()),
+                human(totals.cached()),
+                human(totals.free()),
+                resident,
+                heap.threads,
+                heap.nodes.len(),
+                it.command
+            );
+        }
+    }
+    text
+}

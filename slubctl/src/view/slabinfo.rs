@@ -1,0 +1,49 @@
+//! `/proc/slabinfo`, version 2.1.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::snapshot::{Class, Snapshot};
+
+/// A class as the kernel names it.
+pub fn name(class: &Class) -> String {
+    format!("kmalloc-{}", class.size)
+}
+
+/// The file's text. Objects in caches count as active, as they do in the kernel.
+pub fn slabinfo(snapshot: &Snapshot) -> String {
+    let mut text = String::from(
+        "slabinfo - version: 2.1\n\
+         # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> \
+         : tunables <limit> <batchcount> <sharedfactor> \
+         : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
+    );
+    // Copies of one class, in several copies of the library, are one cache.
+    let mut rows: BTreeMap<u64, (u64, u64, Class)> = BTreeMap::new();
+    let classes = snapshot.heaps.iter().flat_map(|heap| &heap.classes);
+    for class in classes.filter(|it| !it.is_span && it.slabs > 0) {
+        let active = class.in_use + class.in_sheaves + class.in_barns + class.in_aliens;
+        let row = rows
+            .entry(class.size)
+            .or_insert_with(|| (0, 0, class.clone()));
+        row.0 += active;
+        row.1 += class.slabs;
+    }
+    for (active, slabs, class) in rows.into_values() {
+        let objects = slabs.saturating_mul(class.slab_objects);
+        let pages = class.slab_bytes / 4096;
+        let _ = write!(
+            text,
+            "{:<17} {:6} {:6} {:6} {:4} {:4}",
+            name(&class),
+            active.min(objects),
+            objects,
+            class.size,
+            class.slab_objects,
+            pages
+        );
+        let _ = write!(text, " : tunables {:4} {:4} {:4}", 0, 0, 0);
+        let _ = writeln!(text, " : slabdata {slabs:6} {slabs:6} {:6}", 0);
+    }
+    text
+}

@@ -1,0 +1,196 @@
+//! What `slubctl` says of programs whose heaps are known, equals what they know.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use support::{
+    Target, assert_known, assert_known_but, built, class, compile, failure, scratch, slubctl,
+    snapshot, text,
+};
+
+#[test]
+fn a_preloaded_program_that_sleeps_stops_or_loops_is_known() {
+    let program = compile("preloaded", &[]);
+    for end in ["sleep", "stop", "loop"] {
+        let target = Target::preloaded(&program, end);
+        assert_known(&snapshot(target.pid()));
+    }
+}
+
+#[test]
+fn pools_of_several_clusters_of_processors_are_added_up() {
+    let program = compile("clusters", &[]);
+    let mut command = Command::new(program);
+    command.arg("threads").env("SLUBMALLOC_CONF", "clusters:2");
+    let target = Target::start(command.env("LD_PRELOAD", built().join("libslubmalloc.so")));
+    // A thread's own memory of libc's is among these sizes.
+    assert_known_but(&snapshot(target.pid()), 8);
+    let checked = text(&["check", &target.pid().to_string()]);
+    assert!(checked.contains("the tables agree"), "{checked}");
+}
+
+#[test]
+fn a_program_that_was_linked_statically_and_stripped_is_known() {
+    let archive = built().join("libslubmalloc.a");
+    let archive = archive.to_str().expect("UTF-8");
+    let program = compile("static", &["-static", "-s", archive]);
+    let target = Target::start(&mut Command::new(&program));
+    assert_known_but(&snapshot(target.pid()), 4);
+    let program = compile("static-pie", &["-static-pie", "-s", archive]);
+    let target = Target::start(&mut Command::new(&program));
+    assert_known_but(&snapshot(target.pid()), 4);
+}
+
+#[test]
+fn a_stripped_library_is_known_also_when_its_file_is_gone() {
+    let library = scratch().join("stripped.so");
+    let strip = |it: &mut Command| assert!(it.status().expect("strip").success());
+    strip(
+        Command::new("strip")
+            .arg("-o")
+            .arg(&library)
+            .arg(built().join("libslubmalloc.so")),
+    );
+    let program = compile("stripped", &[]);
+    let target = Target::start(Command::new(program).env("LD_PRELOAD", &library));
+    fs::remove_file(&library).expect("the library");
+    assert_known(&snapshot(target.pid()));
+}
+
+#[test]
+fn a_rust_program_with_the_global_allocator_is_known() {
+    // Cargo has built the example for these tests.
+    let program = Path::new(env!("CARGO_BIN_EXE_slubctl")).with_file_name("examples/known");
+    let target = Target::start(&mut Command::new(&program));
+    assert_eq!(class(&snapshot(target.pid()), 384).in_use, 2000);
+    let library = built().join("libslubmalloc.so");
+    let target = Target::start(Command::new(program).env("LD_PRELOAD", library));
+    let both = snapshot(target.pid());
+    // A copy in the program, and one under its libc.
+    assert_eq!(both.heaps.len(), 2);
+    assert!(
+        text(&["show", &target.pid().to_string()])
+            .matches("slubmalloc ")
+            .count()
+            >= 2
+    );
+}
+
+#[test]
+fn each_thread_shows_what_it_has_cached() {
+    let target = Target::preloaded(&compile("threads", &[]), "threads");
+    let it = snapshot(target.pid());
+    assert_eq!(it.heaps[0].threads, 4);
+    let class = it.heaps[0]
+        .classes
+        .iter()
+        .position(|it| it.size == 2048)
+        .expect("a class") as u64;
+    let cached = |cache: &&slubctl::snapshot::Cache| {
+        cache
+            .objects
+            .iter()
+            .any(|(id, count)| *id == class && *count >= 50)
+    };
+    // What does not fit into two sheaves goes to the barn.
+    assert!(it.heaps[0].caches.iter().filter(cached).count() <= 3);
+    let known = &it.heaps[0].classes[class as usize];
+    assert_eq!(known.in_use, 0);
+    assert!(known.in_sheaves + known.in_barns > 0);
+    let lines = text(&["threads", &target.pid().to_string()]);
+    assert_eq!(lines.lines().count(), 5, "{lines}");
+}
+
+#[test]
+fn a_core_file_is_known() {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("a pattern");
+    if pattern.trim_end() != "core" {
+        return support::skipped(&format!(
+            "core files do not go to the working directory here: {pattern}"
+        ));
+    }
+    let program = compile("core", &[]);
+    let directory = scratch().join("core-files");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory");
+    let mut shell = Command::new("sh");
+    shell.current_dir(&directory);
+    shell.args([
+        "-c",
+        "ulimit -c unlimited && LD_PRELOAD=\"$1\" \"$2\" abort",
+        "sh",
+    ]);
+    shell.arg(built().join("libslubmalloc.so")).arg(program);
+    let output = shell.output().expect("sh");
+    assert!(!output.status.success());
+    let mut files = fs::read_dir(&directory).expect("a directory");
+    let Some(Ok(core)) = files.next() else {
+        return support::skipped("the kernel wrote no core file");
+    };
+    let core = core.path();
+    let core = core.to_str().expect("UTF-8");
+    assert_known(&serde_json::from_str(&text(&["core", core, "json"])).expect("JSON"));
+    assert!(text(&["core", core]).starts_with("core of "));
+    assert!(text(&["core", core, "slabinfo"]).starts_with("slabinfo - version: 2.1\n"));
+    // What was cut off is an error of one line, or not missed.
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(core)
+        .expect("the core file");
+    let mut length = file.metadata().expect("a length").len();
+    while length > 0 {
+        length = length / 3 * 2;
+        file.set_len(length).expect("a shorter file");
+        let output = slubctl(&["core", core]);
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(
+            output.status.code().is_some_and(|code| code < 2),
+            "{errors}"
+        );
+        assert_eq!(
+            errors.lines().count(),
+            usize::from(!output.status.success())
+        );
+    }
+    let _ = fs::remove_dir_all(&directory);
+}
+
+#[test]
+fn what_changed_is_what_diff_says() {
+    let target = Target::preloaded(&compile("diff", &[]), "sleep");
+    let json = text(&["show", "--json", &target.pid().to_string()]);
+    let [before, after] = ["before.json", "after.json"].map(|name| scratch().join(name));
+    fs::write(&before, &json).expect("a file");
+    let mut changed: slubctl::snapshot::Snapshot = serde_json::from_str(&json).expect("JSON");
+    let class = changed.heaps[0]
+        .classes
+        .iter_mut()
+        .find(|it| it.size == 768);
+    class.expect("a class").in_use += 5;
+    fs::write(&after, serde_json::to_string(&changed).expect("JSON")).expect("a file");
+    let paths = [&before, &after].map(|path| path.to_str().expect("UTF-8"));
+    let text = text(&["diff", paths[0], paths[1]]);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("kmalloc-768: objects in use"));
+    let words: Vec<_> = line
+        .expect("a line")
+        .split_whitespace()
+        .rev()
+        .take(3)
+        .collect();
+    assert_eq!(words, ["+5", "705", "700"]);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_one_line() {
+    assert!(failure(&["show", "2000000000"]).contains("does not exist"));
+    let own = std::process::id().to_string();
+    assert!(failure(&["slabinfo", &own]).contains("does not use slubmalloc"));
+    assert!(failure(&["core", "/dev/null"]).contains("no core file"));
+    assert!(failure(&["diff", "/dev/null", "/dev/null"]).contains("no snapshot"));
+    assert_eq!(slubctl(&["show", "-1"]).status.code(), Some(2));
+}

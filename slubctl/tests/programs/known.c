@@ -1,0 +1,89 @@
+/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, abort, threads, churn, or many for a big heap. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sizes that are classes of their own, and that libc does not ask for. */
+static const struct { size_t size; int count, freed; } KNOWN[] = {
+    {192, 5000, 1000}, {384, 3000, 2999}, {768, 700, 0}, {1280, 400, 100}, {5120, 99, 33}, {40960, 20, 5},
+};
+enum { LARGE = 7, LARGE_BYTES = 300 << 10, HUGE_BLOCKS = 3, HUGE_BYTES = 8 << 20, PER_THREAD = 50 };
+
+static void *kept[16 << 10];
+static volatile int running;
+
+static void *block(size_t size)
+{
+    char *it = malloc(size);
+    if (it == NULL) _exit(3);
+    memset(it, 1, size);
+    return it;
+}
+
+static void known(void)
+{
+    for (size_t class = 0; class < sizeof KNOWN / sizeof *KNOWN; class++) {
+        for (int index = 0; index < KNOWN[class].count; index++) kept[index] = block(KNOWN[class].size);
+        for (int index = 0; index < KNOWN[class].freed; index++) free(kept[index]);
+    }
+    for (int index = 0; index < LARGE; index++) kept[index] = block(LARGE_BYTES);
+    for (int index = 0; index < HUGE_BLOCKS; index++) kept[index] = block(HUGE_BYTES);
+    free(kept[0]);
+}
+
+static void *thread(void *unused)
+{
+    (void)unused;
+    void *mine[PER_THREAD];
+    for (int index = 0; index < PER_THREAD; index++) mine[index] = block(2048);
+    for (int index = 0; index < PER_THREAD; index++) free(mine[index]);
+    __atomic_fetch_add(&running, 1, __ATOMIC_SEQ_CST);
+    for (;;) pause();
+    return NULL;
+}
+
+static void *churn(void *seed)
+{
+    static const size_t SIZES[] = {24, 100, 300, 900, 2500, 9000, 40000, 300000, 6 << 20};
+    void *mine[64] = {0};
+    free(block(24));
+    __atomic_fetch_add(&running, 1, __ATOMIC_SEQ_CST);
+    for (unsigned step = (unsigned)(size_t)seed;; step = step * 1664525 + 1013904223) {
+        unsigned place = step >> 26;
+        free(mine[place]);
+        mine[place] = malloc(SIZES[(step >> 8) % (step >> 16 & 255 ? 7 : 9)]);
+    }
+    return NULL;
+}
+
+int main(int count, char **arguments)
+{
+    const char *end = count > 1 ? arguments[1] : "sleep";
+    if (strcmp(end, "many") == 0) {
+        /* Ten million objects, of which one in 64 is written to: ten gibibytes of addresses. */
+        for (long index = 0; index < 10 * 1000 * 1000; index++) {
+            char *it = malloc(1024);
+            if (it == NULL) _exit(3);
+            if (index % 64 == 0) *it = 1;
+        }
+    } else {
+        known();
+    }
+    for (int index = 0; strcmp(end, "threads") == 0 && index < 3; index++) {
+        pthread_t handle;
+        if (pthread_create(&handle, NULL, thread, NULL) != 0) _exit(3);
+    }
+    for (size_t index = 0; strcmp(end, "churn") == 0 && index < 3; index++) {
+        pthread_t handle;
+        if (pthread_create(&handle, NULL, churn, (void *)index) != 0) _exit(3);
+    }
+    while ((strcmp(end, "threads") == 0 || strcmp(end, "churn") == 0) && running < 3) usleep(1000);
+    if (write(1, "ready\n", 6) != 6) _exit(3);
+    if (strcmp(end, "stop") == 0) raise(SIGSTOP);
+    if (strcmp(end, "abort") == 0) abort();
+    while (strcmp(end, "loop") == 0) running++;
+    for (;;) pause();
+}

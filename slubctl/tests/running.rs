@@ -1,0 +1,275 @@
+//! Views of running processes, what looking at them costs them, and what is said of those that cannot be looked at.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use support::{Target, built, compile, scratch, slubctl, snapshot, text};
+
+#[test]
+fn a_heap_that_is_well_passes_the_check_and_one_that_runs_is_read_until_it_agrees() {
+    let program = compile("check", &[]);
+    for end in ["sleep", "loop", "threads"] {
+        let target = Target::preloaded(&program, end);
+        let said = text(&["check", &target.pid().to_string()]);
+        assert!(said.ends_with("the tables agree\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_map_is_a_picture_with_a_square_for_each_piece() {
+    let target = Target::preloaded(&compile("map", &[]), "sleep");
+    let path = scratch().join("map.svg");
+    let file = path.to_str().expect("UTF-8");
+    text(&["map", &target.pid().to_string(), "--output", file]);
+    let map = fs::read_to_string(&path).expect("a picture");
+    let committed = snapshot(target.pid()).heaps[0].nodes[0].committed_bytes;
+    assert!(map.starts_with("<svg") && map.trim_end().ends_with("</svg>"));
+    let squares = map.matches("<title>").count();
+    assert_eq!(squares as u64, committed.div_ceil(2 << 20));
+}
+
+#[test]
+fn metrics_are_complete_lines_of_openmetrics() {
+    let target = Target::preloaded(&compile("metrics", &[]), "sleep");
+    let all = text(&["prometheus", &target.pid().to_string()]);
+    assert!(all.ends_with("# EOF\n"));
+    let label = format!("pid=\"{}\"", target.pid());
+    for line in all.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_once('{').expect("labels");
+        let (labels, value) = rest.rsplit_once("} ").expect("a value");
+        assert!(
+            name.starts_with("slubmalloc_") && labels.contains(&label),
+            "{line}"
+        );
+        value.parse::<u64>().expect("a number");
+    }
+    let in_use = "class=\"kmalloc-768\",state=\"in_use\"} 700";
+    assert!(all.contains(in_use), "{all}");
+}
+
+/// Resident bytes of our mappings by `/proc/PID/smaps`: those that begin in a node's reservation, and of huge blocks.
+fn resident_by_kernel(pid: i32, heap: &slubctl::snapshot::Heap) -> u64 {
+    let maps = procfs::process::Process::new(pid)
+        .and_then(|it| it.smaps())
+        .expect("smaps");
+    let is_ours = |start: u64| {
+        let of_node =
+            |it: &slubctl::snapshot::Node| (it.start..it.base + it.reserved_bytes).contains(&start);
+        heap.nodes.iter().any(of_node)
+    };
+    let ours = maps.0.iter().filter(|it| is_ours(it.address.0));
+    ours.map(|it| it.extension.map.get("Rss").copied().unwrap_or_default())
+        .sum()
+}
+
+#[test]
+fn what_is_named_is_what_is_resident() {
+    let program = compile("resident", &[]);
+    let mut targets: Vec<_> = ["sleep", "threads"]
+        .map(|end| Target::preloaded(&program, end))
+        .into_iter()
+        .collect();
+    let library = built().join("libslubmalloc.so");
+    let rust = std::path::Path::new(env!("CARGO_BIN_EXE_slubctl")).with_file_name("examples/known");
+    targets.push(Target::start(&mut Command::new(rust)));
+    let python =
+        "x = [str(i) * 9 for i in range(100000)]; del x[::3]; print('ready', flush=True); input()";
+    let perl = "$| = 1; @x = map { 'x' x ($_ % 500) } 1 .. 50000; print \"ready\\n\"; <STDIN>";
+    for (program, option, text) in [("python3", "-c", python), ("perl", "-e", perl)] {
+        let mut command = Command::new(program);
+        command.args([option, text]).env("LD_PRELOAD", &library);
+        targets.push(Target::start(command.stdin(std::process::Stdio::piped())));
+    }
+    for target in targets {
+        let it = snapshot(target.pid());
+        let heap = &it.heaps[0];
+        let resident = heap.resident.as_ref().expect("what is resident");
+        let named = resident.sum() - resident.huge - resident.huge_kept;
+        let kernel = resident_by_kernel(target.pid(), heap);
+        let difference = named.abs_diff(kernel);
+        assert!(
+            difference * 50 <= kernel,
+            "{named} named, {kernel} resident"
+        );
+    }
+}
+
+#[test]
+fn a_look_leaves_the_targets_memory_as_it_is() {
+    let target = Target::preloaded(&compile("untouched", &[]), "sleep");
+    let pid = target.pid().to_string();
+    let process = procfs::process::Process::new(target.pid()).expect("a process");
+    let state = || {
+        let rollup = process
+            .smaps_rollup()
+            .expect("a rollup")
+            .memory_map_rollup
+            .0;
+        let memory =
+            ["Rss", "Anonymous", "Private_Dirty"].map(|name| rollup[0].extension.map[name]);
+        (memory, process.stat().expect("a state").minflt)
+    };
+    let before = state();
+    let path = scratch().join("untouched.svg");
+    let file = path.to_str().expect("UTF-8");
+    for arguments in [
+        &["show", &pid][..],
+        &["show", "--json", &pid],
+        &["slabinfo", &pid],
+        &["pagetypeinfo", &pid],
+        &["threads", &pid],
+        &["check", &pid],
+        &["map", &pid, "-o", file],
+    ] {
+        text(arguments);
+    }
+    assert_eq!(before, state());
+}
+
+#[test]
+fn a_process_that_ends_meanwhile_is_a_page_or_one_line() {
+    let program = compile("ends", &[]);
+    for delay in [0, 1, 2, 4, 8, 16] {
+        let target = Target::preloaded(&program, "loop");
+        let pid = target.pid().to_string();
+        let ends = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+            drop(target);
+        });
+        for _ in 0..5 {
+            let output = slubctl(&["show", &pid]);
+            let errors = String::from_utf8(output.stderr).expect("UTF-8");
+            assert!(
+                output.status.code().is_some_and(|code| code < 2),
+                "{errors}"
+            );
+            assert_eq!(
+                errors.lines().count(),
+                usize::from(!output.status.success())
+            );
+        }
+        ends.join().expect("a thread");
+    }
+}
+
+#[test]
+fn without_the_right_to_look_one_line_says_what_to_do() {
+    let target = Target::preloaded(&compile("rights", &[]), "sleep");
+    // What anybody may run lies where anybody may go.
+    let copy = std::env::temp_dir().join(format!("slubctl-{}", std::process::id()));
+    fs::copy(env!("CARGO_BIN_EXE_slubctl"), &copy).expect("a copy");
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let output = other
+        .arg(&copy)
+        .args(["show", &target.pid().to_string()])
+        .output();
+    fs::remove_file(&copy).expect("the copy");
+    let output = output.expect("setpriv");
+    let errors = String::from_utf8(output.stderr).expect("UTF-8");
+    if errors.starts_with("setpriv") {
+        return support::skipped(&format!("no other user here: {errors}"));
+    }
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    for word in ["sudo", "ptrace_scope", "SYS_PTRACE"] {
+        assert!(errors.contains(word), "{errors}");
+    }
+}
+
+#[test]
+fn metrics_are_served_under_their_path() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let target = Target::preloaded(&compile("served", &[]), "sleep");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_slubctl"));
+    server.args([
+        "prometheus",
+        "--listen",
+        "127.0.0.1:0",
+        &target.pid().to_string(),
+    ]);
+    let mut server = server
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("slubctl");
+    let mut line = String::new();
+    let errors = server.stderr.take().expect("a pipe");
+    BufReader::new(errors).read_line(&mut line).expect("a line");
+    let address = line
+        .trim_end()
+        .rsplit_once("http://")
+        .expect("an address")
+        .1;
+    let address = address.trim_end_matches("/metrics");
+    let get = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n"
+        )
+        .expect("a server");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let (metrics, other) = (get("/metrics"), get("/"));
+    let _ = server.kill();
+    let _ = server.wait();
+    assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
+    assert!(metrics.contains("application/openmetrics-text") && metrics.contains("# EOF"));
+    assert!(other.starts_with("HTTP/1.1 404 "), "{other}");
+}
+
+#[test]
+fn a_heap_that_moves_is_shown_as_far_as_it_can_be() {
+    let target = Target::preloaded(&compile("moves", &[]), "churn");
+    let pid = target.pid().to_string();
+    for _ in 0..20 {
+        let it = snapshot(target.pid());
+        let heap = &it.heaps[0];
+        assert_eq!(heap.threads, 4);
+        // These nobody touches.
+        for size in [192, 768, 1280, 5120] {
+            let mut classes = heap.classes.iter();
+            let class = classes.find(|it| it.size == size).expect("a class");
+            let known = support::IN_USE
+                .iter()
+                .find(|it| it.0 == size)
+                .expect("a count")
+                .1;
+            assert!(class.in_use >= known, "{size}: {}", class.in_use);
+        }
+        text(&["check", &pid]);
+        text(&["threads", &pid]);
+    }
+    let page = text(&["show", &pid]);
+    assert!(page.contains("kmalloc-5120"), "{page}");
+}
+
+#[test]
+fn a_program_that_was_stopped_in_the_middle_of_calls_is_shown_exactly() {
+    let target = Target::preloaded(&compile("stopped", &[]), "churn");
+    let pid = target.pid().to_string();
+    let signal = |name: &str| {
+        let kill = Command::new("kill").args([name, &pid]).status();
+        assert!(kill.expect("kill").success());
+    };
+    let is_stopped = || {
+        let tasks = procfs::process::Process::new(target.pid()).and_then(|it| it.tasks());
+        let mut tasks = tasks.expect("threads");
+        tasks.all(|it| it.and_then(|it| it.stat()).is_ok_and(|it| it.state == 'T'))
+    };
+    for _ in 0..10 {
+        signal("-STOP");
+        while !is_stopped() {
+            std::thread::yield_now();
+        }
+        let [first, second] = [(); 2].map(|()| snapshot(target.pid()));
+        assert!(!first.heaps[0].is_approximate);
+        assert_eq!(first, second);
+        signal("-CONT");
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+}

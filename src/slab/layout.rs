@@ -1,0 +1,54 @@
+//! The layout of slabs, pools and sheaves, for readers outside of the process.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::AtomicU8;
+
+use super::barn::Barn;
+use super::class::{ALL_CLASSES, CLASSES, ClassInfo, MAX_OBJECTS};
+use super::list::SlabList;
+use super::pool::{PARTIAL_LISTS, Pool};
+use super::pools::{Entry, Pools};
+use super::record::SlabRecord;
+use super::sheaf::{Header, SheafStack};
+use super::table::{NEAR, SlabTables};
+use crate::layout::{Row, Value, fields};
+use crate::sync::{CachePadded, Lock};
+use crate::sys::Table;
+
+/// The structures of this room.
+pub(crate) const ROWS: &[&[Row]] = &[
+    fields!(ClassInfo as "class" { size, objects, granules }),
+    fields!(SlabRecord as "slab_record" {
+        out, carved, fresh, list, next, previous, gone, bits,
+    }),
+    fields!(SlabTables as "slab_tables" {
+        classes as classes in Table::<AtomicU8>::ENTRIES,
+        classes as classes_ready in Table::<AtomicU8>::READY,
+        near as near in Table::<SlabRecord>::ENTRIES,
+        near as near_ready in Table::<SlabRecord>::READY,
+        records as records in Table::<SlabRecord>::ENTRIES,
+        records as records_ready in Table::<SlabRecord>::READY,
+        granules,
+    }),
+    fields!(Pools as "pools" {
+        entries as entries in Table::<CachePadded<Entry>>::ENTRIES,
+        clusters,
+        used,
+    }),
+    fields!(CachePadded<Entry> as "pool_entry_padded" {}),
+    fields!(Entry as "pool_entry" { pool as pool in Lock::<Pool>::VALUE }),
+    fields!(Pool as "pool" { lists, slabs, out, barn }),
+    fields!(SlabList as "slab_list" { first, count }),
+    fields!(Barn as "barn" { full, count, empty, open }),
+    fields!(SheafStack as "sheaf_stack" {}),
+    fields!(Header as "sheaf" { next, count }),
+];
+
+/// The numbers of this room.
+pub(crate) const VALUES: &[Value] = &[
+    Value::new("classes", CLASSES as u64),
+    Value::new("all_classes", ALL_CLASSES as u64),
+    Value::new("max_objects", MAX_OBJECTS as u64),
+    Value::new("partial_lists", PARTIAL_LISTS as u64),
+    Value::new("near_records", NEAR as u64),
+];
