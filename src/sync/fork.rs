@@ -43,6 +43,14 @@ pub(crate) fn is_forking() -> bool {
     sys::fork_gate().forker.load(Relaxed) == sys::thread_id()
 }
 
+/// Whether a lock with this word is held for a fork of the calling thread's.
+pub(super) fn is_held_for_own(word: &AtomicU32) -> bool {
+    // ORDERING: acquire, pairs with the release in `hold_for_fork`: a thread that forked before must
+    // not find its own number when another one forks.
+    let word = word.load(Acquire);
+    is_fork(word) && !is_over(word) && is_forking()
+}
+
 /// Frees all locks that are held for the calling thread's fork, in the parent.
 pub(crate) fn end_fork() {
     let gate = sys::fork_gate();

@@ -74,10 +74,7 @@ impl<T> Lock<T> {
     /// handler may call.
     #[cfg_attr(counted, track_caller)]
     pub(crate) fn lock_soon(&self) -> Option<Guard<'_, T>> {
-        if !self.spin() {
-            return None;
-        }
-        let hold = Hold::begin();
+        let hold = self.spin().then(Hold::begin)?;
         Some(Guard { lock: self, hold })
     }
 
@@ -181,14 +178,6 @@ impl<T> Lock<T> {
         }
     }
 
-    /// Whether the lock is held for a fork of the calling thread's.
-    fn is_held_for_own_fork(&self) -> bool {
-        // ORDERING: acquire, pairs with the release in `hold_for_fork`: a thread that forked before must
-        // not find its own number when another one forks.
-        let word = self.word.load(Ordering::Acquire);
-        fork::is_fork(word) && !fork::is_over(word) && fork::is_forking()
-    }
-
     /// Takes the lock if it becomes free soon. A holder needs a few hundred instructions; sleeping costs more than that. If
     /// it was interrupted, perhaps by the calling thread on the same processor, no length of spinning helps: these are 63
     /// pauses, a microsecond or two.
@@ -215,7 +204,7 @@ impl<T> Lock<T> {
 
     #[cold]
     fn wait(&self) {
-        if self.is_held_for_own_fork() {
+        if fork::is_held_for_own(&self.word) {
             return;
         }
         if self.spin() {
