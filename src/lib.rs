@@ -16,6 +16,7 @@ mod huge;
 mod heap;
 mod watch;
 mod cache;
+mod kmem;
 mod stats;
 mod config;
 mod global;
@@ -23,12 +24,15 @@ mod global_alloc;
 
 pub use global::{
     address_limit_changed, alloc_onnode, calloc, class_stats, delete, delete_sized, free,
-    free_sized, keep_unused, keeps_deepbind, limit_stats, malloc, malloc_fast, malloc_slow,
-    map_from, memalign, new_slow, node_of, node_stats, print_stats, property_change, realloc,
-    realloc_fast, realloc_sized, realloc_slow, stats, traffic, trim, usable_size, validate,
+    free_sized, keep_unused, keeps_deepbind, kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow,
+    kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_fast, kmem_free_slow, kmem_shrink,
+    kmem_used, limit_stats, malloc, malloc_fast, malloc_slow, map_from, memalign, new_slow,
+    node_of, node_stats, print_stats, property_change, realloc, realloc_fast, realloc_sized,
+    realloc_slow, stats, traffic, trim, usable_size, validate,
 };
 pub use global_alloc::Slubmalloc;
 pub use heap::{LimitStats, TRAFFIC_NAMES};
+pub use kmem::{CacheArgs, KmemError, NamedCache};
 pub use report::{Line, kept_descriptor};
 pub use stats::{ClassStats, NodeStats, Stats};
 pub use sys::{know_find_object, know_property_calls, know_rseq, know_single_threaded, page_size};

@@ -80,6 +80,171 @@ void *slubmalloc_alloc_onnode(size_t size, int node) SLUBMALLOC_NOTHROW;
  */
 int slubmalloc_node_of(const void *ptr) SLUBMALLOC_NOTHROW;
 
+/*
+ * Named caches: the kernel's kmem_cache_… functions.
+ *
+ * A cache has objects of one size in slabs of its own, with its own accounting. Each thread has a few free objects of each
+ * cache that it uses at hand, so that allocating and freeing take no lock. The functions may be called from any thread; none of
+ * them from a signal handler. Objects can also be freed with free(), and realloc() and malloc_usable_size() know them, where
+ * this library's malloc is the process's.
+ *
+ * What is wrong with a call is reported in one line on standard error, as every misuse is.
+ */
+struct slub_kmem_cache;
+
+/* How an allocation may get its memory. The values are those of Linux. */
+typedef unsigned int slub_gfp_t;
+
+/* Bits. */
+#define SLUB___GFP_DMA            0x01u     /* refused: EINVAL */
+#define SLUB___GFP_HIGHMEM        0x02u     /* no effect */
+#define SLUB___GFP_DMA32          0x04u     /* refused: EINVAL */
+#define SLUB___GFP_MOVABLE        0x08u     /* no effect */
+#define SLUB___GFP_RECLAIMABLE    0x10u     /* no effect */
+#define SLUB___GFP_HIGH           0x20u     /* no effect */
+#define SLUB___GFP_IO             0x40u     /* no effect */
+#define SLUB___GFP_FS             0x80u     /* no effect */
+#define SLUB___GFP_ZERO           0x100u    /* the memory reads as zero */
+#define SLUB___GFP_DIRECT_RECLAIM 0x400u    /* locks may be waited for, and the system asked for memory */
+#define SLUB___GFP_KSWAPD_RECLAIM 0x800u    /* no effect */
+#define SLUB___GFP_NOWARN         0x2000u   /* no effect: a failure is not reported anyway */
+#define SLUB___GFP_RETRY_MAYFAIL  0x4000u   /* no effect */
+#define SLUB___GFP_NOFAIL         0x8000u   /* passes limits; if the system has no memory the process ends with a line */
+#define SLUB___GFP_NORETRY        0x10000u  /* no effect */
+#define SLUB___GFP_MEMALLOC       0x20000u  /* no effect */
+#define SLUB___GFP_COMP           0x40000u  /* no effect */
+#define SLUB___GFP_HARDWALL       0x100000u /* no effect */
+#define SLUB___GFP_THISNODE       0x200000u /* no other NUMA node's memory */
+#define SLUB___GFP_ACCOUNT        0x400000u /* no effect: everything is accounted */
+#define SLUB___GFP_RECLAIM        (SLUB___GFP_DIRECT_RECLAIM | SLUB___GFP_KSWAPD_RECLAIM)
+
+/* What is meant to be passed. */
+#define SLUB_GFP_KERNEL         (SLUB___GFP_RECLAIM | SLUB___GFP_IO | SLUB___GFP_FS)
+/* Neither waits for a lock nor asks the system for memory: may fail although there is some. */
+#define SLUB_GFP_ATOMIC         (SLUB___GFP_HIGH | SLUB___GFP_KSWAPD_RECLAIM)
+#define SLUB_GFP_NOWAIT         (SLUB___GFP_KSWAPD_RECLAIM | SLUB___GFP_NOWARN)
+#define SLUB_GFP_KERNEL_ACCOUNT (SLUB_GFP_KERNEL | SLUB___GFP_ACCOUNT)
+#define SLUB_GFP_NOIO           SLUB___GFP_RECLAIM
+#define SLUB_GFP_NOFS           (SLUB___GFP_RECLAIM | SLUB___GFP_IO)
+#define SLUB_GFP_USER           (SLUB_GFP_KERNEL | SLUB___GFP_HARDWALL)
+#define SLUB_GFP_HIGHUSER       (SLUB_GFP_USER | SLUB___GFP_HIGHMEM)
+#define SLUB_GFP_DMA            SLUB___GFP_DMA
+#define SLUB_GFP_DMA32          SLUB___GFP_DMA32
+
+/* Flags of a cache. */
+#define SLUB_HWCACHE_ALIGN 0x2000u     /* objects lie in cache lines of 64 bytes, several small ones in one */
+#define SLUB_PANIC         0x40000u    /* if there is no cache the process ends with a line */
+#define SLUB_NO_MERGE      0x1000000u  /* no effect: caches are never merged */
+#define SLUB_ACCOUNT       0x4000000u  /* no effect: everything is accounted */
+
+/*
+ * slub_kmem_cache_create(name, size, align, flags, ctor): a cache of objects of `size` bytes, 1 to 49152.
+ *
+ * The name, 1 to 255 bytes, is copied. Addresses of objects are multiples of `align`, a power of two, and of 16 in any case; 0
+ * asks for no more. `ctor`, which may be null, is called with the address of each object before it is first handed out, and
+ * again after its memory was given back to the system meanwhile: an object that is freed keeps its contents until it is
+ * allocated again, and nothing is written to it. `ctor` is called with no lock held, by the thread that allocates, for a few
+ * objects at a time; it may allocate, but not from its own cache.
+ *
+ * Null with errno EINVAL, and a line that says why, if an argument is out of its range or a flag is unknown. Null with ENOMEM if
+ * there is no memory.
+ */
+struct slub_kmem_cache *slub_kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+                                               unsigned int flags, void (*ctor)(void *)) SLUBMALLOC_NOTHROW;
+
+/* What else may be said of a cache. Zero is the default of each but the first. */
+struct slub_kmem_cache_args {
+    /* sizeof(struct slub_kmem_cache_args), which tells later versions how much of it there is. */
+    size_t size;
+    /* As above. */
+    unsigned int align;
+    /* Objects that a thread has at hand before it exchanges them, 1 to 1022; by default by their size, 238 at most. */
+    unsigned int sheaf_capacity;
+    /* As above. */
+    void (*ctor)(void *);
+    /*
+     * Called with the address of each object that was ever handed out before its memory goes: in slub_kmem_cache_destroy and
+     * slub_kmem_cache_shrink, or when an object is freed. With no lock held; it may allocate and free.
+     */
+    void (*dtor)(void *);
+    /* See slub_kmem_cache_set_limit(); 0 is none. */
+    size_t limit;
+};
+
+/*
+ * slub_kmem_cache_create_args(name, size, args, flags): as slub_kmem_cache_create(). A null `args` is all defaults. Null with
+ * errno EINVAL also if args->size is none that this version knows.
+ */
+struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned int size,
+                                                    const struct slub_kmem_cache_args *args,
+                                                    unsigned int flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_destroy(cache): gives all memory of a cache back, which no thread uses any more; 0. Null is ignored.
+ *
+ * If objects of it are in use, -1 with errno EBUSY: a line tells how many and the first addresses, and the cache and its objects
+ * stay as they are. Using a destroyed cache is reported.
+ */
+int slub_kmem_cache_destroy(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_alloc(cache, flags): an object, with undefined contents or as its constructor or last owner left it.
+ *
+ * Null with errno ENOMEM if there is no memory, if the cache's limit is reached, or if `flags` forbid what would be needed. Null
+ * with EINVAL for flags that are unknown, that ask for memory which a process does not have (GFP_DMA, GFP_DMA32), for
+ * __GFP_NOFAIL without __GFP_DIRECT_RECLAIM, and for __GFP_ZERO of a cache with a constructor.
+ */
+void *slub_kmem_cache_alloc(struct slub_kmem_cache *cache, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same with __GFP_ZERO. */
+void *slub_kmem_cache_zalloc(struct slub_kmem_cache *cache, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * The same from memory of NUMA node `node`, or near it without __GFP_THISNODE; -1 is the caller's. Null with EINVAL also for a
+ * node that threads of this process take no memory from.
+ */
+void *slub_kmem_cache_alloc_node(struct slub_kmem_cache *cache, slub_gfp_t flags, int node) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_free(cache, object): frees an object of this cache; null is ignored. errno stays. An object of another cache, or
+ * of none, is reported. Without a constructor in the cache the contents are undefined from now on.
+ */
+void slub_kmem_cache_free(struct slub_kmem_cache *cache, void *object) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_alloc_bulk(cache, flags, count, objects): `count` objects, at most INT_MAX; returns `count`. If there are not
+ * as many, none: 0 with errno as above, and what `objects` holds is undefined.
+ */
+int slub_kmem_cache_alloc_bulk(struct slub_kmem_cache *cache, slub_gfp_t flags, size_t count,
+                               void **objects) SLUBMALLOC_NOTHROW;
+
+/* Frees `count` objects of this cache. */
+void slub_kmem_cache_free_bulk(struct slub_kmem_cache *cache, size_t count, void **objects) SLUBMALLOC_NOTHROW;
+
+/*
+ * Gives free memory of a cache back at once, but for the objects that other threads have at hand; 0. Without this, what was not
+ * needed goes back within about a second.
+ */
+int slub_kmem_cache_shrink(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* Bytes of an object, as they were asked for. */
+unsigned int slub_kmem_cache_size(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* What the addresses of objects are multiples of. */
+unsigned int slub_kmem_cache_alignment(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* The name, as long as the cache exists. */
+const char *slub_kmem_cache_name(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* Objects that the program holds; while other threads use the cache, a moment's number. Takes time for each thread. */
+size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/*
+ * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts, so
+ * with several threads an allocation may fail before the program holds as many. What is there already stays.
+ */
+void slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

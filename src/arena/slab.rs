@@ -5,7 +5,10 @@
 //! While a slab is out, the dirty bits of its pages are those of before.
 #![forbid(unsafe_code)]
 
-use super::{Arena, Span};
+use super::kind::Kind;
+use super::record::Head;
+use super::{Arena, Span, Use};
+use crate::units::Order;
 
 /// Which pages of a slab have memory, as far as its pool knows: one bit for each, from the lowest on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,30 @@ pub(crate) struct Touched {
 }
 
 impl Arena {
+    /// Takes the pages of a slab from what is free; `None` also where the lock does not become free soon.
+    pub(crate) fn take_soon(&self, pages: u32) -> Option<Span> {
+        let order = Order::holding(pages);
+        let mut state = self.state.lock_soon()?;
+        let kind = Kind::wanted(Use::Slab, state.frontier);
+        let taken = state.buddy.take(&self.map, order, kind);
+        let first = taken.or_else(|| state.buddy.take(&self.map, order, Kind::Any))?;
+        if !self.afford(first, pages) {
+            state.buddy.give(&self.map, first, order);
+            return None;
+        }
+        state
+            .buddy
+            .give_run(&self.map, first.plus(pages), order.pages() - pages);
+        let zero = self.soil(&mut state, first, pages, Use::Slab) == 0;
+        let head = Head {
+            pages,
+            used_for: Use::Slab,
+        };
+        self.map.set_head(first, Some(head));
+        drop(state);
+        self.renewed(Span { first, pages, zero })
+    }
+
     /// Gives a slab back.
     pub(crate) fn give_slab(&self, span: Span, touched: Touched) {
         let Touched { written, gone } = touched;

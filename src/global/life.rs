@@ -5,6 +5,7 @@
 //! A thread's slot points to the unborn cache, to a cache that it owns, or, behind its exit hook,
 //! to the dead cache. Only this file holds a `static` that changes.
 
+use super::facts::read_fact;
 use super::purge::Purge;
 use super::thread_exit;
 use super::trim;
@@ -13,8 +14,9 @@ use super::watched;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
+use crate::kmem::Kmem;
 use crate::limit::{self, Limit};
-use crate::numa::{Choice, Fact, Topology};
+use crate::numa::{Choice, Topology};
 use crate::report::{self, Line};
 use crate::sync::{self, Interrupted, Once};
 use crate::sys::{self, ExitKey, tls};
@@ -45,6 +47,8 @@ pub(super) struct Process {
     pub(super) config: Config,
     pub(super) purge: Purge,
     pub(super) watch: Watch,
+    /// The named caches, once there are any.
+    pub(super) kmem: Once<Kmem>,
 }
 
 /// The calling thread's cache.
@@ -169,9 +173,12 @@ extern "C" fn before_fork() {
         inside(|| trim::trim_for_fork(process));
     }
     sys::hold_streams();
+    let kmem = PROCESS.get().and_then(|process| process.kmem.get());
+    kmem.inspect(|kmem| kmem.hold_life_for_fork());
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
         process.watch.hold_for_fork();
+        kmem.inspect(|kmem| kmem.hold_for_fork());
         process.heap.hold_for_fork();
     }
 }
@@ -265,6 +272,7 @@ fn make_process() -> Option<Process> {
         heap: Heap::new(topology, config.heap.clone())?,
         purge: Purge::new(&config),
         config,
+        kmem: Once::new(),
     })
 }
 
@@ -308,39 +316,6 @@ extern "C" fn at_end() {
 #[unsafe(link_section = ".text.hot.life")]
 extern "C" fn behind_all() {
     ENDING.end();
-}
-
-fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {
-    let text = match fact {
-        Fact::Online => sys::read_file(cstr::cstr!("/sys/devices/system/node/online"), buffer),
-        Fact::HasMemory => {
-            sys::read_file(cstr::cstr!("/sys/devices/system/node/has_memory"), buffer)
-        }
-        Fact::Status => sys::read_file(cstr::cstr!("/proc/self/status"), buffer),
-        Fact::Distance(node) => {
-            read_of_node("/sys/devices/system/node/node", node, "/distance\0", buffer)
-        }
-        Fact::Weight(node) => read_of_node(
-            "/sys/kernel/mm/mempolicy/weighted_interleave/node",
-            node,
-            "\0",
-            buffer,
-        ),
-    };
-    text.map(<[u8]>::len)
-}
-
-/// Reads the file whose path is `before`, the node's number and `behind`, which ends with a zero.
-fn read_of_node<'buffer>(
-    before: &str,
-    node: NodeId,
-    behind: &str,
-    buffer: &'buffer mut [u8],
-) -> Option<&'buffer [u8]> {
-    let mut path = Line::<80>::new();
-    path.text(before).number(usize::from(node.0)).text(behind);
-    let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
-    sys::read_file(path, buffer)
 }
 
 #[cfg(all(test, not(simulated)))]

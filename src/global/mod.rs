@@ -8,6 +8,8 @@
 mod at_exit;
 mod bare;
 mod early;
+mod facts;
+mod kmem;
 mod life;
 mod look;
 mod onnode;
@@ -32,6 +34,10 @@ use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::Family;
+pub use kmem::{
+    kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk,
+    kmem_free_fast, kmem_free_slow, kmem_shrink, kmem_used,
+};
 pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,
 };
@@ -127,6 +133,9 @@ fn free_here(block: NonNull<u8>, family: Family) {
             // It makes the heap, or is to get a cache: nothing that this needs is locked.
             None => free_bare(block),
         };
+    }
+    if kmem::give(block) {
+        return tick_own(Moment::Free);
     }
     if let Some(process) = watching() {
         inside_alive(|| watched::give(process, block, family));

@@ -283,6 +283,9 @@ impl Heap {
             Home::Slab {
                 class, is_start, ..
             } => is_start.then(|| class::info(class).size as usize),
+            Home::Named {
+                owner, is_start, ..
+            } => is_start.then(|| class::info(owner.class()).size as usize),
             Home::Page {
                 node,
                 page,

@@ -13,7 +13,7 @@ use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
-use crate::slab::{Object, Place, Pool, Pools, Sheaf, SheafStack, SlabTables, class};
+use crate::slab::{Object, Owner, Place, Pool, Pools, Sheaf, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
 use crate::units::{ClassId, NodeId};
@@ -127,6 +127,7 @@ impl Node {
         Place {
             arena: &self.arena,
             tables: &self.tables,
+            owner: Owner::MALLOC,
         }
     }
 

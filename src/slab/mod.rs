@@ -8,7 +8,9 @@
 mod barn;
 mod bits;
 pub(crate) mod class;
+mod coming;
 mod list;
+mod named;
 mod pool;
 mod pools;
 mod purge;
@@ -20,6 +22,7 @@ mod validate;
 mod witness;
 
 pub(crate) use barn::Barn;
+pub(crate) use named::{NAMED, Owner};
 pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};

@@ -11,20 +11,22 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::barn::Barn;
 use super::bits::put;
 use super::class::{ClassInfo, info};
+use super::coming::NewSlab;
 use super::list::SlabList;
+use super::named::Owner;
 use super::purge::DONE;
 use super::record::{BadObject, SlabRecord};
 use super::row::Row;
 use super::sheaf::{Object, Sheaf, Slot};
 use super::table::SlabTables;
-use crate::arena::{Arena, Span, Use};
+use crate::arena::Arena;
 use crate::decay::{Elapsed, LowWater};
 use crate::report::{Crime, Scene, accuse};
-use crate::units::{ClassId, GranuleIndex, Order};
+use crate::units::{ClassId, GranuleIndex};
 
 /// Partial slabs are kept in so many lists, the fullest first.
 pub(super) const PARTIAL_LISTS: usize = 4;
-const EMPTY_LIST: usize = PARTIAL_LISTS;
+pub(super) const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// The list number of a slab that stays on no list, whatever comes back to it, until it is let go.
 pub(super) const HELD: u8 = u8::MAX;
 /// A flush of objects of many slabs fetches their records so far ahead.
@@ -42,6 +44,8 @@ pub(crate) struct Place<'node> {
     pub(crate) arena: &'node Arena,
     /// Records are here.
     pub(crate) tables: &'node SlabTables,
+    /// Whose slabs they are.
+    pub(crate) owner: Owner,
 }
 
 /// The slabs of one class on one node, and its barn.
@@ -55,17 +59,9 @@ pub(crate) struct Pool {
     /// Objects that are out: with the program, in sheaves, in the barn.
     pub(super) out: u64,
     /// The fewest empty slabs of late.
-    spare: LowWater,
+    pub(super) spare: LowWater,
     /// Full and empty sheaves.
     pub(crate) barn: Barn,
-}
-
-/// A slab that is in no pool yet.
-#[derive(Debug)]
-#[must_use = "a dropped slab is a leak"]
-pub(crate) struct NewSlab {
-    slab: GranuleIndex,
-    is_clean: bool,
 }
 
 /// A pool's numbers.
@@ -96,6 +92,7 @@ impl Pool {
             };
             let base = slab.offset();
             let record = place.tables.record(slab);
+            let fresh = place.owner.first_marked(record, info);
             let count = left.min(record.available(info));
             // The lowest goes on top: a program that allocates in a row walks up through memory.
             let slots = sheaf.grow(count as usize);
@@ -104,7 +101,8 @@ impl Pool {
                 let start = end.saturating_sub(bits.count_ones() as usize);
                 let places = slots.get_mut(start..end).unwrap_or_default();
                 end = start;
-                let first = place.arena.region().at(base + first as usize * size);
+                let mark = usize::from(first >= fresh);
+                let first = place.arena.region().at(base + first as usize * size + mark);
                 put(first.as_ptr(), bits, size, places);
             });
             left -= count;
@@ -126,7 +124,7 @@ impl Pool {
         let (mut turn, mut bad) = (0, 0);
         while let Some(first) = objects.get(turn) {
             let slab = slab_of(*first);
-            let Some(record) = place.tables.record_of(slab, id) else {
+            let Some(record) = place.record_of(slab, id) else {
                 // All its objects came back, this one among them, and the slab went away.
                 accuse(Crime::DoubleFree, *first as usize, Scene::FreePages);
                 (turn, bad) = (turn + 1, bad + 1);
@@ -161,7 +159,7 @@ impl Pool {
             }
         }
         self.out -= (objects.len() - bad) as u64;
-        self.trim(place, id, place.tables.min_empty());
+        self.trim(place, id, place.min_empty());
     }
 
     /// Gives empty slabs back to the arena until `keep` are left.
@@ -175,24 +173,15 @@ impl Pool {
                 return;
             };
             list.remove(place.tables, slab);
-            self.slabs -= 1;
-            let touched = place.tables.record(slab).touched(info(id));
-            place.tables.remove(slab, id);
-            let span = Span {
-                first: slab.first_page(),
-                pages: info(id).slab_pages(),
-                zero: false,
-            };
-            place.arena.give_slab(span, touched);
+            self.release(place, id, slab);
         }
     }
 
     /// Gives empty slabs back that were not needed for some time.
     pub(crate) fn decay(&mut self, place: Place<'_>, id: ClassId, elapsed: Elapsed) {
-        let count = self.lists.get(EMPTY_LIST).map_or(0, SlabList::count);
-        let surplus = self.spare.surplus(count as usize, elapsed, 1);
+        let (surplus, count) = self.surplus(elapsed);
         if surplus > 0 {
-            self.trim(place, id, count - surplus as u32);
+            self.trim(place, id, count - surplus);
         }
     }
 
@@ -232,18 +221,6 @@ impl Pool {
     /// Whether there is an object to take.
     pub(crate) fn has_objects(&self) -> bool {
         self.fullest().is_some()
-    }
-
-    /// Makes a slab for a pool, whose lock the caller does not hold: memory for it may have to be committed.
-    pub(crate) fn new_slab(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
-        let pages = info(id).slab_pages();
-        let span = place.arena.take(pages, Order::holding(pages), Use::Slab)?;
-        let (slab, is_clean) = (span.first.granule(), span.zero);
-        if !place.tables.enter(slab, id) {
-            place.arena.give(span);
-            return None;
-        }
-        Some(NewSlab { slab, is_clean })
     }
 
     /// Adds a slab that `new_slab` made.

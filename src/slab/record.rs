@@ -24,7 +24,7 @@ use crate::units::{GranuleIndex, PAGE_SIZE};
 #[repr(C, align(64))]
 pub(crate) struct SlabRecord {
     out: AtomicU16,
-    carved: AtomicU16,
+    pub(super) carved: AtomicU16,
     /// The first word that may have a set bit.
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
@@ -32,7 +32,7 @@ pub(crate) struct SlabRecord {
     /// What visits know of it; see `purge.rs`.
     pub(super) rest: AtomicU8,
     /// What is known of objects that were never out.
-    fresh: AtomicU8,
+    pub(super) fresh: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
     next: AtomicU32,
     previous: AtomicU32,

@@ -137,6 +137,19 @@ impl Sheaf {
         unsafe { core::slice::from_raw_parts(first.as_ptr(), self.count()) }
     }
 
+    /// The places of the objects, for who changes them all.
+    pub(crate) fn slots(&mut self) -> &mut [Slot] {
+        let count = self.count();
+        self.header_mut().count = 0;
+        self.grow(count)
+    }
+
+    /// The memory that the sheaf was made in, which is the caller's again. The sheaf is empty.
+    pub(crate) fn into_memory(self) -> NonNull<u8> {
+        debug_assert!(self.count() == 0);
+        self.0.cast()
+    }
+
     /// Whether `object` is one of the two that came last.
     pub(crate) fn is_near_top(&self, object: Object) -> bool {
         let last = self.objects().iter().rev().take(2);

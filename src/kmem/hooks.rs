@@ -1,0 +1,80 @@
+//! Constructors and destructors, which are the program's and run with no lock held.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use super::Caller;
+use super::cache::{Hook, NamedCache};
+use super::slabs::Slabs;
+use crate::slab::{Object, Sheaf, Slot};
+
+/// Bit 0 of an object's address while it is new.
+const NEW: usize = 1;
+
+impl NamedCache {
+    /// Says what the hooks are.
+    pub(super) fn set_hooks(&self, constructor: Option<Hook>, destructor: Option<Hook>) {
+        let set = |place: &AtomicPtr<u8>, hook: Option<Hook>| {
+            place.store(hook.map_or(null_mut(), |hook| hook as *mut u8), Relaxed);
+        };
+        set(&self.constructor, constructor);
+        set(&self.destructor, destructor);
+    }
+
+    /// Constructs the new objects of a sheaf.
+    pub(super) fn construct(&self, caller: Option<Caller>, sheaf: &mut Sheaf) {
+        let Some(construct) = hook(&self.constructor) else {
+            return;
+        };
+        for slot in sheaf.slots() {
+            if let Some(object) = take_mark(slot) {
+                apart(caller, || construct(object.as_ptr()));
+            }
+        }
+    }
+
+    /// Gives empty slabs on a node back until `keep` are left; their objects are destroyed before.
+    pub(super) fn trim(&self, caller: Option<Caller>, slabs: Slabs<'_>, keep: u32) {
+        let Some(destroy) = hook(&self.destructor) else {
+            return slabs.trim(keep);
+        };
+        let (place, id, size) = (slabs.place(), self.class(), self.info().size as usize);
+        loop {
+            let taken = slabs.entry.pool.lock().take_empty(place, id, keep);
+            let Some(empty) = taken else {
+                return;
+            };
+            for index in 0..empty.used as usize {
+                let object = place.arena.region().at(empty.offset() + index * size);
+                apart(caller, || destroy(object.as_ptr()));
+            }
+            slabs.entry.pool.lock().give_empty(place, id, empty);
+        }
+    }
+}
+
+/// Runs a hook, which may allocate.
+fn apart(caller: Option<Caller>, run: impl FnOnce()) {
+    match caller {
+        Some((thread, _)) => thread.outside(run),
+        None => run(),
+    }
+}
+
+/// Removes the mark of a new object; `None` if it had none.
+fn take_mark(slot: &mut Slot) -> Option<Object> {
+    if slot.addr() & NEW == 0 {
+        return None;
+    }
+    *slot = slot.map_addr(|address| address & !NEW);
+    Object::new(*slot)
+}
+
+fn hook(place: &AtomicPtr<u8>) -> Option<Hook> {
+    let hook = place.load(Relaxed);
+    if hook.is_null() {
+        return None;
+    }
+    // SAFETY: what is stored there was a function of this type.
+    Some(unsafe { core::mem::transmute::<*mut u8, Hook>(hook) })
+}
