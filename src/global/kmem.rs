@@ -194,9 +194,10 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     }
     let taken = inside_alive(|| {
         let kmem = known().ok_or(KmemError::NoMemory)?;
-        let Ok(node) = u8::try_from(node) else {
+        if node < 0 {
             return Ok(kmem.take(alive(), cache, gfp));
-        };
+        }
+        let node = u8::try_from(node).map_err(|_| KmemError::Invalid)?;
         let taken = kmem.take_on(alive(), cache, NodeId(node), gfp);
         taken.ok_or(KmemError::Invalid)
     })?;

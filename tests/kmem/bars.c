@@ -19,7 +19,7 @@ static void spin(void *object) {
 static double less(double one, double other) { return one < other ? one : other; }
 
 int main(int count, char **arguments) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     double bar = count > 1 ? atof(arguments[1]) : 1.05;
     struct slub_kmem_cache *cache = plain("sixty-four", 64);
     double of_malloc = 1e18, of_cache = 1e18;

@@ -10,7 +10,7 @@ static int is_zero(const unsigned char *bytes, size_t size) {
 }
 
 int main(void) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     struct slub_kmem_cache *cache = plain("flags", 64);
     static const slub_gfp_t honoured[] = {
         SLUB_GFP_KERNEL, SLUB_GFP_KERNEL_ACCOUNT, SLUB_GFP_NOIO, SLUB_GFP_NOFS, SLUB_GFP_USER, SLUB_GFP_HIGHUSER,

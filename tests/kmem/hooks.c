@@ -43,7 +43,7 @@ static void use_all(struct slub_kmem_cache *cache) {
 }
 
 int main(void) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     other = plain("other", 128);
     struct slub_kmem_cache_args args = {.size = sizeof args, .ctor = ctor, .dtor = dtor, .sheaf_capacity = 20};
     struct slub_kmem_cache *cache = slub_kmem_cache_create_args("things", sizeof(struct thing), &args, 0);

@@ -6,6 +6,13 @@
 #include <pthread.h>
 #include <slubmalloc.h>
 
+/* Also in a static program. */
+static inline void malloc_is_ours(void) {
+    void *block = malloc(1);
+    CHECK(slubmalloc_node_of(block) >= 0);
+    free(block);
+}
+
 /* Kibibytes of the process that are resident. */
 static inline long resident_kib(void) {
     long pages = 0, resident = 0;

@@ -66,7 +66,7 @@ static void destroy_all(void) {
 }
 
 int main(int count, char **arguments) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     rounds = count > 1 ? atoi(arguments[1]) : 10;
     idle_kib();
     long without = idle_kib();

@@ -4,7 +4,7 @@
 static void *object;
 
 int main(int count, char **arguments) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     CHECK(count == 2);
     struct slub_kmem_cache *one = plain("one", 64), *two = plain("two", 64);
     object = slub_kmem_cache_alloc(one, SLUB_GFP_KERNEL);

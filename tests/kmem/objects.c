@@ -72,7 +72,7 @@ static void shrinking_gives_pages_back(void) {
 }
 
 int main(void) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     static const unsigned sizes[] = {1, 8, 16, 24, 64, 100, 192, 272, 520, 1000, 1024, 3000, 8192, 40000, 49152};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         objects_of(sizes[i], 0, 0);

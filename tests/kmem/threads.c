@@ -62,7 +62,7 @@ static void *churns(void *unused) {
 }
 
 int main(void) {
-    slubmalloc_is_in_charge();
+    malloc_is_ours();
     CHECK(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
     shared = plain("shared", 72);
     run(hands_over, THREADS);
