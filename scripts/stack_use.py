@@ -39,6 +39,8 @@ OTHER = 512
 
 # Functions that call what they are given, and what that is; nothing of ours for an empty list.
 INDIRECT = [
+    # The program's constructors and destructors of objects; the C library's memcpy.
+    (r"kmem::hooks::|kmem::take::.*::make_place$", []),
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
     (r"(ThreadCache>::look|bare::allocate_\w+|life::birth|watched::attempt|Heap>::(count_spread|note|take_mapping))$",

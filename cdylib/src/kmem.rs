@@ -70,8 +70,19 @@ unsafe extern "C" fn slub_kmem_cache_destroy(cache: *const NamedCache) -> c_int 
     -1
 }
 
+// As for malloc and free.
+core::arch::global_asm!(
+    ".pushsection .text.hot.kmem_alloc,\"ax\",%progbits",
+    ".p2align 6",
+    ".popsection",
+    ".pushsection .text.hot.kmem_free,\"ax\",%progbits",
+    ".p2align 6",
+    ".popsection",
+);
+
 /// `kmem_cache_alloc`.
 #[unsafe(no_mangle)]
+#[unsafe(link_section = ".text.hot.kmem_alloc")]
 extern "C" fn slub_kmem_cache_alloc(cache: &'static NamedCache, flags: c_uint) -> *mut u8 {
     match core_alloc::kmem_alloc_fast(cache, flags) {
         Some(object) => object.as_ptr(),
@@ -98,6 +109,7 @@ extern "C" fn slub_kmem_cache_alloc_node(
 
 /// `kmem_cache_free`. Keeps `errno`.
 #[unsafe(no_mangle)]
+#[unsafe(link_section = ".text.hot.kmem_free")]
 extern "C" fn slub_kmem_cache_free(cache: &'static NamedCache, object: *mut u8) {
     if !core_alloc::kmem_free_fast(cache, object) {
         core_alloc::kmem_free_slow(cache, object);

@@ -79,9 +79,6 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             Some(old_bytes) => Resized::Copy { old_bytes },
             None => return core::ptr::null_mut(),
         },
-        (None, Some(_)) if let Some(old_bytes) = kmem::usable_size(block.addr()) => {
-            resize_named(old, old_bytes, size)
-        }
         (None, Some(process)) => inside(|| {
             if process.watch.is_on() {
                 watched::resize(process, old, size)
@@ -139,15 +136,6 @@ pub fn usable_size(block: *const u8) -> usize {
         Some(answer) => answer.unwrap_or(0),
         None => process.heap.usable_size(block as usize).unwrap_or(0),
     })
-}
-
-/// What becomes of an object of a named cache that is to have another size.
-fn resize_named(object: NonNull<u8>, old_bytes: usize, size: usize) -> Resized {
-    match old_bytes {
-        0 => Resized::NoBlock,
-        _ if size <= old_bytes && class::is_well_used(size, old_bytes) => Resized::At(object),
-        _ => Resized::Copy { old_bytes },
-    }
 }
 
 /// Whether the calling thread may hold a lock that looking at a block needs. Of a thread that reports and aborts only the

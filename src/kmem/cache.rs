@@ -4,6 +4,7 @@
 //!
 //! All but the counters is written while the cache is created, before anybody has its handle. `place` is beyond every table
 //! of bins while the structure is no cache, so that fast paths leave it alone.
+#![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
