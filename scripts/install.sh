@@ -6,8 +6,8 @@
 # --prefix DIR     where the files will be used; /usr/local if not given
 # --destdir DIR    put in front of the prefix for copying only, as packagers want it
 #
-# Installs PREFIX/lib/libslubmalloc.so, PREFIX/lib/libslubmalloc.a, PREFIX/include/slubmalloc.h and
-# PREFIX/lib/pkgconfig/slubmalloc.pc.
+# Installs PREFIX/lib/libslubmalloc.so, PREFIX/lib/libslubmalloc.a, PREFIX/include/slubmalloc.h,
+# PREFIX/include/slubmalloc/kernel.h and PREFIX/lib/pkgconfig/slubmalloc.pc.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -39,14 +39,15 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml" | head -n 1)
 [ -n "$version" ] || die 'no version in Cargo.toml'
 
 to=$destdir$prefix
-install -d "$to/lib/pkgconfig" "$to/include"
+install -d "$to/lib/pkgconfig" "$to/include/slubmalloc"
 install -m 755 "$LIBRARY" "$to/lib/libslubmalloc.so"
 install -m 644 "${LIBRARY%.so}.a" "$to/lib/libslubmalloc.a"
 install -m 644 "$ROOT/cdylib/include/slubmalloc.h" "$to/include/slubmalloc.h"
+install -m 644 "$ROOT/cdylib/include/slubmalloc/kernel.h" "$to/include/slubmalloc/kernel.h"
 pc=$(cat "$ROOT/cdylib/slubmalloc.pc.in"; echo .)
 pc=${pc//@prefix@/"$prefix"}
 pc=${pc//@version@/"$version"}
 printf '%s' "${pc%.}" >"$to/lib/pkgconfig/slubmalloc.pc"
 chmod 644 "$to/lib/pkgconfig/slubmalloc.pc"
 printf '%s\n' "$to/lib/libslubmalloc.so" "$to/lib/libslubmalloc.a" "$to/include/slubmalloc.h" \
-    "$to/lib/pkgconfig/slubmalloc.pc"
+    "$to/include/slubmalloc/kernel.h" "$to/lib/pkgconfig/slubmalloc.pc"

@@ -33,6 +33,11 @@ fn limits_are_exact_and_bulk_is_all_or_nothing() {
 }
 
 #[test]
+fn kmalloc_pages_and_their_errors_are_as_documented() {
+    keeps("kmalloc", &[]);
+}
+
+#[test]
 fn objects_cross_threads_ends_and_forks() {
     keeps("threads", &[]);
 }

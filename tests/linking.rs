@@ -20,6 +20,7 @@ fn install_lays_out_library_header_and_pkg_config() {
         "lib/libslubmalloc.so",
         "lib/libslubmalloc.a",
         "include/slubmalloc.h",
+        "include/slubmalloc/kernel.h",
         "lib/pkgconfig/slubmalloc.pc",
     ] {
         assert!(prefix().join(file).is_file(), "{file} was not installed");

@@ -245,6 +245,104 @@ size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
  */
 void slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
+/*
+ * kmalloc and its family: blocks of malloc's, with the kernel's flags.
+ *
+ * What any of these functions gives can be freed by slub_kfree, slub_kvfree, slub_vfree and free(), and slub_kfree frees what malloc
+ * gave. A request for no bytes is answered with SLUB_ZERO_SIZE_PTR, which slub_kfree, slub_krealloc and slub_ksize know, and
+ * which must not be read or written through; free() does not know it.
+ *
+ * Null with errno ENOMEM if there is no memory, or if `flags` forbid what would be needed; with EINVAL for flags that are
+ * refused, as of slub_kmem_cache_alloc(). SLUB___GFP_NOFAIL ends the process with a line instead.
+ */
+#define SLUB_ZERO_SIZE_PTR ((void *)16)
+#define SLUB_ZERO_OR_NULL_PTR(ptr) ((size_t)(ptr) <= (size_t)SLUB_ZERO_SIZE_PTR)
+
+/* `size` bytes; a power of two up to 4 MiB lies at a multiple of itself, anything else at one of 16. */
+void *slub_kmalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same with SLUB___GFP_ZERO. */
+void *slub_kzalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same from a NUMA node, as slub_kmem_cache_alloc_node(); aligned to 16. */
+void *slub_kmalloc_node(size_t size, slub_gfp_t flags, int node) SLUBMALLOC_NOTHROW;
+
+/* `count` times `size` bytes; null with ENOMEM also if the product overflows. */
+void *slub_kmalloc_array(size_t count, size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same with SLUB___GFP_ZERO. */
+void *slub_kcalloc(size_t count, size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_krealloc(ptr, size, flags): a block of `size` bytes with what `ptr` held, which is freed if it moves; null leaves it as it
+ * was. Without a block it is slub_kmalloc(size, flags). Size 0 frees and gives SLUB_ZERO_SIZE_PTR. With SLUB___GFP_ZERO
+ * what is new reads as zero, if the block came with that flag and grew only with it.
+ */
+void *slub_krealloc(void *ptr, size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* Frees a block; null and SLUB_ZERO_SIZE_PTR are ignored. errno stays. */
+void slub_kfree(void *ptr) SLUBMALLOC_NOTHROW;
+
+/* Clears all bytes of a block and frees it. */
+void slub_kfree_sensitive(void *ptr) SLUBMALLOC_NOTHROW;
+
+/* The bytes of a block that may be used; 0 for null and SLUB_ZERO_SIZE_PTR. */
+size_t slub_ksize(const void *ptr) SLUBMALLOC_NOTHROW;
+
+/* As slub_kmalloc and slub_kfree, which serve any size here. */
+void *slub_kvmalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_kvfree(const void *ptr) SLUBMALLOC_NOTHROW;
+
+/* A copy of a string; null for null. */
+char *slub_kstrdup(const char *text, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* A copy of `length` bytes. */
+void *slub_kmemdup(const void *source, size_t length, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* Whole pages of the operating system for `size` bytes; null with errno ENOMEM also for size 0. */
+void *slub_vmalloc(size_t size) SLUBMALLOC_NOTHROW;
+
+/* The same, reading as zero. */
+void *slub_vzalloc(size_t size) SLUBMALLOC_NOTHROW;
+void slub_vfree(const void *ptr) SLUBMALLOC_NOTHROW;
+
+/*
+ * Pages: blocks of 2^order pages of 4096 bytes at multiples of their length, order 0 to 10. Null, or 0, as above; with EINVAL also
+ * for a larger order. What is freed with another order than it has is reported.
+ *
+ * A `struct slub_page *` is a handle: there is nothing to read at it.
+ */
+struct slub_page;
+#define SLUB_MAX_PAGE_ORDER 10
+#define SLUB_PAGE_SIZE      ((size_t)4096)
+
+struct slub_page *slub_alloc_pages(slub_gfp_t flags, unsigned int order) SLUBMALLOC_NOTHROW;
+void slub___free_pages(struct slub_page *page, unsigned int order) SLUBMALLOC_NOTHROW;
+
+/* The same by address. */
+unsigned long slub___get_free_pages(slub_gfp_t flags, unsigned int order) SLUBMALLOC_NOTHROW;
+unsigned long slub_get_zeroed_page(slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_free_pages(unsigned long address, unsigned int order) SLUBMALLOC_NOTHROW;
+
+/* Pages for `size` bytes, 1 to 4 MiB, and no more, at a multiple of the power of two that holds them. */
+void *slub_alloc_pages_exact(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_free_pages_exact(void *address, size_t size) SLUBMALLOC_NOTHROW;
+
+/* The address of a page; the page that an address lies in, of which only blocks' first ones have an order. */
+void *slub_page_address(const struct slub_page *page) SLUBMALLOC_NOTHROW;
+struct slub_page *slub_virt_to_page(const void *address) SLUBMALLOC_NOTHROW;
+unsigned int slub_page_order(const struct slub_page *page) SLUBMALLOC_NOTHROW;
+
+/* The NUMA node that a page is on, as slubmalloc_node_of(). */
+int slub_page_to_nid(const struct slub_page *page) SLUBMALLOC_NOTHROW;
+
+/*
+ * slubmalloc_alloc_at_least(size, &usable): as malloc(size), and says in `usable` how many bytes the block has, all of which may
+ * be used. free_sized() takes any size from the one that was asked for to the usable one. `usable` is left alone without a
+ * block.
+ */
+void *slubmalloc_alloc_at_least(size_t size, size_t *usable) SLUBMALLOC_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,11 +20,11 @@ pub(crate) struct Touched {
 }
 
 impl Arena {
-    /// Takes the pages of a slab from what is free; `None` also where the lock does not become free soon.
-    pub(crate) fn take_soon(&self, pages: u32) -> Option<Span> {
-        let order = Order::holding(pages);
+    /// As [`Self::take`], from what is free, and `None` also where the lock does not become free soon.
+    pub(crate) fn take_soon(&self, pages: u32, align: Order, used_for: Use) -> Option<Span> {
+        let order = Order::holding(pages).max(align);
         let mut state = self.state.lock_soon()?;
-        let kind = Kind::wanted(Use::Slab, state.frontier);
+        let kind = Kind::wanted(used_for, state.frontier);
         let taken = state.buddy.take(&self.map, order, kind);
         let first = taken.or_else(|| state.buddy.take(&self.map, order, Kind::Any))?;
         if !self.afford(first, pages) {
@@ -34,12 +34,8 @@ impl Arena {
         state
             .buddy
             .give_run(&self.map, first.plus(pages), order.pages() - pages);
-        let zero = self.soil(&mut state, first, pages, Use::Slab) == 0;
-        let head = Head {
-            pages,
-            used_for: Use::Slab,
-        };
-        self.map.set_head(first, Some(head));
+        let zero = self.soil(&mut state, first, pages, used_for) == 0;
+        self.map.set_head(first, Some(Head { pages, used_for }));
         drop(state);
         self.renewed(Span { first, pages, zero })
     }

@@ -9,10 +9,12 @@ mod at_exit;
 mod bare;
 mod early;
 mod facts;
+mod kmalloc;
 mod kmem;
 mod life;
 mod look;
 mod onnode;
+mod pages;
 mod progress;
 mod purge;
 mod purge_thread;
@@ -34,6 +36,9 @@ use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::Family;
+pub use kmalloc::{
+    alloc_at_least, kcalloc, kfree, kfree_sensitive, kmalloc, kmemdup, krealloc, ksize, vmalloc,
+};
 pub use kmem::{
     kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk,
     kmem_free_fast, kmem_free_slow, kmem_shrink, kmem_used,
@@ -42,6 +47,7 @@ pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,
 };
 pub use onnode::{alloc_onnode, node_of};
+pub use pages::{alloc_pages, alloc_pages_exact, free_pages, page_order};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};
 pub use space::{address_limit_changed, property_change};
 use trim::collect_spans;

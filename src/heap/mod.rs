@@ -22,6 +22,7 @@ mod purge;
 mod refusals;
 mod resize;
 mod site;
+mod soon;
 mod spans;
 mod traffic;
 mod tune;

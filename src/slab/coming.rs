@@ -24,7 +24,10 @@ impl Pool {
 
     /// As [`Self::new_slab`], from memory that the arena has at hand; `None` also where its lock does not become free soon.
     pub(crate) fn new_slab_soon(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
-        let span = place.arena.take_soon(info(id).slab_pages())?;
+        let pages = info(id).slab_pages();
+        let span = place
+            .arena
+            .take_soon(pages, Order::holding(pages), Use::Slab)?;
         enter(place, id, span)
     }
 

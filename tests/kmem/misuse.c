@@ -56,6 +56,12 @@ int main(int count, char **arguments) {
         CHECK(slub_kmem_cache_destroy(one) == 0);
     } else if (!strcmp(what, "unknown-flags")) {
         CHECK(REFUSED(EINVAL, slub_kmem_cache_create("name\n", 64, 0, 0x11, NULL)));
+    } else if (!strcmp(what, "wrong-order")) {
+        slub_free_pages(slub___get_free_pages(SLUB_GFP_KERNEL, 3), 5);
+    } else if (!strcmp(what, "kfree-twice")) {
+        void *block = slub_kmalloc(100, SLUB_GFP_KERNEL);
+        slub_kfree(block);
+        slub_kfree(block);
     } else if (!strcmp(what, "panic")) {
         slub_kmem_cache_create("must be", 0, 0, SLUB_PANIC, NULL);
     }
