@@ -201,7 +201,9 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
         let taken = kmem.take_on(alive(), cache, NodeId(node), gfp);
         taken.ok_or(KmemError::Invalid)
     })?;
-    tick_own(Moment::Malloc);
+    if gfp.may_wait() {
+        tick_own(Moment::Malloc);
+    }
     match taken {
         Some(object) => Ok(object),
         None if gfp.never_fails() => kmem::out_of_memory(cache.title()),

@@ -27,8 +27,12 @@ impl Kmem {
         cache: &'static NamedCache,
         threads: &Registry,
     ) -> bool {
-        // ORDERING: relaxed, the program orders what it does with a cache.
-        if cache.state.swap(DYING, Relaxed) != LIVE {
+        let before = {
+            let _visiting = self.visiting.lock();
+            // ORDERING: relaxed, the program orders what it does with a cache.
+            cache.state.swap(DYING, Relaxed)
+        };
+        if before != LIVE {
             report::no_cache(core::ptr::from_ref(cache).addr());
             return false;
         }
@@ -101,9 +105,13 @@ impl Kmem {
 
     /// Gives back what was not needed for some time, as far as that runs no code of the program's.
     pub(crate) fn decay(&self, elapsed: Elapsed, budget: &mut Budget) {
-        for cache in self.all().filter(|cache| cache.exists()) {
+        for cache in self.all() {
             if budget.is_spent() {
                 return;
+            }
+            let _visiting = self.visiting.lock();
+            if !cache.exists() {
+                continue;
             }
             for slabs in self.all_slabs(cache) {
                 budget.visit();

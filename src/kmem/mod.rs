@@ -21,6 +21,9 @@ mod slabs;
 mod store;
 mod take;
 
+#[cfg(test)]
+mod tests;
+
 use crate::cache::{ThreadCache, Ties};
 use crate::heap::{Heap, Home, Node};
 use crate::slab::Owner;
@@ -46,6 +49,8 @@ pub(crate) struct Kmem {
     caches: Table<StaticRef<NamedCache>>,
     /// Held while a cache is created or destroyed.
     life: Lock<Life>,
+    /// Held while memory goes back that was not needed, one cache at a time: none that is being destroyed.
+    visiting: Lock<()>,
 }
 
 #[derive(Debug)]
@@ -70,6 +75,7 @@ impl Kmem {
                 last: 0,
                 unused: StaticRef::none(),
             }),
+            visiting: Lock::new(()),
         })
     }
 
@@ -105,6 +111,7 @@ impl Kmem {
 
     /// Takes all other locks, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
+        self.visiting.hold_for_fork();
         for cache in self.all() {
             cache
                 .entries()

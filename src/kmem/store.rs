@@ -43,9 +43,10 @@ impl Store {
         let Some(slabs) = self.slabs(bytes) else {
             return self.heap.take_large(self.node, bytes, 1, Zeroed::Yes);
         };
-        let size = class::info(slabs.owner.class()).size as usize;
+        let info = class::info(slabs.owner.class());
+        let size = info.size as usize;
         let take = || slabs.take_one();
-        let piece = self.heap.take_within(size, take)?;
+        let piece = self.heap.take_within(info.slab_bytes(), take)?;
         // SAFETY: the piece was taken above and has that size.
         unsafe { sys::clear(piece, size) };
         Some(piece)

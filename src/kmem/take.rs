@@ -58,7 +58,8 @@ impl Kmem {
         gfp: Gfp,
     ) -> Option<Object> {
         let place = cache.place();
-        if !self.make_place(thread, place) {
+        let may_grow = gfp.may_wait() || place < thread.named_bytes();
+        if !may_grow || !self.make_place(thread, place) {
             return self.take_past(Some((thread, ties)), cache, ties.home, gfp);
         }
         let refill = |bin: &Bin, last: &AtomicU16| self.refill(ties, cache, gfp, bin, last);
@@ -111,7 +112,15 @@ impl Kmem {
         }
         // ORDERING: relaxed, the thread's own number.
         let wanted = sizing::refill(cache.size(), usize::from(last.load(Relaxed)), capacity);
-        let Some((mut sheaf, room)) = self.sheaf_for(cache, bin, wanted) else {
+        // Who must not wait has no sheaf made.
+        let ready = match gfp.may_wait() {
+            true => self.sheaf_for(cache, bin, wanted),
+            false => bin
+                .has_main()
+                .then(|| self.sheaf_for(cache, bin, 0))
+                .flatten(),
+        };
+        let Some((mut sheaf, room)) = ready else {
             return Refill::NoSheaf;
         };
         let wanted = wanted.min(room);
