@@ -28,6 +28,13 @@ fn kernel_style_code_compiles_with_one_include() {
 }
 
 #[test]
+fn readers_of_an_rcu_list_need_no_lock() {
+    prints("rcu_list.c", |text| {
+        text == "200 grace periods, 0 sessions in use\n"
+    });
+}
+
+#[test]
 fn every_example_is_run_here() {
     let here = include_str!("examples.rs");
     for entry in root().join("examples").read_dir().expect("examples/") {

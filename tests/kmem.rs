@@ -38,6 +38,11 @@ fn kmalloc_pages_and_their_errors_are_as_documented() {
 }
 
 #[test]
+fn type_safe_memory_stays_until_a_grace_period_has_passed() {
+    keeps("rcu", &[]);
+}
+
+#[test]
 fn objects_cross_threads_ends_and_forks() {
     keeps("threads", &[]);
 }

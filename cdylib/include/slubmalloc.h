@@ -133,6 +133,7 @@ typedef unsigned int slub_gfp_t;
 
 /* Flags of a cache. */
 #define SLUB_HWCACHE_ALIGN 0x2000u     /* objects lie in cache lines of 64 bytes, several small ones in one */
+#define SLUB_TYPESAFE_BY_RCU 0x80000u /* memory goes only after a grace period: see slub_rcu_begin() */
 #define SLUB_PANIC         0x40000u    /* if there is no cache the process ends with a line */
 #define SLUB_NO_MERGE      0x1000000u  /* no effect: caches are never merged */
 #define SLUB_ACCOUNT       0x4000000u  /* no effect: everything is accounted */
@@ -220,6 +221,25 @@ int slub_kmem_cache_alloc_bulk(struct slub_kmem_cache *cache, slub_gfp_t flags, 
 
 /* Frees `count` objects of this cache. */
 void slub_kmem_cache_free_bulk(struct slub_kmem_cache *cache, size_t count, void **objects) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_rcu_begin(), slub_rcu_end(number): grace periods, for caches with SLUB_TYPESAFE_BY_RCU.
+ *
+ * The memory of such a cache stays what it is, pages with objects of this cache, until a grace period has passed in which none of
+ * them was in use: so a reader may look at an object that another thread frees at that moment. It is not unmapped, cleared or
+ * given to another purpose, slub_kmem_cache_shrink() and slub_kmem_cache_destroy() included. An object may be handed out again at
+ * once, so readers have to see whether it still is the one that they looked for.
+ *
+ * What a grace period is the program says: it calls slub_rcu_begin(), which returns a number, waits until all threads that were
+ * readers at that moment are none any more, with synchronize_rcu() of liburcu for example, and calls slub_rcu_end() with the
+ * number. Then memory goes that was without objects in use at the beginning. A program that never does so keeps it. The end of a
+ * period is that of all that began before it.
+ *
+ * slub_rcu_begin() returns 0 where there is no cache, and slub_rcu_end(0) does nothing then. slub_rcu_end() returns 0, or -1 with errno
+ * EINVAL for a number that slub_rcu_begin() has not returned.
+ */
+unsigned long long slub_rcu_begin(void) SLUBMALLOC_NOTHROW;
+int slub_rcu_end(unsigned long long number) SLUBMALLOC_NOTHROW;
 
 /*
  * Gives free memory of a cache back at once, but for the objects that other threads have at hand; 0. Without this, what was not

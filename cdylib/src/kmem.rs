@@ -198,6 +198,22 @@ extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usi
     cache.set_limit(objects);
 }
 
+/// A grace period begins: its number.
+#[unsafe(no_mangle)]
+extern "C" fn slub_rcu_begin() -> u64 {
+    core_alloc::rcu_begin()
+}
+
+/// A grace period has ended: 0, or -1 with `EINVAL`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_rcu_end(number: u64) -> c_int {
+    if core_alloc::rcu_end(number) {
+        return 0;
+    }
+    refuse(libc::EINVAL);
+    -1
+}
+
 unsafe fn create(
     name: *const c_char,
     size: c_uint,

@@ -51,6 +51,17 @@ pub fn kmem_used(cache: &'static NamedCache) -> usize {
     with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
 }
 
+/// Begins a grace period and returns its number, 0 where there is no cache; see `slub_rcu_begin` in slubmalloc.h.
+pub fn rcu_begin() -> u64 {
+    with(Kmem::begin_grace).unwrap_or(0)
+}
+
+/// Ends the grace period with this number, and all before; `false` if there is none.
+pub fn rcu_end(number: u64) -> bool {
+    let is_nothing = number == 0 && known().is_none();
+    is_nothing || with(|kmem| kmem.end_grace(alive(), number)).unwrap_or(false)
+}
+
 /// The fast path of an allocation: the thread has an object of the cache at hand, and no flag needs more.
 #[inline(always)]
 pub fn kmem_alloc_fast(cache: &NamedCache, flags: u32) -> Option<NonNull<u8>> {
@@ -73,7 +84,7 @@ pub fn kmem_alloc_slow(
     }
     let object = take(cache, gfp, node)?;
     let is_cleared = watching().is_some_and(|process| process.watch.zeroes_on_alloc());
-    if gfp.zeroes() || is_cleared && !cache.constructs() {
+    if gfp.zeroes() || is_cleared && !cache.constructs() && !cache.is_typesafe() {
         // SAFETY: the object was taken above and is that long.
         unsafe { sys::clear(object, cache.size()) };
     }

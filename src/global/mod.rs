@@ -41,7 +41,7 @@ pub use kmalloc::{
 };
 pub use kmem::{
     kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk,
-    kmem_free_fast, kmem_free_slow, kmem_shrink, kmem_used,
+    kmem_free_fast, kmem_free_slow, kmem_shrink, kmem_used, rcu_begin, rcu_end,
 };
 pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,

@@ -33,6 +33,7 @@ pub struct NamedCache {
     /// Objects that a full sheaf holds.
     pub(super) capacity: AtomicU32,
     pub(super) state: AtomicU8,
+    pub(super) typesafe: AtomicU8,
     pub(super) constructor: AtomicPtr<u8>,
     pub(super) destructor: AtomicPtr<u8>,
     /// A string of C, and the memory it has.
@@ -67,10 +68,10 @@ impl NamedCache {
     }
 
     pub(super) fn owner(&self) -> Owner {
-        let has = |hook: &AtomicPtr<u8>| !hook.load(Relaxed).is_null();
         let class = ClassId(self.owner.load(Relaxed) as u8);
+        let keeps_empty = self.has_destructor() || self.is_typesafe();
         let number = self.number.load(Relaxed);
-        Owner::cache(number, class, has(&self.constructor), has(&self.destructor))
+        Owner::cache(number, class, self.constructs(), keeps_empty)
     }
 
     pub(super) fn class(&self) -> ClassId {
@@ -113,6 +114,11 @@ impl NamedCache {
     /// Whether new objects are constructed.
     pub(crate) fn constructs(&self) -> bool {
         !self.constructor.load(Relaxed).is_null()
+    }
+
+    /// Whether memory goes only after a grace period.
+    pub(crate) fn is_typesafe(&self) -> bool {
+        self.typesafe.load(Relaxed) != 0
     }
 
     pub(super) fn has_destructor(&self) -> bool {

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::args::CacheArgs;
 use super::cache::{LIVE, NamedCache};
 use super::entry::Entry;
-use super::flags::{SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC};
+use super::flags::{SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
 use super::take::place_of;
 use super::{Kmem, report, sizing};
 use crate::cache::sheaf_capacity;
@@ -40,7 +40,8 @@ impl Kmem {
     ) -> Result<&'static NamedCache, KmemError> {
         let made = match check(name, size, args, flags) {
             Ok((class, align)) => {
-                let made = self.build(name, size, class, align, args);
+                let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
+                let made = self.build(name, (size, class, align), args, is_typesafe);
                 made.ok_or(KmemError::NoMemory)
             }
             Err((why, number)) => {
@@ -57,10 +58,9 @@ impl Kmem {
     fn build(
         &self,
         name: &[u8],
-        size: usize,
-        class: ClassId,
-        align: usize,
+        (size, class, align): (usize, ClassId, usize),
         args: CacheArgs,
+        is_typesafe: bool,
     ) -> Option<&'static NamedCache> {
         let text = self.store.take(name.len() + 1)?;
         let Some(cache) = self.structure() else {
@@ -70,9 +70,9 @@ impl Kmem {
         cache.set_name(text, name);
         cache.set_hooks(args.constructor, args.destructor);
         let number = cache.number.load(Relaxed);
-        let (marks, keeps) = (args.constructor.is_some(), args.destructor.is_some());
-        let owner = Owner::cache(number, class, marks, keeps);
-        cache.owner.store(owner.word(), Relaxed);
+        cache.typesafe.store(u8::from(is_typesafe), Relaxed);
+        cache.owner.store(u32::from(class.0), Relaxed);
+        cache.owner.store(cache.owner().word(), Relaxed);
         cache.size.store(size as u32, Relaxed);
         cache.align.store(align as u32, Relaxed);
         let capacity = match args.sheaf_capacity as usize {

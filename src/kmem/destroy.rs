@@ -15,6 +15,8 @@ use crate::units::GranuleIndex;
 
 /// The structure is being destroyed.
 const DYING: u8 = 2;
+/// The structure is no cache any more, but has slabs.
+pub(super) const ENDED: u8 = 3;
 /// Addresses in a report.
 const SHOWN: usize = 4;
 
@@ -27,12 +29,15 @@ impl Kmem {
         cache: &'static NamedCache,
         threads: &Registry,
     ) -> bool {
-        let before = {
+        let is_live = {
             let _visiting = self.visiting.lock();
+            let state = &cache.state;
             // ORDERING: relaxed, the program orders what it does with a cache.
-            cache.state.swap(DYING, Relaxed)
+            state
+                .compare_exchange(LIVE, DYING, Relaxed, Relaxed)
+                .is_ok()
         };
-        if before != LIVE {
+        if !is_live {
             report::no_cache(core::ptr::from_ref(cache).addr());
             return false;
         }
@@ -58,11 +63,16 @@ impl Kmem {
             }
         }
         cache.place.store(usize::MAX, Relaxed);
-        cache.state.store(0, Relaxed);
         if let Some((text, bytes)) = cache.take_name() {
             self.store.give(text, bytes);
         }
-        self.retire(cache);
+        if cache.is_typesafe() {
+            // Its slabs wait for a grace period, and it for them.
+            cache.state.store(ENDED, Relaxed);
+        } else {
+            cache.state.store(0, Relaxed);
+            self.retire(cache);
+        }
         self.store.trim();
         true
     }
@@ -125,7 +135,7 @@ impl Kmem {
                     let empty = self.flush(cache, sheaf);
                     slabs.entry.pool.lock().barn.put_empty(empty);
                 }
-                if !cache.has_destructor() {
+                if !cache.has_destructor() && !cache.is_typesafe() {
                     let (place, id) = (slabs.place(), cache.class());
                     slabs.entry.pool.lock().decay(place, id, elapsed);
                 }
@@ -133,7 +143,10 @@ impl Kmem {
         }
     }
 
-    fn all_slabs(&self, cache: &'static NamedCache) -> impl Iterator<Item = Slabs<'static>> {
+    pub(super) fn all_slabs(
+        &self,
+        cache: &'static NamedCache,
+    ) -> impl Iterator<Item = Slabs<'static>> {
         let slabs = move |node| self.slabs(cache, node);
         self.heap.nodes().filter_map(slabs)
     }

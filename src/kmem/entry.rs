@@ -2,7 +2,7 @@
 
 use super::cache::NamedCache;
 use super::store::StorePools;
-use crate::slab::Pool;
+use crate::slab::{Pool, Waiting};
 use crate::sync::{CachePadded, Lock, StaticRef};
 use crate::sys::ZeroInit;
 
@@ -12,6 +12,8 @@ pub(super) struct Entry {
     pub(super) pool: Lock<Pool>,
     /// Held while a slab is made for it.
     pub(super) growing: Lock<()>,
+    /// Slabs that wait for a grace period.
+    pub(super) waiting: Lock<Waiting>,
     /// That of the next node.
     pub(super) next: StaticRef<CachePadded<Entry>>,
 }

@@ -78,10 +78,12 @@ impl Gfp {
 
 /// `SLAB_…` bits, as in Linux up to 6.16.
 pub(super) const SLAB_HWCACHE_ALIGN: u32 = 0x2000;
+pub(super) const SLAB_TYPESAFE_BY_RCU: u32 = 0x8_0000;
 pub(super) const SLAB_PANIC: u32 = 0x4_0000;
 pub(super) const SLAB_NO_MERGE: u32 = 0x0100_0000;
 pub(super) const SLAB_ACCOUNT: u32 = 0x0400_0000;
-pub(super) const SLAB_KNOWN: u32 = SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_MERGE | SLAB_ACCOUNT;
+pub(super) const SLAB_KNOWN: u32 =
+    SLAB_TYPESAFE_BY_RCU | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_MERGE | SLAB_ACCOUNT;
 
 #[cfg(test)]
 mod tests {

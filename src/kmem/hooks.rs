@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use super::Caller;
 use super::cache::{Hook, NamedCache};
 use super::slabs::Slabs;
-use crate::slab::{Object, Sheaf, Slot};
+use crate::slab::{EmptySlab, Object, Sheaf, Slot};
 
 /// Bit 0 of an object's address while it is new.
 const NEW: usize = 1;
@@ -35,21 +35,33 @@ impl NamedCache {
 
     /// Gives empty slabs on a node back until `keep` are left; their objects are destroyed before.
     pub(super) fn trim(&self, caller: Option<Caller>, slabs: Slabs<'_>, keep: u32) {
-        let Some(destroy) = hook(&self.destructor) else {
+        if self.is_typesafe() {
+            // A grace period comes first.
+            return;
+        }
+        if !self.has_destructor() {
             return slabs.trim(keep);
-        };
-        let (place, id, size) = (slabs.place(), self.class(), self.info().size as usize);
+        }
         loop {
-            let taken = slabs.entry.pool.lock().take_empty(place, id, keep);
+            let taken = slabs.entry.pool.lock().take_empty(slabs.place(), keep);
             let Some(empty) = taken else {
                 return;
             };
+            self.give_empty(caller, slabs, empty);
+        }
+    }
+
+    /// Gives an empty slab back; its objects are destroyed before.
+    pub(super) fn give_empty(&self, caller: Option<Caller>, slabs: Slabs<'_>, empty: EmptySlab) {
+        let (place, size) = (slabs.place(), self.info().size as usize);
+        if let Some(destroy) = hook(&self.destructor) {
             for index in 0..empty.used as usize {
                 let object = place.arena.region().at(empty.offset() + index * size);
                 apart(caller, || destroy(object.as_ptr()));
             }
-            slabs.entry.pool.lock().give_empty(place, id, empty);
         }
+        let mut pool = slabs.entry.pool.lock();
+        pool.give_empty(place, self.class(), empty);
     }
 }
 

@@ -12,6 +12,7 @@ mod create;
 mod destroy;
 mod entry;
 mod flags;
+mod grace;
 mod give;
 mod hooks;
 mod name;
@@ -49,6 +50,8 @@ pub(crate) struct Kmem {
     caches: Table<StaticRef<NamedCache>>,
     /// Held while a cache is created or destroyed.
     life: Lock<Life>,
+    /// The last grace period that began.
+    period: Lock<u64>,
     /// Held while memory goes back that was not needed, one cache at a time: none that is being destroyed.
     visiting: Lock<()>,
 }
@@ -75,6 +78,7 @@ impl Kmem {
                 last: 0,
                 unused: StaticRef::none(),
             }),
+            period: Lock::new(0),
             visiting: Lock::new(()),
         })
     }
@@ -111,6 +115,7 @@ impl Kmem {
 
     /// Takes all other locks, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
+        self.period.hold_for_fork();
         self.visiting.hold_for_fork();
         for cache in self.all() {
             cache
@@ -118,7 +123,10 @@ impl Kmem {
                 .for_each(|entry| entry.growing.hold_for_fork());
         }
         for cache in self.all() {
-            cache.entries().for_each(|entry| entry.pool.hold_for_fork());
+            cache.entries().for_each(|entry| {
+                entry.waiting.hold_for_fork();
+                entry.pool.hold_for_fork();
+            });
         }
         self.store.hold_for_fork();
     }

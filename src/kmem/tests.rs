@@ -1,4 +1,5 @@
 //! Caches in small worlds, with threads as values.
+#![forbid(unsafe_code)]
 
 extern crate std;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -259,6 +260,47 @@ fn what_is_not_needed_goes_back() {
     // What the thread has at hand.
     assert!(out() <= 2 * cache.capacity());
     assert!(world.destroy(cache));
+    world.end(&[thread]);
+}
+
+#[test]
+fn type_safe_memory_goes_after_a_grace_period_and_not_before() {
+    let world = World::new(1);
+    let thread = world.thread(0);
+    let typesafe = |name: &[u8]| {
+        let made = world.kmem.create(name, 64, CacheArgs::default(), 0x8_0000);
+        made.unwrap()
+    };
+    let cache = typesafe(b"first");
+    let slabs = |cache: &NamedCache| cache.first.pool.lock().counts(cache.capacity()).slabs;
+    let use_three = |cache| {
+        let held: Vec<_> = (0..2800)
+            .map(|_| alloc(&world, thread, cache).unwrap())
+            .collect();
+        held.into_iter()
+            .for_each(|object| free(&world, thread, cache, object));
+        world.kmem.shrink(Some(thread), cache);
+    };
+    use_three(cache);
+    assert_eq!(slabs(cache), 3);
+    let first = world.kmem.begin_grace();
+    // What became empty later waits for another period.
+    use_three(cache);
+    let second = world.kmem.begin_grace();
+    assert_eq!(slabs(cache), 6);
+    assert!(!world.kmem.end_grace(None, 0) && !world.kmem.end_grace(None, second + 1));
+    assert!(world.kmem.end_grace(None, first));
+    assert_eq!(slabs(cache), 3);
+    // A cache that is destroyed leaves its slabs and its structure to the next period.
+    use_three(cache);
+    assert!(world.destroy(cache) && !cache.exists());
+    let other = typesafe(b"other");
+    assert!(!core::ptr::eq(other, cache) && slabs(cache) == 6);
+    assert!(world.kmem.end_grace(None, second));
+    assert_eq!(slabs(cache), 3);
+    let third = world.kmem.begin_grace();
+    assert!(world.kmem.end_grace(None, third) && slabs(cache) == 0);
+    assert!(core::ptr::eq(typesafe(b"next"), cache));
     world.end(&[thread]);
 }
 

@@ -19,12 +19,14 @@ mod row;
 mod sheaf;
 mod table;
 mod validate;
+mod waiting;
 mod witness;
 
 pub(crate) use barn::Barn;
-pub(crate) use named::{NAMED, Owner};
+pub(crate) use named::{EmptySlab, NAMED, Owner};
 pub(crate) use pool::{Place, Pool};
 pub(crate) use pools::Pools;
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;
+pub(crate) use waiting::Waiting;
 pub(crate) use witness::Witness;

@@ -79,7 +79,7 @@ impl Owner {
 #[derive(Debug)]
 #[must_use = "a dropped slab is a leak"]
 pub(crate) struct EmptySlab {
-    slab: GranuleIndex,
+    pub(super) slab: GranuleIndex,
     /// Objects that were ever out: the first ones.
     pub(crate) used: u32,
 }
@@ -208,23 +208,23 @@ impl SlabRecord {
         self.carved.store(0, Relaxed);
         self.fresh.store(0, Relaxed);
     }
+
+    /// How many objects were ever out, where none was skipped.
+    pub(super) fn used(&self) -> u32 {
+        u32::from(self.carved.load(Relaxed))
+    }
 }
 
 impl Pool {
     /// Takes an empty slab out of the pool if there are more than `keep`, for [`Self::give_empty`].
-    pub(crate) fn take_empty(
-        &mut self,
-        place: Place<'_>,
-        id: ClassId,
-        keep: u32,
-    ) -> Option<EmptySlab> {
+    pub(crate) fn take_empty(&mut self, place: Place<'_>, keep: u32) -> Option<EmptySlab> {
         let list = self.lists.get_mut(EMPTY_LIST)?;
         if list.count() <= keep {
             return None;
         }
         let slab = list.first()?;
         list.remove(place.tables, slab);
-        let used = place.tables.record(slab).known(info(id)).end;
+        let used = place.tables.record(slab).used();
         Some(EmptySlab { slab, used })
     }
 
@@ -238,6 +238,11 @@ impl Pool {
         let count = self.lists.get(EMPTY_LIST).map_or(0, SlabList::count);
         let surplus = self.spare.surplus(count as usize, elapsed, 1);
         (surplus as u32, count)
+    }
+
+    /// Whether there is no slab.
+    pub(crate) fn has_no_slab(&self) -> bool {
+        self.slabs == 0
     }
 
     /// Objects that are out of the slabs.

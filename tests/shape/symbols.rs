@@ -33,6 +33,8 @@ pub(crate) const EXPORTS: &[&str] = &[
     "slub_virt_to_page",
     "slub_page_order",
     "slub_page_to_nid",
+    "slub_rcu_begin",
+    "slub_rcu_end",
     "slub_kmem_cache_create",
     "slub_kmem_cache_create_args",
     "slub_kmem_cache_destroy",
