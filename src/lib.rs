@@ -23,6 +23,9 @@ mod global;
 mod global_alloc;
 
 pub use global::{
+    PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
+};
+pub use global::{
     address_limit_changed, alloc_at_least, alloc_onnode, alloc_pages, alloc_pages_exact, calloc,
     class_stats, delete, delete_sized, free, free_pages, free_sized, kcalloc, keep_unused,
     keeps_deepbind, kfree, kfree_sensitive, kmalloc, kmem_alloc_bulk, kmem_alloc_fast,

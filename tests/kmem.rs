@@ -43,6 +43,11 @@ fn type_safe_memory_stays_until_a_grace_period_has_passed() {
 }
 
 #[test]
+fn prefilled_sheaves_do_not_fail() {
+    keeps("sheaves", &[]);
+}
+
+#[test]
 fn objects_cross_threads_ends_and_forks() {
     keeps("threads", &[]);
 }
@@ -118,6 +123,42 @@ fn wrong_frees_are_ignored_where_they_are_only_named() {
             finished.stderr
         );
     }
+}
+
+#[test]
+fn writes_beyond_objects_and_after_free_are_seen() {
+    for (what, words) in [
+        ("beyond", "write 3 bytes beyond object 0x"),
+        ("beyond-late", "write 1 bytes beyond object 0x"),
+        ("after-free", "write after free to byte 7 of object 0x"),
+    ] {
+        let finished = ran("misuse", &shared(), Heap::Libc, &[what]);
+        assert_eq!(
+            finished.signal(),
+            Some(SIGABRT),
+            "{what}: {}",
+            finished.stderr
+        );
+        assert!(
+            finished.report().starts_with(words),
+            "{what}: {}",
+            finished.stderr
+        );
+        assert!(finished.report().contains(": 0x41 instead of 0x"));
+    }
+}
+
+#[test]
+fn an_object_in_use_is_shown_with_the_stack_that_allocated_it() {
+    let finished = ran("misuse", &shared(), Heap::Libc, &["in-use-by"]);
+    assert!(finished.is_ok() && finished.report().contains("1 object is still in use"));
+    let second = finished.stderr.lines().nth(1).unwrap_or_default();
+    assert!(second.ends_with(" was allocated by"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("kmem-misuse-c"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

@@ -135,6 +135,14 @@ typedef unsigned int slub_gfp_t;
 #define SLUB_HWCACHE_ALIGN 0x2000u     /* objects lie in cache lines of 64 bytes, several small ones in one */
 #define SLUB_TYPESAFE_BY_RCU 0x80000u /* memory goes only after a grace period: see slub_rcu_begin() */
 #define SLUB_PANIC         0x40000u    /* if there is no cache the process ends with a line */
+/*
+ * Checks of one cache's objects, each of which then goes straight to its slab and costs a lock. What is wrong is reported in one line,
+ * and ends the process unless SLUBMALLOC_CONF has crime:warn.
+ */
+#define SLUB_CONSISTENCY_CHECKS 0x100u /* a second free is seen at once */
+#define SLUB_RED_ZONE    0x400u    /* bytes after each object, at least 16, that are looked at when it is freed and allocated */
+#define SLUB_POISON      0x800u    /* free objects are filled and looked at when they are allocated; not with a constructor or TYPESAFE_BY_RCU */
+#define SLUB_STORE_USER  0x10000u  /* keeps the stack that allocated each object, for reports of it; 128 bytes each */
 #define SLUB_NO_MERGE      0x1000000u  /* no effect: caches are never merged */
 #define SLUB_ACCOUNT       0x4000000u  /* no effect: everything is accounted */
 
@@ -221,6 +229,38 @@ int slub_kmem_cache_alloc_bulk(struct slub_kmem_cache *cache, slub_gfp_t flags, 
 
 /* Frees `count` objects of this cache. */
 void slub_kmem_cache_free_bulk(struct slub_kmem_cache *cache, size_t count, void **objects) SLUBMALLOC_NOTHROW;
+
+/*
+ * Prefilled sheaves, as in Linux 6.18: objects that are taken before a part of the program that must not fail.
+ *
+ * slub_kmem_cache_prefill_sheaf(cache, flags, count): a sheaf with `count` objects, 1 to 65535. They count as in use, also for the
+ * cache's limit and in slub_kmem_cache_destroy(). A sheaf is for one thread at a time. Null with errno as of slub_kmem_cache_alloc(),
+ * and with EINVAL for another count.
+ */
+struct slub_slab_sheaf;
+struct slub_slab_sheaf *slub_kmem_cache_prefill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
+                                                      unsigned int count) SLUBMALLOC_NOTHROW;
+
+/*
+ * An object from a sheaf, to be freed as any of the cache's; null, with errno as it was, if the sheaf is empty. Null with EINVAL for
+ * flags that are refused and for a sheaf of another cache.
+ */
+void *slub_kmem_cache_alloc_from_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
+                                       struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
+
+/*
+ * Has a sheaf hold at least `count` objects; if it has no room for as many, `*sheaf` is another one afterwards. 0, or -1 with errno as
+ * above and the sheaf as it was.
+ */
+int slub_kmem_cache_refill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags, struct slub_slab_sheaf **sheaf,
+                                 unsigned int count) SLUBMALLOC_NOTHROW;
+
+/* Frees a sheaf with what is in it; null is ignored. */
+void slub_kmem_cache_return_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
+                                  struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
+
+/* Objects in a sheaf. */
+unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
 
 /*
  * slub_rcu_begin(), slub_rcu_end(number): grace periods, for caches with SLUB_TYPESAFE_BY_RCU.

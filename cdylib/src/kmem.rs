@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::ptr::NonNull;
 
-use slubmalloc_core::{self as core_alloc, CacheArgs, KmemError, NamedCache};
+use slubmalloc_core::{self as core_alloc, CacheArgs, KmemError, NamedCache, PrefilledSheaf};
 
 use crate::errno::refuse;
 
@@ -196,6 +196,80 @@ extern "C" fn slub_kmem_cache_used(cache: &'static NamedCache) -> usize {
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usize) {
     cache.set_limit(objects);
+}
+
+/// `kmem_cache_prefill_sheaf`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_prefill_sheaf(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    count: c_uint,
+) -> *mut PrefilledSheaf {
+    match core_alloc::prefill_sheaf(cache, flags, count as usize) {
+        Ok(sheaf) => sheaf.as_ptr(),
+        Err(why) => refuse(errno_of(why)).cast(),
+    }
+}
+
+/// `kmem_cache_alloc_from_sheaf`. An empty sheaf leaves `errno` alone.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_alloc_from_sheaf(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    sheaf: &mut PrefilledSheaf,
+) -> *mut u8 {
+    match core_alloc::alloc_from_sheaf(cache, flags, sheaf) {
+        Ok(object) => object.map_or(core::ptr::null_mut(), NonNull::as_ptr),
+        Err(why) => refuse(errno_of(why)),
+    }
+}
+
+/// `kmem_cache_refill_sheaf`: 0, or -1.
+///
+/// # Safety
+///
+/// `*sheaf` is a sheaf of the caller's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_refill_sheaf(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    sheaf: &mut NonNull<PrefilledSheaf>,
+    count: c_uint,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    match unsafe { core_alloc::refill_sheaf(cache, flags, *sheaf, count as usize) } {
+        Ok(new) => {
+            *sheaf = new;
+            0
+        }
+        Err(why) => {
+            refuse(errno_of(why));
+            -1
+        }
+    }
+}
+
+/// `kmem_cache_return_sheaf`. The cache and the flags are what the sheaf has.
+///
+/// # Safety
+///
+/// The sheaf is null or the caller's, and gone afterwards.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_return_sheaf(
+    _cache: *const NamedCache,
+    _flags: c_uint,
+    sheaf: *mut PrefilledSheaf,
+) {
+    if let Some(sheaf) = NonNull::new(sheaf) {
+        // SAFETY: the caller's promise.
+        unsafe { core_alloc::return_sheaf(sheaf) };
+    }
+}
+
+/// `kmem_cache_sheaf_size`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_sheaf_size(sheaf: &PrefilledSheaf) -> c_uint {
+    core_alloc::sheaf_size(sheaf) as c_uint
 }
 
 /// A grace period begins: its number.

@@ -222,6 +222,16 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     }
 }
 
+/// Memory of zeroes apart from the program's.
+pub(super) fn take_memory(bytes: usize) -> Option<NonNull<u8>> {
+    with(|kmem| kmem.take_memory(bytes)).flatten()
+}
+
+/// Takes back what [`take_memory`] gave.
+pub(super) fn give_memory(memory: NonNull<u8>, bytes: usize) {
+    let _ = with(|kmem| kmem.give_memory(memory, bytes));
+}
+
 fn known() -> Option<&'static Kmem> {
     PROCESS.get()?.kmem.get()
 }

@@ -15,6 +15,7 @@ mod life;
 mod look;
 mod onnode;
 mod pages;
+mod prefilled;
 mod progress;
 mod purge;
 mod purge_thread;
@@ -48,6 +49,9 @@ pub use look::{
 };
 pub use onnode::{alloc_onnode, node_of};
 pub use pages::{alloc_pages, alloc_pages_exact, free_pages, page_order};
+pub use prefilled::{
+    PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
+};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};
 pub use space::{address_limit_changed, property_change};
 use trim::collect_spans;

@@ -34,6 +34,8 @@ pub struct NamedCache {
     pub(super) capacity: AtomicU32,
     pub(super) state: AtomicU8,
     pub(super) typesafe: AtomicU8,
+    /// Flags that have each object looked at.
+    pub(super) checks: AtomicU32,
     pub(super) constructor: AtomicPtr<u8>,
     pub(super) destructor: AtomicPtr<u8>,
     /// A string of C, and the memory it has.
@@ -71,7 +73,8 @@ impl NamedCache {
         let class = ClassId(self.owner.load(Relaxed) as u8);
         let keeps_empty = self.has_destructor() || self.is_typesafe();
         let number = self.number.load(Relaxed);
-        Owner::cache(number, class, self.constructs(), keeps_empty)
+        let marks_new = self.constructs() || self.is_checked();
+        Owner::cache(number, class, marks_new, keeps_empty)
     }
 
     pub(super) fn class(&self) -> ClassId {

@@ -5,8 +5,9 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::args::CacheArgs;
 use super::cache::{LIVE, NamedCache};
+use super::checks::slot_bytes;
 use super::entry::Entry;
-use super::flags::{SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
+use super::flags::{SLAB_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
 use super::take::place_of;
 use super::{Kmem, report, sizing};
 use crate::cache::sheaf_capacity;
@@ -40,8 +41,7 @@ impl Kmem {
     ) -> Result<&'static NamedCache, KmemError> {
         let made = match check(name, size, args, flags) {
             Ok((class, align)) => {
-                let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
-                let made = self.build(name, (size, class, align), args, is_typesafe);
+                let made = self.build(name, (size, class, align), args, flags);
                 made.ok_or(KmemError::NoMemory)
             }
             Err((why, number)) => {
@@ -60,7 +60,7 @@ impl Kmem {
         name: &[u8],
         (size, class, align): (usize, ClassId, usize),
         args: CacheArgs,
-        is_typesafe: bool,
+        flags: u32,
     ) -> Option<&'static NamedCache> {
         let text = self.store.take(name.len() + 1)?;
         let Some(cache) = self.structure() else {
@@ -70,7 +70,9 @@ impl Kmem {
         cache.set_name(text, name);
         cache.set_hooks(args.constructor, args.destructor);
         let number = cache.number.load(Relaxed);
+        let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
+        cache.checks.store(flags & SLAB_CHECKS, Relaxed);
         cache.owner.store(u32::from(class.0), Relaxed);
         cache.owner.store(cache.owner().word(), Relaxed);
         cache.size.store(size as u32, Relaxed);
@@ -86,7 +88,12 @@ impl Kmem {
         };
         cache.limit.store(limit, Relaxed);
         cache.out.store(0, Relaxed);
-        cache.place.store(place_of(number), Relaxed);
+        let place = match cache.is_checked() {
+            // No thread has such a bin.
+            true => usize::MAX,
+            false => place_of(number),
+        };
+        cache.place.store(place, Relaxed);
         cache.state.store(LIVE, Relaxed);
         Some(cache)
     }
@@ -149,10 +156,10 @@ fn check(
         _ => size.next_power_of_two().clamp(MIN_ALIGN, LINE),
     };
     let align = asked.max(line).max(MIN_ALIGN);
-    match aligned_class_of(size, align) {
+    match aligned_class_of(slot_bytes(size, flags), align) {
         Some(class) if size > 0 => Ok((class, align)),
         _ => Err((
-            "its size is not 1 to 49152 bytes, alignment included: ",
+            "its size is not 1 to 49152 bytes, alignment and red zone included: ",
             Some(size),
         )),
     }

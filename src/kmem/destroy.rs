@@ -53,6 +53,9 @@ impl Kmem {
                     .flat_map(|node| self.objects_out(cache, node))
             };
             report::objects_left(cache, left, first().take(SHOWN));
+            first()
+                .take(SHOWN)
+                .for_each(|object| cache.print_user(object));
             cache.state.store(LIVE, Relaxed);
             return false;
         }

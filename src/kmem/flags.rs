@@ -78,12 +78,23 @@ impl Gfp {
 
 /// `SLAB_…` bits, as in Linux up to 6.16.
 pub(super) const SLAB_HWCACHE_ALIGN: u32 = 0x2000;
+pub(super) const SLAB_CONSISTENCY_CHECKS: u32 = 0x100;
+pub(super) const SLAB_RED_ZONE: u32 = 0x400;
+pub(super) const SLAB_POISON: u32 = 0x800;
+pub(super) const SLAB_STORE_USER: u32 = 0x1_0000;
+/// Those for which each object is looked at.
+pub(super) const SLAB_CHECKS: u32 =
+    SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
 pub(super) const SLAB_TYPESAFE_BY_RCU: u32 = 0x8_0000;
 pub(super) const SLAB_PANIC: u32 = 0x4_0000;
 pub(super) const SLAB_NO_MERGE: u32 = 0x0100_0000;
 pub(super) const SLAB_ACCOUNT: u32 = 0x0400_0000;
-pub(super) const SLAB_KNOWN: u32 =
-    SLAB_TYPESAFE_BY_RCU | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_NO_MERGE | SLAB_ACCOUNT;
+pub(super) const SLAB_KNOWN: u32 = SLAB_CHECKS
+    | SLAB_TYPESAFE_BY_RCU
+    | SLAB_HWCACHE_ALIGN
+    | SLAB_PANIC
+    | SLAB_NO_MERGE
+    | SLAB_ACCOUNT;
 
 #[cfg(test)]
 mod tests {

@@ -48,8 +48,11 @@ impl Kmem {
         node: &'static Node,
         object: Object,
     ) {
+        if cache.is_checked() && !self.check(cache, node, object) {
+            return;
+        }
         let put = match caller {
-            Some((thread, ties)) if core::ptr::eq(node, ties.home) => {
+            Some((thread, ties)) if core::ptr::eq(node, ties.home) && !cache.is_checked() => {
                 let place = cache.place();
                 let is_there = self.make_place(thread, place);
                 thread.look_home();
@@ -71,6 +74,21 @@ impl Kmem {
         {
             cache.trim(caller, slabs, 1);
         }
+    }
+
+    /// Checks an object that comes back to its slab; `false` if it is there already, which is reported.
+    #[cold]
+    fn check(&self, cache: &'static NamedCache, node: &'static Node, object: Object) -> bool {
+        let address = object.addr().get();
+        let is_out = self.slabs(cache, node).is_some_and(|slabs| {
+            let _pool = slabs.entry.pool.lock();
+            slabs.place().is_out(address, cache.class())
+        });
+        match is_out {
+            true => cache.check_used(object),
+            false => accuse(Crime::DoubleFree, address, Scene::Nowhere),
+        }
+        is_out
     }
 
     /// Puts an object into a thread's bin, under the thread's lock.

@@ -23,11 +23,15 @@ impl NamedCache {
 
     /// Constructs the new objects of a sheaf.
     pub(super) fn construct(&self, caller: Option<Caller>, sheaf: &mut Sheaf) {
-        let Some(construct) = hook(&self.constructor) else {
+        let (construct, is_checked) = (hook(&self.constructor), self.is_checked());
+        if construct.is_none() && !is_checked {
             return;
-        };
-        for slot in sheaf.slots() {
-            if let Some(object) = take_mark(slot) {
+        }
+        for object in sheaf.slots().iter_mut().filter_map(take_mark) {
+            if is_checked {
+                self.prepare(object);
+            }
+            if let Some(construct) = construct {
                 apart(caller, || construct(object.as_ptr()));
             }
         }

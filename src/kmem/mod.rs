@@ -8,6 +8,7 @@
 
 mod args;
 mod cache;
+mod checks;
 mod create;
 mod destroy;
 mod entry;
@@ -24,6 +25,8 @@ mod take;
 
 #[cfg(test)]
 mod tests;
+
+use core::ptr::NonNull;
 
 use crate::cache::{ThreadCache, Ties};
 use crate::heap::{Heap, Home, Node};
@@ -86,6 +89,16 @@ impl Kmem {
     /// The cache with a number.
     fn cache(&self, number: u32) -> Option<&'static NamedCache> {
         self.caches.look(number as usize)?.get()
+    }
+
+    /// Memory of zeroes apart from the program's.
+    pub(crate) fn take_memory(&self, bytes: usize) -> Option<NonNull<u8>> {
+        self.store.take(bytes)
+    }
+
+    /// Takes back what [`Self::take_memory`] gave.
+    pub(crate) fn give_memory(&self, memory: NonNull<u8>, bytes: usize) {
+        self.store.give(memory, bytes);
     }
 
     /// All structures, caches or not.

@@ -3,6 +3,7 @@
 
 use super::cache::NamedCache;
 use crate::report::{Line, abort, only_warns};
+use crate::watch::byte_at;
 
 /// The most of a name that is printed.
 const NAME: usize = 64;
@@ -57,6 +58,42 @@ pub(super) fn objects_left(cache: &NamedCache, count: usize, first: impl Iterato
         shown += 1;
     }
     line.text(if shown < count { ", …\n" } else { "\n" })
+        .print();
+}
+
+/// Reports a byte at `place` that is another one than it was left, in or after the object at `object`.
+#[cold]
+#[inline(never)]
+pub(super) fn overwritten(cache: &NamedCache, object: usize, place: usize, expected: u8) {
+    let mut line = Line::<320>::headline();
+    let offset = place - object;
+    match offset.checked_sub(cache.size()) {
+        Some(beyond) => line.text("write ").number(beyond + 1).text(" bytes beyond"),
+        None => line
+            .text("write after free to byte ")
+            .number(offset)
+            .text(" of"),
+    };
+    line.text(" object ").hex(object).text(" of ");
+    line.quoted(cache.title(), NAME).text(": ");
+    line.hex(usize::from(byte_at(place))).text(" instead of ");
+    line.hex(usize::from(expected));
+    line.text(if only_warns() { "; goes on\n" } else { "\n" })
+        .print();
+    cache.print_user(object);
+    if !only_warns() {
+        abort();
+    }
+}
+
+/// The line before a stack.
+#[cold]
+#[inline(never)]
+pub(super) fn allocated_by(object: usize) {
+    let mut line = Line::<128>::new();
+    line.text("object ")
+        .hex(object)
+        .text(" was allocated by\n")
         .print();
 }
 

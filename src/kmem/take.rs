@@ -31,7 +31,9 @@ impl Kmem {
         gfp: Gfp,
     ) -> Option<Object> {
         match caller {
-            Some((_, ties)) if gfp.is_this_node() => self.take_past(caller, cache, ties.home, gfp),
+            Some((_, ties)) if gfp.is_this_node() || cache.is_checked() => {
+                self.take_past(caller, cache, ties.home, gfp)
+            }
             Some((thread, ties)) => self.take_here(thread, ties, cache, gfp),
             None => self.take_past(None, cache, self.heap.nodes().next()?, gfp),
         }
@@ -260,8 +262,11 @@ impl Kmem {
         let sheaf = unsafe { Sheaf::new_in(NonNull::from(&mut memory).cast()) };
         let (mut sheaf, _) = self.fill(cache, node, sheaf, 1, gfp);
         cache.construct(caller, &mut sheaf);
-        let object = sheaf.objects().first().copied();
-        object.and_then(NonNull::new)
+        let object = sheaf.objects().first().copied().and_then(NonNull::new)?;
+        if cache.is_checked() {
+            cache.check_free(object);
+        }
+        Some(object)
     }
 
     /// The slabs of a cache on a node.

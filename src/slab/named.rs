@@ -189,6 +189,15 @@ impl<'node> Place<'node> {
         }
     }
 
+    /// Whether the object at `address`, which begins in a slab of class `id`, is out; the caller holds the pool's lock.
+    pub(crate) fn is_out(self, address: usize, id: ClassId) -> bool {
+        let offset = address.wrapping_sub(self.arena.base());
+        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
+        let (object, _) = info(id).object_at(offset - slab.offset());
+        let record = self.tables.record(slab);
+        record.known(info(id)).contains(&object) && !record.has(object)
+    }
+
     /// The objects of a slab that are out, by address, the lowest first.
     pub(crate) fn objects_out(
         self,

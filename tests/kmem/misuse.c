@@ -54,6 +54,34 @@ int main(int count, char **arguments) {
         slub_kmem_cache_free(one, object);
         slub_kmem_cache_free_bulk(one, 6, more);
         CHECK(slub_kmem_cache_destroy(one) == 0);
+    } else if (!strcmp(what, "beyond") || !strcmp(what, "beyond-late")) {
+        struct slub_kmem_cache *zoned = slub_kmem_cache_create("zoned", 60, 0, SLUB_RED_ZONE | SLUB_STORE_USER, NULL);
+        char *bytes = slub_kmem_cache_alloc(zoned, SLUB_GFP_KERNEL);
+        if (!strcmp(what, "beyond")) bytes[62] = 'A';
+        slub_kmem_cache_free(zoned, bytes);
+        if (!strcmp(what, "beyond-late")) bytes[60] = 'A';
+        for (int i = 0; i < 2000; i++) CHECK(slub_kmem_cache_alloc(zoned, SLUB_GFP_KERNEL) != NULL);
+    } else if (!strcmp(what, "after-free")) {
+        struct slub_kmem_cache *poisoned = slub_kmem_cache_create("poisoned", 60, 0, SLUB_POISON, NULL);
+        char *bytes = slub_kmem_cache_alloc(poisoned, SLUB_GFP_KERNEL);
+        CHECK(bytes[0] == 0x5a && bytes[59] == 0x5a);
+        slub_kmem_cache_free(poisoned, bytes);
+        CHECK((unsigned char)bytes[0] == 0x6b && (unsigned char)bytes[59] == 0xa5);
+        bytes[7] = 'A';
+        for (int i = 0; i < 2000; i++) CHECK(slub_kmem_cache_alloc(poisoned, SLUB_GFP_KERNEL) != NULL);
+    } else if (!strcmp(what, "twice-checked")) {
+        struct slub_kmem_cache *checked = slub_kmem_cache_create("checked", 60, 0, SLUB_CONSISTENCY_CHECKS, NULL);
+        void *first = slub_kmem_cache_alloc(checked, SLUB_GFP_KERNEL), *others[9];
+        CHECK(slub_kmem_cache_alloc_bulk(checked, SLUB_GFP_KERNEL, 9, others) == 9);
+        slub_kmem_cache_free(checked, first);
+        slub_kmem_cache_free_bulk(checked, 8, others);
+        slub_kmem_cache_free(checked, first);
+    } else if (!strcmp(what, "in-use-by")) {
+        struct slub_kmem_cache *stored = slub_kmem_cache_create("stored", 60, 0, SLUB_STORE_USER, NULL);
+        void *kept = slub_kmem_cache_alloc(stored, SLUB_GFP_KERNEL);
+        CHECK(slub_kmem_cache_destroy(stored) == -1);
+        free(kept);
+        CHECK(slub_kmem_cache_destroy(stored) == 0);
     } else if (!strcmp(what, "unknown-flags")) {
         CHECK(REFUSED(EINVAL, slub_kmem_cache_create("name\n", 64, 0, 0x11, NULL)));
     } else if (!strcmp(what, "wrong-order")) {

@@ -65,6 +65,8 @@ static void shrinking_gives_pages_back(void) {
     static void *pages[4000];
     for (int i = 0; i < 4000; i++) memset(pages[i] = slub_kmem_cache_alloc(cache, SLUB_GFP_KERNEL), 1, 4096);
     slub_kmem_cache_free_bulk(cache, 4000, pages);
+    /* What type-safe caches have left. */
+    CHECK(slub_rcu_end(slub_rcu_begin()) == 0);
     CHECK(slub_kmem_cache_shrink(cache) == 0 && slub_kmem_cache_used(cache) == 0);
     malloc_trim(0);
     CHECK(resident_kib() < 10000);
@@ -78,6 +80,13 @@ int main(void) {
         objects_of(sizes[i], 0, 0);
         objects_of(sizes[i], 0, SLUB_HWCACHE_ALIGN);
         objects_of(sizes[i], 256, 0);
+        /* With all checks there is less room. */
+        if (sizes[i] < 49000) {
+            unsigned checks = SLUB_CONSISTENCY_CHECKS | SLUB_RED_ZONE | SLUB_POISON | SLUB_STORE_USER;
+            objects_of(sizes[i], 0, checks);
+            objects_of(sizes[i], 64, checks & ~SLUB_STORE_USER);
+            objects_of(sizes[i], 0, SLUB_RED_ZONE | SLUB_TYPESAFE_BY_RCU);
+        }
     }
     objects_of(100, 4096, 0);
     malloc_knows_them();

@@ -53,6 +53,10 @@ struct page;
 #define GFP_DMA32          SLUB_GFP_DMA32
 
 #define SLAB_HWCACHE_ALIGN SLUB_HWCACHE_ALIGN
+#define SLAB_CONSISTENCY_CHECKS SLUB_CONSISTENCY_CHECKS
+#define SLAB_RED_ZONE      SLUB_RED_ZONE
+#define SLAB_POISON        SLUB_POISON
+#define SLAB_STORE_USER    SLUB_STORE_USER
 #define SLAB_TYPESAFE_BY_RCU SLUB_TYPESAFE_BY_RCU
 #define SLAB_PANIC         SLUB_PANIC
 #define SLAB_NO_MERGE      SLUB_NO_MERGE
@@ -68,6 +72,13 @@ struct page;
 #define kmem_cache_free_bulk(cache, count, objects)       slub_kmem_cache_free_bulk(cache, count, objects)
 #define kmem_cache_shrink(cache)                          slub_kmem_cache_shrink(cache)
 #define kmem_cache_size(cache)                            slub_kmem_cache_size(cache)
+
+#define slab_sheaf                                          slub_slab_sheaf
+#define kmem_cache_prefill_sheaf(cache, flags, count)       slub_kmem_cache_prefill_sheaf(cache, flags, count)
+#define kmem_cache_alloc_from_sheaf(cache, flags, sheaf)    slub_kmem_cache_alloc_from_sheaf(cache, flags, sheaf)
+#define kmem_cache_refill_sheaf(cache, flags, sheaf, count) slub_kmem_cache_refill_sheaf(cache, flags, sheaf, count)
+#define kmem_cache_return_sheaf(cache, flags, sheaf)        slub_kmem_cache_return_sheaf(cache, flags, sheaf)
+#define kmem_cache_sheaf_size(sheaf)                        slub_kmem_cache_sheaf_size(sheaf)
 
 /* A cache of a structure, with its name and alignment. */
 #define KMEM_CACHE(type, flags) \
