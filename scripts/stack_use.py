@@ -20,7 +20,7 @@ MODES_LIMIT = 8192
 OWN_LIMIT = 128 << 10
 
 # Only the modes that find misuse come by here.
-MODES = r"slubmalloc::watch::"
+MODES = r"slubmalloc::(watch|global::watched)::"
 
 # An internal error ends the process by a line of its own; no program comes by there.
 INTERNAL = r"report::our_fault$|rust_begin_unwind$"
