@@ -48,6 +48,11 @@ fn prefilled_sheaves_do_not_fail() {
 }
 
 #[test]
+fn caches_are_merged_where_all_of_them_allow_it() {
+    keeps("merge", &[]);
+}
+
+#[test]
 fn objects_cross_threads_ends_and_forks() {
     keeps("threads", &[]);
 }

@@ -143,7 +143,13 @@ typedef unsigned int slub_gfp_t;
 #define SLUB_RED_ZONE    0x400u    /* bytes after each object, at least 16, that are looked at when it is freed and allocated */
 #define SLUB_POISON      0x800u    /* free objects are filled and looked at when they are allocated; not with a constructor or TYPESAFE_BY_RCU */
 #define SLUB_STORE_USER  0x10000u  /* keeps the stack that allocated each object, for reports of it; 128 bytes each */
-#define SLUB_NO_MERGE      0x1000000u  /* no effect: caches are never merged */
+/*
+ * The cache may be one with another that has this flag and objects of a size that fits: both share slabs, counters and the first one's
+ * name, and it is destroyed when all of them are. Without effect beside a constructor, a destructor, a limit, a sheaf_capacity, checks,
+ * SLUB_TYPESAFE_BY_RCU or SLUB_NO_MERGE.
+ */
+#define SLUB_MERGE         0x2000000u
+#define SLUB_NO_MERGE      0x1000000u  /* as without SLUB_MERGE */
 #define SLUB_ACCOUNT       0x4000000u  /* no effect: everything is accounted */
 
 /*
@@ -301,9 +307,10 @@ size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
 /*
  * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts, so
- * with several threads an allocation may fail before the program holds as many. What is there already stays.
+ * with several threads an allocation may fail before the program holds as many. What is there already stays. 0, or -1 with errno
+ * EINVAL for a cache with SLUB_MERGE.
  */
-void slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
+int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
 /*
  * kmalloc and its family: blocks of malloc's, with the kernel's flags.

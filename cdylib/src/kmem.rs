@@ -192,10 +192,14 @@ extern "C" fn slub_kmem_cache_used(cache: &'static NamedCache) -> usize {
     core_alloc::kmem_used(cache)
 }
 
-/// The most objects that may be out.
+/// The most objects that may be out: 0, or -1 with `EINVAL`.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usize) {
-    cache.set_limit(objects);
+extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usize) -> c_int {
+    if cache.set_limit(objects) {
+        return 0;
+    }
+    refuse(libc::EINVAL);
+    -1
 }
 
 /// `kmem_cache_prefill_sheaf`.

@@ -34,6 +34,8 @@ pub struct NamedCache {
     pub(super) capacity: AtomicU32,
     pub(super) state: AtomicU8,
     pub(super) typesafe: AtomicU8,
+    /// How many caches the program takes it for, where it may be several; changed while no cache comes or goes.
+    pub(super) aliases: AtomicU32,
     /// Flags that have each object looked at.
     pub(super) checks: AtomicU32,
     pub(super) constructor: AtomicPtr<u8>,
@@ -100,9 +102,14 @@ impl NamedCache {
         self.name.load(Relaxed)
     }
 
-    /// Has at most so many objects out of the slabs from now on, those that threads have at hand included.
-    pub fn set_limit(&self, objects: usize) {
-        self.limit.store(objects, Relaxed);
+    /// Has at most so many objects out of the slabs from now on, those that threads have at hand included; `false` for a
+    /// cache that others may share.
+    pub fn set_limit(&self, objects: usize) -> bool {
+        let is_alone = self.aliases.load(Relaxed) == 0;
+        if is_alone {
+            self.limit.store(objects, Relaxed);
+        }
+        is_alone
     }
 
     pub(super) fn capacity(&self) -> usize {

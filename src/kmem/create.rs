@@ -8,6 +8,7 @@ use super::cache::{LIVE, NamedCache};
 use super::checks::slot_bytes;
 use super::entry::Entry;
 use super::flags::{SLAB_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
+use super::merge::may_merge;
 use super::take::place_of;
 use super::{Kmem, report, sizing};
 use crate::cache::sheaf_capacity;
@@ -41,7 +42,11 @@ impl Kmem {
     ) -> Result<&'static NamedCache, KmemError> {
         let made = match check(name, size, args, flags) {
             Ok((class, align)) => {
-                let made = self.build(name, (size, class, align), args, flags);
+                let shared = match may_merge(args, flags) {
+                    true => self.find_alias(class, size),
+                    false => None,
+                };
+                let made = shared.or_else(|| self.build(name, (size, class, align), args, flags));
                 made.ok_or(KmemError::NoMemory)
             }
             Err((why, number)) => {
@@ -73,6 +78,8 @@ impl Kmem {
         let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
         cache.checks.store(flags & SLAB_CHECKS, Relaxed);
+        let aliases = u32::from(may_merge(args, flags));
+        cache.aliases.store(aliases, Relaxed);
         cache.owner.store(u32::from(class.0), Relaxed);
         cache.owner.store(cache.owner().word(), Relaxed);
         cache.size.store(size as u32, Relaxed);

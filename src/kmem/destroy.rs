@@ -30,6 +30,10 @@ impl Kmem {
         threads: &Registry,
     ) -> bool {
         let is_live = {
+            let life = self.life.lock();
+            if self.leave_alias(&life, cache) {
+                return true;
+            }
             let _visiting = self.visiting.lock();
             let state = &cache.state;
             // ORDERING: relaxed, the program orders what it does with a cache.

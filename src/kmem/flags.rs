@@ -87,9 +87,12 @@ pub(super) const SLAB_CHECKS: u32 =
     SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
 pub(super) const SLAB_TYPESAFE_BY_RCU: u32 = 0x8_0000;
 pub(super) const SLAB_PANIC: u32 = 0x4_0000;
+/// Of ours, not of the kernel's, which merges by default.
+pub(super) const SLAB_MERGE: u32 = 0x0200_0000;
 pub(super) const SLAB_NO_MERGE: u32 = 0x0100_0000;
 pub(super) const SLAB_ACCOUNT: u32 = 0x0400_0000;
-pub(super) const SLAB_KNOWN: u32 = SLAB_CHECKS
+pub(super) const SLAB_KNOWN: u32 = SLAB_MERGE
+    | SLAB_CHECKS
     | SLAB_TYPESAFE_BY_RCU
     | SLAB_HWCACHE_ALIGN
     | SLAB_PANIC

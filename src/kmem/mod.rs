@@ -16,6 +16,7 @@ mod flags;
 mod grace;
 mod give;
 mod hooks;
+mod merge;
 mod name;
 mod report;
 mod sizing;

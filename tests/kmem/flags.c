@@ -69,7 +69,8 @@ int main(void) {
     CHECK(slub_kmem_cache_destroy(constructed) == 0);
     /* Flags of caches. */
     static const unsigned known[] = {SLUB_HWCACHE_ALIGN, SLUB_PANIC, SLUB_NO_MERGE, SLUB_ACCOUNT, SLUB_TYPESAFE_BY_RCU,
-                                     SLUB_CONSISTENCY_CHECKS, SLUB_RED_ZONE, SLUB_POISON, SLUB_STORE_USER};
+                                     SLUB_CONSISTENCY_CHECKS, SLUB_RED_ZONE, SLUB_POISON, SLUB_STORE_USER,
+                                     SLUB_MERGE};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         struct slub_kmem_cache *one = slub_kmem_cache_create("known", 40, 0, known[i], NULL);
         CHECK(one != NULL);

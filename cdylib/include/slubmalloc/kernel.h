@@ -59,6 +59,7 @@ struct page;
 #define SLAB_STORE_USER    SLUB_STORE_USER
 #define SLAB_TYPESAFE_BY_RCU SLUB_TYPESAFE_BY_RCU
 #define SLAB_PANIC         SLUB_PANIC
+/* There is no SLAB_MERGE in the kernel. */
 #define SLAB_NO_MERGE      SLUB_NO_MERGE
 #define SLAB_ACCOUNT       SLUB_ACCOUNT
 
