@@ -10,7 +10,7 @@ use super::kmem::{give_memory, kmem_alloc_bulk, kmem_free_bulk, take_memory};
 use crate::kmem::{Gfp, KmemError, NamedCache};
 use crate::sys;
 
-/// Objects of a cache for whoever has it. Opaque to the program.
+/// Objects of a cache for their owner. Opaque to the program.
 #[derive(Debug)]
 #[repr(C)]
 pub struct PrefilledSheaf {

@@ -1,4 +1,4 @@
-//! Memory for who must not wait: from what has memory, and only where no lock is to be waited for.
+//! Memory for callers that must not wait: from what has memory, and only where no lock is to be waited for.
 #![forbid(unsafe_code)]
 
 use super::{Heap, Node};

@@ -114,7 +114,7 @@ impl Kmem {
         }
         // ORDERING: relaxed, the thread's own number.
         let wanted = sizing::refill(cache.size(), usize::from(last.load(Relaxed)), capacity);
-        // Who must not wait has no sheaf made.
+        // A caller that must not wait gets no new sheaf.
         let ready = match gfp.may_wait() {
             true => self.sheaf_for(cache, bin, wanted),
             false => bin

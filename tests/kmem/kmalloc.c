@@ -21,7 +21,7 @@ static void sizes(void) {
             memset(block, 0xee, size);
             slub_kfree(block);
         }
-        /* Memory that is there already is enough for who must not wait. */
+        /* Memory that is there already is enough for callers that must not wait. */
         if (size <= 4 << 20) {
             void *block = slub_kmalloc(size, SLUB_GFP_ATOMIC);
             CHECK_AT(block == NULL || ((uintptr_t)block % align == 0 && slub_ksize(block) >= size), size);
