@@ -10,7 +10,7 @@
 #
 # Installs below the prefix: lib/libslubmalloc.so.VERSION with the links libslubmalloc.so.MAJOR (the soname, for programs
 # that are linked with it) and libslubmalloc.so (for the linker and LD_PRELOAD), lib/libslubmalloc.a,
-# include/slubmalloc.h, lib/pkgconfig/slubmalloc.pc, and share/slubmalloc/installed, the list that --uninstall reads.
+# include/slubmalloc.h, include/slubmalloc/kernel.h, share/man/man3/slub_kmem_cache.3, lib/pkgconfig/slubmalloc.pc, and share/slubmalloc/installed, the list that --uninstall reads.
 # As root, runs ldconfig if the loader searches PREFIX/lib; otherwise prints what is left to do.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -141,6 +141,8 @@ link "libslubmalloc.so.$version" "lib/libslubmalloc.so.${version%%.*}"
 link "libslubmalloc.so.${version%%.*}" lib/libslubmalloc.so
 put 644 "${LIBRARY%.so}.a" lib/libslubmalloc.a
 put 644 "$ROOT/cdylib/include/slubmalloc.h" include/slubmalloc.h
+put 644 "$ROOT/cdylib/include/slubmalloc/kernel.h" include/slubmalloc/kernel.h
+put 644 "$ROOT/docs/slub_kmem_cache.3" share/man/man3/slub_kmem_cache.3
 filled=$(mktemp)
 trap 'rm -f "$filled"' EXIT
 pc=$(cat "$ROOT/cdylib/slubmalloc.pc.in"; echo .)

@@ -19,8 +19,8 @@ MODES_LIMIT = 8192
 # The most of a stack of our own that may be in use; see src/sys/own_stack.rs.
 OWN_LIMIT = 128 << 10
 
-# Only the modes that find misuse call these.
-MODES = r"slubmalloc::watch::"
+# Only the modes that find misuse come by here.
+MODES = r"slubmalloc::(watch|global::watched)::"
 
 # An internal error ends the process after a line of its own; no program gets that far.
 INTERNAL = r"report::our_fault$|rust_begin_unwind$"
@@ -39,6 +39,8 @@ OTHER = 512
 
 # Functions that call what they are given, and what that is; nothing of ours for an empty list.
 INDIRECT = [
+    # The program's constructors and destructors of objects; the C library's memcpy.
+    (r"kmem::hooks::|kmem::take::.*::make_place$", []),
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
     (r"ThreadCache>::(look_for_cluster|begin_in_cluster)$|Clusters::current$|Registry::birth$", [r"machine::current_cluster"]),

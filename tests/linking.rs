@@ -23,6 +23,8 @@ fn install_lays_out_library_header_and_pkg_config() {
     for file in [
         "lib/libslubmalloc.a",
         "include/slubmalloc.h",
+        "include/slubmalloc/kernel.h",
+        "share/man/man3/slub_kmem_cache.3",
         "lib/pkgconfig/slubmalloc.pc",
     ] {
         assert!(prefix().join(file).is_file(), "{file} was not installed");

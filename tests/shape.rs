@@ -24,7 +24,8 @@ const PANIC_TEXTS: &[&str] = &[
     "panicked at",
 ];
 
-const MOST_TEXT_BYTES: usize = 256 * 1024;
+/// Of which the kernel's interface takes some 30 KiB.
+const MOST_TEXT_BYTES: usize = 272 * 1024;
 
 #[test]
 fn exports_are_the_list() {

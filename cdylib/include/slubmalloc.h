@@ -91,6 +91,336 @@ void *slubmalloc_alloc_onnode(size_t size, int node) SLUBMALLOC_NOTHROW;
  */
 int slubmalloc_node_of(const void *ptr) SLUBMALLOC_NOTHROW;
 
+/*
+ * Named caches: the kernel's kmem_cache_… functions.
+ *
+ * A cache has objects of one size in slabs of its own, with its own accounting. Each thread has a few free objects of each
+ * cache that it uses at hand, so that allocating and freeing take no lock. The functions may be called from any thread; none of
+ * them from a signal handler. Objects can also be freed with free(), and realloc() and malloc_usable_size() know them, where
+ * this library's malloc is the process's.
+ *
+ * What is wrong with a call is reported in one line on standard error, as every misuse is.
+ */
+struct slub_kmem_cache;
+
+/* How an allocation may get its memory. The values are those of Linux. */
+typedef unsigned int slub_gfp_t;
+
+/* Bits. */
+#define SLUB___GFP_DMA            0x01u     /* refused: EINVAL */
+#define SLUB___GFP_HIGHMEM        0x02u     /* no effect */
+#define SLUB___GFP_DMA32          0x04u     /* refused: EINVAL */
+#define SLUB___GFP_MOVABLE        0x08u     /* no effect */
+#define SLUB___GFP_RECLAIMABLE    0x10u     /* no effect */
+#define SLUB___GFP_HIGH           0x20u     /* no effect */
+#define SLUB___GFP_IO             0x40u     /* no effect */
+#define SLUB___GFP_FS             0x80u     /* no effect */
+#define SLUB___GFP_ZERO           0x100u    /* the memory reads as zero */
+#define SLUB___GFP_DIRECT_RECLAIM 0x400u    /* locks may be waited for, and the system asked for memory */
+#define SLUB___GFP_KSWAPD_RECLAIM 0x800u    /* no effect */
+#define SLUB___GFP_NOWARN         0x2000u   /* no effect: a failure is not reported anyway */
+#define SLUB___GFP_RETRY_MAYFAIL  0x4000u   /* no effect */
+#define SLUB___GFP_NOFAIL         0x8000u   /* passes limits; if the system has no memory the process ends with a line */
+#define SLUB___GFP_NORETRY        0x10000u  /* no effect */
+#define SLUB___GFP_MEMALLOC       0x20000u  /* no effect */
+#define SLUB___GFP_COMP           0x40000u  /* no effect */
+#define SLUB___GFP_HARDWALL       0x100000u /* no effect */
+#define SLUB___GFP_THISNODE       0x200000u /* no other NUMA node's memory */
+#define SLUB___GFP_ACCOUNT        0x400000u /* no effect: everything is accounted */
+#define SLUB___GFP_RECLAIM        (SLUB___GFP_DIRECT_RECLAIM | SLUB___GFP_KSWAPD_RECLAIM)
+
+/* What is meant to be passed. */
+#define SLUB_GFP_KERNEL         (SLUB___GFP_RECLAIM | SLUB___GFP_IO | SLUB___GFP_FS)
+/* Neither waits for a lock nor asks the system for memory: may fail although there is some. */
+#define SLUB_GFP_ATOMIC         (SLUB___GFP_HIGH | SLUB___GFP_KSWAPD_RECLAIM)
+#define SLUB_GFP_NOWAIT         (SLUB___GFP_KSWAPD_RECLAIM | SLUB___GFP_NOWARN)
+#define SLUB_GFP_KERNEL_ACCOUNT (SLUB_GFP_KERNEL | SLUB___GFP_ACCOUNT)
+#define SLUB_GFP_NOIO           SLUB___GFP_RECLAIM
+#define SLUB_GFP_NOFS           (SLUB___GFP_RECLAIM | SLUB___GFP_IO)
+#define SLUB_GFP_USER           (SLUB_GFP_KERNEL | SLUB___GFP_HARDWALL)
+#define SLUB_GFP_HIGHUSER       (SLUB_GFP_USER | SLUB___GFP_HIGHMEM)
+#define SLUB_GFP_DMA            SLUB___GFP_DMA
+#define SLUB_GFP_DMA32          SLUB___GFP_DMA32
+
+/* Flags of a cache. */
+#define SLUB_HWCACHE_ALIGN 0x2000u     /* objects lie in cache lines of 64 bytes, several small ones in one */
+#define SLUB_TYPESAFE_BY_RCU 0x80000u /* memory goes only after a grace period: see slub_rcu_begin() */
+#define SLUB_PANIC         0x40000u    /* if there is no cache the process ends with a line */
+/*
+ * Checks of one cache's objects, each of which then goes straight to its slab and costs a lock. What is wrong is reported in one line,
+ * and ends the process unless SLUBMALLOC_CONF has crime:warn.
+ */
+#define SLUB_CONSISTENCY_CHECKS 0x100u /* a second free is seen at once */
+#define SLUB_RED_ZONE    0x400u    /* bytes after each object, at least 16, that are looked at when it is freed and allocated */
+#define SLUB_POISON      0x800u    /* free objects are filled and looked at when they are allocated; not with a constructor or TYPESAFE_BY_RCU */
+#define SLUB_STORE_USER  0x10000u  /* keeps the stack that allocated each object, for reports of it; 128 bytes each */
+/*
+ * The cache may be one with another that has this flag and objects of a size that fits: both share slabs, counters and the first one's
+ * name, and it is destroyed when all of them are. Without effect beside a constructor, a destructor, a limit, a sheaf_capacity, checks,
+ * SLUB_TYPESAFE_BY_RCU or SLUB_NO_MERGE.
+ */
+#define SLUB_MERGE         0x2000000u
+#define SLUB_NO_MERGE      0x1000000u  /* as without SLUB_MERGE */
+#define SLUB_ACCOUNT       0x4000000u  /* no effect: everything is accounted */
+
+/*
+ * slub_kmem_cache_create(name, size, align, flags, ctor): a cache of objects of `size` bytes, 1 to 49152.
+ *
+ * The name, 1 to 255 bytes, is copied. Addresses of objects are multiples of `align`, a power of two, and of 16 in any case; 0
+ * asks for no more. `ctor`, which may be null, is called with the address of each object before it is first handed out, and
+ * again after its memory was given back to the system meanwhile: an object that is freed keeps its contents until it is
+ * allocated again, and nothing is written to it. `ctor` is called with no lock held, by the thread that allocates, for a few
+ * objects at a time; it may allocate, but not from its own cache.
+ *
+ * Null with errno EINVAL, and a line that says why, if an argument is out of its range or a flag is unknown. Null with ENOMEM if
+ * there is no memory.
+ */
+struct slub_kmem_cache *slub_kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+                                               unsigned int flags, void (*ctor)(void *)) SLUBMALLOC_NOTHROW;
+
+/* What else may be said of a cache. Zero is the default of each but the first. */
+struct slub_kmem_cache_args {
+    /* sizeof(struct slub_kmem_cache_args), which tells later versions how much of it there is. */
+    size_t size;
+    /* As above. */
+    unsigned int align;
+    /* Objects that a thread has at hand before it exchanges them, 1 to 1022; by default by their size, 238 at most. */
+    unsigned int sheaf_capacity;
+    /* As above. */
+    void (*ctor)(void *);
+    /*
+     * Called with the address of each object that was ever handed out before its memory goes: in slub_kmem_cache_destroy and
+     * slub_kmem_cache_shrink, or when an object is freed. With no lock held; it may allocate and free.
+     */
+    void (*dtor)(void *);
+    /* See slub_kmem_cache_set_limit(); 0 is none. */
+    size_t limit;
+};
+
+/*
+ * slub_kmem_cache_create_args(name, size, args, flags): as slub_kmem_cache_create(). A null `args` is all defaults. Null with
+ * errno EINVAL also if args->size is none that this version knows.
+ */
+struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned int size,
+                                                    const struct slub_kmem_cache_args *args,
+                                                    unsigned int flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_destroy(cache): gives all memory of a cache back, which no thread uses any more; 0. Null is ignored.
+ *
+ * If objects of it are in use, -1 with errno EBUSY: a line tells how many and the first addresses, and the cache and its objects
+ * stay as they are. Using a destroyed cache is reported.
+ */
+int slub_kmem_cache_destroy(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_alloc(cache, flags): an object, with undefined contents or as its constructor or last owner left it.
+ *
+ * Null with errno ENOMEM if there is no memory, if the cache's limit is reached, or if `flags` forbid what would be needed. Null
+ * with EINVAL for flags that are unknown, that ask for memory which a process does not have (GFP_DMA, GFP_DMA32), for
+ * __GFP_NOFAIL without __GFP_DIRECT_RECLAIM, and for __GFP_ZERO of a cache with a constructor.
+ */
+void *slub_kmem_cache_alloc(struct slub_kmem_cache *cache, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same with __GFP_ZERO. */
+void *slub_kmem_cache_zalloc(struct slub_kmem_cache *cache, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * The same from memory of NUMA node `node`, or near it without __GFP_THISNODE; -1 is the caller's. Null with EINVAL also for a
+ * node that threads of this process take no memory from.
+ */
+void *slub_kmem_cache_alloc_node(struct slub_kmem_cache *cache, slub_gfp_t flags, int node) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_free(cache, object): frees an object of this cache; null is ignored. errno stays. An object of another cache, or
+ * of none, is reported. Without a constructor in the cache the contents are undefined from now on.
+ */
+void slub_kmem_cache_free(struct slub_kmem_cache *cache, void *object) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_kmem_cache_alloc_bulk(cache, flags, count, objects): `count` objects, at most INT_MAX; returns `count`. If there are not
+ * as many, none: 0 with errno as above, and what `objects` holds is undefined.
+ */
+int slub_kmem_cache_alloc_bulk(struct slub_kmem_cache *cache, slub_gfp_t flags, size_t count,
+                               void **objects) SLUBMALLOC_NOTHROW;
+
+/* Frees `count` objects of this cache. */
+void slub_kmem_cache_free_bulk(struct slub_kmem_cache *cache, size_t count, void **objects) SLUBMALLOC_NOTHROW;
+
+/*
+ * Prefilled sheaves, as in Linux 6.18: objects that are taken before a part of the program that must not fail.
+ *
+ * slub_kmem_cache_prefill_sheaf(cache, flags, count): a sheaf with `count` objects, 1 to 65535. They count as in use, also for the
+ * cache's limit and in slub_kmem_cache_destroy(). A sheaf is for one thread at a time. Null with errno as of slub_kmem_cache_alloc(),
+ * and with EINVAL for another count.
+ */
+struct slub_slab_sheaf;
+struct slub_slab_sheaf *slub_kmem_cache_prefill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
+                                                      unsigned int count) SLUBMALLOC_NOTHROW;
+
+/*
+ * An object from a sheaf, to be freed as any of the cache's; null, with errno as it was, if the sheaf is empty. Null with EINVAL for
+ * flags that are refused and for a sheaf of another cache.
+ */
+void *slub_kmem_cache_alloc_from_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
+                                       struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
+
+/*
+ * Has a sheaf hold at least `count` objects; if it has no room for as many, `*sheaf` is another one afterwards. 0, or -1 with errno as
+ * above and the sheaf as it was.
+ */
+int slub_kmem_cache_refill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags, struct slub_slab_sheaf **sheaf,
+                                 unsigned int count) SLUBMALLOC_NOTHROW;
+
+/* Frees a sheaf with what is in it; null is ignored. */
+void slub_kmem_cache_return_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
+                                  struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
+
+/* Objects in a sheaf. */
+unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_rcu_begin(), slub_rcu_end(number): grace periods, for caches with SLUB_TYPESAFE_BY_RCU.
+ *
+ * The memory of such a cache stays what it is, pages with objects of this cache, until a grace period has passed in which none of
+ * them was in use: so a reader may look at an object that another thread frees at that moment. It is not unmapped, cleared or
+ * given to another purpose, slub_kmem_cache_shrink() and slub_kmem_cache_destroy() included. An object may be handed out again at
+ * once, so readers have to see whether it still is the one that they looked for.
+ *
+ * What a grace period is the program says: it calls slub_rcu_begin(), which returns a number, waits until all threads that were
+ * readers at that moment are none any more, with synchronize_rcu() of liburcu for example, and calls slub_rcu_end() with the
+ * number. Then memory goes that was without objects in use at the beginning. A program that never does so keeps it. The end of a
+ * period is that of all that began before it.
+ *
+ * slub_rcu_begin() returns 0 where there is no cache, and slub_rcu_end(0) does nothing then. slub_rcu_end() returns 0, or -1 with errno
+ * EINVAL for a number that slub_rcu_begin() has not returned.
+ */
+unsigned long long slub_rcu_begin(void) SLUBMALLOC_NOTHROW;
+int slub_rcu_end(unsigned long long number) SLUBMALLOC_NOTHROW;
+
+/*
+ * Gives free memory of a cache back at once, but for the objects that other threads have at hand; 0. Without this, what was not
+ * needed goes back within about a second.
+ */
+int slub_kmem_cache_shrink(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* Bytes of an object, as they were asked for. */
+unsigned int slub_kmem_cache_size(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* What the addresses of objects are multiples of. */
+unsigned int slub_kmem_cache_alignment(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* The name, as long as the cache exists. */
+const char *slub_kmem_cache_name(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/* Objects that the program holds; while other threads use the cache, a moment's number. Takes time for each thread. */
+size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+
+/*
+ * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts, so
+ * with several threads an allocation may fail before the program holds as many. What is there already stays. 0, or -1 with errno
+ * EINVAL for a cache with SLUB_MERGE.
+ */
+int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
+
+/*
+ * kmalloc and its family: blocks of malloc's, with the kernel's flags.
+ *
+ * What any of these functions gives can be freed by slub_kfree, slub_kvfree, slub_vfree and free(), and slub_kfree frees what malloc
+ * gave. A request for no bytes is answered with SLUB_ZERO_SIZE_PTR, which slub_kfree, slub_krealloc and slub_ksize know, and
+ * which must not be read or written through; free() does not know it.
+ *
+ * Null with errno ENOMEM if there is no memory, or if `flags` forbid what would be needed; with EINVAL for flags that are
+ * refused, as of slub_kmem_cache_alloc(). SLUB___GFP_NOFAIL ends the process with a line instead.
+ */
+#define SLUB_ZERO_SIZE_PTR ((void *)16)
+#define SLUB_ZERO_OR_NULL_PTR(ptr) ((size_t)(ptr) <= (size_t)SLUB_ZERO_SIZE_PTR)
+
+/* `size` bytes; a power of two up to 4 MiB lies at a multiple of itself, anything else at one of 16. */
+void *slub_kmalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same with SLUB___GFP_ZERO. */
+void *slub_kzalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same from a NUMA node, as slub_kmem_cache_alloc_node(); aligned to 16. */
+void *slub_kmalloc_node(size_t size, slub_gfp_t flags, int node) SLUBMALLOC_NOTHROW;
+
+/* `count` times `size` bytes; null with ENOMEM also if the product overflows. */
+void *slub_kmalloc_array(size_t count, size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* The same with SLUB___GFP_ZERO. */
+void *slub_kcalloc(size_t count, size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_krealloc(ptr, size, flags): a block of `size` bytes with what `ptr` held, which is freed if it moves; null leaves it as it
+ * was. Without a block it is slub_kmalloc(size, flags). Size 0 frees and gives SLUB_ZERO_SIZE_PTR. With SLUB___GFP_ZERO
+ * what is new reads as zero, if the block came with that flag and grew only with it.
+ */
+void *slub_krealloc(void *ptr, size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* Frees a block; null and SLUB_ZERO_SIZE_PTR are ignored. errno stays. */
+void slub_kfree(void *ptr) SLUBMALLOC_NOTHROW;
+
+/* Clears all bytes of a block and frees it. */
+void slub_kfree_sensitive(void *ptr) SLUBMALLOC_NOTHROW;
+
+/* The bytes of a block that may be used; 0 for null and SLUB_ZERO_SIZE_PTR. */
+size_t slub_ksize(const void *ptr) SLUBMALLOC_NOTHROW;
+
+/* As slub_kmalloc and slub_kfree, which serve any size here. */
+void *slub_kvmalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_kvfree(const void *ptr) SLUBMALLOC_NOTHROW;
+
+/* A copy of a string; null for null. */
+char *slub_kstrdup(const char *text, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* A copy of `length` bytes. */
+void *slub_kmemdup(const void *source, size_t length, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+
+/* Whole pages of the operating system for `size` bytes; null with errno ENOMEM also for size 0. */
+void *slub_vmalloc(size_t size) SLUBMALLOC_NOTHROW;
+
+/* The same, reading as zero. */
+void *slub_vzalloc(size_t size) SLUBMALLOC_NOTHROW;
+void slub_vfree(const void *ptr) SLUBMALLOC_NOTHROW;
+
+/*
+ * Pages: blocks of 2^order pages of 4096 bytes at multiples of their length, order 0 to 10. Null, or 0, as above; with EINVAL also
+ * for a larger order. What is freed with another order than it has is reported.
+ *
+ * A `struct slub_page *` is a handle: there is nothing to read at it.
+ */
+struct slub_page;
+#define SLUB_MAX_PAGE_ORDER 10
+#define SLUB_PAGE_SIZE      ((size_t)4096)
+
+struct slub_page *slub_alloc_pages(slub_gfp_t flags, unsigned int order) SLUBMALLOC_NOTHROW;
+void slub___free_pages(struct slub_page *page, unsigned int order) SLUBMALLOC_NOTHROW;
+
+/* The same by address. */
+unsigned long slub___get_free_pages(slub_gfp_t flags, unsigned int order) SLUBMALLOC_NOTHROW;
+unsigned long slub_get_zeroed_page(slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_free_pages(unsigned long address, unsigned int order) SLUBMALLOC_NOTHROW;
+
+/* Pages for `size` bytes, 1 to 4 MiB, and no more, at a multiple of the power of two that holds them. */
+void *slub_alloc_pages_exact(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_free_pages_exact(void *address, size_t size) SLUBMALLOC_NOTHROW;
+
+/* The address of a page; the page that an address lies in, of which only blocks' first ones have an order. */
+void *slub_page_address(const struct slub_page *page) SLUBMALLOC_NOTHROW;
+struct slub_page *slub_virt_to_page(const void *address) SLUBMALLOC_NOTHROW;
+unsigned int slub_page_order(const struct slub_page *page) SLUBMALLOC_NOTHROW;
+
+/* The NUMA node that a page is on, as slubmalloc_node_of(). */
+int slub_page_to_nid(const struct slub_page *page) SLUBMALLOC_NOTHROW;
+
+/*
+ * slubmalloc_alloc_at_least(size, &usable): as malloc(size), and says in `usable` how many bytes the block has, all of which may
+ * be used. free_sized() takes any size from the one that was asked for to the usable one. `usable` is left alone without a
+ * block.
+ */
+void *slubmalloc_alloc_at_least(size_t size, size_t *usable) SLUBMALLOC_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

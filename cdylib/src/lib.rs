@@ -14,6 +14,8 @@ mod descriptors;
 mod errno;
 mod exports;
 mod extensions;
+mod kmalloc;
+mod kmem;
 #[cfg(preload)]
 mod imports;
 #[cfg(preload)]

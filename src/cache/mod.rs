@@ -17,6 +17,7 @@ mod front;
 mod growth;
 mod idle;
 pub(crate) mod layout;
+mod named;
 mod notice;
 mod registry;
 mod room;
@@ -34,23 +35,26 @@ use core::sync::atomic::{
     compiler_fence,
 };
 
+pub(crate) use bin::Bin;
 use front::Front;
 pub(crate) use idle::{Haste, SETTLE_MS};
+use named::NamedBins;
+pub(crate) use named::{BIN_BYTES, BinTable};
 use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
 pub(crate) use ties::Ties;
 
 use crate::heap::{Heap, Node};
-use crate::slab::{Object, class};
+use crate::slab::{NAMED, Object, class};
 use crate::sync::{Lock, StaticRef};
 use crate::sys::{Lifeline, ZeroInit};
 use crate::units::{ClassId, GRANULE_SHIFT};
 use alien::{Aliens, Sheaves};
-use bin::Bin;
 use deferred::Deferred;
 
-const BINS: usize = class::ALL_CLASSES + 1;
+/// One for each class, one for class 0, and one for what is a named cache's; the last two refuse everything.
+const BINS: usize = NAMED.index() + 1;
 
 /// A thread's main and spare sheaf for each class.
 ///
@@ -117,6 +121,8 @@ pub(crate) struct ThreadCache {
     is_noticed: AtomicU32,
     /// Gives that notice where there is no key for it.
     lifeline: Lifeline,
+    /// What it has of named caches.
+    named: NamedBins,
 }
 
 /// A small number for each bin.
@@ -173,6 +179,7 @@ impl ThreadCache {
             deferred: Deferred::none(),
             is_noticed: AtomicU32::new(0),
             lifeline: Lifeline::new(),
+            named: NamedBins::none(),
         }
     }
 
@@ -265,13 +272,14 @@ impl ThreadCache {
     }
 
     /// Takes note of how far the home node's class map reaches by now.
-    fn look_home(&self) {
+    pub(crate) fn look_home(&self) {
         if let Some(home) = self.home.get() {
             self.arena_base.store(home.arena().base(), Relaxed);
             self.class_map
                 .store(home.tables().class_map().cast_mut(), Relaxed);
             self.arena_bytes
                 .store(home.tables().covered_bytes(), Relaxed);
+            self.named.look(home.tables());
         }
     }
 

@@ -239,6 +239,18 @@ impl Registry {
         core::iter::successors(first, |cache| cache.next.get()).find(is_owned)
     }
 
+    /// The cache after `last`, or the first, whether a thread owns it or not.
+    pub(crate) fn next_of_all(
+        &self,
+        last: Option<&'static ThreadCache>,
+    ) -> Option<&'static ThreadCache> {
+        let lists = self.lists.lock();
+        match last {
+            Some(last) => last.next.get(),
+            None => lists.all.get(),
+        }
+    }
+
     /// Takes the registry's and every cache's lock, to hold them until the fork is over.
     pub(crate) fn hold_for_fork(&self) {
         self.lists.hold_for_fork();

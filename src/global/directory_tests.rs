@@ -7,7 +7,7 @@ use super::*;
 use crate::global::life;
 use crate::heap::{Heap, Settings};
 use crate::numa::Topology;
-use crate::units::ClassId;
+use crate::units::{ClassId, ClusterId};
 use std::collections::HashSet;
 
 fn offset(name: &str) -> usize {
@@ -68,7 +68,7 @@ fn the_rows_lead_to_the_heap_its_nodes_and_their_pools() {
     assert_eq!(start + offset("node.metadata"), address(node.metadata()));
     assert_eq!(start + offset("node.tables"), address(node.tables()));
     let stride = range("pool_entry_padded").len();
-    let [first, second] = [1, 2].map(|id| address(node.pool(ClassId(id))));
+    let [first, second] = [1, 2].map(|id| address(node.pool(ClusterId(0), ClassId(id))));
     let [one, other] = [1, 2].map(|id| usize::from(DIRECTORY.pool_places[id]));
     assert_eq!(
         second.wrapping_sub(first),
@@ -81,9 +81,10 @@ fn the_rows_lead_to_the_caches_of_threads() {
     assert_eq!(address(DIRECTORY.caches), address(&life::CACHES));
     // The fast paths count on that.
     assert_eq!(offset("cache.bins"), 0);
+    // One more has room for nothing: slabs of named caches are its.
     assert_eq!(
         range("cache.bins").len(),
-        (ALL_CLASSES + 1) * range("bin").len()
+        (ALL_CLASSES + 2) * range("bin").len()
     );
     assert!(range("registry.lists").len() >= range("cache_lists.all").end);
     assert_eq!(range("cache.home").len(), size_of::<usize>());

@@ -14,6 +14,7 @@ use super::watched;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::config::Config;
 use crate::heap::Heap;
+use crate::kmem::Kmem;
 use crate::limit::{self, Limit};
 use crate::numa::{Choice, Topology};
 use crate::report::{self, Line};
@@ -47,6 +48,8 @@ pub(super) struct Process {
     pub(super) config: Config,
     pub(super) purge: Purge,
     pub(super) watch: Watch,
+    /// The named caches, once there are any.
+    pub(super) kmem: Once<Kmem>,
 }
 
 /// The calling thread's cache.
@@ -171,9 +174,12 @@ extern "C" fn before_fork() {
         inside(|| trim::trim_for_fork(process));
     }
     sys::hold_streams();
+    let kmem = PROCESS.get().and_then(|process| process.kmem.get());
+    kmem.inspect(|kmem| kmem.hold_life_for_fork());
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
         process.watch.hold_for_fork();
+        kmem.inspect(|kmem| kmem.hold_for_fork());
         process.heap.hold_for_fork();
     }
 }
@@ -269,6 +275,7 @@ fn make_process() -> Option<Process> {
         heap: Heap::new(topology, config.heap.clone())?,
         purge: Purge::new(&config),
         config,
+        kmem: Once::new(),
     })
 }
 

@@ -9,10 +9,14 @@ mod at_exit;
 mod bare;
 mod directory;
 mod early;
+mod kmalloc;
+mod kmem;
 mod life;
 mod look;
 mod machine;
 mod onnode;
+mod pages;
+mod prefilled;
 mod progress;
 mod purge;
 mod purge_thread;
@@ -34,10 +38,21 @@ use crate::slab::{Object, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::Family;
+pub use kmalloc::{
+    alloc_at_least, kcalloc, kfree, kfree_sensitive, kmalloc, kmemdup, krealloc, ksize, vmalloc,
+};
+pub use kmem::{
+    kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk,
+    kmem_free_fast, kmem_free_slow, kmem_shrink, kmem_used, rcu_begin, rcu_end,
+};
 pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,
 };
 pub use onnode::{alloc_onnode, node_of};
+pub use pages::{alloc_pages, alloc_pages_exact, free_pages, page_order};
+pub use prefilled::{
+    PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
+};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};
 pub use space::{address_limit_changed, property_change};
 use trim::collect_spans;
@@ -129,6 +144,9 @@ fn free_here(block: NonNull<u8>, family: Family) {
             // It makes the heap, or is to get a cache: nothing that this needs is locked.
             None => free_bare(block),
         };
+    }
+    if kmem::give(block) {
+        return tick_own(Moment::Free);
     }
     if let Some(process) = watching() {
         inside_alive(|| watched::give(process, block, family));

@@ -12,6 +12,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use super::kmem;
 use super::life::{CACHES, Process};
 use super::progress::Progress;
 use super::purge_thread::{Moment, PurgeThread};
@@ -170,7 +171,10 @@ impl Purge {
                 self.go_on(process, now, round, own)
             }
             _ => match self.begin(now, seen) {
-                Some(round) => self.go_on(process, now, round, own),
+                Some(round) => {
+                    kmem::decay(process, round.elapsed, own.is_some());
+                    self.go_on(process, now, round, own)
+                }
                 None => 0,
             },
         };

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::life::{PROCESS, Process, here, inside, is_interrupted, process};
-use super::{early, free, malloc, watched};
+use super::{early, free, kmem, malloc, watched};
 use crate::heap::{Home, Resized};
 use crate::report::{Crime, Scene, accuse};
 use crate::slab::class;
@@ -128,6 +128,9 @@ pub fn usable_size(block: *const u8) -> usize {
     };
     if is_locked_out() {
         return size_unlocked(process, block).unwrap_or(0);
+    }
+    if let Some(bytes) = kmem::usable_size(block.addr()) {
+        return bytes;
     }
     inside(|| match watched::usable_size(process, block as usize) {
         Some(answer) => answer.unwrap_or(0),

@@ -8,6 +8,7 @@
 
 use core::ffi::c_void;
 
+use super::kmem;
 use super::life::{CACHES, ENDING, EXITS, PROCESS, leave_caches, own};
 use crate::cache::ThreadCache;
 
@@ -49,6 +50,7 @@ fn exit(value: *mut c_void) {
     let Some(cache) = own() else {
         return;
     };
+    kmem::leave(cache);
     leave_caches();
     // A signal handler that ends its thread comes by here, perhaps with locks that the thread held when it was
     // interrupted. Its cache stays as it is then, and purging takes what is in it.

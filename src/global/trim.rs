@@ -6,6 +6,7 @@
 //! kernel gives them, and the claims of `cache/idle.rs` are settled.
 #![forbid(unsafe_code)]
 
+use super::kmem;
 use super::life::{CACHES, PROCESS, Process, alive, inside};
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::decay::{Budget, Elapsed};
@@ -31,6 +32,7 @@ pub fn trim() -> bool {
             cache.drain();
         }
         collect_caches(process);
+        kmem::decay(process, Elapsed::FOR_EVER, false);
         process.heap.trim()
     })
 }

@@ -12,7 +12,7 @@ impl Heap {
     #[cold]
     pub(crate) fn misplaced(&self, address: usize) {
         let (crime, scene) = match self.locate(address) {
-            Home::Slab { .. } => (Crime::InteriorPointer, self.scene(address)),
+            Home::Slab { .. } | Home::Named { .. } => (Crime::InteriorPointer, self.scene(address)),
             Home::Page {
                 node,
                 page,

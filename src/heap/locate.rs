@@ -4,7 +4,7 @@
 use super::Heap;
 use super::node::Node;
 use crate::report::Scene;
-use crate::slab::{SlabTables, class};
+use crate::slab::{NAMED, Owner, SlabTables, class};
 use crate::units::{ClassId, GranuleIndex, PageIndex};
 
 /// What an address belongs to.
@@ -16,6 +16,15 @@ pub(crate) enum Home {
         node: &'static Node,
         /// The class.
         class: ClassId,
+        /// Whether the address is the start of one of the slab's objects.
+        is_start: bool,
+    },
+    /// A slab of a named cache.
+    Named {
+        /// The node.
+        node: &'static Node,
+        /// The cache.
+        owner: Owner,
         /// Whether the address is the start of one of the slab's objects.
         is_start: bool,
     },
@@ -40,8 +49,8 @@ impl Heap {
         };
         let offset = address - node.arena().base();
         let granule = GranuleIndex::containing(offset);
-        let class = node.tables().class_at(granule);
-        if class == ClassId::NONE {
+        let mark = node.tables().class_at(granule);
+        if mark == ClassId::NONE {
             let page = PageIndex::containing(offset);
             return Home::Page {
                 node,
@@ -49,9 +58,24 @@ impl Heap {
                 is_start: page.offset() == offset,
             };
         }
+        let owner = match mark {
+            NAMED => node.tables().owner_at(granule),
+            _ => Owner::MALLOC,
+        };
+        let class = match owner {
+            Owner::MALLOC => mark,
+            owner => owner.class(),
+        };
         let slab = SlabTables::slab_of(granule, class::info(class));
         let (index, is_start) = class::info(class).object_at(offset - slab.offset());
         let is_start = is_start && index < class::info(class).objects;
+        if owner != Owner::MALLOC {
+            return Home::Named {
+                node,
+                owner,
+                is_start,
+            };
+        }
         Home::Slab {
             node,
             class,
@@ -69,7 +93,7 @@ impl Heap {
                 let slab = SlabTables::slab_of(granule, class::info(class));
                 node.tables().scene(base, slab, class)
             }
-            Home::Page { .. } | Home::Outside => Scene::Nowhere,
+            Home::Named { .. } | Home::Page { .. } | Home::Outside => Scene::Nowhere,
         }
     }
 }

@@ -26,6 +26,7 @@ mod refill;
 mod refusals;
 mod resize;
 mod site;
+mod soon;
 mod spans;
 mod traffic;
 mod tune;
@@ -279,6 +280,9 @@ impl Heap {
             Home::Slab {
                 class, is_start, ..
             } => is_start.then(|| class::info(class).size as usize),
+            Home::Named {
+                owner, is_start, ..
+            } => is_start.then(|| class::info(owner.class()).size as usize),
             Home::Page {
                 node,
                 page,

@@ -13,7 +13,7 @@ use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
-use crate::slab::{Place, Pool, PoolCounts, Pools, SheafStack, SlabTables, class};
+use crate::slab::{Owner, Place, Pool, PoolCounts, Pools, SheafStack, SlabTables, class};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
 use crate::units::{ClassId, ClusterId, NodeId};
@@ -128,6 +128,7 @@ impl Node {
             arena: &self.arena,
             tables: &self.tables,
             cluster,
+            owner: Owner::MALLOC,
         }
     }
 

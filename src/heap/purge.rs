@@ -10,7 +10,7 @@
 use super::{Heap, Node};
 use crate::arena::Pass;
 use crate::decay::{Budget, Elapsed};
-use crate::slab::{Barn, SlabTables, class};
+use crate::slab::{Barn, NAMED, SlabTables, class};
 use crate::sys::HugePages;
 use crate::units::{ClassId, ClusterId, GRANULE_SIZE, GranuleIndex, PAGE_SIZE};
 
@@ -216,7 +216,7 @@ impl Node {
             budget.visit();
             *place = due.index() + 1;
             let id = self.tables().class_at(due);
-            let is_slab = id != ClassId::NONE && !class::is_span(id);
+            let is_slab = id != NAMED && id != ClassId::NONE && !class::is_span(id);
             let gone = if !is_slab || SlabTables::slab_of(due, class::info(id)) != due {
                 self.tables().clear_due(due);
                 Some(self.tables().forget_record(due))

@@ -57,6 +57,14 @@ impl Heap {
                     old_bytes: info.size as usize,
                 }
             }
+            Home::Named {
+                owner,
+                is_start: true,
+                ..
+            } => {
+                let old_bytes = class::info(owner.class()).size as usize;
+                Resized::Copy { old_bytes }
+            }
             Home::Page {
                 node,
                 page,

@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! Classes 1 to [`CLASSES`] grow in size, and are cut from slabs. Those above, up to [`ALL_CLASSES`], grow further: each
-//! object of them is a span of pages. Class 0 means neither; ids above are free for named caches.
+//! object of them is a span of pages. Class 0 means neither; for the id above them see `named.rs`.
 #![forbid(unsafe_code)]
 
 use crate::units::{
@@ -284,7 +284,7 @@ pub(crate) fn aligned_span_class_of(size: usize, align: usize) -> ClassId {
 /// Whether the objects of a class are spans.
 #[inline(always)]
 pub(crate) fn is_span(id: ClassId) -> bool {
-    id.index() > CLASSES
+    id.index() > CLASSES && id.index() <= ALL_CLASSES
 }
 
 /// The smallest class whose objects hold `size` bytes and are multiples of `align`, a power of two.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::class::{ClassInfo, info};
+use super::named::Owner;
 use super::pool::{PARTIAL_LISTS, Place, Pool};
 use super::record::{BadObject, SlabRecord};
 use super::row::Row;
@@ -82,24 +83,18 @@ impl Pool {
             }
         }
         self.out -= (objects.len() - bad - strangers) as u64;
-        self.trim(place, id, place.tables.min_empty());
+        self.trim(place, id, place.min_empty());
         strangers
     }
 }
 
-impl<'node> Place<'node> {
-    /// The record of the slab of class `id` that begins at `slab`, if that is in this place's pool.
-    #[inline]
-    pub(super) fn record_of(self, slab: GranuleIndex, id: ClassId) -> Option<&'node SlabRecord> {
-        let record = self.tables.record_of(slab, id)?;
-        (record.cluster() == Some(self.cluster)).then_some(record)
-    }
-
+impl Place<'_> {
     /// Whether an object that is out lies in a slab of another pool.
     #[cold]
     fn is_elsewhere(self, object: Slot, slab: GranuleIndex, id: ClassId) -> bool {
         let offset = (object as usize).wrapping_sub(self.arena.base());
-        offset >= self.arena.bytes() || self.tables.record_of(slab, id).is_some()
+        let is_near = offset < self.arena.bytes();
+        self.owner == Owner::MALLOC && (!is_near || self.tables.record_of(slab, id).is_some())
     }
 }
 

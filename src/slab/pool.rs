@@ -11,18 +11,20 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::barn::Barn;
 use super::bits::put;
 use super::class::{ClassInfo, info};
+use super::coming::NewSlab;
 use super::list::SlabList;
+use super::named::Owner;
 use super::purge::DONE;
 use super::record::SlabRecord;
 use super::sheaf::{Object, Sheaf};
 use super::table::SlabTables;
-use crate::arena::{Arena, Span, Use};
+use crate::arena::Arena;
 use crate::decay::{Elapsed, LowWater};
-use crate::units::{ClassId, ClusterId, GranuleIndex, Order};
+use crate::units::{ClassId, ClusterId, GranuleIndex};
 
 /// Partial slabs are kept in so many lists, the fullest first.
 pub(super) const PARTIAL_LISTS: usize = 4;
-const EMPTY_LIST: usize = PARTIAL_LISTS;
+pub(super) const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// The list number of a slab that stays on no list, whatever comes back to it, until it is let go.
 pub(super) const HELD: u8 = u8::MAX;
 /// So few slabs are not worth a look at what is free in them.
@@ -39,6 +41,8 @@ pub(crate) struct Place<'node> {
     pub(crate) tables: &'node SlabTables,
     /// The pool is this cluster's.
     pub(crate) cluster: ClusterId,
+    /// Whose slabs they are.
+    pub(crate) owner: Owner,
 }
 
 /// The slabs of one class on one node that one cluster's threads take objects from, and its barn.
@@ -52,17 +56,9 @@ pub(crate) struct Pool {
     /// Objects that are out: with the program, in sheaves, in the barn.
     pub(super) out: u64,
     /// The fewest empty slabs of late.
-    spare: LowWater,
+    pub(super) spare: LowWater,
     /// Full and empty sheaves.
     pub(crate) barn: Barn,
-}
-
-/// A slab that is in no pool yet.
-#[derive(Debug)]
-#[must_use = "a dropped slab is a leak"]
-pub(crate) struct NewSlab {
-    slab: GranuleIndex,
-    is_clean: bool,
 }
 
 /// A pool's numbers.
@@ -93,6 +89,7 @@ impl Pool {
             };
             let base = slab.offset();
             let record = place.tables.record(slab);
+            let fresh = place.owner.first_marked(record, info);
             let count = left.min(record.available(info));
             // The lowest goes on top: a program that allocates in a row walks up through memory.
             let slots = sheaf.grow(count as usize);
@@ -101,7 +98,8 @@ impl Pool {
                 let start = end.saturating_sub(bits.count_ones() as usize);
                 let places = slots.get_mut(start..end).unwrap_or_default();
                 end = start;
-                let first = place.arena.region().at(base + first as usize * size);
+                let mark = usize::from(first >= fresh);
+                let first = place.arena.region().at(base + first as usize * size + mark);
                 put(first.as_ptr(), bits, size, places);
             });
             left -= count;
@@ -123,24 +121,15 @@ impl Pool {
                 return;
             };
             list.remove(place.tables, slab);
-            self.slabs -= 1;
-            let touched = place.tables.record(slab).touched(info(id));
-            place.tables.remove(slab, id);
-            let span = Span {
-                first: slab.first_page(),
-                pages: info(id).slab_pages(),
-                zero: false,
-            };
-            place.arena.give_slab(span, touched);
+            self.release(place, id, slab);
         }
     }
 
     /// Gives empty slabs back that were not needed for some time.
     pub(crate) fn decay(&mut self, place: Place<'_>, id: ClassId, elapsed: Elapsed) {
-        let count = self.lists.get(EMPTY_LIST).map_or(0, SlabList::count);
-        let surplus = self.spare.surplus(count as usize, elapsed, 1);
+        let (surplus, count) = self.surplus(elapsed);
         if surplus > 0 {
-            self.trim(place, id, count - surplus as u32);
+            self.trim(place, id, count - surplus);
         }
     }
 
@@ -186,18 +175,6 @@ impl Pool {
     pub(crate) fn is_mostly_free(&self, id: ClassId) -> bool {
         let all = u64::from(self.slabs) * u64::from(info(id).objects);
         self.slabs > FEW_SLABS && self.out * 2 < all
-    }
-
-    /// Makes a slab for a pool, whose lock the caller does not hold: memory for it may have to be committed.
-    pub(crate) fn new_slab(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
-        let pages = info(id).slab_pages();
-        let span = place.arena.take(pages, Order::holding(pages), Use::Slab)?;
-        let (slab, is_clean) = (span.first.granule(), span.zero);
-        if !place.tables.enter(slab, id) {
-            place.arena.give(span);
-            return None;
-        }
-        Some(NewSlab { slab, is_clean })
     }
 
     /// Adds a slab that `new_slab` made.

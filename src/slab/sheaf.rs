@@ -137,13 +137,19 @@ impl Sheaf {
         unsafe { core::slice::from_raw_parts(first.as_ptr(), self.count()) }
     }
 
-    /// The same, for who takes them and leaves their order.
+    /// The same, for callers that change them, or take them and leave their order.
     pub(crate) fn objects_mut(&mut self) -> &mut [Slot] {
         let count = self.count();
         // SAFETY: the first slot lies behind the bottom.
         let first = unsafe { self.bottom().add(1) };
         // SAFETY: `count` slots are filled, and the sheaf is borrowed alone.
         unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) }
+    }
+
+    /// The memory that the sheaf was made in, which is the caller's again. The sheaf is empty.
+    pub(crate) fn into_memory(self) -> NonNull<u8> {
+        debug_assert!(self.count() == 0);
+        self.0.cast()
     }
 
     /// Whether `object` is one of the two that came last.

@@ -7,12 +7,12 @@
 //! pages to give back, or if its record was a slab's and is none any more; it may be due without.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::class::{ClassInfo, info, is_span};
 use super::record::SlabRecord;
 use crate::report::Scene;
-use crate::sync::Lock;
+use crate::sync::{Lock, Once};
 use crate::sys::{PLACEMENT_ROOM, Region, Table, page_size, placement};
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 
@@ -35,7 +35,9 @@ pub(crate) struct SlabTables {
     pub(super) records: Table<SlabRecord>,
     /// One bit for each granule.
     due: Table<AtomicU64>,
-    growth: Lock<()>,
+    pub(super) growth: Lock<()>,
+    /// The owner of each granule, once there is a named cache; see `named.rs`.
+    pub(super) owners: Once<Table<AtomicU32>>,
     pub(super) granules: usize,
     min_empty: u32,
 }
@@ -73,6 +75,7 @@ impl SlabTables {
             near: Table::open(near),
             records: Table::new(records),
             growth: Lock::new(()),
+            owners: Once::new(),
             granules,
             min_empty: if is_tiny { 0 } else { MIN_EMPTY },
         }
@@ -267,14 +270,14 @@ impl SlabTables {
         &self.growth
     }
 
-    fn mark(&self, slab: GranuleIndex, id: ClassId, mark: ClassId) {
+    pub(super) fn mark(&self, slab: GranuleIndex, id: ClassId, mark: ClassId) {
         for granule in slab.index()..slab.index() + info(id).granules as usize {
             self.classes.get(granule).store(mark.0, Relaxed);
         }
     }
 
     /// Grows the tables; the caller holds the lock for that.
-    fn grow(&self, end: usize) -> bool {
+    pub(super) fn grow(&self, end: usize) -> bool {
         let near = self.near.ready().min(NEAR);
         let ready = match near < NEAR {
             true => near,

@@ -11,7 +11,7 @@ use crate::slab::class;
 use crate::sys::{self, page_size};
 
 /// Fills `bytes` bytes from `address` on.
-pub(super) fn fill(address: usize, byte: u8, bytes: usize) {
+pub(crate) fn fill(address: usize, byte: u8, bytes: usize) {
     let start = with_exposed_provenance_mut::<u8>(address);
     // SAFETY: the caller's range is mapped and not the program's at this moment.
     unsafe { start.write_bytes(byte, bytes) };
@@ -35,14 +35,14 @@ pub(super) fn erase(start: usize, end: usize) {
 }
 
 /// The byte at `address`.
-pub(super) fn at(address: usize) -> u8 {
+pub(crate) fn at(address: usize) -> u8 {
     let place = with_exposed_provenance_mut::<u8>(address);
     // SAFETY: the caller's address is mapped.
     unsafe { place.read_volatile() }
 }
 
 /// The first address from `start` to `end` with another byte than `byte`.
-pub(super) fn first_other(start: usize, end: usize, byte: u8) -> Option<usize> {
+pub(crate) fn first_other(start: usize, end: usize, byte: u8) -> Option<usize> {
     let word = u64::from_ne_bytes([byte; 8]);
     let mut address = start;
     while address < end {

@@ -20,6 +20,7 @@ mod zone;
 
 use core::ptr::NonNull;
 
+pub(crate) use bytes::{at as byte_at, fill as fill_bytes, first_other};
 pub(crate) use choice::{Options, Sort};
 pub use family::Family;
 
@@ -29,6 +30,7 @@ use crate::units::{BLOCK_SIZE, Zeroed};
 use debug::Debug;
 use guard::Guard;
 use quarantine::Quarantine;
+pub(crate) use trace::{Frames, print as print_stack, take as take_stack};
 
 /// What is watched, and how.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ const FRAMES: usize = 16;
 const OWN: usize = 8;
 
 /// The return addresses of a call, the innermost first; 0 behind the last.
-pub(super) type Frames = [usize; FRAMES];
+pub(crate) type Frames = [usize; FRAMES];
 
 /// A place for them.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Stack([AtomicUsize; FRAMES]);
 // ORDERING: relaxed; who keeps a stack has a lock for it.
 
 /// The caller's stack, without our own part of it where that is apart from the program's.
-pub(super) fn take() -> Frames {
+pub(crate) fn take() -> Frames {
     let mut all = [0; FRAMES + OWN];
     let mut frames = [0; FRAMES];
     let count = sys::backtrace(&mut all);
@@ -53,7 +53,7 @@ impl Stack {
 
 /// Prints a stack, a line for each frame: the address, the module and the offset in it, and the function and line
 /// as `addr2line` names them, where that is installed.
-pub(super) fn print(frames: &Frames) {
+pub(crate) fn print(frames: &Frames) {
     for address in frames.iter().take_while(|address| **address != 0) {
         let mut line = Line::<256>::new();
         line.text(" ").hex(*address);

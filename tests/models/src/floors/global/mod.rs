@@ -19,6 +19,14 @@ mod thread_exit {
     pub(super) fn expect_late(_cache: &'static crate::cache::ThreadCache) {}
 }
 
+/// There are no named caches.
+mod kmem {
+    use super::life::Process;
+    use crate::decay::Elapsed;
+
+    pub(super) fn decay(_process: &Process, _elapsed: Elapsed, _is_in_call: bool) {}
+}
+
 use core::world::{self, Fault};
 
 use life::CACHES;

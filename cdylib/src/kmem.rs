@@ -1,0 +1,325 @@
+//! The kernel's slab functions under names of their own, as `slubmalloc.h` describes them.
+
+use core::ffi::{CStr, c_char, c_int, c_uint};
+use core::ptr::NonNull;
+
+use slubmalloc_core::{self as core_alloc, CacheArgs, KmemError, NamedCache, PrefilledSheaf};
+
+use crate::errno::refuse;
+
+/// A constructor or destructor.
+type Hook = Option<extern "C" fn(*mut u8)>;
+
+/// `kmem_cache_create`.
+///
+/// # Safety
+///
+/// `name` is null or a string.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_create(
+    name: *const c_char,
+    size: c_uint,
+    align: c_uint,
+    flags: c_uint,
+    constructor: Hook,
+) -> *mut NamedCache {
+    let args = CacheArgs {
+        align,
+        constructor,
+        ..CacheArgs::default()
+    };
+    // SAFETY: the caller's promise.
+    unsafe { create(name, size, args, flags) }
+}
+
+/// The same with more to say.
+///
+/// # Safety
+///
+/// `name` is null or a string; `args` is null or as long as its first word says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_create_args(
+    name: *const c_char,
+    size: c_uint,
+    args: *const CacheArgs,
+    flags: c_uint,
+) -> *mut NamedCache {
+    // SAFETY: the caller's promise.
+    match unsafe { CacheArgs::read(args) } {
+        // SAFETY: the caller's promise.
+        Some(args) => unsafe { create(name, size, args, flags) },
+        None => refuse(libc::EINVAL).cast(),
+    }
+}
+
+/// `kmem_cache_destroy`: 0, or -1 with `EBUSY`.
+///
+/// # Safety
+///
+/// `cache` is null or was created.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_destroy(cache: *const NamedCache) -> c_int {
+    // SAFETY: the caller's promise; a cache's structure stays for ever.
+    let Some(cache) = (unsafe { cache.as_ref() }) else {
+        return 0;
+    };
+    if core_alloc::kmem_destroy(cache) {
+        return 0;
+    }
+    refuse(libc::EBUSY);
+    -1
+}
+
+// As for malloc and free.
+core::arch::global_asm!(
+    ".pushsection .text.hot.kmem_alloc,\"ax\",%progbits",
+    ".p2align 6",
+    ".popsection",
+    ".pushsection .text.hot.kmem_free,\"ax\",%progbits",
+    ".p2align 6",
+    ".popsection",
+);
+
+/// `kmem_cache_alloc`.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".text.hot.kmem_alloc")]
+extern "C" fn slub_kmem_cache_alloc(cache: &'static NamedCache, flags: c_uint) -> *mut u8 {
+    match core_alloc::kmem_alloc_fast(cache, flags) {
+        Some(object) => object.as_ptr(),
+        None => alloc_slow(cache, flags, -1),
+    }
+}
+
+/// `kmem_cache_zalloc`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_zalloc(cache: &'static NamedCache, flags: c_uint) -> *mut u8 {
+    const ZERO: c_uint = 0x100;
+    alloc_slow(cache, flags | ZERO, -1)
+}
+
+/// `kmem_cache_alloc_node`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_alloc_node(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    node: c_int,
+) -> *mut u8 {
+    alloc_slow(cache, flags, node)
+}
+
+/// `kmem_cache_free`. Keeps `errno`.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".text.hot.kmem_free")]
+extern "C" fn slub_kmem_cache_free(cache: &'static NamedCache, object: *mut u8) {
+    if !core_alloc::kmem_free_fast(cache, object) {
+        core_alloc::kmem_free_slow(cache, object);
+    }
+}
+
+/// `kmem_cache_alloc_bulk`: `count`, or 0 and no object.
+///
+/// # Safety
+///
+/// `objects` has room for `count`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_alloc_bulk(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    count: usize,
+    objects: *mut *mut u8,
+) -> c_int {
+    let Some(first) = NonNull::new(objects).filter(|_| c_int::try_from(count).is_ok()) else {
+        refuse(libc::EINVAL);
+        return 0;
+    };
+    // SAFETY: the caller's promise.
+    let places = unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) };
+    match core_alloc::kmem_alloc_bulk(cache, flags, places) {
+        Ok(()) => count as c_int,
+        Err(why) => {
+            refuse(errno_of(why));
+            0
+        }
+    }
+}
+
+/// `kmem_cache_free_bulk`.
+///
+/// # Safety
+///
+/// `objects` has `count` objects of the cache.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_free_bulk(
+    cache: &'static NamedCache,
+    count: usize,
+    objects: *const *mut u8,
+) {
+    if count > 0 && !objects.is_null() {
+        // SAFETY: the caller's promise.
+        let objects = unsafe { core::slice::from_raw_parts(objects, count) };
+        core_alloc::kmem_free_bulk(cache, objects);
+    }
+}
+
+/// `kmem_cache_shrink`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_shrink(cache: &'static NamedCache) -> c_int {
+    core_alloc::kmem_shrink(cache);
+    0
+}
+
+/// `kmem_cache_size`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_size(cache: &'static NamedCache) -> c_uint {
+    cache.size() as c_uint
+}
+
+/// The alignment of objects.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_alignment(cache: &'static NamedCache) -> c_uint {
+    cache.alignment() as c_uint
+}
+
+/// The name.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_name(cache: &'static NamedCache) -> *const c_char {
+    cache.name().cast()
+}
+
+/// Objects that the program holds.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_used(cache: &'static NamedCache) -> usize {
+    core_alloc::kmem_used(cache)
+}
+
+/// The most objects that may be out: 0, or -1 with `EINVAL`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usize) -> c_int {
+    if cache.set_limit(objects) {
+        return 0;
+    }
+    refuse(libc::EINVAL);
+    -1
+}
+
+/// `kmem_cache_prefill_sheaf`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_prefill_sheaf(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    count: c_uint,
+) -> *mut PrefilledSheaf {
+    match core_alloc::prefill_sheaf(cache, flags, count as usize) {
+        Ok(sheaf) => sheaf.as_ptr(),
+        Err(why) => refuse(errno_of(why)).cast(),
+    }
+}
+
+/// `kmem_cache_alloc_from_sheaf`. An empty sheaf leaves `errno` alone.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_alloc_from_sheaf(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    sheaf: &mut PrefilledSheaf,
+) -> *mut u8 {
+    match core_alloc::alloc_from_sheaf(cache, flags, sheaf) {
+        Ok(object) => object.map_or(core::ptr::null_mut(), NonNull::as_ptr),
+        Err(why) => refuse(errno_of(why)),
+    }
+}
+
+/// `kmem_cache_refill_sheaf`: 0, or -1.
+///
+/// # Safety
+///
+/// `*sheaf` is a sheaf of the caller's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_refill_sheaf(
+    cache: &'static NamedCache,
+    flags: c_uint,
+    sheaf: &mut NonNull<PrefilledSheaf>,
+    count: c_uint,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    match unsafe { core_alloc::refill_sheaf(cache, flags, *sheaf, count as usize) } {
+        Ok(new) => {
+            *sheaf = new;
+            0
+        }
+        Err(why) => {
+            refuse(errno_of(why));
+            -1
+        }
+    }
+}
+
+/// `kmem_cache_return_sheaf`. The cache and the flags are what the sheaf has.
+///
+/// # Safety
+///
+/// The sheaf is null or the caller's, and gone afterwards.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slub_kmem_cache_return_sheaf(
+    _cache: *const NamedCache,
+    _flags: c_uint,
+    sheaf: *mut PrefilledSheaf,
+) {
+    if let Some(sheaf) = NonNull::new(sheaf) {
+        // SAFETY: the caller's promise.
+        unsafe { core_alloc::return_sheaf(sheaf) };
+    }
+}
+
+/// `kmem_cache_sheaf_size`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_kmem_cache_sheaf_size(sheaf: &PrefilledSheaf) -> c_uint {
+    core_alloc::sheaf_size(sheaf) as c_uint
+}
+
+/// A grace period begins: its number.
+#[unsafe(no_mangle)]
+extern "C" fn slub_rcu_begin() -> u64 {
+    core_alloc::rcu_begin()
+}
+
+/// A grace period has ended: 0, or -1 with `EINVAL`.
+#[unsafe(no_mangle)]
+extern "C" fn slub_rcu_end(number: u64) -> c_int {
+    if core_alloc::rcu_end(number) {
+        return 0;
+    }
+    refuse(libc::EINVAL);
+    -1
+}
+
+unsafe fn create(
+    name: *const c_char,
+    size: c_uint,
+    args: CacheArgs,
+    flags: c_uint,
+) -> *mut NamedCache {
+    let name = match name.is_null() {
+        true => &[],
+        // SAFETY: the caller's promise.
+        false => unsafe { CStr::from_ptr(name) }.to_bytes(),
+    };
+    match core_alloc::kmem_create(name, size as usize, args, flags) {
+        Ok(cache) => core::ptr::from_ref(cache).cast_mut(),
+        Err(why) => refuse(errno_of(why)).cast(),
+    }
+}
+
+#[cold]
+extern "C" fn alloc_slow(cache: &'static NamedCache, flags: c_uint, node: c_int) -> *mut u8 {
+    match core_alloc::kmem_alloc_slow(cache, flags, node) {
+        Ok(object) => object.as_ptr(),
+        Err(why) => refuse(errno_of(why)),
+    }
+}
+
+fn errno_of(why: KmemError) -> c_int {
+    match why {
+        KmemError::Invalid => libc::EINVAL,
+        KmemError::NoMemory => libc::ENOMEM,
+    }
+}

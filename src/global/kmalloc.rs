@@ -1,0 +1,248 @@
+//! The kernel's allocation functions without a cache: `kmalloc` and its family, over the same heap as `malloc`.
+//!
+//! # Invariant
+//!
+//! What these functions give is a block of `malloc`'s, and each frees what any of them gave. A request for no bytes is answered
+//! with an address that is no block's.
+
+use core::ptr::NonNull;
+
+use super::life::{alive, inside, is_interrupted};
+use super::{alloc_onnode, free, malloc, malloc_fast, memalign, node_of, realloc, usable_size};
+use crate::kmem::{Gfp, KmemError, out_of_memory};
+use crate::slab::class;
+use crate::sys;
+use crate::units::{BLOCK_SIZE, GRANULE_SIZE, MIN_ALIGN, align_up};
+
+/// The answer to a request for no bytes, `ZERO_SIZE_PTR`: 16.
+const NO_BYTES: NonNull<u8> = NonNull::without_provenance(core::num::NonZero::new(16).unwrap());
+
+/// Whether an address is none of a block: null, or the answer to a request for no bytes.
+fn is_none(block: *const u8) -> bool {
+    block.addr() <= NO_BYTES.addr().get()
+}
+
+/// Allocates `size` bytes; powers of two up to 4 MiB lie at multiples of themselves. `node` is -1 for the thread's own. See
+/// `kmalloc` in Linux' core-api/memory-allocation.rst.
+///
+/// # Errors
+///
+/// [`KmemError::Invalid`] for flags that are refused and nodes that threads take no memory from.
+pub fn kmalloc(size: usize, flags: u32, node: i32) -> Result<NonNull<u8>, KmemError> {
+    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    let node = match node {
+        -1 => None,
+        node => Some(u8::try_from(node).map_err(|_| KmemError::Invalid)?),
+    };
+    if size == 0 {
+        return Ok(NO_BYTES);
+    }
+    let align = match size.is_power_of_two() && size <= BLOCK_SIZE {
+        true => size.max(MIN_ALIGN),
+        false => MIN_ALIGN,
+    };
+    match node {
+        Some(node) => on_node(size, gfp, node),
+        None if gfp.is_this_node() => on_own_node(size, gfp),
+        None => aligned(size, align, gfp),
+    }
+}
+
+/// Allocates `count` times `size` bytes.
+///
+/// # Errors
+///
+/// As for [`kmalloc`]; a product that overflows is memory that nobody has.
+pub fn kcalloc(count: usize, size: usize, flags: u32) -> Result<NonNull<u8>, KmemError> {
+    match count.checked_mul(size) {
+        Some(bytes) => kmalloc(bytes, flags, -1),
+        None => Gfp::new(flags).map_or(Err(KmemError::Invalid), |_| Err(KmemError::NoMemory)),
+    }
+}
+
+/// Changes the size of a block, which null is not, nor the answer to a request for no bytes. With `__GFP_ZERO`, and if all
+/// of its bytes came with that flag, what is new reads as zero.
+///
+/// # Errors
+///
+/// As for [`kmalloc`]; the block stays as it was.
+///
+/// # Safety
+///
+/// Nobody uses the old block any more where the answer is not an error.
+pub unsafe fn krealloc(block: *mut u8, size: usize, flags: u32) -> Result<NonNull<u8>, KmemError> {
+    if is_none(block) {
+        return kmalloc(size, flags, -1);
+    }
+    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    if size == 0 {
+        // SAFETY: the caller gives it up.
+        unsafe { free(block) };
+        return Ok(NO_BYTES);
+    }
+    let old_bytes = usable_size(block);
+    if size <= old_bytes {
+        return NonNull::new(block).ok_or(KmemError::NoMemory);
+    }
+    if !gfp.may_wait() {
+        let new = aligned(size, MIN_ALIGN, gfp)?;
+        if let Some(old) = NonNull::new(block) {
+            // SAFETY: two blocks; the new one is longer.
+            unsafe { sys::copy(old, new, old_bytes) };
+            // SAFETY: the caller gives it up.
+            unsafe { free(old.as_ptr()) };
+        }
+        return Ok(new);
+    }
+    // SAFETY: the caller's promise.
+    let new = granted(unsafe { realloc(block, size) }, gfp)?;
+    if gfp.zeroes() {
+        let bytes = usable_size(new.as_ptr());
+        // SAFETY: inside of the new block.
+        let rest = unsafe { new.add(old_bytes) };
+        // SAFETY: as above.
+        unsafe { sys::clear(rest, bytes.saturating_sub(old_bytes)) };
+    }
+    Ok(new)
+}
+
+/// Frees a block, or nothing for null and the answer to a request for no bytes.
+///
+/// # Safety
+///
+/// As for [`free`].
+pub unsafe fn kfree(block: *mut u8) {
+    if !is_none(block) {
+        // SAFETY: the caller's promise.
+        unsafe { free(block) };
+    }
+}
+
+/// Clears a block and frees it.
+///
+/// # Safety
+///
+/// As for [`free`].
+pub unsafe fn kfree_sensitive(block: *mut u8) {
+    let bytes = ksize(block);
+    if bytes > 0
+        && let Some(block) = NonNull::new(block)
+    {
+        // SAFETY: the block has as many bytes.
+        unsafe { sys::clear(block, bytes) };
+        core::hint::black_box(block);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { kfree(block) };
+}
+
+/// The bytes of a block that may be used; 0 for null and the answer to a request for no bytes.
+pub fn ksize(block: *const u8) -> usize {
+    if is_none(block) {
+        0
+    } else {
+        usable_size(block)
+    }
+}
+
+/// Allocates a copy of `bytes`.
+///
+/// # Errors
+///
+/// As for [`kmalloc`].
+pub fn kmemdup(bytes: &[u8], flags: u32) -> Result<NonNull<u8>, KmemError> {
+    let block = kmalloc(bytes.len(), flags, -1)?;
+    // SAFETY: the block is as long, and nobody else's.
+    unsafe { sys::copy(NonNull::from(bytes).cast(), block, bytes.len()) };
+    Ok(block)
+}
+
+/// Allocates whole pages for `size` bytes; null if there is no memory, or if `size` is 0.
+pub fn vmalloc(size: usize, is_zeroed: bool) -> *mut u8 {
+    let page = sys::page_size();
+    let Some(bytes) = align_up(size, page).filter(|bytes| *bytes > 0) else {
+        return core::ptr::null_mut();
+    };
+    // Blocks that are no slabs' objects begin with a page, and fresh ones need no clearing.
+    if is_zeroed && bytes > class::MAX_SMALL.max(GRANULE_SIZE) {
+        return super::calloc(1, bytes);
+    }
+    let block = memalign(page, bytes);
+    if is_zeroed && let Some(block) = NonNull::new(block) {
+        // SAFETY: the block is as long.
+        unsafe { sys::clear(block, bytes) };
+    }
+    block
+}
+
+/// Allocates at least `size` bytes, and says how many may be used; see `slubmalloc_alloc_at_least` in slubmalloc.h.
+pub fn alloc_at_least(size: usize) -> (*mut u8, usize) {
+    let block = malloc(size);
+    (block, usable_size(block))
+}
+
+/// A block for the flags; see [`kmalloc`].
+pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
+    let block = match gfp.may_wait() {
+        // Classes of powers of two lie at multiples of their sizes.
+        true if align <= MIN_ALIGN || align == size && size <= class::FINE_LIMIT => malloc(size),
+        true => memalign(align, size),
+        false => soon(size, align),
+    };
+    let block = granted(block, gfp)?;
+    if gfp.zeroes() {
+        // All of it, as krealloc may hand out the rest.
+        // SAFETY: the block has as many bytes.
+        unsafe { sys::clear(block, usable_size(block.as_ptr())) };
+    }
+    Ok(block)
+}
+
+/// A block that no lock is waited for, nor the system asked.
+fn soon(size: usize, align: usize) -> *mut u8 {
+    if align <= MIN_ALIGN
+        && let Some(block) = malloc_fast(size)
+    {
+        return block.as_ptr();
+    }
+    if is_interrupted() || sys::is_ending() {
+        return core::ptr::null_mut();
+    }
+    let block =
+        alive().and_then(|(_, ties)| inside(|| ties.heap.take_soon(ties.home, size, align)));
+    block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
+}
+
+fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
+    let block = alloc_onnode(size, node).ok_or(KmemError::Invalid)?;
+    let is_elsewhere = || node_of(block).is_some_and(|found| found != node);
+    if gfp.is_this_node() && !block.is_null() && is_elsewhere() {
+        // SAFETY: taken above.
+        unsafe { free(block) };
+        return Err(KmemError::NoMemory);
+    }
+    let block = granted(block, gfp)?;
+    if gfp.zeroes() {
+        // SAFETY: the block has as many bytes.
+        unsafe { sys::clear(block, usable_size(block.as_ptr())) };
+    }
+    Ok(block)
+}
+
+fn on_own_node(size: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
+    let own = alive().map(|(_, ties)| ties.home.id().0);
+    match own.map(|node| on_node(size, gfp, node)) {
+        // Nodes are not told apart.
+        None | Some(Err(KmemError::Invalid)) => aligned(size, MIN_ALIGN, gfp),
+        Some(answer) => answer,
+    }
+}
+
+/// A block that the heap gave, or what becomes of a request without one.
+fn granted(block: *mut u8, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
+    match NonNull::new(block) {
+        Some(block) => Ok(block),
+        None if gfp.never_fails() => out_of_memory(b"kmalloc"),
+        None => Err(KmemError::NoMemory),
+    }
+}

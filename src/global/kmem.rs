@@ -1,0 +1,243 @@
+//! The named caches of the process.
+
+use core::ptr::NonNull;
+
+use super::life::{
+    CACHES, PROCESS, Process, alive, inside, inside_alive, is_interrupted, own, process, watching,
+};
+use super::purge_thread::Moment;
+use super::{here, tick_own};
+use crate::cache::ThreadCache;
+use crate::decay::{Budget, Elapsed};
+use crate::kmem::{
+    self, CacheArgs, FAST_FLAGS, Gfp, Kmem, KmemError, NamedCache, no_cache, wrong_cache,
+};
+use crate::slab::Object;
+use crate::sys;
+use crate::units::NodeId;
+
+/// Creates a cache; see `slub_kmem_cache_create_args` in slubmalloc.h. What is wrong with an argument is reported.
+pub fn kmem_create(
+    name: &[u8],
+    size: usize,
+    args: CacheArgs,
+    flags: u32,
+) -> Result<&'static NamedCache, KmemError> {
+    let process = process().ok_or(KmemError::NoMemory)?;
+    if is_interrupted() {
+        return Err(KmemError::NoMemory);
+    }
+    inside_alive(|| {
+        let make = || Kmem::new(&process.heap);
+        let kmem = process.kmem.get_or_try_make(make);
+        kmem.ok_or(KmemError::NoMemory)?
+            .create(name, size, args, flags)
+    })
+}
+
+/// Destroys a cache that nobody uses any more; `false` if objects of it are in use, which is reported.
+pub fn kmem_destroy(cache: &'static NamedCache) -> bool {
+    let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
+    done.unwrap_or(false)
+}
+
+/// Gives back what is not in use of a cache, but for what other threads have at hand.
+pub fn kmem_shrink(cache: &'static NamedCache) {
+    let _ = with(|kmem| kmem.shrink(alive(), cache));
+}
+
+/// Objects of a cache that the program holds.
+pub fn kmem_used(cache: &'static NamedCache) -> usize {
+    with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
+}
+
+/// Begins a grace period and returns its number, 0 where there is no cache; see `slub_rcu_begin` in slubmalloc.h.
+pub fn rcu_begin() -> u64 {
+    with(Kmem::begin_grace).unwrap_or(0)
+}
+
+/// Ends the grace period with this number, and all before; `false` if there is none.
+pub fn rcu_end(number: u64) -> bool {
+    let is_nothing = number == 0 && known().is_none();
+    is_nothing || with(|kmem| kmem.end_grace(alive(), number)).unwrap_or(false)
+}
+
+/// The fast path of an allocation: the thread has an object of the cache at hand, and no flag needs more.
+#[inline(always)]
+pub fn kmem_alloc_fast(cache: &NamedCache, flags: u32) -> Option<NonNull<u8>> {
+    if flags & !FAST_FLAGS != 0 {
+        return None;
+    }
+    here().pop_named(cache.place())
+}
+
+/// What an allocation does where [`kmem_alloc_fast`] gives up. `node` is -1 for the thread's own.
+#[inline(never)]
+pub fn kmem_alloc_slow(
+    cache: &'static NamedCache,
+    flags: u32,
+    node: i32,
+) -> Result<NonNull<u8>, KmemError> {
+    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    if gfp.zeroes() && cache.constructs() || node < -1 {
+        return Err(KmemError::Invalid);
+    }
+    let object = take(cache, gfp, node)?;
+    let is_cleared = watching().is_some_and(|process| process.watch.zeroes_on_alloc());
+    if gfp.zeroes() || is_cleared && !cache.constructs() && !cache.is_typesafe() {
+        // SAFETY: the object was taken above and is that long.
+        unsafe { sys::clear(object, cache.size()) };
+    }
+    Ok(object)
+}
+
+/// Allocates an object for each of the places; all or none.
+///
+/// # Errors
+///
+/// As for one object.
+pub fn kmem_alloc_bulk(
+    cache: &'static NamedCache,
+    flags: u32,
+    places: &mut [*mut u8],
+) -> Result<(), KmemError> {
+    let mut taken = 0;
+    let mut failed = Gfp::new(flags).map_or(Err(KmemError::Invalid), |_| Ok(()));
+    for place in places.iter_mut() {
+        let object = match kmem_alloc_fast(cache, flags) {
+            Some(object) if failed.is_ok() => object,
+            _ => match failed.and_then(|()| kmem_alloc_slow(cache, flags, -1)) {
+                Ok(object) => object,
+                Err(why) => {
+                    failed = Err(why);
+                    break;
+                }
+            },
+        };
+        *place = object.as_ptr();
+        taken += 1;
+    }
+    if failed.is_err() {
+        kmem_free_bulk(cache, places.get(..taken).unwrap_or_default());
+    }
+    failed
+}
+
+/// The fast path of a free: `object` is one of the cache, and the thread's sheaf has room.
+#[inline(always)]
+pub fn kmem_free_fast(cache: &NamedCache, object: *mut u8) -> bool {
+    here().push_named(cache.place(), cache.owner_word(), object)
+}
+
+/// What a free does where [`kmem_free_fast`] gives up; null is ignored.
+#[inline(never)]
+pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
+    let Some(object) = NonNull::new(object) else {
+        return;
+    };
+    if sys::is_ending() {
+        return;
+    }
+    if is_interrupted() {
+        return own().map_or((), |own| own.defer(object));
+    }
+    if !cache.exists() {
+        return no_cache(core::ptr::from_ref(cache).addr());
+    }
+    let is_given = with(|kmem| kmem.give(alive(), Some(cache), object));
+    if is_given != Some(true) {
+        wrong_cache(object.as_ptr().addr(), None, cache);
+    }
+    tick_own(Moment::Free);
+}
+
+/// Frees objects of a cache.
+pub fn kmem_free_bulk(cache: &'static NamedCache, objects: &[*mut u8]) {
+    for object in objects {
+        if !kmem_free_fast(cache, *object) {
+            kmem_free_slow(cache, *object);
+        }
+    }
+}
+
+/// Takes an object back that somebody frees as a block; `false` if it is none of a named cache's.
+pub(super) fn give(block: Object) -> bool {
+    let Some(kmem) = known() else {
+        return false;
+    };
+    let is_named = kmem.cache_of(block.as_ptr().addr()).is_some();
+    is_named && inside_alive(|| kmem.give(alive(), None, block))
+}
+
+/// The bytes of the object at `address`, if it is one of a named cache.
+pub(super) fn usable_size(address: usize) -> Option<usize> {
+    let (cache, _, is_start) = known()?.cache_of(address)?;
+    Some(if is_start { cache.size() } else { 0 })
+}
+
+/// Gives back what a thread that ends has of named caches.
+pub(super) fn leave(cache: &'static ThreadCache) {
+    if let Some(kmem) = known()
+        && !cache.is_interrupted()
+    {
+        inside(|| kmem.leave(cache));
+    }
+}
+
+/// Gives back what named caches did not need for some time.
+pub(super) fn decay(process: &Process, elapsed: Elapsed, is_in_call: bool) {
+    if let Some(kmem) = process.kmem.get() {
+        let mut budget = match is_in_call {
+            true => Budget::of_a_call(),
+            false => Budget::unlimited(),
+        };
+        kmem.decay(elapsed, &mut budget);
+    }
+}
+
+fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemError> {
+    if sys::is_ending() || is_interrupted() {
+        return Err(KmemError::NoMemory);
+    }
+    if !cache.exists() {
+        no_cache(core::ptr::from_ref(cache).addr());
+        return Err(KmemError::Invalid);
+    }
+    let taken = inside_alive(|| {
+        let kmem = known().ok_or(KmemError::NoMemory)?;
+        if node < 0 {
+            return Ok(kmem.take(alive(), cache, gfp));
+        }
+        let node = u8::try_from(node).map_err(|_| KmemError::Invalid)?;
+        let taken = kmem.take_on(alive(), cache, NodeId(node), gfp);
+        taken.ok_or(KmemError::Invalid)
+    })?;
+    if gfp.may_wait() {
+        tick_own(Moment::Malloc);
+    }
+    match taken {
+        Some(object) => Ok(object),
+        None if gfp.never_fails() => kmem::out_of_memory(cache.title()),
+        None => Err(KmemError::NoMemory),
+    }
+}
+
+/// Memory of zeroes apart from the program's.
+pub(super) fn take_memory(bytes: usize) -> Option<NonNull<u8>> {
+    with(|kmem| kmem.take_memory(bytes)).flatten()
+}
+
+/// Takes back what [`take_memory`] gave.
+pub(super) fn give_memory(memory: NonNull<u8>, bytes: usize) {
+    let _ = with(|kmem| kmem.give_memory(memory, bytes));
+}
+
+fn known() -> Option<&'static Kmem> {
+    PROCESS.get()?.kmem.get()
+}
+
+/// Runs what takes locks; `None` where there is no cache at all, or where a signal handler must not wait.
+fn with<T>(run: impl FnOnce(&'static Kmem) -> T) -> Option<T> {
+    let kmem = known().filter(|_| !is_interrupted())?;
+    Some(inside_alive(|| run(kmem)))
+}

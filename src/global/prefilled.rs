@@ -1,0 +1,169 @@
+//! Prefilled sheaves: objects that a thread takes before it must not fail, as in Linux 6.18.
+//!
+//! # Invariant
+//!
+//! Objects in such a sheaf are in use, for the cache and its limit. The sheaf is its owner's alone.
+
+use core::ptr::NonNull;
+
+use super::kmem::{give_memory, kmem_alloc_bulk, kmem_free_bulk, take_memory};
+use crate::kmem::{Gfp, KmemError, NamedCache};
+use crate::sys;
+
+/// Objects of a cache for their owner. Opaque to the program.
+#[derive(Debug)]
+#[repr(C)]
+pub struct PrefilledSheaf {
+    cache: &'static NamedCache,
+    capacity: usize,
+    count: usize,
+}
+
+/// The most objects of one.
+const MOST: usize = 65_535;
+
+const fn bytes_for(capacity: usize) -> usize {
+    size_of::<PrefilledSheaf>() + capacity * size_of::<*mut u8>()
+}
+
+/// A sheaf with `count` objects of a cache, 1 to 65,535.
+///
+/// # Errors
+///
+/// As for an object; [`KmemError::Invalid`] also for another count.
+pub fn prefill_sheaf(
+    cache: &'static NamedCache,
+    flags: u32,
+    count: usize,
+) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+    Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    let sheaf = new(cache, count)?;
+    // SAFETY: made above, and nobody else's.
+    let filled = fill(unsafe { &mut *sheaf.as_ptr() }, flags, count);
+    match filled {
+        Ok(()) => Ok(sheaf),
+        Err(why) => {
+            give_memory(sheaf.cast(), bytes_for(count));
+            Err(why)
+        }
+    }
+}
+
+/// Takes an object from a sheaf; `None` if it is empty.
+///
+/// # Errors
+///
+/// [`KmemError::Invalid`] for flags that are refused and for a sheaf of another cache.
+pub fn alloc_from_sheaf(
+    cache: &NamedCache,
+    flags: u32,
+    sheaf: &mut PrefilledSheaf,
+) -> Result<Option<NonNull<u8>>, KmemError> {
+    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    if !core::ptr::eq(sheaf.cache, cache) || gfp.zeroes() && cache.constructs() {
+        return Err(KmemError::Invalid);
+    }
+    let Some(last) = sheaf.count.checked_sub(1) else {
+        return Ok(None);
+    };
+    let object = sheaf.slots().get(last).copied().and_then(NonNull::new);
+    sheaf.count = last;
+    if let Some(object) = object.filter(|_| gfp.zeroes()) {
+        // SAFETY: the object is the caller's from now on, and that long.
+        unsafe { sys::clear(object, cache.size()) };
+    }
+    Ok(object)
+}
+
+/// Has a sheaf hold at least `count` objects; it may be another one then.
+///
+/// # Errors
+///
+/// As for [`prefill_sheaf`]; the sheaf is as it was.
+///
+/// # Safety
+///
+/// The sheaf is the caller's, and gone where the answer is another one.
+pub unsafe fn refill_sheaf(
+    cache: &'static NamedCache,
+    flags: u32,
+    sheaf: NonNull<PrefilledSheaf>,
+    count: usize,
+) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+    // SAFETY: the caller's promise.
+    let old = unsafe { &mut *sheaf.as_ptr() };
+    Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    if !core::ptr::eq(old.cache, cache) {
+        return Err(KmemError::Invalid);
+    }
+    if count <= old.capacity {
+        fill(old, flags, count)?;
+        return Ok(sheaf);
+    }
+    let larger = new(cache, count)?;
+    // SAFETY: made above, and nobody else's.
+    let new = unsafe { &mut *larger.as_ptr() };
+    let kept = old.count;
+    let places = new.slots().iter_mut();
+    places.zip(old.slots()).for_each(|(new, old)| *new = *old);
+    new.count = kept;
+    if let Err(why) = fill(new, flags, count) {
+        give_memory(larger.cast(), bytes_for(count));
+        return Err(why);
+    }
+    give_memory(sheaf.cast(), bytes_for(old.capacity));
+    Ok(larger)
+}
+
+/// Frees a sheaf with what is in it.
+///
+/// # Safety
+///
+/// The sheaf is the caller's, and gone afterwards.
+pub unsafe fn return_sheaf(sheaf: NonNull<PrefilledSheaf>) {
+    // SAFETY: the caller's promise.
+    let old = unsafe { &mut *sheaf.as_ptr() };
+    let (cache, count, bytes) = (old.cache, old.count, bytes_for(old.capacity));
+    kmem_free_bulk(cache, old.slots().get(..count).unwrap_or_default());
+    give_memory(sheaf.cast(), bytes);
+}
+
+/// Objects in a sheaf.
+pub fn sheaf_size(sheaf: &PrefilledSheaf) -> usize {
+    sheaf.count
+}
+
+impl PrefilledSheaf {
+    fn slots(&mut self) -> &mut [*mut u8] {
+        let capacity = self.capacity;
+        let first = core::ptr::from_mut(self).wrapping_add(1).cast::<*mut u8>();
+        // SAFETY: after the sheaf lie as many slots, which were zeroes at first.
+        unsafe { core::slice::from_raw_parts_mut(first, capacity) }
+    }
+}
+
+fn new(cache: &'static NamedCache, capacity: usize) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+    if !(1..=MOST).contains(&capacity) {
+        return Err(KmemError::Invalid);
+    }
+    let memory = take_memory(bytes_for(capacity)).ok_or(KmemError::NoMemory)?;
+    let sheaf = memory.cast::<PrefilledSheaf>();
+    // SAFETY: the memory is as long as a sheaf with its slots, and aligned.
+    unsafe {
+        sheaf.write(PrefilledSheaf {
+            cache,
+            capacity,
+            count: 0,
+        });
+    }
+    Ok(sheaf)
+}
+
+/// Adds objects until there are `count`; all or none.
+fn fill(sheaf: &mut PrefilledSheaf, flags: u32, count: usize) -> Result<(), KmemError> {
+    let (cache, start) = (sheaf.cache, sheaf.count);
+    let places = sheaf.slots().get_mut(start..count).unwrap_or_default();
+    kmem_alloc_bulk(cache, flags, places)?;
+    sheaf.count = count.max(start);
+    Ok(())
+}

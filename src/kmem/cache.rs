@@ -1,0 +1,176 @@
+//! What is known of a named cache.
+//!
+//! # Invariant
+//!
+//! All but the counters is written while the cache is created, before anybody has its handle. `place` is beyond every table
+//! of bins while the structure is no cache, so that fast paths leave it alone.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+use super::entry::Entry;
+use crate::heap::{Heap, Node};
+use crate::slab::Owner;
+use crate::slab::class::{self, ClassInfo};
+use crate::sync::{CachePadded, StaticRef};
+use crate::units::ClassId;
+
+/// A constructor or destructor.
+pub(crate) type Hook = extern "C" fn(*mut u8);
+
+/// A cache of objects of one kind, with a name. Opaque to the program.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct NamedCache {
+    /// Where each thread's table has this cache's bin.
+    pub(super) place: AtomicUsize,
+    /// What the slabs are marked with.
+    pub(super) owner: AtomicU32,
+    pub(super) number: AtomicU32,
+    /// Bytes of an object as the program sees them, and its alignment.
+    pub(super) size: AtomicU32,
+    pub(super) align: AtomicU32,
+    /// Objects that a full sheaf holds.
+    pub(super) capacity: AtomicU32,
+    pub(super) state: AtomicU8,
+    pub(super) typesafe: AtomicU8,
+    /// How many caches the program takes it for, where it may be several; changed while no cache comes or goes.
+    pub(super) aliases: AtomicU32,
+    /// Flags that have each object looked at.
+    pub(super) checks: AtomicU32,
+    pub(super) constructor: AtomicPtr<u8>,
+    pub(super) destructor: AtomicPtr<u8>,
+    /// A string of C, and the memory it has.
+    pub(super) name: AtomicPtr<u8>,
+    pub(super) name_bytes: AtomicUsize,
+    /// The most objects that may be out of the slabs, and how many are.
+    pub(super) limit: AtomicUsize,
+    pub(super) out: AtomicUsize,
+    /// The next structure that is no cache.
+    pub(super) next: StaticRef<NamedCache>,
+    /// The slabs on the first node, and through it on the others.
+    pub(super) first: CachePadded<Entry>,
+}
+
+/// The structure is a cache.
+pub(super) const LIVE: u8 = 1;
+
+// ORDERING: relaxed throughout this room where nothing else is said: a handle is passed on with what was written before, and
+// `limit` and `out` are numbers that order nothing.
+
+impl NamedCache {
+    /// The place of the cache's bin in a thread's table.
+    #[inline(always)]
+    pub(crate) fn place(&self) -> usize {
+        self.place.load(Relaxed)
+    }
+
+    /// What the cache's slabs are marked with.
+    #[inline(always)]
+    pub(crate) fn owner_word(&self) -> u32 {
+        self.owner.load(Relaxed)
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        let class = ClassId(self.owner.load(Relaxed) as u8);
+        let keeps_empty = self.has_destructor() || self.is_typesafe();
+        let number = self.number.load(Relaxed);
+        let marks_new = self.constructs() || self.is_checked();
+        Owner::cache(number, class, marks_new, keeps_empty)
+    }
+
+    pub(super) fn class(&self) -> ClassId {
+        self.owner().class()
+    }
+
+    pub(super) fn info(&self) -> &'static ClassInfo {
+        class::info(self.class())
+    }
+
+    /// Bytes of an object, as they were asked for.
+    pub fn size(&self) -> usize {
+        self.size.load(Relaxed) as usize
+    }
+
+    /// What the address of every object is a multiple of.
+    pub fn alignment(&self) -> usize {
+        self.align.load(Relaxed) as usize
+    }
+
+    /// The name, a string of C.
+    pub fn name(&self) -> *const u8 {
+        self.name.load(Relaxed)
+    }
+
+    /// Has at most so many objects out of the slabs from now on, those that threads have at hand included; `false` for a
+    /// cache that others may share.
+    pub fn set_limit(&self, objects: usize) -> bool {
+        let is_alone = self.aliases.load(Relaxed) == 0;
+        if is_alone {
+            self.limit.store(objects, Relaxed);
+        }
+        is_alone
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity.load(Relaxed) as usize
+    }
+
+    /// Whether the structure is a cache at the moment.
+    pub(crate) fn exists(&self) -> bool {
+        self.state.load(Relaxed) == LIVE
+    }
+
+    /// Whether new objects are constructed.
+    pub(crate) fn constructs(&self) -> bool {
+        !self.constructor.load(Relaxed).is_null()
+    }
+
+    /// Whether memory goes only after a grace period.
+    pub(crate) fn is_typesafe(&self) -> bool {
+        self.typesafe.load(Relaxed) != 0
+    }
+
+    pub(super) fn has_destructor(&self) -> bool {
+        !self.destructor.load(Relaxed).is_null()
+    }
+
+    /// The slabs on each node.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        core::iter::successors(Some(&self.first), |entry| entry.next.get()).map(|entry| &**entry)
+    }
+
+    /// The slabs on `node`.
+    pub(super) fn entry(&self, heap: &Heap, node: &Node) -> Option<&Entry> {
+        let mut pairs = heap.nodes().zip(self.entries());
+        let found = pairs.find(|(known, _)| core::ptr::eq(*known, node));
+        found.map(|(_, entry)| entry)
+    }
+
+    /// Counts up to `wanted` objects as out, as far as the limit allows; how many.
+    pub(super) fn charge(&self, wanted: usize, is_unlimited: bool) -> usize {
+        let limit = match is_unlimited {
+            true => usize::MAX,
+            false => self.limit.load(Relaxed),
+        };
+        let mut out = self.out.load(Relaxed);
+        loop {
+            let left = limit.saturating_sub(out);
+            // Near the limit threads take few, so that little of it lies in their sheaves.
+            let granted = wanted.min(left.div_ceil(NEAR_SHARE));
+            let new = out + granted;
+            match self.out.compare_exchange_weak(out, new, Relaxed, Relaxed) {
+                Ok(_) => return granted,
+                Err(other) => out = other,
+            }
+        }
+    }
+
+    /// Counts objects as back.
+    pub(super) fn uncharge(&self, objects: usize) {
+        self.out.fetch_sub(objects, Relaxed);
+    }
+}
+
+/// A refill brings at most one part in so many of what a limit leaves.
+const NEAR_SHARE: usize = 4;

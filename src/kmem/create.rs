@@ -1,0 +1,173 @@
+//! Creating a cache.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::args::CacheArgs;
+use super::cache::{LIVE, NamedCache};
+use super::checks::slot_bytes;
+use super::entry::Entry;
+use super::flags::{SLAB_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
+use super::merge::may_merge;
+use super::take::place_of;
+use super::{Kmem, report, sizing};
+use crate::cache::sheaf_capacity;
+use crate::slab::Owner;
+use crate::slab::class::aligned_class_of;
+use crate::sync::CachePadded;
+use crate::units::{ClassId, MIN_ALIGN};
+
+/// Why there is no cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KmemError {
+    /// An argument is wrong, which was reported.
+    Invalid,
+    /// There is no memory.
+    NoMemory,
+}
+
+/// Lines of the processor's cache.
+const LINE: usize = 64;
+/// The longest name.
+const MOST_NAME: usize = 255;
+
+impl Kmem {
+    /// A cache of objects of `size` bytes, 1 to 48 KiB.
+    pub(crate) fn create(
+        &self,
+        name: &[u8],
+        size: usize,
+        args: CacheArgs,
+        flags: u32,
+    ) -> Result<&'static NamedCache, KmemError> {
+        let made = match check(name, size, args, flags) {
+            Ok((class, align)) => {
+                let shared = match may_merge(args, flags) {
+                    true => self.find_alias(class, size),
+                    false => None,
+                };
+                let made = shared.or_else(|| self.build(name, (size, class, align), args, flags));
+                made.ok_or(KmemError::NoMemory)
+            }
+            Err((why, number)) => {
+                report::not_created(name, why, number);
+                Err(KmemError::Invalid)
+            }
+        };
+        if made.is_err() && flags & SLAB_PANIC != 0 {
+            report::out_of_memory(name);
+        }
+        made
+    }
+
+    fn build(
+        &self,
+        name: &[u8],
+        (size, class, align): (usize, ClassId, usize),
+        args: CacheArgs,
+        flags: u32,
+    ) -> Option<&'static NamedCache> {
+        let text = self.store.take(name.len() + 1)?;
+        let Some(cache) = self.structure() else {
+            self.store.give(text, name.len() + 1);
+            return None;
+        };
+        cache.set_name(text, name);
+        cache.set_hooks(args.constructor, args.destructor);
+        let number = cache.number.load(Relaxed);
+        let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
+        cache.typesafe.store(u8::from(is_typesafe), Relaxed);
+        cache.checks.store(flags & SLAB_CHECKS, Relaxed);
+        let aliases = u32::from(may_merge(args, flags));
+        cache.aliases.store(aliases, Relaxed);
+        cache.owner.store(u32::from(class.0), Relaxed);
+        cache.owner.store(cache.owner().word(), Relaxed);
+        cache.size.store(size as u32, Relaxed);
+        cache.align.store(align as u32, Relaxed);
+        let capacity = match args.sheaf_capacity as usize {
+            0 => sheaf_capacity(class),
+            asked => asked.min(sizing::MOST_CAPACITY),
+        };
+        cache.capacity.store(capacity as u32, Relaxed);
+        let limit = match args.limit {
+            0 => usize::MAX,
+            limit => limit,
+        };
+        cache.limit.store(limit, Relaxed);
+        cache.out.store(0, Relaxed);
+        let place = match cache.is_checked() {
+            // No thread has such a bin.
+            true => usize::MAX,
+            false => place_of(number),
+        };
+        cache.place.store(place, Relaxed);
+        cache.state.store(LIVE, Relaxed);
+        Some(cache)
+    }
+
+    /// A structure that is no cache, with a pool for each node.
+    fn structure(&self) -> Option<&'static NamedCache> {
+        let mut life = self.life.lock();
+        if let Some(cache) = life.unused.get() {
+            life.unused.set(cache.next.get());
+            return Some(cache);
+        }
+        let metadata = self.heap.nodes().next()?.metadata();
+        let number = life.last + 1;
+        if number >= Owner::MOST || !self.caches.grow(number as usize + 1) {
+            return None;
+        }
+        let cache = metadata.zeroed::<NamedCache>()?;
+        let mut last = &cache.first;
+        for node in self.heap.nodes().skip(1) {
+            let entry = node.metadata().zeroed::<CachePadded<Entry>>()?;
+            last.next.set(Some(entry));
+            last = entry;
+        }
+        cache.number.store(number, Relaxed);
+        cache.place.store(usize::MAX, Relaxed);
+        life.last = number;
+        self.caches.get(number as usize).set(Some(cache));
+        Some(cache)
+    }
+
+    /// Leaves a structure to the next cache.
+    pub(super) fn retire(&self, cache: &'static NamedCache) {
+        let life = self.life.lock();
+        cache.next.set(life.unused.get());
+        life.unused.set(Some(cache));
+    }
+}
+
+/// The class of the objects and their alignment, or what is wrong.
+fn check(
+    name: &[u8],
+    size: usize,
+    args: CacheArgs,
+    flags: u32,
+) -> Result<(ClassId, usize), (&'static str, Option<usize>)> {
+    if name.is_empty() || name.len() > MOST_NAME {
+        return Err(("its name is not of 1 to 255 bytes", None));
+    }
+    let unknown = flags & !SLAB_KNOWN;
+    if unknown != 0 {
+        return Err(("unknown flags ", Some(unknown as usize)));
+    }
+    let asked = args.align as usize;
+    if asked != 0 && !asked.is_power_of_two() {
+        return Err(("its alignment is no power of two: ", Some(asked)));
+    }
+    let line = match flags & SLAB_HWCACHE_ALIGN {
+        0 => 1,
+        // As in the kernel: several small objects share a line.
+        _ => size.next_power_of_two().clamp(MIN_ALIGN, LINE),
+    };
+    let align = asked.max(line).max(MIN_ALIGN);
+    match aligned_class_of(slot_bytes(size, flags), align) {
+        Some(class) if size > 0 => Ok((class, align)),
+        _ => Err((
+            "its size is not 1 to 49152 bytes, alignment and red zone included: ",
+            Some(size),
+        )),
+    }
+}

@@ -1,0 +1,219 @@
+//! Emptying a cache, and destroying it.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
+
+use super::cache::{LIVE, NamedCache};
+use super::slabs::Slabs;
+use super::take::place_of;
+use super::{Caller, Kmem, report};
+use crate::cache::{BIN_BYTES, Bin, Registry, ThreadCache};
+use crate::decay::{Budget, Elapsed};
+use crate::heap::Node;
+use crate::slab::{Barn, Sheaf};
+use crate::units::GranuleIndex;
+
+/// The structure is being destroyed.
+const DYING: u8 = 2;
+/// The structure is no cache any more, but has slabs.
+pub(super) const ENDED: u8 = 3;
+/// Addresses in a report.
+const SHOWN: usize = 4;
+
+impl Kmem {
+    /// Destroys a cache; `false` if objects of it are in use, which is reported, and the cache is as it was. Nobody uses it
+    /// meanwhile.
+    pub(crate) fn destroy(
+        &self,
+        caller: Option<Caller>,
+        cache: &'static NamedCache,
+        threads: &Registry,
+    ) -> bool {
+        let is_live = {
+            let life = self.life.lock();
+            if self.leave_alias(&life, cache) {
+                return true;
+            }
+            let _visiting = self.visiting.lock();
+            let state = &cache.state;
+            // ORDERING: relaxed, the program orders what it does with a cache.
+            state
+                .compare_exchange(LIVE, DYING, Relaxed, Relaxed)
+                .is_ok()
+        };
+        if !is_live {
+            report::no_cache(core::ptr::from_ref(cache).addr());
+            return false;
+        }
+        for thread in each(threads) {
+            self.drain_bin(thread, cache);
+        }
+        self.empty_barns(cache);
+        let left = cache.out.load(Relaxed);
+        if left > 0 {
+            let first = || {
+                self.heap
+                    .nodes()
+                    .flat_map(|node| self.objects_out(cache, node))
+            };
+            report::objects_left(cache, left, first().take(SHOWN));
+            first()
+                .take(SHOWN)
+                .for_each(|object| cache.print_user(object));
+            cache.state.store(LIVE, Relaxed);
+            return false;
+        }
+        for slabs in self.all_slabs(cache) {
+            cache.trim(caller, slabs, 0);
+            while let Some(sheaf) = pop_empty(slabs) {
+                self.store.give_sheaf(sheaf, cache.capacity());
+            }
+        }
+        cache.place.store(usize::MAX, Relaxed);
+        if let Some((text, bytes)) = cache.take_name() {
+            self.store.give(text, bytes);
+        }
+        if cache.is_typesafe() {
+            // Its slabs wait for a grace period, and it for them.
+            cache.state.store(ENDED, Relaxed);
+        } else {
+            cache.state.store(0, Relaxed);
+            self.retire(cache);
+        }
+        self.store.trim();
+        true
+    }
+
+    /// Gives back what is not in use of a cache, as far as the calling thread and the barns have it.
+    pub(crate) fn shrink(&self, caller: Option<Caller>, cache: &'static NamedCache) {
+        if let Some((thread, _)) = caller {
+            self.drain_bin(thread, cache);
+        }
+        self.empty_barns(cache);
+        for slabs in self.all_slabs(cache) {
+            cache.trim(caller, slabs, 0);
+        }
+    }
+
+    /// Objects that the program holds.
+    pub(crate) fn used(&self, cache: &'static NamedCache, threads: &Registry) -> usize {
+        let place = cache.place();
+        let in_bins = each(threads).map(|thread| thread.named_stock(place));
+        let in_barns = self.all_slabs(cache).map(|slabs| {
+            let pool = slabs.entry.pool.lock();
+            pool.barn.stock(cache.capacity())
+        });
+        let cached = in_bins.sum::<usize>() + in_barns.sum::<usize>();
+        cache.out.load(Relaxed).saturating_sub(cached)
+    }
+
+    /// Gives back all that a thread has of named caches.
+    pub(crate) fn leave(&self, thread: &'static ThreadCache) {
+        for number in 1..=(thread.named_bytes() / BIN_BYTES) as u32 {
+            match self.cache(number) {
+                Some(cache) => self.drain_bin(thread, cache),
+                None => break,
+            }
+        }
+        if let Some(table) = thread.leave_named() {
+            self.store.give(table.memory, table.bytes);
+        }
+    }
+
+    /// Gives back what was not needed for some time, as far as that runs no code of the program's.
+    pub(crate) fn decay(&self, elapsed: Elapsed, budget: &mut Budget) {
+        for cache in self.all() {
+            if budget.is_spent() {
+                return;
+            }
+            let _visiting = self.visiting.lock();
+            if !cache.exists() {
+                continue;
+            }
+            for slabs in self.all_slabs(cache) {
+                budget.visit();
+                let surplus = slabs.entry.pool.lock().barn.surplus(elapsed);
+                for _ in 0..surplus {
+                    let idle = slabs.entry.pool.lock().barn.take_idle();
+                    let Some(sheaf) = idle else {
+                        break;
+                    };
+                    budget.flush(sheaf.count());
+                    let empty = self.flush(cache, sheaf);
+                    slabs.entry.pool.lock().barn.put_empty(empty);
+                }
+                if !cache.has_destructor() && !cache.is_typesafe() {
+                    let (place, id) = (slabs.place(), cache.class());
+                    slabs.entry.pool.lock().decay(place, id, elapsed);
+                }
+            }
+        }
+    }
+
+    pub(super) fn all_slabs(
+        &self,
+        cache: &'static NamedCache,
+    ) -> impl Iterator<Item = Slabs<'static>> {
+        let slabs = move |node| self.slabs(cache, node);
+        self.heap.nodes().filter_map(slabs)
+    }
+
+    /// Takes what a thread has at hand of a cache back into the slabs.
+    fn drain_bin(&self, thread: &'static ThreadCache, cache: &'static NamedCache) {
+        let drain = |bin: &Bin, last: &AtomicU16| {
+            let room = bin.capacity();
+            if let Some(sheaf) = bin.close() {
+                let empty = self.flush(cache, sheaf);
+                self.store.give_sheaf(empty, room);
+            }
+            if let Some(sheaf) = bin.spare.take() {
+                let empty = self.flush(cache, sheaf);
+                self.store.give_sheaf(empty, cache.capacity());
+            }
+            bin.describe(0, 0);
+            last.store(0, Relaxed);
+        };
+        let _ = thread.with_named(place_of(cache.number.load(Relaxed)), drain);
+    }
+
+    fn empty_barns(&self, cache: &'static NamedCache) {
+        for slabs in self.all_slabs(cache) {
+            loop {
+                let taken = Barn::take_any(&mut slabs.entry.pool.lock().barn);
+                let Some(sheaf) = taken else {
+                    break;
+                };
+                let empty = self.flush(cache, sheaf);
+                slabs.entry.pool.lock().barn.put_empty(empty);
+            }
+        }
+    }
+
+    /// Objects of a cache on a node that are out of their slabs.
+    fn objects_out(
+        &self,
+        cache: &'static NamedCache,
+        node: &'static Node,
+    ) -> impl Iterator<Item = usize> {
+        let slabs = self.slabs(cache, node);
+        let granules = cache.info().granules as usize;
+        let next = move |from: usize| node.tables().next_slab_of(cache.owner(), from);
+        let all = core::iter::successors(next(0), move |slab: &GranuleIndex| {
+            next(slab.index() + granules)
+        });
+        all.filter_map(move |slab| Some(slabs?.place().objects_out(slab, cache.class())))
+            .flatten()
+    }
+}
+
+fn pop_empty(slabs: Slabs<'_>) -> Option<Sheaf> {
+    slabs.entry.pool.lock().barn.take_empty()
+}
+
+fn each(threads: &Registry) -> impl Iterator<Item = &'static ThreadCache> {
+    let mut last = None;
+    core::iter::from_fn(move || {
+        last = threads.next_of_all(last);
+        last
+    })
+}

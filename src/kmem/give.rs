@@ -1,0 +1,168 @@
+//! An object comes back: to the thread's sheaves, to the barn, to the slabs.
+#![forbid(unsafe_code)]
+
+use super::cache::NamedCache;
+use super::{Caller, Kmem, report, sizing};
+use crate::cache::{Bin, Ties};
+use crate::heap::Node;
+use crate::report::{Crime, Scene, accuse};
+use crate::slab::{Object, Sheaf};
+
+/// What became of an object that a thread puts into its bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    Done,
+    Twice,
+    NoRoom,
+}
+
+impl Kmem {
+    /// Takes back an object that is one of `cache`, as the program says, or of any. `false` if it is none of a named cache's
+    /// at all; anything else that is wrong is reported here.
+    pub(crate) fn give(
+        &self,
+        caller: Option<Caller>,
+        claimed: Option<&'static NamedCache>,
+        object: Object,
+    ) -> bool {
+        let address = object.as_ptr() as usize;
+        let Some((cache, node, is_start)) = self.cache_of(address) else {
+            return false;
+        };
+        if let Some(claimed) = claimed
+            && !core::ptr::eq(claimed, cache)
+        {
+            report::wrong_cache(address, Some(cache), claimed);
+        } else if !is_start {
+            accuse(Crime::InteriorPointer, address, Scene::Nowhere);
+        } else {
+            self.give_object(caller, cache, node, object);
+        }
+        true
+    }
+
+    fn give_object(
+        &self,
+        caller: Option<Caller>,
+        cache: &'static NamedCache,
+        node: &'static Node,
+        object: Object,
+    ) {
+        if cache.is_checked() && !self.check(cache, node, object) {
+            return;
+        }
+        let put = match caller {
+            Some((thread, ties)) if core::ptr::eq(node, ties.home) && !cache.is_checked() => {
+                let place = cache.place();
+                let is_there = self.make_place(thread, place);
+                thread.look_home();
+                let put = is_there
+                    .then(|| thread.with_named(place, |bin, _| self.put(ties, cache, bin, object)));
+                put.flatten().unwrap_or(Put::NoRoom)
+            }
+            _ => Put::NoRoom,
+        };
+        match put {
+            Put::Done => {}
+            Put::Twice => {
+                return accuse(Crime::DoubleFree, object.as_ptr() as usize, Scene::Nowhere);
+            }
+            Put::NoRoom => self.give_all(cache, &mut [object.as_ptr()]),
+        }
+        if cache.has_destructor()
+            && let Some(slabs) = self.slabs(cache, node)
+        {
+            cache.trim(caller, slabs, 1);
+        }
+    }
+
+    /// Checks an object that comes back to its slab; `false` if it is there already, which is reported.
+    #[cold]
+    fn check(&self, cache: &'static NamedCache, node: &'static Node, object: Object) -> bool {
+        let address = object.addr().get();
+        let is_out = self.slabs(cache, node).is_some_and(|slabs| {
+            let _pool = slabs.entry.pool.lock();
+            slabs.place().is_out(address, cache.class())
+        });
+        match is_out {
+            true => cache.check_used(object),
+            false => accuse(Crime::DoubleFree, address, Scene::Nowhere),
+        }
+        is_out
+    }
+
+    /// Puts an object into a thread's bin, under the thread's lock.
+    fn put(&self, ties: Ties, cache: &'static NamedCache, bin: &Bin, object: Object) -> Put {
+        if !bin.has_main() {
+            let Some((sheaf, room)) = self.sheaf_for(cache, bin, 1) else {
+                return Put::NoRoom;
+            };
+            bin.open(sheaf, room);
+        }
+        if bin.is_near_top(object) {
+            return Put::Twice;
+        }
+        let is_in = bin.push(object.as_ptr())
+            || self.make_room(ties, cache, bin) && bin.push(object.as_ptr());
+        if is_in { Put::Done } else { Put::NoRoom }
+    }
+
+    /// Makes room on the full main sheaf; `false` where there is no memory for another one.
+    fn make_room(&self, ties: Ties, cache: &'static NamedCache, bin: &Bin) -> bool {
+        let (capacity, room) = (cache.capacity(), bin.capacity());
+        if room < capacity {
+            return self.enlarge(bin, room, capacity);
+        }
+        if bin.swap_for_room(capacity) {
+            return true;
+        }
+        let Some(slabs) = self.slabs(cache, ties.home) else {
+            return false;
+        };
+        let empty = slabs.entry.pool.lock().barn.take_empty();
+        let empty = empty.or_else(|| self.store.new_sheaf(capacity));
+        let Some(full) = bin.close() else {
+            return false;
+        };
+        let Some(empty) = empty else {
+            bin.open(self.flush(cache, full), capacity);
+            return true;
+        };
+        bin.open(empty, capacity);
+        if !bin.spare.is_some() {
+            bin.spare.put(full);
+            return true;
+        }
+        let most = match self.heap.is_tiny() {
+            true => 0,
+            false => sizing::barn(cache.size(), capacity),
+        };
+        let oldest = slabs.entry.pool.lock().barn.put_full(full, most);
+        if let Some(oldest) = oldest {
+            let empty = self.flush(cache, oldest);
+            slabs.entry.pool.lock().barn.put_empty(empty);
+        }
+        true
+    }
+
+    /// Moves what is in the small main sheaf to one of full size.
+    fn enlarge(&self, bin: &Bin, room: usize, capacity: usize) -> bool {
+        let Some(mut large) = self.store.new_sheaf(capacity) else {
+            return false;
+        };
+        if let Some(mut small) = bin.close() {
+            let count = small.count();
+            small.pour(&mut large, count);
+            self.store.give_sheaf(small, room);
+        }
+        bin.open(large, capacity);
+        true
+    }
+
+    /// Takes what is in a sheaf back into the slabs; the sheaf, empty.
+    pub(super) fn flush(&self, cache: &'static NamedCache, mut sheaf: Sheaf) -> Sheaf {
+        self.give_all(cache, sheaf.objects_mut());
+        sheaf.clear();
+        sheaf
+    }
+}

@@ -1,0 +1,121 @@
+//! Lines about named caches.
+#![forbid(unsafe_code)]
+
+use super::cache::NamedCache;
+use crate::report::{Line, abort, only_warns};
+use crate::watch::byte_at;
+
+/// The most of a name that is printed.
+const NAME: usize = 64;
+
+/// Reports an object that was freed to a cache that it is not from.
+#[cold]
+#[inline(never)]
+pub(crate) fn wrong_cache(address: usize, from: Option<&NamedCache>, to: &NamedCache) {
+    let mut line = Line::<256>::headline();
+    line.text("wrong cache: object ").hex(address);
+    match from {
+        Some(cache) => line.text(" of ").quoted(cache.title(), NAME),
+        None => line.text(" of no named cache"),
+    };
+    line.text(" was freed to ").quoted(to.title(), NAME);
+    line.text(if only_warns() { "; ignored\n" } else { "\n" })
+        .print();
+    if !only_warns() {
+        abort();
+    }
+}
+
+/// Reports a handle that is no cache.
+#[cold]
+#[inline(never)]
+pub(crate) fn no_cache(handle: usize) {
+    let mut line = Line::<256>::headline();
+    line.text("use of a destroyed cache ").hex(handle);
+    line.text(if only_warns() { "; ignored\n" } else { "\n" })
+        .print();
+    if !only_warns() {
+        abort();
+    }
+}
+
+/// Reports what is left of a cache that was to be destroyed.
+#[cold]
+#[inline(never)]
+pub(super) fn objects_left(cache: &NamedCache, count: usize, first: impl Iterator<Item = usize>) {
+    let mut line = Line::<384>::headline();
+    line.text("cache ").quoted(cache.title(), NAME);
+    line.text(" was not destroyed: ").number(count);
+    line.text(if count == 1 {
+        " object is"
+    } else {
+        " objects are"
+    });
+    line.text(" still in use, at");
+    let mut shown = 0;
+    for address in first {
+        line.text(if shown == 0 { " " } else { ", " }).hex(address);
+        shown += 1;
+    }
+    line.text(if shown < count { ", …\n" } else { "\n" })
+        .print();
+}
+
+/// Reports a byte at `place` that is another one than it was left, in or after the object at `object`.
+#[cold]
+#[inline(never)]
+pub(super) fn overwritten(cache: &NamedCache, object: usize, place: usize, expected: u8) {
+    let mut line = Line::<320>::headline();
+    let offset = place - object;
+    match offset.checked_sub(cache.size()) {
+        Some(beyond) => line.text("write ").number(beyond + 1).text(" bytes beyond"),
+        None => line
+            .text("write after free to byte ")
+            .number(offset)
+            .text(" of"),
+    };
+    line.text(" object ").hex(object).text(" of ");
+    line.quoted(cache.title(), NAME).text(": ");
+    line.hex(usize::from(byte_at(place))).text(" instead of ");
+    line.hex(usize::from(expected));
+    line.text(if only_warns() { "; goes on\n" } else { "\n" })
+        .print();
+    cache.print_user(object);
+    if !only_warns() {
+        abort();
+    }
+}
+
+/// The line before a stack.
+#[cold]
+#[inline(never)]
+pub(super) fn allocated_by(object: usize) {
+    let mut line = Line::<128>::new();
+    line.text("object ")
+        .hex(object)
+        .text(" was allocated by\n")
+        .print();
+}
+
+/// Reports why a cache was not created.
+#[cold]
+#[inline(never)]
+pub(super) fn not_created(name: &[u8], why: &str, number: Option<usize>) {
+    let mut line = Line::<256>::headline();
+    line.text("cache ").quoted(name, NAME);
+    line.text(" was not created: ").text(why);
+    if let Some(number) = number {
+        line.hex(number);
+    }
+    line.text("\n").print();
+}
+
+/// Ends the process since a request that must not fail has failed.
+#[cold]
+#[inline(never)]
+pub(crate) fn out_of_memory(what: &[u8]) -> ! {
+    let mut line = Line::<256>::headline();
+    line.text("out of memory for ").quoted(what, NAME);
+    line.text(", which must not fail\n").print();
+    abort()
+}

@@ -1,0 +1,97 @@
+//! The slabs of one cache on one node, past all sheaves.
+#![forbid(unsafe_code)]
+
+use super::entry::Entry;
+use crate::heap::Node;
+use crate::slab::{Object, Owner, Place, Pool, Sheaf, Slot};
+use crate::units::ClusterId;
+
+/// A pool with the place of its slabs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slabs<'cache> {
+    pub(super) node: &'static Node,
+    pub(super) entry: &'cache Entry,
+    pub(super) owner: Owner,
+}
+
+impl Slabs<'_> {
+    pub(super) fn place(self) -> Place<'static> {
+        Place {
+            owner: self.owner,
+            ..self.node.place(ClusterId::default())
+        }
+    }
+
+    /// Moves up to `wanted` objects into `sheaf` and returns how many. Fewer than wanted means that the node is out of memory.
+    pub(super) fn fill(self, sheaf: &mut Sheaf, wanted: usize) -> usize {
+        let (place, id) = (self.place(), self.owner.class());
+        let mut got = 0;
+        loop {
+            got += self.entry.pool.lock().fill(place, id, sheaf, wanted - got);
+            if got == wanted || !self.add_slab() {
+                return got;
+            }
+        }
+    }
+
+    /// As [`Self::fill`], from memory that is there, and only if no lock is to be waited for.
+    pub(super) fn fill_soon(self, sheaf: &mut Sheaf, wanted: usize) -> usize {
+        let (place, id) = (self.place(), self.owner.class());
+        let Some(mut pool) = self.entry.pool.lock_soon() else {
+            return 0;
+        };
+        let got = pool.fill(place, id, sheaf, wanted);
+        if got > 0 {
+            return got;
+        }
+        drop(pool);
+        let Some(slab) = Pool::new_slab_soon(place, id) else {
+            return 0;
+        };
+        let mut pool = self.entry.pool.lock();
+        pool.add(place, slab);
+        pool.fill(place, id, sheaf, wanted)
+    }
+
+    /// One object that need not be known to be new.
+    pub(super) fn take_one(self) -> Option<Object> {
+        loop {
+            let object = self
+                .entry
+                .pool
+                .lock()
+                .take_one(self.place(), self.owner.class());
+            if object.is_some() || !self.add_slab() {
+                return object;
+            }
+        }
+    }
+
+    /// Takes objects of this cache and node back and returns how many were out.
+    pub(super) fn give(self, objects: &mut [Slot]) -> usize {
+        let mut pool = self.entry.pool.lock();
+        let before = pool.out();
+        pool.take_back(self.place(), self.owner.class(), objects);
+        (before - pool.out()) as usize
+    }
+
+    /// Gives empty slabs back until `keep` are left.
+    pub(super) fn trim(self, keep: u32) {
+        let mut pool = self.entry.pool.lock();
+        pool.trim(self.place(), self.owner.class(), keep);
+    }
+
+    /// Adds a slab to the pool, whose lock is not held while memory for it is committed; `false` where there is none.
+    #[cold]
+    fn add_slab(self) -> bool {
+        let _growing = self.entry.growing.lock();
+        if self.entry.pool.lock().has_objects() {
+            return true;
+        }
+        let Some(slab) = Pool::new_slab(self.place(), self.owner.class()) else {
+            return false;
+        };
+        self.entry.pool.lock().add(self.place(), slab);
+        true
+    }
+}

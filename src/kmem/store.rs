@@ -1,0 +1,103 @@
+//! Memory for bins and sheaves of named caches: slabs of its own, apart from the program's objects, which go when they are
+//! empty.
+
+use core::ptr::NonNull;
+
+use super::entry::Entry;
+use super::slabs::Slabs;
+use crate::heap::{Heap, Node};
+use crate::slab::class::{self, class_of};
+use crate::slab::{Owner, Sheaf, sheaf_bytes};
+use crate::sync::CachePadded;
+use crate::sys;
+use crate::units::Zeroed;
+
+/// Pieces have 64 bytes to 32 KiB.
+const SMALLEST: u32 = 6;
+const SIZES: usize = 10;
+
+/// The slabs for pieces of each size.
+#[derive(Debug)]
+pub(super) struct StorePools([CachePadded<Entry>; SIZES]);
+
+/// Where the memory comes from.
+#[derive(Debug)]
+pub(super) struct Store {
+    heap: &'static Heap,
+    node: &'static Node,
+    pools: &'static StorePools,
+}
+
+impl Store {
+    pub(super) fn new(heap: &'static Heap) -> Option<Self> {
+        let node = heap.nodes().next()?;
+        Some(Self {
+            heap,
+            node,
+            pools: node.metadata().zeroed::<StorePools>()?,
+        })
+    }
+
+    /// A piece of zeroes of at least `bytes`.
+    pub(super) fn take(&self, bytes: usize) -> Option<NonNull<u8>> {
+        let Some(slabs) = self.slabs(bytes) else {
+            return self.heap.take_large(self.node, bytes, 1, Zeroed::Yes);
+        };
+        let info = class::info(slabs.owner.class());
+        let size = info.size as usize;
+        let take = || slabs.take_one();
+        let piece = self.heap.take_within(info.slab_bytes(), take)?;
+        // SAFETY: the piece was taken above and has that size.
+        unsafe { sys::clear(piece, size) };
+        Some(piece)
+    }
+
+    /// Takes a piece of `bytes` back.
+    pub(super) fn give(&self, piece: NonNull<u8>, bytes: usize) {
+        match self.slabs(bytes) {
+            Some(slabs) => _ = slabs.give(&mut [piece.as_ptr()]),
+            None => self.heap.give(piece),
+        }
+    }
+
+    /// An empty sheaf with room for `capacity` objects.
+    pub(super) fn new_sheaf(&self, capacity: usize) -> Option<Sheaf> {
+        let memory = self.take(sheaf_bytes(capacity))?;
+        // SAFETY: the piece is as long as asked and aligned; no slab lies across a multiple of 4 GiB.
+        Some(unsafe { Sheaf::new_in(memory) })
+    }
+
+    /// Takes back an empty sheaf with room for `capacity` objects.
+    pub(super) fn give_sheaf(&self, sheaf: Sheaf, capacity: usize) {
+        self.give(sheaf.into_memory(), sheaf_bytes(capacity));
+    }
+
+    /// Gives empty slabs back.
+    pub(super) fn trim(&self) {
+        for size in 0..SIZES {
+            if let Some(slabs) = self.slabs(1 << (SMALLEST as usize + size)) {
+                slabs.trim(0);
+            }
+        }
+    }
+
+    pub(super) fn hold_for_fork(&self) {
+        let entries = || self.pools.0.iter();
+        entries().for_each(|entry| entry.growing.hold_for_fork());
+        entries().for_each(|entry| entry.pool.hold_for_fork());
+    }
+
+    /// The slabs for pieces of `bytes`; `None` for what is too long for any.
+    fn slabs(&self, bytes: usize) -> Option<Slabs<'_>> {
+        let size = bytes.next_power_of_two().max(1 << SMALLEST);
+        let entry = self
+            .pools
+            .0
+            .get((size.trailing_zeros() - SMALLEST) as usize)?;
+        Some(Slabs {
+            node: self.node,
+            entry,
+            owner: Owner::cache(0, class_of(size), false, false),
+        })
+    }
+}

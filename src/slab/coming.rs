@@ -1,0 +1,55 @@
+//! Slabs that come from the arena and go back to it.
+#![forbid(unsafe_code)]
+
+use super::class::info;
+use super::pool::{Place, Pool};
+use crate::arena::{Span, Use};
+use crate::units::{ClassId, GranuleIndex, Order};
+
+/// A slab that is in no pool yet.
+#[derive(Debug)]
+#[must_use = "a dropped slab is a leak"]
+pub(crate) struct NewSlab {
+    pub(super) slab: GranuleIndex,
+    pub(super) is_clean: bool,
+}
+
+impl Pool {
+    /// Makes a slab for a pool, whose lock the caller does not hold: memory for it may have to be committed.
+    pub(crate) fn new_slab(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
+        let pages = info(id).slab_pages();
+        let span = place.arena.take(pages, Order::holding(pages), Use::Slab)?;
+        enter(place, id, span)
+    }
+
+    /// As [`Self::new_slab`], from memory that the arena has at hand; `None` also where its lock does not become free soon.
+    pub(crate) fn new_slab_soon(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
+        let pages = info(id).slab_pages();
+        let span = place
+            .arena
+            .take_soon(pages, Order::holding(pages), Use::Slab)?;
+        enter(place, id, span)
+    }
+
+    /// Gives a slab back that is on no list and whose objects are all in it.
+    pub(super) fn release(&mut self, place: Place<'_>, id: ClassId, slab: GranuleIndex) {
+        self.slabs -= 1;
+        let touched = place.tables.record(slab).touched(info(id));
+        place.remove(slab, id);
+        let span = Span {
+            first: slab.first_page(),
+            pages: info(id).slab_pages(),
+            zero: false,
+        };
+        place.arena.give_slab(span, touched);
+    }
+}
+
+fn enter(place: Place<'_>, id: ClassId, span: Span) -> Option<NewSlab> {
+    let (slab, is_clean) = (span.first.granule(), span.zero);
+    if !place.enter(slab, id) {
+        place.arena.give(span);
+        return None;
+    }
+    Some(NewSlab { slab, is_clean })
+}

@@ -1,0 +1,100 @@
+//! The examples, compiled against the installed copy as their first lines say, and run.
+#![cfg(not(any(miri, loom)))]
+
+mod support;
+
+use core::time::Duration;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{Heap, compile_to, root, run, scratch, target};
+
+#[test]
+fn an_object_cache_constructs_once() {
+    prints("object_cache.c", |text| {
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        first.starts_with("connection: 100000 connections, ")
+            && first.ends_with(", 0 in use")
+            && lines.next() == Some("destroyed, 0 buffers")
+    });
+}
+
+#[test]
+fn kernel_style_code_compiles_with_one_include() {
+    prints("kernel_style.c", |text| {
+        text == "20000 names, found: yes, missing: yes, on node known\ndestroyed\n"
+    });
+}
+
+#[test]
+fn readers_of_an_rcu_list_need_no_lock() {
+    prints("rcu_list.c", |text| {
+        text == "200 grace periods, 0 sessions in use\n"
+    });
+}
+
+#[test]
+fn every_example_is_run_here() {
+    let here = include_str!("examples.rs");
+    for entry in root().join("examples").read_dir().expect("examples/") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_str().expect("UTF-8");
+        assert!(here.contains(&format!("\"{name}\"")), "examples/{name}");
+    }
+}
+
+#[test]
+fn the_headers_are_cxx_too() {
+    let program = scratch("headers").join("program");
+    let source = root().join("tests/kmem/headers.cpp");
+    compile_to(&program, &[&source], &flags());
+    let finished = run(
+        Heap::Libc,
+        &mut Command::new(program),
+        Duration::from_secs(60),
+    );
+    assert!(finished.is_ok() && finished.stderr.is_empty());
+}
+
+fn prints(name: &str, is_right: impl Fn(&str) -> bool) {
+    let program = scratch(name).join("program");
+    compile_to(&program, &[&root().join("examples").join(name)], &flags());
+    let finished = run(
+        Heap::Libc,
+        &mut Command::new(program),
+        Duration::from_secs(60),
+    )
+    .succeeded();
+    assert!(
+        is_right(&finished.stdout) && finished.stderr.is_empty(),
+        "{finished:?}"
+    );
+}
+
+/// The installed copy, by its own folders. Cargo sets LD_LIBRARY_PATH to folders that may have another build.
+fn flags() -> Vec<&'static str> {
+    static FLAGS: OnceLock<[String; 3]> = OnceLock::new();
+    let flags = FLAGS.get_or_init(|| {
+        let prefix = scratch("prefix");
+        install(&prefix);
+        let prefix = prefix.display();
+        [
+            format!("-I{prefix}/include"),
+            format!("-L{prefix}/lib"),
+            format!("-Wl,--disable-new-dtags,-rpath,{prefix}/lib"),
+        ]
+    });
+    let mut all: Vec<&str> = flags.iter().map(String::as_str).collect();
+    all.push("-lslubmalloc");
+    all
+}
+
+fn install(prefix: &Path) {
+    let mut install = Command::new(root().join("scripts/install.sh"));
+    install
+        .arg("--prefix")
+        .arg(prefix)
+        .env("CARGO_TARGET_DIR", target());
+    run(Heap::Libc, &mut install, Duration::from_secs(600)).succeeded();
+}

@@ -1,0 +1,235 @@
+//! Named caches, as C programs use them that are linked to the library, shared or static.
+#![cfg(not(any(miri, loom)))]
+
+mod support;
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{Finished, Heap, cargo_build, compile, full, library, message_of, root, run, target};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const SIGABRT: i32 = 6;
+
+#[test]
+fn objects_are_whole_aligned_and_apart() {
+    keeps("objects", &[]);
+}
+
+#[test]
+fn each_flag_and_each_error_is_as_documented() {
+    keeps("flags", &[]);
+}
+
+#[test]
+fn constructors_and_destructors_run_once_for_each_life() {
+    keeps("hooks", &[]);
+}
+
+#[test]
+fn limits_are_exact_and_bulk_is_all_or_nothing() {
+    keeps("limits", &[]);
+}
+
+#[test]
+fn kmalloc_pages_and_their_errors_are_as_documented() {
+    keeps("kmalloc", &[]);
+}
+
+#[test]
+fn type_safe_memory_stays_until_a_grace_period_has_passed() {
+    keeps("rcu", &[]);
+}
+
+#[test]
+fn prefilled_sheaves_do_not_fail() {
+    keeps("sheaves", &[]);
+}
+
+#[test]
+fn caches_are_merged_where_all_of_them_allow_it() {
+    keeps("merge", &[]);
+}
+
+#[test]
+fn objects_cross_threads_ends_and_forks() {
+    keeps("threads", &[]);
+}
+
+#[test]
+fn a_thousand_caches_leave_no_memory_behind() {
+    keeps("many", &[if full() { "100" } else { "5" }]);
+}
+
+#[test]
+fn a_cache_is_as_fast_as_malloc() {
+    // A bar for a machine that does something else as well.
+    ran(
+        "bars",
+        &shared(),
+        Heap::Libc,
+        &[if full() { "1.05" } else { "1.5" }],
+    )
+    .is_ok();
+}
+
+#[test]
+fn wrong_frees_end_the_process_with_one_line() {
+    for (what, words) in [
+        ("wrong-cache", "wrong cache: object 0x"),
+        ("no-cache", "of no named cache was freed to \"two\""),
+        ("huge", "of no named cache was freed to \"two\""),
+        ("nowhere", "of no named cache was freed to \"two\""),
+        ("interior", "interior pointer"),
+        ("interior-free", "interior pointer"),
+        ("twice", "double free"),
+        ("twice-free", "double free"),
+        ("twice-far", "double free"),
+        ("destroyed", "use of a destroyed cache 0x"),
+        ("destroyed-twice", "use of a destroyed cache 0x"),
+        ("destroyed-free", "use of a destroyed cache 0x"),
+        (
+            "panic",
+            "out of memory for \"must be\", which must not fail",
+        ),
+    ] {
+        let finished = ran("misuse", &shared(), Heap::Libc, &[what]);
+        assert_eq!(
+            finished.signal(),
+            Some(SIGABRT),
+            "{what}: {}",
+            finished.stderr
+        );
+        let last = finished.stderr.lines().last().and_then(message_of);
+        let is_right = last.is_some_and(|line| line.contains(words));
+        assert!(is_right, "{what}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn wrong_frees_are_ignored_where_they_are_only_named() {
+    for what in [
+        "wrong-cache",
+        "no-cache",
+        "interior",
+        "twice",
+        "destroyed",
+        "destroyed-twice",
+        "destroyed-free",
+    ] {
+        let program = program("misuse", &shared());
+        let mut command = Command::new(program);
+        command.arg(what).env("SLUBMALLOC_CONF", "crime:warn");
+        let finished = run(Heap::Libc, &mut command, PATIENCE);
+        assert!(
+            finished.is_ok() && finished.stderr.contains("; ignored"),
+            "{what}: {}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn writes_beyond_objects_and_after_free_are_seen() {
+    for (what, words) in [
+        ("beyond", "write 3 bytes beyond object 0x"),
+        ("beyond-late", "write 1 bytes beyond object 0x"),
+        ("after-free", "write after free to byte 7 of object 0x"),
+    ] {
+        let finished = ran("misuse", &shared(), Heap::Libc, &[what]);
+        assert_eq!(
+            finished.signal(),
+            Some(SIGABRT),
+            "{what}: {}",
+            finished.stderr
+        );
+        assert!(
+            finished.report().starts_with(words),
+            "{what}: {}",
+            finished.stderr
+        );
+        assert!(finished.report().contains(": 0x41 instead of 0x"));
+    }
+}
+
+#[test]
+fn an_object_in_use_is_shown_with_the_stack_that_allocated_it() {
+    let finished = ran("misuse", &shared(), Heap::Libc, &["in-use-by"]);
+    assert!(finished.is_ok() && finished.report().contains("1 object is still in use"));
+    let second = finished.stderr.lines().nth(1).unwrap_or_default();
+    assert!(second.ends_with(" was allocated by"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("kmem-misuse-c"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn what_is_refused_is_one_line() {
+    let finished = ran("misuse", &shared(), Heap::Libc, &["unknown-flags"]);
+    assert!(finished.is_ok() && finished.stderr.lines().count() == 1);
+    assert_eq!(
+        finished.report(),
+        "cache \"name\\x0a\" was not created: unknown flags 0x11"
+    );
+}
+
+#[test]
+fn a_cache_with_objects_in_use_is_kept_and_says_where_they_are() {
+    let finished = ran("misuse", &shared(), Heap::Libc, &["in-use"]);
+    assert!(finished.is_ok() && finished.stderr.lines().count() == 1);
+    let line = finished.report();
+    assert!(line.starts_with("cache \"one\" was not destroyed: 7 objects are still in use, at 0x"));
+    assert!(
+        line.matches("0x").count() == 4 && line.ends_with(", …"),
+        "{line}"
+    );
+}
+
+/// Runs a program in each way that it can have the library.
+fn keeps(name: &str, arguments: &[&str]) {
+    for flags in [shared(), fully_static()] {
+        ran(name, &flags, Heap::Libc, arguments).is_ok();
+    }
+    // While a thread of its own gives memory back all the time.
+    ran(name, &shared(), Heap::Purging, arguments).is_ok();
+}
+
+fn ran(name: &str, flags: &[String], heap: Heap, arguments: &[&str]) -> Finished {
+    run(
+        heap,
+        Command::new(program(name, flags)).args(arguments),
+        PATIENCE,
+    )
+}
+
+fn program(name: &str, flags: &[String]) -> PathBuf {
+    let include = format!("-I{}", root().join("cdylib/include").display());
+    let mut all = vec![include.as_str()];
+    all.extend(flags.iter().map(String::as_str));
+    compile(&format!("kmem/{name}.c"), &all)
+}
+
+fn shared() -> Vec<String> {
+    let folder = library().parent().expect("a folder").display();
+    // Cargo sets LD_LIBRARY_PATH to folders that may have another build.
+    vec![
+        format!("-L{folder}"),
+        format!("-Wl,--disable-new-dtags,-rpath,{folder}"),
+        "-lslubmalloc".to_owned(),
+    ]
+}
+
+fn fully_static() -> Vec<String> {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    let archive = BUILT.get_or_init(|| {
+        cargo_build(&["--release", "-p", "slubmalloc-staticlib"], target());
+        target()
+            .join("release/libslubmalloc.a")
+            .display()
+            .to_string()
+    });
+    vec!["-static".to_owned(), archive.clone()]
+}
