@@ -19,7 +19,7 @@ MODES_LIMIT = 8192
 # The most of a stack of our own that may be in use; see src/sys/own_stack.rs.
 OWN_LIMIT = 128 << 10
 
-# Only the modes that find misuse come by here.
+# Only the modes that find misuse call these.
 MODES = r"slubmalloc::(watch|global::watched)::"
 
 # An internal error ends the process after a line of its own; no program gets that far.

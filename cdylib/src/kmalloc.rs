@@ -47,7 +47,7 @@ extern "C" fn slub_kcalloc(count: usize, size: usize, flags: c_uint) -> *mut u8 
 ///
 /// # Safety
 ///
-/// The block is in use, and behind a success its old address is not used.
+/// The block is in use, and after a success its old address is not used.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_krealloc(block: *mut u8, size: usize, flags: c_uint) -> *mut u8 {
     // SAFETY: the caller's promise.

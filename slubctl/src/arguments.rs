@@ -68,7 +68,7 @@ pub(crate) enum Command {
         /// Seconds between two looks
         #[arg(short, long, default_value_t = 3.0, value_parser = seconds)]
         delay: f64,
-        /// End after so many looks
+        /// End after this number of looks
         #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
         iterations: Option<u64>,
         /// What to sort by, by slabtop's letters: a, b, c, l, n, o, s, u, and r for the rate of change

@@ -18,7 +18,7 @@ const TYPE: u32 = 1;
 const HEADERS: usize = 4096;
 /// No segment of notes is longer.
 const MOST_NOTES: u64 = 64 << 10;
-/// So many copies are listed at most.
+/// Most copies that are listed.
 const MOST_COPIES: usize = 64;
 
 /// A copy of the library.

@@ -155,7 +155,7 @@ impl Pool {
 pub struct Huge {
     /// Blocks in use.
     pub blocks: u64,
-    /// Bytes in use, without the page behind each.
+    /// Bytes in use, without the page after each.
     pub bytes: u64,
     /// Bytes of freed mappings that are kept for reuse.
     pub kept_bytes: u64,

@@ -17,7 +17,7 @@ use slubctl::totals::Totals;
 use slubctl::view;
 use slubctl::view::top::{self, Row, Sort};
 
-/// So many looks are in the picture of the last minutes.
+/// Looks that are in the picture of the last minutes.
 const REMEMBERED: usize = 600;
 
 /// How `top` was asked for.

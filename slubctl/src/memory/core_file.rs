@@ -11,7 +11,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::{Mapping, Memory, number};
 
-/// Headers and notes are looked for in so many bytes at the beginning.
+/// Bytes at the beginning in which headers and notes are looked for.
 const LONGEST: u64 = 8 << 20;
 
 /// A segment: addresses, and where their bytes lie in the file.

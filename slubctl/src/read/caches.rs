@@ -8,7 +8,7 @@ use super::{Numbers, Target};
 use crate::record::Record;
 use crate::snapshot::Cache;
 
-/// So many caches are read at most.
+/// Most caches that are read.
 const MOST_CACHES: usize = 1 << 16;
 /// No sheaf has more objects.
 const MOST_OBJECTS: u64 = 1 << 10;

@@ -10,9 +10,9 @@ use crate::image;
 use crate::memory::Memory;
 use crate::record::Record;
 
-/// A contradiction counts if it is there in so many readings one after the other.
+/// A contradiction counts if it is there in this number of readings one after the other.
 const READINGS: usize = 3;
-/// So many contradictions are told at most.
+/// Most contradictions that are printed.
 const MOST: usize = 100;
 /// Records that are read at once.
 const PIECE: u64 = 1024;

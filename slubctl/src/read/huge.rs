@@ -7,7 +7,7 @@ use crate::memory::number;
 use crate::record::Record;
 use crate::snapshot::{Extent, Huge};
 
-/// So many mappings are listed at most; the sums are of all.
+/// Most mappings that are listed; the sums are of all.
 const MOST_EXTENTS: u64 = 1 << 18;
 /// No address space is larger.
 const MOST_BYTES: u64 = 1 << 57;

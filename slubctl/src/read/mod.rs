@@ -24,7 +24,7 @@ use crate::memory::{Memory, Process};
 use crate::record::Record;
 use crate::snapshot::{Heap, Settings, Snapshot};
 
-/// So often a heap is read until two readings agree.
+/// Most readings of a heap until two agree.
 const READINGS: usize = 5;
 
 /// What is read besides the numbers that cost little.

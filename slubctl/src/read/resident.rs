@@ -7,7 +7,7 @@ use crate::snapshot::{Heap, Node, Resident};
 
 /// Pages that are looked at at once.
 const PAGES: u64 = 1 << 14;
-/// So many pages are looked at in all; of a larger heap nothing is said: tables that lie would keep this program busy.
+/// Most pages that are looked at in all; of a larger heap nothing is said: tables that lie would keep this program busy.
 const MOST_PAGES: u64 = 1 << 27;
 
 /// Resident bytes; `None` where the kernel does not say.

@@ -8,7 +8,7 @@ use crate::totals::Totals;
 
 /// A class that uses less of its slabs than this, in percent, is worth a line …
 const WELL_USED: u64 = 75;
-/// … if that is more than so many bytes.
+/// … if that is more than this number of bytes.
 const MUCH: u64 = 1 << 20;
 
 /// The page.
