@@ -4,6 +4,8 @@
 mod support;
 
 use core::time::Duration;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -214,6 +216,12 @@ fn program(name: &str, flags: &[String]) -> PathBuf {
 
 fn shared() -> Vec<String> {
     let folder = library().parent().expect("a folder").display();
+    // Programs ask for the soname, a link that the installer makes.
+    let soname = library().with_extension(concat!("so.", env!("CARGO_PKG_VERSION_MAJOR")));
+    match symlink("libslubmalloc.so", soname) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => panic!("no link: {error}"),
+        _ => {}
+    }
     // Cargo sets LD_LIBRARY_PATH to folders that may have another build.
     vec![
         format!("-L{folder}"),

@@ -75,5 +75,5 @@ int main(void) {
         malloc_trim(0);
         look(blocks, 0, MOST);
     }
-    return 0;
+    return done();
 }
