@@ -45,6 +45,27 @@ fn type_safe_memory_stays_until_a_grace_period_has_passed() {
 }
 
 #[test]
+fn type_safe_caches_come_and_go_in_several_threads() {
+    keeps("rcu_threads", &[]);
+}
+
+#[test]
+fn modes_leave_objects_of_caches_as_they_are() {
+    for configuration in [
+        "crime:abort",
+        "quarantine:1m",
+        "zero:free,zero:alloc",
+        "slab_debug:FZPU",
+        "guard:1/1",
+    ] {
+        let mut command = Command::new(program("modes", &shared()));
+        command.env("SLUBMALLOC_CONF", configuration);
+        let finished = run(Heap::Libc, &mut command, PATIENCE);
+        assert!(finished.is_ok(), "{configuration}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn prefilled_sheaves_do_not_fail() {
     keeps("sheaves", &[]);
 }

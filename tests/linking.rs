@@ -125,7 +125,11 @@ fn packagers_get_the_files_alone() {
     install(Path::new("/usr"), &[&destdir]).succeeded();
     assert!(dir.join("usr/lib/libslubmalloc.so").is_file());
     assert!(dir.join("usr/share/man/man3/slub_kmem_cache.3").is_file());
-    assert!(!dir.join("usr/share/slubmalloc").exists(), "{:?}", tree(&dir));
+    assert!(
+        !dir.join("usr/share/slubmalloc").exists(),
+        "{:?}",
+        tree(&dir)
+    );
     let pc = fs::read_to_string(dir.join("usr/lib/pkgconfig/slubmalloc.pc")).expect("a file");
     assert!(
         pc.starts_with("#") && pc.contains("\nprefix=/usr\n"),

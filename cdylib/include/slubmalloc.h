@@ -120,7 +120,7 @@ typedef unsigned int slub_gfp_t;
 #define SLUB___GFP_KSWAPD_RECLAIM 0x800u    /* no effect */
 #define SLUB___GFP_NOWARN         0x2000u   /* no effect: a failure is not reported anyway */
 #define SLUB___GFP_RETRY_MAYFAIL  0x4000u   /* no effect */
-#define SLUB___GFP_NOFAIL         0x8000u   /* passes limits; if the system has no memory the process ends with a line */
+#define SLUB___GFP_NOFAIL         0x8000u   /* passes a cache's limit; if the process's limit or the system leaves no memory it ends with a line */
 #define SLUB___GFP_NORETRY        0x10000u  /* no effect */
 #define SLUB___GFP_MEMALLOC       0x20000u  /* no effect */
 #define SLUB___GFP_COMP           0x40000u  /* no effect */
@@ -168,8 +168,8 @@ typedef unsigned int slub_gfp_t;
  *
  * The name, 1 to 255 bytes, is copied. Addresses of objects are multiples of `align`, a power of two, and of 16 in any case; 0
  * asks for no more. `ctor`, which may be null, is called with the address of each object before it is first handed out, and
- * again after its memory was given back to the system meanwhile: an object that is freed keeps its contents until it is
- * allocated again, and nothing is written to it. `ctor` is called with no lock held, by the thread that allocates, for a few
+ * again after its memory was given back to the system meanwhile: an object of such a cache that is freed keeps its contents until it is
+ * allocated again, and nothing is written to it, but by SLUB_POISON. `ctor` is called with no lock held, by the thread that allocates, for a few
  * objects at a time; it may allocate, but not from its own cache.
  *
  * Null with errno EINVAL, and a line that says why, if an argument is out of its range or a flag is unknown. Null with ENOMEM if
@@ -189,8 +189,9 @@ struct slub_kmem_cache_args {
     /* As above. */
     void (*ctor)(void *);
     /*
-     * Called with the address of each object that was ever handed out before its memory goes: in slub_kmem_cache_destroy and
-     * slub_kmem_cache_shrink, or when an object is freed. With no lock held; it may allocate and free.
+     * Called with the address of each object that `ctor` was called for, before its memory goes: in slub_kmem_cache_destroy and
+     * slub_kmem_cache_shrink, when an object is freed, and in slub_rcu_end, also of a cache that was destroyed before. With no lock
+     * held; it may allocate and free. Without `ctor` it is refused.
      */
     void (*dtor)(void *);
     /* See slub_kmem_cache_set_limit(); 0 is none. */
@@ -300,7 +301,7 @@ int slub_rcu_end(unsigned long long number) SLUBMALLOC_NOTHROW;
 
 /*
  * Gives free memory of a cache back at once, but for the objects that other threads have at hand; 0. Without this, what was not
- * needed goes back within about a second.
+ * needed goes back within about a second, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU.
  */
 int slub_kmem_cache_shrink(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 

@@ -7,12 +7,12 @@
 
 use core::ptr::NonNull;
 
-use super::life::{alive, inside, is_interrupted};
+use super::life::{alive, inside, is_interrupted, watching};
 use super::{alloc_onnode, free, malloc, malloc_fast, memalign, node_of, realloc, usable_size};
 use crate::kmem::{Gfp, KmemError, out_of_memory};
 use crate::slab::class;
 use crate::sys;
-use crate::units::{BLOCK_SIZE, GRANULE_SIZE, MIN_ALIGN, align_up};
+use crate::units::{BLOCK_SIZE, GRANULE_SIZE, MIN_ALIGN, NodeId, PAGE_SIZE, align_up};
 
 /// The answer to a request for no bytes, `ZERO_SIZE_PTR`: 16.
 const NO_BYTES: NonNull<u8> = NonNull::without_provenance(core::num::NonZero::new(16).unwrap());
@@ -43,7 +43,6 @@ pub fn kmalloc(size: usize, flags: u32, node: i32) -> Result<NonNull<u8>, KmemEr
     };
     match node {
         Some(node) => on_node(size, gfp, node),
-        None if gfp.is_this_node() => on_own_node(size, gfp),
         None => aligned(size, align, gfp),
     }
 }
@@ -164,7 +163,8 @@ pub fn vmalloc(size: usize, is_zeroed: bool) -> *mut u8 {
         return core::ptr::null_mut();
     };
     // Blocks that are no slabs' objects begin with a page, and fresh ones need no clearing.
-    if is_zeroed && bytes > class::MAX_SMALL.max(GRANULE_SIZE) {
+    let is_page_aligned = page <= PAGE_SIZE && watching().is_none();
+    if is_zeroed && is_page_aligned && bytes > class::MAX_SMALL.max(GRANULE_SIZE) {
         return super::calloc(1, bytes);
     }
     let block = memalign(page, bytes);
@@ -183,11 +183,20 @@ pub fn alloc_at_least(size: usize) -> (*mut u8, usize) {
 
 /// A block for the flags; see [`kmalloc`].
 pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
+    // Classes of powers of two lie at multiples of their sizes, but for red zones.
+    let is_aligned = || align == size && size <= class::FINE_LIMIT && watching().is_none();
     let block = match gfp.may_wait() {
-        // Classes of powers of two lie at multiples of their sizes.
-        true if align <= MIN_ALIGN || align == size && size <= class::FINE_LIMIT => malloc(size),
+        true if align <= MIN_ALIGN || is_aligned() => malloc(size),
         true => memalign(align, size),
         false => soon(size, align),
+    };
+    let block = match gfp.is_this_node() && is_far(block) {
+        true => {
+            // SAFETY: taken above.
+            unsafe { free(block) };
+            core::ptr::null_mut()
+        }
+        false => block,
     };
     let block = granted(block, gfp)?;
     if gfp.zeroes() {
@@ -213,8 +222,22 @@ fn soon(size: usize, align: usize) -> *mut u8 {
     block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
 }
 
+/// The same on a node; `None` for one that threads take no memory from.
+fn soon_on(size: usize, node: u8) -> Option<*mut u8> {
+    if is_interrupted() || sys::is_ending() {
+        return Some(core::ptr::null_mut());
+    }
+    let (_, ties) = alive()?;
+    let node = ties.heap.nodes().find(|it| it.id() == NodeId(node))?;
+    let block = inside(|| ties.heap.take_soon(node, size, MIN_ALIGN));
+    Some(block.map_or(core::ptr::null_mut(), NonNull::as_ptr))
+}
+
 fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
-    let block = alloc_onnode(size, node).ok_or(KmemError::Invalid)?;
+    let block = match gfp.may_wait() {
+        true => alloc_onnode(size, node).ok_or(KmemError::Invalid)?,
+        false => soon_on(size, node).ok_or(KmemError::Invalid)?,
+    };
     let is_elsewhere = || node_of(block).is_some_and(|found| found != node);
     if gfp.is_this_node() && !block.is_null() && is_elsewhere() {
         // SAFETY: taken above.
@@ -229,13 +252,10 @@ fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
     Ok(block)
 }
 
-fn on_own_node(size: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
-    let own = alive().map(|(_, ties)| ties.home.id().0);
-    match own.map(|node| on_node(size, gfp, node)) {
-        // Nodes are not told apart.
-        None | Some(Err(KmemError::Invalid)) => aligned(size, MIN_ALIGN, gfp),
-        Some(answer) => answer,
-    }
+/// Whether a block is on another node than that of the calling thread, where nodes are told apart.
+fn is_far(block: *mut u8) -> bool {
+    let own = alive().filter(|(_, ties)| ties.heap.is_numa());
+    own.is_some_and(|(_, ties)| node_of(block).is_some_and(|found| found != ties.home.id().0))
 }
 
 /// A block that the heap gave, or what becomes of a request without one.

@@ -83,7 +83,14 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             if process.watch.is_on() {
                 watched::resize(process, old, size)
             } else {
-                process.heap.resize(old, size)
+                match (
+                    process.heap.resize(old, size),
+                    kmem::usable_size(old.as_ptr().addr()),
+                ) {
+                    // Behind it lie red zones, perhaps.
+                    (Resized::Copy { .. }, Some(old_bytes)) => Resized::Copy { old_bytes },
+                    (resized, _) => resized,
+                }
             }
         }),
         (None, None) => {

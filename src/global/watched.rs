@@ -132,6 +132,12 @@ pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize)
 /// The same for an ordinary block. What it gives up and gets is memory that changes hands.
 fn resize_ordinary(process: &'static Process, block: NonNull<u8>, size: usize) -> Resized {
     let (heap, watch) = (&process.heap, &process.watch);
+    match super::kmem::usable_size(block.as_ptr().addr()) {
+        // Nothing of an object of a named cache is cleared, and it never grows.
+        Some(0) => return Resized::NoBlock,
+        Some(old_bytes) => return Resized::Copy { old_bytes },
+        None => {}
+    }
     let Some(old_bytes) = heap.usable_size(block.as_ptr() as usize) else {
         return Resized::NoBlock;
     };

@@ -6,11 +6,12 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::args::CacheArgs;
 use super::cache::{LIVE, NamedCache};
 use super::checks::slot_bytes;
+use super::destroy::ENDED;
 use super::entry::Entry;
 use super::flags::{SLAB_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
 use super::merge::may_merge;
 use super::take::place_of;
-use super::{Kmem, report, sizing};
+use super::{Kmem, Life, report, sizing};
 use crate::cache::sheaf_capacity;
 use crate::slab::Owner;
 use crate::slab::class::aligned_class_of;
@@ -43,7 +44,7 @@ impl Kmem {
         let made = match check(name, size, args, flags) {
             Ok((class, align)) => {
                 let shared = match may_merge(args, flags) {
-                    true => self.find_alias(class, size),
+                    true => self.find_alias(class, size, align),
                     false => None,
                 };
                 let made = shared.or_else(|| self.build(name, (size, class, align), args, flags));
@@ -86,7 +87,7 @@ impl Kmem {
         cache.align.store(align as u32, Relaxed);
         let capacity = match args.sheaf_capacity as usize {
             0 => sheaf_capacity(class),
-            asked => asked.min(sizing::MOST_CAPACITY),
+            asked => asked,
         };
         cache.capacity.store(capacity as u32, Relaxed);
         let limit = match args.limit {
@@ -133,10 +134,30 @@ impl Kmem {
 
     /// Leaves a structure to the next cache.
     pub(super) fn retire(&self, cache: &'static NamedCache) {
-        let life = self.life.lock();
-        cache.next.set(life.unused.get());
-        life.unused.set(Some(cache));
+        retire(&self.life.lock(), cache);
     }
+
+    /// The same for one that is no type-safe cache any more, once its last slab has gone.
+    // Whoever else ends a grace period at this moment may have done so, and a new cache may be there: all of it is decided under
+    // the lock.
+    pub(super) fn retire_if_gone(&self, cache: &'static NamedCache) {
+        let life = self.life.lock();
+        // Slabs are counted until they are given back, and those that wait are.
+        let has_gone = || {
+            let mut entries = cache.entries();
+            entries.all(|entry| entry.pool.lock().has_no_slab())
+        };
+        if cache.state.load(Relaxed) == ENDED && has_gone() {
+            cache.state.store(0, Relaxed);
+            cache.typesafe.store(0, Relaxed);
+            retire(&life, cache);
+        }
+    }
+}
+
+fn retire(life: &Life, cache: &'static NamedCache) {
+    cache.next.set(life.unused.get());
+    life.unused.set(Some(cache));
 }
 
 /// The class of the objects and their alignment, or what is wrong.
@@ -152,6 +173,13 @@ fn check(
     let unknown = flags & !SLAB_KNOWN;
     if unknown != 0 {
         return Err(("unknown flags ", Some(unknown as usize)));
+    }
+    if args.destructor.is_some() && args.constructor.is_none() {
+        return Err(("it has a destructor and no constructor", None));
+    }
+    let capacity = args.sheaf_capacity as usize;
+    if capacity > sizing::MOST_CAPACITY {
+        return Err(("its sheaf_capacity is above 1022: ", Some(capacity)));
     }
     let asked = args.align as usize;
     if asked != 0 && !asked.is_power_of_two() {

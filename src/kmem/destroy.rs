@@ -76,6 +76,7 @@ impl Kmem {
         if cache.is_typesafe() {
             // Its slabs wait for a grace period, and it for them.
             cache.state.store(ENDED, Relaxed);
+            self.retire_if_gone(cache);
         } else {
             cache.state.store(0, Relaxed);
             self.retire(cache);
@@ -159,7 +160,7 @@ impl Kmem {
     }
 
     /// Takes what a thread has at hand of a cache back into the slabs.
-    fn drain_bin(&self, thread: &'static ThreadCache, cache: &'static NamedCache) {
+    pub(super) fn drain_bin(&self, thread: &'static ThreadCache, cache: &'static NamedCache) {
         let drain = |bin: &Bin, last: &AtomicU16| {
             let room = bin.capacity();
             if let Some(sheaf) = bin.close() {
@@ -176,7 +177,7 @@ impl Kmem {
         let _ = thread.with_named(place_of(cache.number.load(Relaxed)), drain);
     }
 
-    fn empty_barns(&self, cache: &'static NamedCache) {
+    pub(super) fn empty_barns(&self, cache: &'static NamedCache) {
         for slabs in self.all_slabs(cache) {
             loop {
                 let taken = Barn::take_any(&mut slabs.entry.pool.lock().barn);

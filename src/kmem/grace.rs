@@ -5,9 +5,6 @@
 //! A structure that is no cache any more serves another one only when its last slab has gone.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::Relaxed;
-
-use super::destroy::ENDED;
 use super::{Caller, Kmem};
 
 impl Kmem {
@@ -43,14 +40,7 @@ impl Kmem {
                     cache.give_empty(caller, slabs, empty);
                 }
             }
-            // Slabs are counted until they are given back, and those that wait are.
-            let has_gone = || cache.entries().all(|entry| entry.pool.lock().has_no_slab());
-            // ORDERING: relaxed; the locks above have ordered what came before.
-            let is_last = cache.state.load(Relaxed) == ENDED && has_gone();
-            if is_last && cache.state.swap(0, Relaxed) == ENDED {
-                cache.typesafe.store(0, Relaxed);
-                self.retire(cache);
-            }
+            self.retire_if_gone(cache);
         }
         true
     }

@@ -19,7 +19,12 @@ pub(super) fn may_merge(args: CacheArgs, flags: u32) -> bool {
 
 impl Kmem {
     /// A cache whose objects are of class `class` and which others may share, for one more.
-    pub(super) fn find_alias(&self, class: ClassId, size: usize) -> Option<&'static NamedCache> {
+    pub(super) fn find_alias(
+        &self,
+        class: ClassId,
+        size: usize,
+        align: usize,
+    ) -> Option<&'static NamedCache> {
         let _life = self.life.lock();
         let is_right = |cache: &&NamedCache| {
             cache.exists() && cache.aliases.load(Relaxed) > 0 && cache.class() == class
@@ -28,6 +33,7 @@ impl Kmem {
         cache.aliases.fetch_add(1, Relaxed);
         // All of its objects have as much.
         cache.size.fetch_max(size as u32, Relaxed);
+        cache.align.fetch_max(align as u32, Relaxed);
         Some(cache)
     }
 

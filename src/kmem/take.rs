@@ -260,7 +260,15 @@ impl Kmem {
         let mut memory = [0_usize; 4];
         // SAFETY: large and aligned enough; the sheaf does not leave this function, and is opened in no bin.
         let sheaf = unsafe { Sheaf::new_in(NonNull::from(&mut memory).cast()) };
-        let (mut sheaf, _) = self.fill(cache, node, sheaf, 1, gfp);
+        let (mut sheaf, got) = self.fill(cache, node, sheaf, 1, gfp);
+        if got == 0
+            && let Some((thread, _)) = caller
+        {
+            // What the limit counts may all be at hand, in use or not.
+            self.drain_bin(thread, cache);
+            self.empty_barns(cache);
+            (sheaf, _) = self.fill(cache, node, sheaf, 1, gfp);
+        }
         cache.construct(caller, &mut sheaf);
         let object = sheaf.objects().first().copied().and_then(NonNull::new)?;
         if cache.is_checked() {

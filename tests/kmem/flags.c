@@ -9,7 +9,16 @@ static int is_zero(const unsigned char *bytes, size_t size) {
     return 1;
 }
 
+/* A destructor would be called with objects that nobody has made. */
+static void *without_constructor(void (*dtor)(void *), unsigned capacity) {
+    struct slub_kmem_cache_args args = {.size = sizeof args, .dtor = dtor, .sheaf_capacity = capacity};
+    return slub_kmem_cache_create_args("refused", 100, &args, 0);
+}
+
+static void destroys(void *object) { (void)object; }
+
 int main(void) {
+    CHECK(REFUSED(EINVAL, without_constructor(destroys, 0)) && REFUSED(EINVAL, without_constructor(NULL, 1023)));
     malloc_is_ours();
     struct slub_kmem_cache *cache = plain("flags", 64);
     static const slub_gfp_t honoured[] = {

@@ -11,7 +11,7 @@ int main(void) {
     CHECK(strcmp(slub_kmem_cache_name(second), "first") == 0 && slub_kmem_cache_size(second) == 104);
     /* None of these. */
     struct slub_kmem_cache_args limited = {.size = sizeof limited, .limit = 5};
-    struct slub_kmem_cache_args destroyed = {.size = sizeof destroyed, .dtor = ctor};
+    struct slub_kmem_cache_args destroyed = {.size = sizeof destroyed, .ctor = ctor, .dtor = ctor};
     struct slub_kmem_cache *others[] = {
         slub_kmem_cache_create("no flag", 100, 0, 0, NULL),
         slub_kmem_cache_create("another size", 200, 0, SLUB_MERGE, NULL),

@@ -3,7 +3,9 @@
  * The kernel's own names for what slubmalloc.h declares, so that code which was written for the kernel's allocators compiles with
  * this one include. Nothing includes it by itself: the names are short.
  *
- * Functions are macros with arguments, so that a member or variable of the same name is left alone.
+ * Functions are macros with arguments: a member or variable of the same name is left alone, unless it is called. Where such a
+ * function is called through a member, or its address is taken, write the name with slub_ in front. kmem_cache_create() takes the
+ * five arguments that it had before Linux 6.12; for a structure of arguments there is slub_kmem_cache_create_args().
  */
 #ifndef SLUBMALLOC_KERNEL_H
 #define SLUBMALLOC_KERNEL_H
@@ -17,7 +19,6 @@ typedef unsigned int slab_flags_t;
 struct page;
 
 #define kmem_cache      slub_kmem_cache
-#define kmem_cache_args slub_kmem_cache_args
 
 #define __GFP_DMA            SLUB___GFP_DMA
 #define __GFP_HIGHMEM        SLUB___GFP_HIGHMEM
