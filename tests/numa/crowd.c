@@ -1,6 +1,6 @@
 /*
- * A thread on each processor. Threads whose processors do not share a last-level cache never have objects of one slab,
- * as long as each takes its own; what others free goes back to where it came from; and all of that survives forks.
+ * A thread on each processor. Once there are all of them, threads whose processors share no last-level cache get no objects of
+ * one slab, as long as each frees its own; what others free goes back to where it came from; and all of that survives forks.
  * argv[1]: rounds; argv[2]: "apart", or "together" where all are one cluster, which has to show.
  */
 #include "numa.h"
@@ -26,6 +26,11 @@ static void *on_a_processor(void *number) {
     CPU_ZERO(&cpus);
     CPU_SET(self, &cpus);
     CHECK(sched_setaffinity(0, sizeof cpus, &cpus) == 0);
+    /* From nine threads on it matters where they are; they look now and then. */
+    void **before = malloc(OBJECTS * sizeof *before);
+    CHECK(before != NULL);
+    pthread_barrier_wait(&meeting);
+    for (int i = 0; i < OBJECTS; i++) CHECK((before[i] = malloc(SIZE)) != NULL);
     for (size_t round = 0; round < rounds; round++) {
         pthread_barrier_wait(&meeting);
         for (int i = 0; i < OBJECTS; i++) {
@@ -54,6 +59,8 @@ static void *on_a_processor(void *number) {
             CHECK_AT(WIFEXITED(status) && WEXITSTATUS(status) == 7, status);
         }
     }
+    for (int i = 0; i < OBJECTS; i++) free(before[i]);
+    free(before);
     return NULL;
 }
 
@@ -78,6 +85,7 @@ int main(int argc, char **argv) {
     CHECK(pthread_barrier_init(&meeting, NULL, (unsigned)threads + 1) == 0);
     pthread_t workers[MOST];
     for (intptr_t i = 0; i < threads; i++) CHECK(pthread_create(&workers[i], NULL, on_a_processor, (void *)i) == 0);
+    pthread_barrier_wait(&meeting);
     for (size_t round = 0; round < rounds; round++) {
         pthread_barrier_wait(&meeting);
         pthread_barrier_wait(&meeting);
