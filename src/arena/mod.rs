@@ -14,6 +14,7 @@ mod density;
 mod frontier;
 mod growth;
 mod kind;
+mod lend;
 pub(crate) mod layout;
 mod page_map;
 mod page_set;
@@ -187,39 +188,10 @@ impl Arena {
                 break (state, first);
             }
         };
-        if !self.afford(first, pages) {
-            state.buddy.give(&self.map, first, order);
-            return None;
-        }
-        state
-            .buddy
-            .give_run(&self.map, first.plus(pages), order.pages() - pages);
-        let zero = self.soil(&mut state, first, pages, used_for) == 0;
-        self.map.set_head(first, Some(Head { pages, used_for }));
+        let span = self.lend(&mut state, first, order, pages, used_for)?;
         drop(state);
         self.advise(first);
-        self.renewed(Span { first, pages, zero })
-    }
-
-    /// Accounts pages as lent, and marks them as dirty but for a slab's; how many were.
-    fn soil(&self, state: &mut State, first: PageIndex, pages: u32, used_for: Use) -> usize {
-        let dirty = self.map.dirty_pages(first, pages) as usize;
-        if used_for == Use::Large {
-            self.map.set_dirty(first, pages, true);
-        }
-        state.low.note(self.add_dirty(-dirty.cast_signed()));
-        state.owed = state.owed.saturating_sub(dirty);
-        self.add_used(pages as isize);
-        self.growth.note(self.touched_pages());
-        dirty
-    }
-
-    /// Accounts pages as free.
-    fn regain(&self, first: PageIndex, pages: u32) {
-        self.map.note_dirty(first);
-        let dirty = self.add_dirty(self.map.dirty_pages(first, pages) as isize);
-        self.add_used(-(pages as isize));
-        self.growth.note_free(dirty, self.used_pages());
+        self.renewed(span)
     }
 
     /// Bytes up to the frontier.

@@ -5,10 +5,7 @@
 //! While a slab is out, the dirty bits of its pages are those of before.
 #![forbid(unsafe_code)]
 
-use super::kind::Kind;
-use super::record::Head;
-use super::{Arena, Span, Use};
-use crate::units::Order;
+use super::{Arena, Span};
 
 /// Which pages of a slab have memory, as far as its pool knows: one bit for each, from the lowest on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,26 +17,6 @@ pub(crate) struct Touched {
 }
 
 impl Arena {
-    /// As [`Self::take`], from what is free, and `None` also where the lock does not become free soon.
-    pub(crate) fn take_soon(&self, pages: u32, align: Order, used_for: Use) -> Option<Span> {
-        let order = Order::holding(pages).max(align);
-        let mut state = self.state.lock_soon()?;
-        let kind = Kind::wanted(used_for, state.frontier);
-        let taken = state.buddy.take(&self.map, order, kind);
-        let first = taken.or_else(|| state.buddy.take(&self.map, order, Kind::Any))?;
-        if !self.afford(first, pages) {
-            state.buddy.give(&self.map, first, order);
-            return None;
-        }
-        state
-            .buddy
-            .give_run(&self.map, first.plus(pages), order.pages() - pages);
-        let zero = self.soil(&mut state, first, pages, used_for) == 0;
-        self.map.set_head(first, Some(Head { pages, used_for }));
-        drop(state);
-        self.renewed(Span { first, pages, zero })
-    }
-
     /// Gives a slab back.
     pub(crate) fn give_slab(&self, span: Span, touched: Touched) {
         let Touched { written, gone } = touched;

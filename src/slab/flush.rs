@@ -2,7 +2,8 @@
 //!
 //! # Invariant
 //!
-//! Objects of other pools stay where they are; the first object is always dealt with.
+//! Objects of other pools are left to the caller; the first object is always dealt with, so that who asks again and again comes
+//! to an end.
 #![forbid(unsafe_code)]
 
 use super::class::{ClassInfo, info};
