@@ -7,10 +7,11 @@
 #![forbid(unsafe_code)]
 
 use super::kmem;
-use super::life::{CACHES, PROCESS, Process, alive, inside};
+use super::life::{CACHES, PROCESS, Process, alive, inside, own};
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::decay::{Budget, Elapsed};
 use crate::sys;
+use core::ptr;
 
 /// What other threads have cached stays if it cannot keep more from the system than this, or than this share of what the
 /// heap has.
@@ -45,7 +46,7 @@ fn collect_caches(process: &Process) {
     if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
         return;
     }
-    collect(process, Haste::Now, settle);
+    collect(process, Haste::Now, None, settle);
 }
 
 /// Takes back what ended threads have left, and what all others have cached, if there are spans among that which could make
@@ -57,18 +58,24 @@ pub(super) fn collect_spans(process: &Process, bytes: usize, align: usize) -> bo
     let is_enough = waiting > 0 && bytes / 2 <= waiting;
     let may_help = is_enough && process.heap.pressure_helps(bytes, align);
     if may_help {
-        collect(process, Haste::Now, settle);
+        collect(process, Haste::Now, None, settle);
     }
     may_help || is_cooled
 }
 
-/// Takes back what is cached; `wait` where the kernel has no barrier for that, and says whether that is as good as one. If
+/// Takes back what is cached by all threads but `spared`; `wait` where the kernel has no barrier for that, and says whether that is as good as one. If
 /// not, what is claimed stays so, for a round.
-fn collect(process: &Process, haste: Haste, wait: impl FnOnce() -> bool) {
+fn collect(
+    process: &Process,
+    haste: Haste,
+    spared: Option<&ThreadCache>,
+    wait: impl FnOnce() -> bool,
+) {
     let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
     let claim =
         |any: bool, cache: &ThreadCache| cache.claim_for(number, haste, &mut budget).1 || any;
-    if !caches().fold(false, claim) {
+    let is_taken = |cache: &&ThreadCache| spared.is_none_or(|spared| !ptr::eq(spared, *cache));
+    if !caches().filter(is_taken).fold(false, claim) {
         return;
     }
     let is_settled = process.purge.thread.may_ask_kernel() && sys::barrier() || wait();
@@ -90,8 +97,8 @@ pub(super) fn trim_for_fork(process: &Process) {
     process.purge.run_for_fork(|| {
         let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
         if pinned > LEAST_COPIED {
-            // What cannot be taken now is taken by a later fork or round.
-            collect(process, Haste::IfIdle, || false);
+            // What cannot be taken now is taken by a later fork or round. What this thread has it needs next, in both processes.
+            collect(process, Haste::IfIdle, own(), || false);
         }
         process.heap.decay(Elapsed::FOR_EVER) + pinned.saturating_sub(LEAST_COPIED) / PINNED_SHARE
     });

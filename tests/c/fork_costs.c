@@ -116,7 +116,7 @@ int main(int argc, char **argv) {
         printf("%s threads: %ld faults in a child, with two %ld, in one that allocates %ld\n", argv[1], many, few, many_user);
         /* libc itself has one for each thread's stack. */
         CHECK_AT(many <= few + atoi(argv[1]) + 16, many);
-        CHECK_AT(many_user <= many + 12, many_user);
+        CHECK_AT(many_user <= many + 8, many_user);
     }
     fflush(stdout);
     done();
