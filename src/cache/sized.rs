@@ -34,6 +34,15 @@ impl ThreadCache {
         is_right && self.bin(id).is_start(block as usize)
     }
 
+    /// The usable bytes of `block`, if that is the start of an object of this cache's node.
+    #[inline(always)]
+    pub(crate) fn usable_size(&self, block: *const u8) -> Option<usize> {
+        let id = self.class_at(block, 0)?;
+        // Class 0 and the slabs of named caches have no size here.
+        let bytes = class::info(id).size as usize;
+        (bytes != 0 && self.bin(id).is_start(block as usize)).then_some(bytes)
+    }
+
     /// The class of `block`, in this cache's node, for who wants no more `bytes` than that has.
     #[inline(always)]
     fn class_at(&self, block: *const u8, bytes: usize) -> Option<ClassId> {

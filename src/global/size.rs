@@ -126,7 +126,16 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
 
 /// The bytes of `block` that may be used, at least as many as were asked for; 0 for null and for
 /// what is no block. See malloc_usable_size(3).
+#[inline]
 pub fn usable_size(block: *const u8) -> usize {
+    match here().usable_size(block) {
+        Some(bytes) if is_unwatched(|_| true) => bytes,
+        _ => usable_size_slow(block),
+    }
+}
+
+#[inline(never)]
+fn usable_size_slow(block: *const u8) -> usize {
     if let Some(early) = early::find(block) {
         return early.usable_size().unwrap_or(0);
     }
