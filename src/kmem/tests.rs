@@ -244,7 +244,7 @@ fn what_is_not_needed_goes_back() {
     let world = World::new(1);
     let thread = world.thread(0);
     let cache = world.cache(1024, CacheArgs::default());
-    let held: Vec<_> = (0..4000)
+    let held: Vec<_> = (0..1000)
         .map(|_| alloc(&world, thread, cache).unwrap())
         .collect();
     held.into_iter()

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use super::sheaf::{Sheaf, SheafStack};
+use super::swing::Swing;
 use crate::decay::{Elapsed, LowWater};
 
 /// Full sheaves that a barn has places for.
@@ -30,11 +31,18 @@ pub(crate) struct Barn {
     low: LowWater,
     /// How many fewer it holds than it could, because nobody took them.
     cut: usize,
+    /// How the number of objects in use swings, in sheaves.
+    swing: Swing,
 }
 
 impl Barn {
-    /// Takes the newest full sheaf.
+    /// Takes the newest full sheaf, for a thread that needs one.
     pub(crate) fn take_full(&mut self) -> Option<Sheaf> {
+        self.swing.down();
+        self.take_newest()
+    }
+
+    fn take_newest(&mut self) -> Option<Sheaf> {
         let Some(newest) = self.count.checked_sub(1) else {
             self.cut /= 2;
             return None;
@@ -46,7 +54,7 @@ impl Barn {
 
     /// Moves up to `wanted` objects into `sheaf`, for a thread that needs few; how many it were.
     pub(crate) fn take_few(&mut self, sheaf: &mut Sheaf, wanted: usize) -> usize {
-        let Some(mut open) = self.open.take().or_else(|| self.take_full()) else {
+        let Some(mut open) = self.open.take().or_else(|| self.take_newest()) else {
             return 0;
         };
         let taken = open.pour(sheaf, wanted);
@@ -66,7 +74,7 @@ impl Barn {
 
     /// Takes any sheaf that has objects.
     pub(crate) fn take_any(&mut self) -> Option<Sheaf> {
-        self.take_full().or_else(|| self.take_open())
+        self.take_newest().or_else(|| self.take_open())
     }
 
     /// Stores a sheaf that is neither full nor empty where there is none.
@@ -81,12 +89,16 @@ impl Barn {
     }
 
     /// Stores a full sheaf; with `most` or more there, or what is left of that, the oldest leaves for it. With none at most
-    /// it is that itself.
+    /// it is that itself. Where much more comes and goes than it has places for, the newest is enough.
     pub(crate) fn put_full(&mut self, sheaf: Sheaf, most: usize) -> Option<Sheaf> {
         if most == 0 {
             return Some(sheaf);
         }
-        let most = most.min(PLACES.saturating_sub(self.cut)).max(1);
+        self.swing.up();
+        let most = match self.swing.is_wide() {
+            true => 1,
+            false => most.min(PLACES.saturating_sub(self.cut)).max(1),
+        };
         let oldest = if self.count >= most {
             self.take_oldest()
         } else {

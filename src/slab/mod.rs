@@ -20,6 +20,7 @@ mod purge;
 mod record;
 mod row;
 mod sheaf;
+mod swing;
 mod table;
 mod validate;
 mod waiting;
