@@ -112,9 +112,12 @@ fn wrong_frees_end_the_process_with_one_line() {
         ("destroyed", "use of a destroyed cache 0x"),
         ("destroyed-twice", "use of a destroyed cache 0x"),
         ("destroyed-free", "use of a destroyed cache 0x"),
+        ("twice-checked", "double free"),
+        ("wrong-order", "size mismatch in sized free of 0x"),
+        ("kfree-twice", "double free"),
         (
             "panic",
-            "out of memory for \"must be\", which must not fail",
+            "cache \"must be\" was not created: its size is not",
         ),
     ] {
         let finished = ran("misuse", &shared(), Heap::Libc, &[what]);
@@ -174,6 +177,90 @@ fn writes_beyond_objects_and_after_free_are_seen() {
         );
         assert!(finished.report().contains(": 0x41 instead of 0x"));
     }
+}
+
+#[test]
+fn modes_know_caches_by_name() {
+    const SIGSEGV: i32 = 11;
+    for (configuration, what, signal, words) in [
+        (
+            "slab_debug:Z,tw*",
+            "mode-beyond",
+            SIGABRT,
+            "write 1 bytes beyond object 0x",
+        ),
+        (
+            "slab_debug:FZ",
+            "mode-beyond",
+            SIGABRT,
+            " of \"two\": 0x41 instead of 0xcc",
+        ),
+        (
+            "guard:1/1",
+            "mode-guard",
+            SIGSEGV,
+            "buffer overflow: write of 0x",
+        ),
+        ("guard:1/1", "mode-guard", SIGSEGV, " bytes in two"),
+        (
+            "guard:1/1",
+            "wrong-cache",
+            SIGABRT,
+            "of \"one\" was freed to \"two\"",
+        ),
+        (
+            "quarantine:1m,zero:free",
+            "mode-rest",
+            SIGABRT,
+            "double free",
+        ),
+        (
+            "quarantine:1m",
+            "wrong-cache",
+            SIGABRT,
+            "of \"one\" was freed to \"two\"",
+        ),
+    ] {
+        let mut command = Command::new(program("misuse", &shared()));
+        command.arg(what).env("SLUBMALLOC_CONF", configuration);
+        let finished = run(Heap::Libc, &mut command, PATIENCE);
+        let error = &finished.stderr;
+        assert_eq!(finished.signal(), Some(signal), "{configuration}: {error}");
+        assert!(
+            finished.report().contains(words),
+            "{configuration}: {error}"
+        );
+    }
+    // Whose objects a mode does not watch.
+    let mut command = Command::new(program("misuse", &shared()));
+    command
+        .arg("mode-beyond")
+        .env("SLUBMALLOC_CONF", "slab_debug:Z,other");
+    assert!(run(Heap::Libc, &mut command, PATIENCE).is_ok());
+}
+
+#[test]
+fn statistics_have_a_line_for_each_cache() {
+    let mut command = Command::new(program("misuse", &shared()));
+    command.arg("in-use").env("SLUBMALLOC_CONF", "stats:exit");
+    let finished = run(Heap::Libc, &mut command, PATIENCE);
+    let two = |line: &&str| line.starts_with("two ");
+    assert!(finished.is_ok());
+    // It has no slab.
+    assert_eq!(finished.stderr.lines().find(two), None);
+    let mut command = Command::new(program("objects", &shared()));
+    command.env("SLUBMALLOC_CONF", "stats:exit");
+    let finished = run(Heap::Libc, &mut command, PATIENCE);
+    assert!(finished.is_ok());
+    let lines = finished.stderr.lines();
+    let kept = lines.filter(|line| line.starts_with("stays_here "));
+    let words: Vec<_> = kept.flat_map(str::split_whitespace).collect();
+    assert_eq!(
+        words.get(1..3),
+        Some(&["128", "3"][..]),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

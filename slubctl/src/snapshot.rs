@@ -32,7 +32,7 @@ pub struct Heap {
     pub births: u64,
     /// The arenas.
     pub nodes: Vec<Node>,
-    /// The size classes: those of slabs, and then those of spans.
+    /// The size classes: those of slabs, then those of spans, and then the named caches.
     pub classes: Vec<Class>,
     /// The pools that hold slabs.
     pub pools: Vec<Pool>,
@@ -87,6 +87,9 @@ pub struct Node {
 /// One size class over all nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Class {
+    /// The name of a cache that the program created; empty for a class of sizes.
+    #[serde(default)]
+    pub name: String,
     /// Bytes of an object.
     pub size: u64,
     /// Whether its objects are spans of pages and come from no slab.

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use support::{
-    Target, assert_known, assert_known_but, built, class, compile, failure, scratch, slubctl,
-    snapshot, text,
+    Target, assert_known, assert_known_but, built, class, compile, compile_named, failure, scratch,
+    slubctl, snapshot, text,
 };
 
 #[test]
@@ -102,6 +102,52 @@ fn each_thread_shows_what_it_has_cached() {
     assert!(known.in_sheaves + known.in_barns > 0);
     let lines = text(&["threads", &target.pid().to_string()]);
     assert_eq!(lines.lines().count(), 5, "{lines}");
+}
+
+#[test]
+fn named_caches_are_known_by_name() {
+    let target = Target::start(&mut Command::new(compile_named()));
+    let it = snapshot(target.pid());
+    let named = |name: &str| {
+        let mut classes = it.heaps[0].classes.iter();
+        classes.find(|class| class.name == name).expect("a cache")
+    };
+    let inode = named("inode_cache");
+    assert_eq!((inode.in_use, inode.size), (700, 208));
+    assert_eq!(named("dentry").in_use, 50);
+    assert_eq!(named("unused").slabs, 0);
+    // What was destroyed waits for the end of a grace period.
+    assert!(named("(destroyed)").slabs > 0);
+    for class in [inode, named("dentry"), named("kmem_store-64")] {
+        let cached = class.in_sheaves + class.in_barns;
+        let empty = class.empty_slabs * class.slab_objects;
+        let all = class.in_use + cached + class.in_partial + empty;
+        assert_eq!(all, class.slabs * class.slab_objects, "{class:?}");
+    }
+    // Nothing of them is taken for large blocks.
+    let totals = slubctl::totals::Totals::of(&it.heaps[0]);
+    assert_eq!(totals.large, 0);
+    let resident = it.heaps[0].resident.as_ref().expect("residents");
+    assert!(
+        resident.large == 0 && resident.slabs > 200 * 700,
+        "{resident:?}"
+    );
+    let pid = &target.pid().to_string();
+    let checked = text(&["check", pid]);
+    assert!(checked.contains("the tables agree"), "{checked}");
+    for view in [
+        &["slabinfo", pid][..],
+        &["show", pid],
+        &["top", "--batch", "--iterations", "1", pid],
+    ] {
+        let shown = text(view);
+        let line = shown.lines().find(|line| line.contains("inode_cache       "));
+        assert!(line.is_some() && shown.contains("dentry"), "{shown}");
+    }
+    let threads = text(&["threads", pid]);
+    // The first thread's, and the one that freed all it had.
+    assert_eq!(threads.matches(" of inode_cache").count(), 2, "{threads}");
+    assert!(text(&["slabinfo", pid]).contains("inode_cache       "));
 }
 
 #[test]

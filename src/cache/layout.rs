@@ -4,6 +4,7 @@
 use super::alien::{Alien, Aliens, Sheaves};
 use super::bin::Bin;
 use super::ends::Ends;
+use super::named::NamedBins;
 use super::registry::{Lists, Registry, WARM};
 use super::{ThreadCache, sizing};
 use crate::layout::{Row, Value, fields};
@@ -19,6 +20,8 @@ pub(crate) const ROWS: &[&[Row]] = &[
     fields!(Lists as "cache_lists" { all }),
     fields!(ThreadCache as "cache" {
         bins, home, owned, next, aliens, claims, thread,
+        named as named_bins in NamedBins::BINS,
+        named as named_bytes in NamedBins::BYTES,
     }),
     fields!(Bin as "bin" { ends, spare }),
     fields!(Ends as "ends" { top, bottom, limit }),

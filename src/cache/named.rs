@@ -14,6 +14,7 @@ use core::sync::atomic::{
 
 use super::bin::Bin;
 use super::{ThreadCache, own};
+use crate::layout::{Part, part};
 use crate::slab::{Object, SlabTables};
 use crate::units::GRANULE_SHIFT;
 
@@ -26,6 +27,13 @@ pub(super) struct NamedBins {
     owners: AtomicPtr<AtomicU32>,
     /// Bytes of the home's arena that `owners` has a word for.
     covered: AtomicUsize,
+}
+
+impl NamedBins {
+    /// Where the bins are.
+    pub(super) const BINS: Part = part!(Self, bins);
+    /// Bytes of all bins.
+    pub(super) const BYTES: Part = part!(Self, bytes);
 }
 
 /// Bytes of a bin, and of its number.

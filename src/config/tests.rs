@@ -92,7 +92,7 @@ fn names_of_caches_belong_to_slab_debug() {
     let options = Options::parse(b"Z,kmalloc-64,large;U,kmalloc-*");
     assert_eq!(Some(config.watch.debug), options);
     assert!(config.only_warn && config.watch.guard == 100 && lines.is_empty());
-    let (config, lines) = parse("slab_debug:FZ,nosuch,zero:free,quarantine:1m,guard:2");
+    let (config, lines) = parse("slab_debug:FZ,kmalloc-7,zero:free,quarantine:1m,guard:2");
     assert_eq!(config.watch.debug, Options::OFF);
     assert!(config.watch.zero_on_free && !config.watch.zero_on_alloc);
     assert_eq!((config.watch.quarantine, lines.len()), (1 << 20, 2));

@@ -12,6 +12,7 @@ use crate::cache::{self, Registry};
 use crate::config::Config;
 use crate::decay::STEPS;
 use crate::heap;
+use crate::kmem;
 use crate::layout::{Row, Value, count, fields, join};
 use crate::slab::class::{ALL_CLASSES, CLASSES, ClassInfo, INFO};
 use crate::slab::{self, POOL_PLACES};
@@ -70,7 +71,7 @@ pub(super) static DIRECTORY: Directory = Directory {
 /// The structures of this room.
 const OWN_ROWS: &[&[Row]] = &[
     fields!(Once<Process> as "process_once" {}),
-    fields!(Process as "process" { heap, config, purge }),
+    fields!(Process as "process" { heap, config, purge, kmem }),
     fields!(Config as "config" { stats_at_exit, only_warn }),
     fields!(Purge as "purge" { step }),
     &[
@@ -94,6 +95,7 @@ const STRUCTURES: &[&[&[Row]]] = &[
     huge::layout::ROWS,
     heap::layout::ROWS,
     cache::layout::ROWS,
+    kmem::layout::ROWS,
 ];
 
 /// All numbers.
@@ -104,6 +106,7 @@ const NUMBERS: &[&[&[Value]]] = &[&[
     huge::layout::VALUES,
     heap::layout::VALUES,
     cache::layout::VALUES,
+    kmem::layout::VALUES,
 ]];
 
 const ROWS: usize = count(STRUCTURES);

@@ -6,7 +6,7 @@ use super::life::{
     CACHES, PROCESS, Process, alive, inside, inside_alive, is_interrupted, own, process, watching,
 };
 use super::purge_thread::Moment;
-use super::{here, tick_own};
+use super::{here, tick_own, watched_kmem};
 use crate::cache::ThreadCache;
 use crate::decay::{Budget, Elapsed};
 use crate::kmem::{
@@ -31,12 +31,13 @@ pub fn kmem_create(
         let make = || Kmem::new(&process.heap);
         let kmem = process.kmem.get_or_try_make(make);
         kmem.ok_or(KmemError::NoMemory)?
-            .create(name, size, args, flags)
+            .create(name, size, args, flags, &process.watch)
     })
 }
 
 /// Destroys a cache that nobody uses any more; `false` if objects of it are in use, which is reported.
 pub fn kmem_destroy(cache: &'static NamedCache) -> bool {
+    watched_kmem::wake();
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
     done.unwrap_or(false)
 }
@@ -48,6 +49,7 @@ pub fn kmem_shrink(cache: &'static NamedCache) {
 
 /// Objects of a cache that the program holds.
 pub fn kmem_used(cache: &'static NamedCache) -> usize {
+    watched_kmem::wake();
     with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
 }
 
@@ -144,7 +146,10 @@ pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
     if !cache.exists() {
         return no_cache(core::ptr::from_ref(cache).addr());
     }
-    let is_given = with(|kmem| kmem.give(alive(), Some(cache), object));
+    let is_given = with(|kmem| match watching() {
+        Some(process) => watched_kmem::give(process, kmem, Some(cache), object),
+        None => kmem.give(alive(), Some(cache), object),
+    });
     if is_given != Some(true) {
         wrong_cache(object.as_ptr().addr(), None, cache);
     }
@@ -165,6 +170,9 @@ pub(super) fn give(block: Object) -> bool {
     let Some(kmem) = known() else {
         return false;
     };
+    if let Some(process) = watching() {
+        return inside_alive(|| watched_kmem::give(process, kmem, None, block));
+    }
     let is_named = kmem.cache_of(block.as_ptr().addr()).is_some();
     is_named && inside_alive(|| kmem.give(alive(), None, block))
 }
@@ -203,15 +211,25 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
         no_cache(core::ptr::from_ref(cache).addr());
         return Err(KmemError::Invalid);
     }
-    let taken = inside_alive(|| {
-        let kmem = known().ok_or(KmemError::NoMemory)?;
-        if node < 0 {
-            return Ok(kmem.take(alive(), cache, gfp));
-        }
-        let node = u8::try_from(node).map_err(|_| KmemError::Invalid)?;
-        let taken = kmem.take_on(alive(), cache, NodeId(node), gfp);
-        taken.ok_or(KmemError::Invalid)
-    })?;
+    let attempt = || {
+        inside_alive(|| {
+            let kmem = known().ok_or(KmemError::NoMemory)?;
+            if node < 0 {
+                let guarded =
+                    watching().and_then(|process| watched_kmem::take(process, cache, gfp));
+                return Ok(guarded.or_else(|| kmem.take(alive(), cache, gfp)));
+            }
+            let node = u8::try_from(node).map_err(|_| KmemError::Invalid)?;
+            let taken = kmem.take_on(alive(), cache, NodeId(node), gfp);
+            taken.ok_or(KmemError::Invalid)
+        })
+    };
+    let mut taken = attempt()?;
+    if taken.is_none() && watching().is_some() {
+        // What the limit counts may be in quarantine.
+        watched_kmem::wake();
+        taken = attempt()?;
+    }
     if gfp.may_wait() {
         tick_own(Moment::Malloc);
     }
@@ -232,7 +250,7 @@ pub(super) fn give_memory(memory: NonNull<u8>, bytes: usize) {
     let _ = with(|kmem| kmem.give_memory(memory, bytes));
 }
 
-fn known() -> Option<&'static Kmem> {
+pub(super) fn known() -> Option<&'static Kmem> {
     PROCESS.get()?.kmem.get()
 }
 

@@ -135,6 +135,7 @@ fn view<T>(look: impl FnOnce(View<'static>) -> T) -> Option<T> {
         Some(look(View {
             heap: &process.heap,
             caches: &CACHES,
+            kmem: process.kmem.get(),
         }))
     })
 }

@@ -28,6 +28,7 @@ mod trim;
 mod typed;
 mod unload;
 mod watched;
+mod watched_kmem;
 mod young;
 
 use core::ptr::NonNull;

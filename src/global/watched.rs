@@ -59,6 +59,7 @@ fn attempt(
         zeroed,
         thread: cache.map_or(0, |(cache, _)| cache.thread()),
         family,
+        named: None,
     };
     if watch.debugs(sort) {
         let home = match cache {
@@ -102,8 +103,11 @@ pub(super) fn give(process: &'static Process, block: NonNull<u8>, family: Family
 
 #[cold]
 #[inline(never)]
-fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
+pub(super) fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
     let (heap, watch) = (&process.heap, &process.watch);
+    if super::watched_kmem::give_back(process, block) {
+        return;
+    }
     let Some((cache, ties)) = alive() else {
         return heap.give(block);
     };

@@ -83,6 +83,11 @@ impl NamedCache {
         self.owner().class()
     }
 
+    /// Bytes of an object's slot.
+    pub(crate) fn slot(&self) -> usize {
+        self.info().size as usize
+    }
+
     pub(super) fn info(&self) -> &'static ClassInfo {
         class::info(self.class())
     }
@@ -131,6 +136,11 @@ impl NamedCache {
         self.typesafe.load(Relaxed) != 0
     }
 
+    /// Whether free objects are left as the program freed them, whatever the modes ask for.
+    pub(crate) fn keeps_contents(&self) -> bool {
+        self.constructs() || self.is_typesafe()
+    }
+
     pub(super) fn has_destructor(&self) -> bool {
         !self.destructor.load(Relaxed).is_null()
     }
@@ -148,7 +158,7 @@ impl NamedCache {
     }
 
     /// Counts up to `wanted` objects as out, as far as the limit allows; how many.
-    pub(super) fn charge(&self, wanted: usize, is_unlimited: bool) -> usize {
+    pub(crate) fn charge(&self, wanted: usize, is_unlimited: bool) -> usize {
         let limit = match is_unlimited {
             true => usize::MAX,
             false => self.limit.load(Relaxed),
@@ -166,8 +176,13 @@ impl NamedCache {
         }
     }
 
+    /// Objects that are out of the slabs.
+    pub(super) fn out(&self) -> usize {
+        self.out.load(Relaxed)
+    }
+
     /// Counts objects as back.
-    pub(super) fn uncharge(&self, objects: usize) {
+    pub(crate) fn uncharge(&self, objects: usize) {
         self.out.fetch_sub(objects, Relaxed);
     }
 }

@@ -8,15 +8,20 @@ use super::cache::{LIVE, NamedCache};
 use super::checks::slot_bytes;
 use super::destroy::ENDED;
 use super::entry::Entry;
-use super::flags::{SLAB_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_TYPESAFE_BY_RCU};
+use super::flags::{
+    SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_POISON,
+    SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU, WATCHED,
+};
 use super::merge::may_merge;
 use super::take::place_of;
 use super::{Kmem, Life, report, sizing};
 use crate::cache::sheaf_capacity;
+use crate::report::abort;
 use crate::slab::Owner;
 use crate::slab::class::aligned_class_of;
 use crate::sync::CachePadded;
 use crate::units::{ClassId, MIN_ALIGN};
+use crate::watch::Watch;
 
 /// Why there is no cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +45,19 @@ impl Kmem {
         size: usize,
         args: CacheArgs,
         flags: u32,
+        watch: &Watch,
     ) -> Result<&'static NamedCache, KmemError> {
         let made = match check(name, size, args, flags) {
-            Ok((class, align)) => {
+            Ok(asked) => {
+                let (flags, (class, align)) = watched(name, (size, args, flags), asked, watch);
                 let shared = match may_merge(args, flags) {
                     true => self.find_alias(class, size, align),
                     false => None,
                 };
                 let made = shared.or_else(|| self.build(name, (size, class, align), args, flags));
+                if let Some(cache) = made.filter(|it| it.keeps_contents() && watch.clears()) {
+                    report::not_cleared(cache);
+                }
                 made.ok_or(KmemError::NoMemory)
             }
             Err((why, number)) => {
@@ -55,8 +65,14 @@ impl Kmem {
                 Err(KmemError::Invalid)
             }
         };
-        if made.is_err() && flags & SLAB_PANIC != 0 {
-            report::out_of_memory(name);
+        if let Err(why) = made
+            && flags & SLAB_PANIC != 0
+        {
+            match why {
+                KmemError::NoMemory => report::out_of_memory(name),
+                // Why has been said.
+                KmemError::Invalid => abort(),
+            }
         }
         made
     }
@@ -78,7 +94,7 @@ impl Kmem {
         let number = cache.number.load(Relaxed);
         let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
-        cache.checks.store(flags & SLAB_CHECKS, Relaxed);
+        cache.checks.store(flags & (SLAB_CHECKS | WATCHED), Relaxed);
         let aliases = u32::from(may_merge(args, flags));
         cache.aliases.store(aliases, Relaxed);
         cache.owner.store(u32::from(class.0), Relaxed);
@@ -158,6 +174,30 @@ impl Kmem {
 fn retire(life: &Life, cache: &'static NamedCache) {
     cache.next.set(life.unused.get());
     life.unused.set(Some(cache));
+}
+
+/// What the modes add to the flags, and the class and alignment that the objects have then. Where there is no room for what
+/// they add, they add nothing.
+fn watched(
+    name: &[u8],
+    (size, args, flags): (usize, CacheArgs, u32),
+    asked: (ClassId, usize),
+    watch: &Watch,
+) -> (u32, (ClassId, usize)) {
+    let of_mode = watch.flags_of_cache(name);
+    let add = [
+        (of_mode.checks, SLAB_CONSISTENCY_CHECKS),
+        (of_mode.red_zones, SLAB_RED_ZONE),
+        (of_mode.poison, SLAB_POISON),
+        (of_mode.users, SLAB_STORE_USER),
+    ];
+    let added = add.iter().filter(|(is_on, _)| *is_on);
+    let own = if watch.sees_all() { WATCHED } else { 0 };
+    let all = added.fold(flags, |all, (_, flag)| all | flag);
+    match check(name, size, args, all) {
+        Ok(class) => (all | own, class),
+        Err(_) => (flags | own, asked),
+    }
 }
 
 /// The class of the objects and their alignment, or what is wrong.

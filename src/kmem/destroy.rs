@@ -98,14 +98,8 @@ impl Kmem {
 
     /// Objects that the program holds.
     pub(crate) fn used(&self, cache: &'static NamedCache, threads: &Registry) -> usize {
-        let place = cache.place();
-        let in_bins = each(threads).map(|thread| thread.named_stock(place));
-        let in_barns = self.all_slabs(cache).map(|slabs| {
-            let pool = slabs.entry.pool.lock();
-            pool.barn.stock(cache.capacity())
-        });
-        let cached = in_bins.sum::<usize>() + in_barns.sum::<usize>();
-        cache.out.load(Relaxed).saturating_sub(cached)
+        let cached = self.cached(cache, threads);
+        cache.out().saturating_sub(cached)
     }
 
     /// Gives back all that a thread has of named caches.
@@ -211,7 +205,7 @@ fn pop_empty(slabs: Slabs<'_>) -> Option<Sheaf> {
     slabs.entry.pool.lock().barn.take_empty()
 }
 
-fn each(threads: &Registry) -> impl Iterator<Item = &'static ThreadCache> {
+pub(super) fn each(threads: &Registry) -> impl Iterator<Item = &'static ThreadCache> {
     let mut last = None;
     core::iter::from_fn(move || {
         last = threads.next_of_all(last);

@@ -25,10 +25,25 @@ impl Kmem {
         claimed: Option<&'static NamedCache>,
         object: Object,
     ) -> bool {
+        match self.examine(claimed, object) {
+            Err(()) => false,
+            Ok(None) => true,
+            Ok(Some((cache, node))) => {
+                self.give_object(caller, cache, node, object);
+                true
+            }
+        }
+    }
+
+    /// The cache of an object that is one of `claimed`, as the program says, or of any; `Err` if it is none of a named cache's,
+    /// and `None` if something is wrong with it, which is reported.
+    pub(crate) fn examine(
+        &self,
+        claimed: Option<&'static NamedCache>,
+        object: Object,
+    ) -> Result<Option<(&'static NamedCache, &'static Node)>, ()> {
         let address = object.as_ptr() as usize;
-        let Some((cache, node, is_start)) = self.cache_of(address) else {
-            return false;
-        };
+        let (cache, node, is_start) = self.cache_of(address).ok_or(())?;
         if let Some(claimed) = claimed
             && !core::ptr::eq(claimed, cache)
         {
@@ -36,9 +51,9 @@ impl Kmem {
         } else if !is_start {
             accuse(Crime::InteriorPointer, address, Scene::Nowhere);
         } else {
-            self.give_object(caller, cache, node, object);
+            return Ok(Some((cache, node)));
         }
-        true
+        Ok(None)
     }
 
     fn give_object(

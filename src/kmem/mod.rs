@@ -9,6 +9,7 @@
 mod args;
 mod cache;
 mod checks;
+mod counts;
 mod create;
 mod destroy;
 mod entry;
@@ -16,6 +17,7 @@ mod flags;
 mod grace;
 mod give;
 mod hooks;
+pub(crate) mod layout;
 mod merge;
 mod name;
 mod report;
@@ -37,6 +39,7 @@ use crate::sys::{Region, Table};
 
 pub use args::CacheArgs;
 pub use cache::NamedCache;
+pub(crate) use counts::CacheCounts;
 pub use create::KmemError;
 pub(crate) use flags::{FAST_FLAGS, Gfp};
 pub(crate) use report::{no_cache, out_of_memory, wrong_cache};
@@ -105,6 +108,11 @@ impl Kmem {
     /// All structures, caches or not.
     fn all(&self) -> impl Iterator<Item = &'static NamedCache> {
         (1..Owner::MOST).map_while(|number| self.cache(number))
+    }
+
+    /// The cache whose slabs are marked with a word.
+    pub(crate) fn cache_of_owner(&self, word: u32) -> Option<&'static NamedCache> {
+        self.cache(Owner::from_word(word).number()?)
     }
 
     /// The cache that the object at `address` belongs to, and whether an object begins there.

@@ -97,6 +97,20 @@ pub(super) fn allocated_by(object: usize) {
         .print();
 }
 
+/// Says that a mode leaves the free objects of a cache alone.
+#[cold]
+#[inline(never)]
+pub(super) fn not_cleared(cache: &NamedCache) {
+    let mut line = Line::<256>::headline();
+    line.text("cache ").quoted(cache.title(), NAME);
+    line.text(": its objects are not cleared, since ");
+    line.text(match cache.constructs() {
+        true => "they are constructed\n",
+        false => "readers may still look at them\n",
+    });
+    line.print();
+}
+
 /// Reports why a cache was not created.
 #[cold]
 #[inline(never)]

@@ -13,8 +13,8 @@ use crate::sys;
 use crate::units::Zeroed;
 
 /// Pieces have 64 bytes to 32 KiB.
-const SMALLEST: u32 = 6;
-const SIZES: usize = 10;
+pub(super) const SMALLEST: u32 = 6;
+pub(super) const SIZES: usize = 10;
 
 /// The slabs for pieces of each size.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct StorePools([CachePadded<Entry>; SIZES]);
 pub(super) struct Store {
     heap: &'static Heap,
     node: &'static Node,
-    pools: &'static StorePools,
+    pub(super) pools: &'static StorePools,
 }
 
 impl Store {
@@ -70,6 +70,16 @@ impl Store {
     /// Takes back an empty sheaf with room for `capacity` objects.
     pub(super) fn give_sheaf(&self, sheaf: Sheaf, capacity: usize) {
         self.give(sheaf.into_memory(), sheaf_bytes(capacity));
+    }
+
+    /// Bytes of all slabs.
+    pub(super) fn slab_bytes(&self) -> usize {
+        let sizes = (0..SIZES).filter_map(|size| self.slabs(1 << (SMALLEST as usize + size)));
+        let bytes = sizes.map(|it| {
+            let slab_bytes = class::info(it.owner.class()).slab_bytes();
+            it.entry.pool.lock().slabs() * slab_bytes
+        });
+        bytes.sum()
     }
 
     /// Gives empty slabs back.

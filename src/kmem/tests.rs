@@ -12,6 +12,7 @@ use crate::heap::Settings;
 use crate::numa::{NodeSet, Topology};
 use crate::slab::Object;
 use crate::units::NodeId;
+use crate::watch::Watch;
 
 const KERNEL: u32 = 0xcc0;
 
@@ -46,7 +47,9 @@ impl World {
     }
 
     fn cache(&self, size: usize, args: CacheArgs) -> &'static NamedCache {
-        self.kmem.create(b"test", size, args, 0).unwrap()
+        self.kmem
+            .create(b"test", size, args, 0, &unwatched())
+            .unwrap()
     }
 
     fn used(&self, cache: &'static NamedCache) -> usize {
@@ -268,7 +271,9 @@ fn type_safe_memory_goes_after_a_grace_period_and_not_before() {
     let world = World::new(1);
     let thread = world.thread(0);
     let typesafe = |name: &[u8]| {
-        let made = world.kmem.create(name, 64, CacheArgs::default(), 0x8_0000);
+        let made = world
+            .kmem
+            .create(name, 64, CacheArgs::default(), 0x8_0000, &unwatched());
         made.unwrap()
     };
     let cache = typesafe(b"first");
@@ -324,4 +329,9 @@ fn a_crowd_of_caches_grows_the_threads_table() {
     assert!(caches.iter().all(|cache| cache.out.load(Relaxed) == 0));
     assert!(caches.iter().all(|cache| world.destroy(cache)));
     world.end(&[thread]);
+}
+
+/// No modes.
+fn unwatched() -> Watch {
+    Watch::new(&crate::watch::Settings::OFF)
 }

@@ -1,19 +1,22 @@
 //! The layout of slabs, pools and sheaves, for readers outside of the process.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::AtomicU8;
+use core::sync::atomic::{AtomicU8, AtomicU32};
 
 use super::barn::Barn;
 use super::class::{ALL_CLASSES, CLASSES, ClassInfo, MAX_OBJECTS};
 use super::list::SlabList;
+use super::named::{NAMED, NUMBER_SHIFT};
 use super::pool::{PARTIAL_LISTS, Pool};
 use super::pools::{Entry, Pools};
 use super::record::SlabRecord;
 use super::sheaf::{Header, SheafStack};
 use super::table::{NEAR, SlabTables};
 use crate::layout::{Row, Value, fields};
-use crate::sync::{CachePadded, Lock};
+use crate::sync::{CachePadded, Lock, Once};
 use crate::sys::Table;
+
+type Owners = Table<AtomicU32>;
 
 /// The structures of this room.
 pub(crate) const ROWS: &[&[Row]] = &[
@@ -28,8 +31,18 @@ pub(crate) const ROWS: &[&[Row]] = &[
         near as near_ready in Table::<SlabRecord>::READY,
         records as records in Table::<SlabRecord>::ENTRIES,
         records as records_ready in Table::<SlabRecord>::READY,
-        granules,
+        granules, owners,
     }),
+    fields!(Once<Owners> as "owners_once" {}),
+    &[
+        Row::new("owners_once", "state", Once::<Owners>::STATE),
+        Row::new("owners_once", "value", Once::<Owners>::VALUE),
+    ],
+    fields!(Owners as "owners" {}),
+    &[
+        Row::new("owners", "entries", Owners::ENTRIES),
+        Row::new("owners", "ready", Owners::READY),
+    ],
     fields!(Pools as "pools" {
         entries as entries in Table::<CachePadded<Entry>>::ENTRIES,
         clusters,
@@ -51,4 +64,6 @@ pub(crate) const VALUES: &[Value] = &[
     Value::new("max_objects", MAX_OBJECTS as u64),
     Value::new("partial_lists", PARTIAL_LISTS as u64),
     Value::new("near_records", NEAR as u64),
+    Value::new("named_class", NAMED.0 as u64),
+    Value::new("owner_number_shift", NUMBER_SHIFT as u64),
 ];

@@ -32,7 +32,7 @@ const CLASS: u32 = 0xff;
 const MARKS_NEW: u32 = 1 << 8;
 /// Empty slabs stay in the pool until they are taken out of it.
 const KEEPS_EMPTY: u32 = 1 << 9;
-const NUMBER_SHIFT: u32 = 10;
+pub(super) const NUMBER_SHIFT: u32 = 10;
 
 impl Owner {
     /// Nobody but malloc.
@@ -53,6 +53,11 @@ impl Owner {
     #[inline(always)]
     pub(crate) const fn word(self) -> u32 {
         self.0
+    }
+
+    /// The owner that a word is of.
+    pub(crate) const fn from_word(word: u32) -> Self {
+        Self(word)
     }
 
     /// The cache's number.
@@ -253,6 +258,11 @@ impl Pool {
     /// Whether there is no slab.
     pub(crate) fn has_no_slab(&self) -> bool {
         self.slabs == 0
+    }
+
+    /// Its slabs.
+    pub(crate) fn slabs(&self) -> usize {
+        self.slabs as usize
     }
 
     /// Objects that are out of the slabs.

@@ -77,34 +77,69 @@ impl Sort {
     fn is_named(self, pattern: &[u8]) -> bool {
         let mut line = Line::<32>::new();
         self.name(&mut line);
-        match pattern.split_last() {
-            Some((b'*', prefix)) => line.as_bytes().starts_with(prefix),
-            _ => line.as_bytes() == pattern,
-        }
+        fits(line.as_bytes(), pattern)
     }
 }
 
-/// The flags of each sort.
+/// Whether a name is a pattern's, which may end in `*`.
+fn fits(name: &[u8], pattern: &[u8]) -> bool {
+    match pattern.split_last() {
+        Some((b'*', prefix)) => name.starts_with(prefix),
+        _ => name == pattern,
+    }
+}
+
+/// The flags of what has a name, as a text says that was found right.
+fn decide(text: &[u8], is_named: impl Fn(&[u8]) -> bool) -> u8 {
+    let blocks = || text.split(|byte| *byte == b';').filter_map(Block::parse);
+    let named = blocks().find(|block| block.names().any(&is_named));
+    let general = || blocks().rfind(Block::is_general);
+    named.or_else(general).map_or(0, |block| block.flags)
+}
+
+/// What a named cache is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CacheFlags {
+    /// `F`.
+    pub(crate) checks: bool,
+    /// `Z`.
+    pub(crate) red_zones: bool,
+    /// `P`.
+    pub(crate) poison: bool,
+    /// `U`.
+    pub(crate) users: bool,
+}
+
+/// The most of an option's text that is kept, for caches that come later.
+const TEXT: usize = 256;
+
+/// The flags of each sort, and the text that they come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Options([u8; SORTS]);
+pub(crate) struct Options {
+    flags: [u8; SORTS],
+    text: [u8; TEXT],
+}
 
 impl Options {
     /// No flags.
-    pub(crate) const OFF: Self = Self([0; SORTS]);
+    pub(crate) const OFF: Self = Self {
+        flags: [0; SORTS],
+        text: [0; TEXT],
+    };
 
     /// Whether anything is debugged.
     pub(crate) fn any(&self) -> bool {
-        self.0.iter().any(|flags| *flags != 0)
+        self.flags.iter().any(|flags| *flags != 0)
     }
 
     /// The flags of a sort.
     pub(super) fn of(&self, sort: Sort) -> u8 {
-        self.0.get(usize::from(sort.0)).copied().unwrap_or(0)
+        self.flags.get(usize::from(sort.0)).copied().unwrap_or(0)
     }
 
     /// Whether any sort has this flag.
     pub(super) fn have(&self, flag: u8) -> bool {
-        self.0.iter().any(|flags| flags & flag != 0)
+        self.flags.iter().any(|flags| flags & flag != 0)
     }
 
     /// Reads the kernel's grammar.
@@ -113,21 +148,38 @@ impl Options {
         let blocks = || text.split(|byte| *byte == b';').map(Block::parse);
         for block in blocks() {
             let block = block?;
-            // A name that no cache has is a mistake.
-            if !block
-                .names()
-                .all(|name| sorts().any(|it| it.is_named(name)))
-            {
+            // A class that does not exist is a mistake; any other name may be that of a cache.
+            let is_known =
+                |name: &[u8]| !name.starts_with(b"kmalloc-") || sorts().any(|it| it.is_named(name));
+            if !block.names().all(is_known) {
                 return None;
             }
         }
-        for (flags, sort) in options.0.iter_mut().zip(sorts()) {
-            let mut all = blocks().flatten();
-            let named = all.find(|block| block.names().any(|name| sort.is_named(name)));
-            let general = || blocks().flatten().rfind(Block::is_general);
-            *flags = named.or_else(general).map_or(0, |block| block.flags);
+        if blocks().flatten().all(|block| block.flags == 0) {
+            return Some(Self::OFF);
         }
+        for (flags, sort) in options.flags.iter_mut().zip(sorts()) {
+            *flags = decide(text, |name| sort.is_named(name));
+        }
+        options.text.get_mut(..text.len())?.copy_from_slice(text);
         Some(options)
+    }
+
+    /// What is asked of a named cache.
+    pub(super) fn of_cache(&self, name: &[u8]) -> CacheFlags {
+        let end = self.text.iter().position(|byte| *byte == 0);
+        let text = self.text.get(..end.unwrap_or(TEXT)).unwrap_or_default();
+        let flags = match text {
+            // Nothing was asked for, which as text would be all.
+            [] if !self.any() => 0,
+            text => decide(text, |pattern| fits(name, pattern)),
+        };
+        CacheFlags {
+            checks: flags & SANITY != 0,
+            red_zones: flags & RED_ZONE != 0,
+            poison: flags & POISON != 0,
+            users: flags & USER != 0,
+        }
     }
 }
 
@@ -215,14 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn named_caches_are_found_by_name() {
+        let of = |text: &str, name: &str| {
+            Options::parse(text.as_bytes())
+                .unwrap()
+                .of_cache(name.as_bytes())
+        };
+        let zones = CacheFlags {
+            red_zones: true,
+            ..CacheFlags::default()
+        };
+        assert_eq!(of("Z,inode", "inode"), zones);
+        assert_eq!(of("Z,ino*;-", "inode"), zones);
+        assert_eq!(of("P;Z,dentry,inode", "inode"), zones);
+        assert_eq!(of("Z,inode", "inode2"), CacheFlags::default());
+        assert_eq!(of("Z;-,inode", "inode"), CacheFlags::default());
+        assert!(of("", "inode").poison && of("fzpu", "inode").users);
+        assert_eq!(Options::OFF.of_cache(b"inode"), CacheFlags::default());
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for text in [
-            "X",
-            "F,nosuch",
-            "F,kmalloc-65",
-            "F;Q",
-            "FZ,kmalloc-64;Z,dentry",
-        ] {
+        for text in ["X", "F,kmalloc-65", "F;Q", "FZ,kmalloc-64;Z,kmalloc-"] {
             assert_eq!(Options::parse(text.as_bytes()), None, "{text}");
         }
     }

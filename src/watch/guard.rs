@@ -206,6 +206,17 @@ impl Guard {
         Some(record.filter(is_block).map(Record::bytes).ok_or(()))
     }
 
+    /// The owner of an object of a named cache and whether it is in use; `None` for any other block.
+    pub(super) fn owner_of(&self, address: usize) -> Option<(u32, bool)> {
+        if !self.has(address) {
+            return None;
+        }
+        let _blocks = self.blocks.lock();
+        let record = self.records.get(self.owner(address)?);
+        let is_used = record.user() == address && record.state() == State::InUse;
+        (record.owner() != 0).then_some((record.owner(), is_used))
+    }
+
     /// Looks at what shares pages with blocks in use.
     pub(super) fn check_all(&self) {
         let _blocks = self.blocks.lock();
@@ -246,7 +257,7 @@ impl Guard {
         line.text(" the start of a block of ")
             .number(record.bytes());
         line.text(" bytes in ");
-        record.sort().name(&mut line);
+        record.name(&mut line);
         line.text("\n").print();
         report::owners(record);
         true

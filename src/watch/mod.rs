@@ -21,7 +21,7 @@ mod zone;
 use core::ptr::NonNull;
 
 pub(crate) use bytes::{at as byte_at, fill as fill_bytes, first_other};
-pub(crate) use choice::{Options, Sort};
+pub(crate) use choice::{CacheFlags, Options, Sort};
 pub use family::Family;
 
 use crate::heap::{Heap, Node};
@@ -63,6 +63,15 @@ impl Settings {
     }
 }
 
+/// Which named cache an object is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named {
+    /// The owner of its slabs, as a word.
+    pub(crate) owner: u32,
+    /// Its name.
+    pub(crate) title: &'static [u8],
+}
+
 /// A request for a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wish {
@@ -76,6 +85,8 @@ pub(crate) struct Wish {
     pub(crate) thread: u32,
     /// Whose function asks.
     pub(crate) family: Family,
+    /// The named cache that asks.
+    pub(crate) named: Option<Named>,
 }
 
 /// A block that comes back.
@@ -203,6 +214,43 @@ impl Watch {
             // What is no block is for others to complain about.
             _ => reuse(block),
         }
+    }
+
+    /// The owner of a guarded object of a named cache, and whether it is in use; `None` for any other block.
+    pub(crate) fn owner_of(&self, address: usize) -> Option<(u32, bool)> {
+        self.guard.as_ref()?.owner_of(address)
+    }
+
+    /// As [`Self::retire`], for an object of a named cache with a slot of `bytes` that is in use, whose first `cleared` may be
+    /// written to.
+    pub(crate) fn retire_named(
+        &self,
+        heap: &Heap,
+        object: Object,
+        (bytes, cleared): (usize, usize),
+        mut reuse: impl FnMut(Object),
+    ) {
+        let address = object.as_ptr() as usize;
+        if self.quarantine.refuses(heap, address) {
+            return;
+        }
+        if self.settings.zero_on_free {
+            bytes::erase(address, address + cleared);
+        }
+        match self.settings.quarantine {
+            0 => reuse(object),
+            _ => self.quarantine.rest(object, bytes, reuse),
+        }
+    }
+
+    /// Whether something is written into free blocks, or all are handed out as zeroes.
+    pub(crate) fn clears(&self) -> bool {
+        self.settings.zero_on_free || self.settings.zero_on_alloc
+    }
+
+    /// What `slab_debug` asks of a named cache, as the kernel's flags: checks, red zones, poison, users.
+    pub(crate) fn flags_of_cache(&self, name: &[u8]) -> CacheFlags {
+        self.settings.debug.of_cache(name)
     }
 
     /// Whether an ordinary block may get `bytes` bytes where it is, if the heap can do that; else it is given up whole,

@@ -9,10 +9,14 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::
 use super::choice::Sort;
 use super::trace::{Frames, Stack};
 use super::{Family, Wish};
+use crate::report::Line;
 use crate::sys::{self, Region, Table, ZeroInit};
 
 /// Address space for records at least; what is asked for is halved while the kernel refuses.
 const LEAST_BYTES: usize = 256 << 10;
+
+/// The most of a cache's name that is stored.
+const TITLE: usize = 32;
 
 /// The state of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,9 @@ pub(super) struct Record {
     sort: AtomicU8,
     /// Whose function allocated it.
     family: AtomicU8,
+    /// The slabs' owner, of an object of a named cache, and the beginning of that cache's name.
+    owner: AtomicU32,
+    title: [AtomicU8; TITLE],
     /// Who allocated it.
     pub(super) allocated: Track,
     /// Who freed it.
@@ -71,6 +78,12 @@ impl Record {
         self.user.store(user, Relaxed);
         self.bytes.store(wish.bytes, Relaxed);
         self.family.store(wish.family as u8, Relaxed);
+        let (owner, title) = wish.named.map_or((0, &[][..]), |it| (it.owner, it.title));
+        self.owner.store(owner, Relaxed);
+        let bytes = title.iter().copied().chain(core::iter::repeat(0));
+        for (place, byte) in self.title.iter().zip(bytes) {
+            place.store(byte, Relaxed);
+        }
         self.set_state(State::InUse);
     }
 
@@ -114,6 +127,25 @@ impl Record {
     /// What the block is called by.
     pub(super) fn sort(&self) -> Sort {
         Sort::from_number(self.sort.load(Relaxed))
+    }
+
+    /// The owner of an object of a named cache, 0 of any other block.
+    pub(super) fn owner(&self) -> u32 {
+        self.owner.load(Relaxed)
+    }
+
+    /// Appends the name of the block's cache.
+    pub(super) fn name<const N: usize>(&self, line: &mut Line<N>) {
+        if self.owner() == 0 {
+            return self.sort().name(line);
+        }
+        for byte in self.title.iter().map(|it| it.load(Relaxed)) {
+            match byte {
+                0 => break,
+                b' '..=b'~' => line.raw(&[byte]),
+                _ => line.text("?"),
+            };
+        }
     }
 
     /// Whose function allocated it.

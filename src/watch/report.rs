@@ -73,7 +73,7 @@ pub(super) fn print(record: &Record, event: Event, flags: u8, caller: Option<&Fr
     }
     let mut line = Line::<160>::new();
     line.text("FIX ");
-    record.sort().name(&mut line);
+    record.name(&mut line);
     line.text(": ").text(fix);
     if let Some(damage) = event.damage {
         line.text(" ").text(damage.part);
@@ -111,7 +111,7 @@ fn bug(record: &Record, event: Event) {
 
 /// Appends the block's cache and what happened to it.
 fn name<const N: usize>(line: &mut Line<N>, record: &Record, event: Event) {
-    record.sort().name(line);
+    record.name(line);
     line.text(": ").text(event.what);
     if event.damage.is_some() {
         line.text(" overwritten");

@@ -19,6 +19,7 @@ fn wish(bytes: usize, align: usize) -> Wish {
         zeroed: Zeroed::No,
         thread: 1,
         family: Family::Malloc,
+        named: None,
     }
 }
 

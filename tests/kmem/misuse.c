@@ -4,7 +4,8 @@
 static void *object;
 
 int main(int count, char **arguments) {
-    malloc_is_ours();
+    /* Guarded blocks are of no node. */
+    if (getenv("SLUBMALLOC_CONF") == NULL) malloc_is_ours();
     CHECK(count == 2);
     struct slub_kmem_cache *one = plain("one", 64), *two = plain("two", 64);
     object = slub_kmem_cache_alloc(one, SLUB_GFP_KERNEL);
@@ -90,6 +91,28 @@ int main(int count, char **arguments) {
         void *block = slub_kmalloc(100, SLUB_GFP_KERNEL);
         slub_kfree(block);
         slub_kfree(block);
+    } else if (!strcmp(what, "mode-beyond")) {
+        char *bytes = slub_kmem_cache_alloc(two, SLUB_GFP_KERNEL);
+        bytes[64] = 'A';
+        slub_kmem_cache_free(two, bytes);
+    } else if (!strcmp(what, "mode-guard")) {
+        char *bytes = slub_kmem_cache_alloc(two, SLUB_GFP_KERNEL);
+        CHECK(malloc_usable_size(bytes) == 64 && slub_kmem_cache_used(two) == 1);
+        free(bytes);
+        CHECK(slub_kmem_cache_used(two) == 0);
+        bytes = slub_kmem_cache_alloc(two, SLUB_GFP_KERNEL);
+        ((volatile char *)bytes)[64] = 'A';
+    } else if (!strcmp(what, "mode-rest")) {
+        slub_kmem_cache_set_limit(two, 10);
+        for (int i = 0; i < 100; i++) {
+            char *bytes = slub_kmem_cache_alloc(two, SLUB_GFP_KERNEL);
+            CHECK_AT(bytes != NULL && bytes[63] == 0, i);
+            memset(bytes, 1, 64);
+            slub_kmem_cache_free(two, bytes);
+        }
+        CHECK(slub_kmem_cache_used(two) == 0 && slub_kmem_cache_destroy(two) == 0);
+        slub_kmem_cache_free(one, object);
+        slub_kmem_cache_free(one, object);
     } else if (!strcmp(what, "panic")) {
         slub_kmem_cache_create("must be", 0, 0, SLUB_PANIC, NULL);
     }

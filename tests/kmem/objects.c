@@ -92,6 +92,8 @@ int main(void) {
     malloc_knows_them();
     names_are_copied();
     shrinking_gives_pages_back();
+    struct slub_kmem_cache *stays = plain("stays here", 120);
+    for (int i = 0; i < 3; i++) CHECK(slub_kmem_cache_alloc(stays, SLUB_GFP_KERNEL) != NULL);
     puts("ok");
     return 0;
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Result, bail};
 
+use super::named::Owners;
 use super::{Numbers, Target};
 use crate::record::Record;
 use crate::snapshot::Cache;
@@ -20,6 +21,7 @@ impl Target<'_> {
         registry: &Record<'_>,
         numbers: &Numbers,
         nodes: usize,
+        owners: &Owners,
     ) -> Result<Vec<Cache>> {
         let generation = registry.number("generation")?;
         let mut next = registry.inner("lists", "cache_lists")?.number("all")?;
@@ -33,7 +35,16 @@ impl Target<'_> {
             }
             let record = self.record("cache", next)?;
             next = record.number("next")?;
-            caches.push(self.read_cache(&record, numbers, generation, nodes)?);
+            let mut cache = self.read_cache(&record, numbers, generation, nodes)?;
+            let shift = self.directory.value("owner_number_shift", 1, 31)?;
+            let numbered = || owners.iter().map(|(owner, class)| (owner >> shift, class));
+            for (number, count) in self.read_named_bins(&record)? {
+                let class = numbered().find(|(found, _)| *found == number + 1);
+                cache
+                    .objects
+                    .extend(class.map(|(_, class)| (*class, count)));
+            }
+            caches.push(cache);
         }
         Ok(caches)
     }
@@ -58,25 +69,10 @@ impl Target<'_> {
         let claims = record.numbers("claims", 1)?;
         let (mut counts, mut spares) = (Vec::new(), Vec::new());
         for (bin, claimed) in record.array("bins", "bin")?.iter().zip(claims) {
-            let ends = bin.inner("ends", "ends")?;
-            let (bottom, limit) = (ends.number("bottom")?, ends.number("limit")?);
-            // The lower half of the address tells.
-            let top = ends.number("top")? & u64::from(u32::MAX);
-            let main = if limit == 0 {
-                0
-            } else {
-                top.saturating_sub(bottom) / 8
-            };
-            counts.push((main + claimed).min(MOST_OBJECTS));
+            counts.push((self.objects_of_main(bin)? + claimed).min(MOST_OBJECTS));
             spares.push(bin.number("spare")?);
         }
-        let filled: Vec<u64> = spares.iter().copied().filter(|it| *it != 0).collect();
-        let mut words = self.memory.read_words(&filled).into_iter();
-        for (count, spare) in counts.iter_mut().zip(&spares) {
-            if *spare != 0 {
-                *count += plausible(words.next().flatten());
-            }
-        }
+        self.add_spares(&mut counts, &spares);
         let classes = 0..=numbers.all_classes;
         let some = |(_, count): &(u64, u64)| *count > 0;
         cache.objects = classes.zip(counts).filter(some).collect();
@@ -85,6 +81,18 @@ impl Target<'_> {
             cache.aliens = self.read_aliens(aliens, numbers)?;
         }
         Ok(cache)
+    }
+
+    /// Objects in a bin's main sheaf, if it has one.
+    pub(super) fn objects_of_main(&self, bin: &Record<'_>) -> Result<u64> {
+        let ends = bin.inner("ends", "ends")?;
+        let (bottom, limit) = (ends.number("bottom")?, ends.number("limit")?);
+        // The lower half of the address tells.
+        let top = ends.number("top")? & u64::from(u32::MAX);
+        Ok(match limit {
+            0 => 0,
+            _ => (top.saturating_sub(bottom) / 8).min(MOST_OBJECTS),
+        })
     }
 
     /// Objects for other nodes, by class.
@@ -114,6 +122,6 @@ impl Target<'_> {
 }
 
 /// A sheaf's count; a sheaf that changes hands at this moment may say anything.
-fn plausible(word: Option<u64>) -> u64 {
+pub(super) fn plausible(word: Option<u64>) -> u64 {
     word.filter(|it| *it <= MOST_OBJECTS).unwrap_or(0)
 }

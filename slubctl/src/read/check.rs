@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use super::named::Owners;
 use super::{Numbers, Target, nodes};
 use crate::directory::Directory;
 use crate::image;
 use crate::memory::Memory;
 use crate::record::Record;
+use crate::snapshot::{Class, Heap};
+use crate::view::name;
 
 /// A contradiction counts if it is there in this number of readings one after the other.
 const READINGS: usize = 3;
@@ -46,14 +49,37 @@ struct Counted {
     out: u64,
 }
 
+/// Adds what a pool counts that is not what was seen.
+fn compare(name: &str, seen: Counted, slabs: u64, out: u64, faults: &mut BTreeSet<String>) {
+    if seen.slabs != slabs {
+        faults.insert(format!(
+            "{name}: {} slabs in the class map, {slabs} in the pool",
+            seen.slabs
+        ));
+    } else if seen.out != out {
+        faults.insert(format!(
+            "{name}: {} objects are out of slabs, {out} out of the pool",
+            seen.out
+        ));
+    }
+}
+
 impl Target<'_> {
     fn check(&self, faults: &mut BTreeSet<String>) -> Result<()> {
         let Some(process) = self.process()? else {
             return Ok(());
         };
         let (numbers, heap) = (self.numbers()?, process.inner("heap", "heap")?);
-        let classes = self.read_classes(&numbers)?;
-        for address in nodes::addresses(&heap, &numbers)? {
+        let addresses = nodes::addresses(&heap, &numbers)?;
+        let mut all = Heap {
+            classes: self.read_classes(&numbers)?,
+            nodes: self.read_nodes(&addresses, &numbers)?,
+            ..Heap::default()
+        };
+        let owners = self.read_named(&process, &mut all, &numbers)?;
+        let classes = all.classes;
+        let mut counted_all = vec![Counted::default(); classes.len()];
+        for address in addresses {
             let node = self.record("node", address)?;
             let known = self.read_node(&node, &numbers)?;
             let free: u64 = known
@@ -72,28 +98,26 @@ impl Target<'_> {
                     known.id, known.committed_bytes
                 ));
             }
-            let counted = self.count_slabs(&node, known.committed_bytes, &numbers, faults)?;
-            for pool in self.read_pools(&node, known.id, &numbers, &classes)? {
-                let name = format!(
-                    "node {}, kmalloc-{}",
-                    known.id, classes[pool.class as usize].size
-                );
-                let seen = counted
-                    .get(pool.class as usize)
-                    .copied()
-                    .unwrap_or_default();
-                if seen.slabs != pool.slabs {
-                    faults.insert(format!(
-                        "{name}: {} slabs in the class map, {} in the pool",
-                        seen.slabs, pool.slabs
-                    ));
-                } else if seen.out != pool.out {
-                    faults.insert(format!(
-                        "{name}: {} objects are out of slabs, {} out of the pool",
-                        seen.out, pool.out
-                    ));
-                }
+            let committed = known.committed_bytes;
+            let counted =
+                self.count_slabs(&node, committed, &numbers, (&classes, &owners), faults)?;
+            for (sum, more) in counted_all.iter_mut().zip(&counted) {
+                sum.slabs += more.slabs;
+                sum.out += more.out;
             }
+            for pool in self.read_pools(&node, known.id, &numbers, &classes)? {
+                let class = pool.class as usize;
+                let what = format!("node {}, {}", known.id, name(&classes[class]));
+                compare(&what, counted[class], pool.slabs, pool.out, faults);
+            }
+        }
+        // Pools of named caches, of all nodes together.
+        let named = classes.iter().enumerate();
+        for (index, class) in named.filter(|(_, it)| !it.name.is_empty()) {
+            let pools = || all.pools.iter().filter(|it| it.class == index as u64);
+            let slabs = pools().map(|it| it.slabs).fold(0, u64::saturating_add);
+            let out = pools().map(|it| it.out).fold(0, u64::saturating_add);
+            compare(&name(class), counted_all[index], slabs, out, faults);
         }
         Ok(())
     }
@@ -104,6 +128,7 @@ impl Target<'_> {
         node: &Record<'_>,
         committed: u64,
         numbers: &Numbers,
+        (classes, owners): (&[Class], &Owners),
         faults: &mut BTreeSet<String>,
     ) -> Result<Vec<Counted>> {
         let tables = node.inner("tables", "slab_tables")?;
@@ -111,14 +136,13 @@ impl Target<'_> {
         let near = self.directory.value("near_records", 0, 1 << 20)?;
         let places = [tables.number("near")?, tables.number("records")?];
         let stride = self.directory.size("slab_record")?;
-        let classes = self.read_classes(numbers)?;
-        let mut counted = vec![Counted::default(); numbers.classes as usize + 1];
+        let mut counted = vec![Counted::default(); classes.len()];
         let granules = committed.div_ceil(numbers.granule).min(ready);
         for first in (0..granules).step_by(PIECE as usize) {
             let count = PIECE.min(granules - first);
             let map = self.memory.touched_bytes(map.wrapping_add(first), count)?;
+            let map = self.classes_of_granules(&tables, owners, first, &map)?;
             for (granule, class) in (first..).zip(map) {
-                let class = usize::from(class);
                 let Some(info) = classes.get(class).filter(|it| !it.is_span && it.size > 0) else {
                     continue;
                 };
@@ -136,7 +160,7 @@ impl Target<'_> {
                 let set: u64 = bits.iter().map(|word| u64::from(word.count_ones())).sum();
                 counted[class].slabs += 1;
                 counted[class].out += out;
-                let name = || format!("slab {granule} of kmalloc-{}", info.size);
+                let name = || format!("slab {granule} of {}", name(info));
                 if out > info.slab_objects || carved > info.slab_objects {
                     faults.insert(format!("{}: more objects than it has", name()));
                 } else if set + out > carved {

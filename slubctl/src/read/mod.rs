@@ -8,6 +8,7 @@
 mod caches;
 mod check;
 mod huge;
+mod named;
 mod nodes;
 mod pools;
 mod resident;
@@ -164,10 +165,11 @@ impl Target<'_> {
             heap.pools.extend(pools);
             heap.nodes.push(found);
         }
+        let owners = self.read_named(&process, &mut heap, &numbers)?;
         let registry = self.record("registry", self.directory.caches)?;
         heap.threads = registry.number("owned")?;
         heap.births = registry.number("births")?;
-        heap.caches = self.read_caches(&registry, &numbers, addresses.len())?;
+        heap.caches = self.read_caches(&registry, &numbers, addresses.len(), &owners)?;
         heap.huge = self.read_huge(&record.inner("huge", "huge")?)?;
         pools::sum_up(&mut heap);
         Ok(heap)

@@ -79,7 +79,7 @@ impl Target<'_> {
         Ok(found)
     }
 
-    fn read_pool(&self, pool: &Record<'_>, capacity: u64) -> Result<Pool> {
+    pub(super) fn read_pool(&self, pool: &Record<'_>, capacity: u64) -> Result<Pool> {
         let barn = pool.inner("barn", "barn")?;
         let full = barn
             .number("count")?

@@ -94,7 +94,9 @@ fn arena(
             if here == 0 {
                 continue;
             }
-            if class != 0 && u64::from(class) <= numbers.classes {
+            let is_named = target.directory.value("named_class", 1, 255);
+            let is_slab = (1..=numbers.classes).contains(&u64::from(class));
+            if is_slab || is_named.is_ok_and(|it| it == u64::from(class)) {
                 found.slabs += here;
                 continue;
             }

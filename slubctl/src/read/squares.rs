@@ -2,10 +2,12 @@
 
 use anyhow::{Result, bail};
 
+use super::named::Owners;
 use super::{Target, nodes};
 use crate::directory::Directory;
 use crate::image;
 use crate::memory::Memory;
+use crate::snapshot::{Class, Heap};
 
 /// Bytes of a piece.
 const PIECE: u64 = 2 << 20;
@@ -49,15 +51,27 @@ pub fn squares(memory: &dyn Memory) -> Result<Vec<(u64, Vec<Square>)>> {
         };
         let numbers = target.numbers()?;
         let heap = process.inner("heap", "heap")?;
-        for address in nodes::addresses(&heap, &numbers)? {
-            arenas.push(target.squares(address)?);
+        let addresses = nodes::addresses(&heap, &numbers)?;
+        let mut known = Heap {
+            classes: target.read_classes(&numbers)?,
+            nodes: target.read_nodes(&addresses, &numbers)?,
+            ..Heap::default()
+        };
+        let owners = target.read_named(&process, &mut known, &numbers)?;
+        for address in addresses {
+            arenas.push(target.squares(address, &known.classes, &owners)?);
         }
     }
     Ok(arenas)
 }
 
 impl Target<'_> {
-    fn squares(&self, address: u64) -> Result<(u64, Vec<Square>)> {
+    fn squares(
+        &self,
+        address: u64,
+        classes: &[Class],
+        owners: &Owners,
+    ) -> Result<(u64, Vec<Square>)> {
         let numbers = self.numbers()?;
         let record = self.record("node", address)?;
         let node = self.read_node(&record, &numbers)?;
@@ -69,7 +83,6 @@ impl Target<'_> {
             self.directory.size("slab_record")?,
             self.directory.field("slab_record.out")?,
         );
-        let classes = self.read_classes(&numbers)?;
         let free = super::resident::FreePages::new(
             self,
             record
@@ -101,13 +114,10 @@ impl Target<'_> {
             square.resident = resident.iter().filter(|it| **it).count() as u64 * page;
             let all = vec![true; per_granule as usize];
             let (mut records, mut slabs) = (Vec::new(), Vec::new());
-            for (granule, class) in
-                (first..).zip(self.memory.touched_bytes(map.wrapping_add(first), count)?)
-            {
-                match classes
-                    .get(usize::from(class))
-                    .filter(|it| !it.is_span && it.size > 0)
-                {
+            let map = self.memory.touched_bytes(map.wrapping_add(first), count)?;
+            let map = self.classes_of_granules(&tables, owners, first, &map)?;
+            for (granule, class) in (first..).zip(map) {
+                match classes.get(class).filter(|it| !it.is_span && it.size > 0) {
                     None => {
                         let bytes = free.in_granule(granule, &all, page)?;
                         square.free += bytes;

@@ -1,9 +1,9 @@
 //! What changed between two snapshots.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::human;
+use super::{human, name};
 use crate::snapshot::Snapshot;
 use crate::totals::Totals;
 
@@ -30,20 +30,15 @@ pub fn diff(before: &Snapshot, after: &Snapshot) -> String {
         }
     }
     let (old, new) = (objects(before), objects(after));
-    let mut sizes: Vec<u64> = old.keys().chain(new.keys()).copied().collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    for size in sizes {
+    let both: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    for key in both {
         let none = [0; COLUMNS.len()];
-        let (from, to) = (
-            old.get(&size).unwrap_or(&none),
-            new.get(&size).unwrap_or(&none),
-        );
+        let (from, to) = (old.get(key).unwrap_or(&none), new.get(key).unwrap_or(&none));
         for (index, column) in COLUMNS.iter().enumerate() {
             let (from, to) = (from[index], to[index]);
             if from != to {
                 let change = i128::from(to) - i128::from(from);
-                let what = format!("kmalloc-{size}: {column}");
+                let what = format!("{}: {column}", key.2);
                 let _ = writeln!(text, "{what:<37} {from:12} {to:12} {change:>+13}");
             }
         }
@@ -58,11 +53,15 @@ const COLUMNS: [&str; 4] = [
     "slabs",
 ];
 
-fn objects(snapshot: &Snapshot) -> BTreeMap<u64, [u64; COLUMNS.len()]> {
-    let mut rows: BTreeMap<u64, [u64; COLUMNS.len()]> = BTreeMap::new();
+/// Which class, and what it is called: those of sizes come first, by size.
+type Key = (bool, u64, String);
+
+fn objects(snapshot: &Snapshot) -> BTreeMap<Key, [u64; COLUMNS.len()]> {
+    let mut rows: BTreeMap<Key, [u64; COLUMNS.len()]> = BTreeMap::new();
     let classes = snapshot.heaps.iter().flat_map(|heap| &heap.classes);
     for class in classes.filter(|it| it.size > 0) {
-        let row = rows.entry(class.size).or_default();
+        let key = (!class.name.is_empty(), class.size, name(class));
+        let row = rows.entry(key).or_default();
         row[0] += class.in_use;
         row[1] += class.in_sheaves + class.in_barns + class.in_aliens;
         row[2] += class.in_partial;

@@ -5,9 +5,12 @@ use std::fmt::Write;
 
 use crate::snapshot::{Class, Snapshot};
 
-/// A class as the kernel names it.
+/// A class as the kernel names it, or a cache by its name.
 pub fn name(class: &Class) -> String {
-    format!("kmalloc-{}", class.size)
+    match class.name.as_str() {
+        "" => format!("kmalloc-{}", class.size),
+        name => name.to_owned(),
+    }
 }
 
 /// The file's text. Objects in caches count as active, as they do in the kernel.
@@ -19,12 +22,12 @@ pub fn slabinfo(snapshot: &Snapshot) -> String {
          : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
     );
     // Copies of one class, in several copies of the library, are one cache.
-    let mut rows: BTreeMap<u64, (u64, u64, Class)> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, u64), (u64, u64, Class)> = BTreeMap::new();
     let classes = snapshot.heaps.iter().flat_map(|heap| &heap.classes);
     for class in classes.filter(|it| !it.is_span && it.slabs > 0) {
         let active = class.in_use + class.in_sheaves + class.in_barns + class.in_aliens;
         let row = rows
-            .entry(class.size)
+            .entry((class.name.clone(), class.size))
             .or_insert_with(|| (0, 0, class.clone()));
         row.0 += active;
         row.1 += class.slabs;

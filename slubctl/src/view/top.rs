@@ -76,7 +76,10 @@ impl Sort {
     /// Sorts rows, the largest first; names by size.
     pub fn apply(self, rows: &mut [Row]) {
         match self {
-            Self::Name => rows.sort_by_key(|it| it.size),
+            Self::Name => rows.sort_by_cached_key(|it| match it.name.starts_with("kmalloc-") {
+                true => (String::new(), it.size),
+                false => (it.name.clone(), 0),
+            }),
             Self::Active => rows.sort_by_key(|it| Reverse(it.active)),
             Self::PerSlab => rows.sort_by_key(|it| Reverse(it.per_slab)),
             Self::Bytes => rows.sort_by_key(|it| Reverse(it.bytes)),
@@ -91,15 +94,17 @@ impl Sort {
 
 /// The caches that have slabs; `before` are those of `seconds` ago.
 pub fn rows(snapshot: &Snapshot, before: &[Row], seconds: f64) -> Vec<Row> {
-    let mut rows: BTreeMap<u64, Row> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, u64), Row> = BTreeMap::new();
     let classes = snapshot.heaps.iter().flat_map(|heap| &heap.classes);
     for class in classes.filter(|it| !it.is_span && it.slabs > 0) {
-        let row = rows.entry(class.size).or_insert_with(|| Row {
-            name: name(class),
-            size: class.size,
-            per_slab: class.slab_objects,
-            ..Row::default()
-        });
+        let row = rows
+            .entry((class.name.clone(), class.size))
+            .or_insert_with(|| Row {
+                name: name(class),
+                size: class.size,
+                per_slab: class.slab_objects,
+                ..Row::default()
+            });
         row.in_use += class.in_use;
         row.active += class.in_use + class.in_sheaves + class.in_barns + class.in_aliens;
         row.slabs += class.slabs;
@@ -107,7 +112,7 @@ pub fn rows(snapshot: &Snapshot, before: &[Row], seconds: f64) -> Vec<Row> {
         row.bytes += class.slabs.saturating_mul(class.slab_bytes);
     }
     for row in rows.values_mut() {
-        if let Some(old) = before.iter().find(|it| it.size == row.size) {
+        if let Some(old) = before.iter().find(|it| it.name == row.name) {
             let change = row.in_use as f64 - old.in_use as f64;
             row.change = (change / seconds.max(0.001)).round() as i64;
         }

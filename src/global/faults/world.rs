@@ -77,6 +77,7 @@ impl World {
         View {
             heap: self.heap,
             caches,
+            kmem: None,
         }
         .sums()
     }

@@ -1,12 +1,17 @@
 //! Looks at everything, changes nothing: the sums of every room's numbers, and their text.
 #![forbid(unsafe_code)]
 
+mod named;
+mod nodes;
+
 use crate::arena::ArenaCounts;
 use crate::cache::{Registry, sheaf_capacity};
-use crate::heap::{Heap, Node, TRAFFIC_NAMES};
+use crate::heap::{Heap, TRAFFIC_NAMES};
+use crate::kmem::Kmem;
 use crate::report::Line;
 use crate::slab::class;
 use crate::units::{ClassId, NodeId, ORDERS, PAGE_SIZE};
+use nodes::{NODES_IN_LINE, buddyinfo, numastat, unusable_index};
 
 /// Longest line of a report.
 const LINE: usize = 160;
@@ -94,6 +99,8 @@ pub(crate) struct View<'heap> {
     pub(crate) heap: &'heap Heap,
     /// Its thread caches.
     pub(crate) caches: &'heap Registry,
+    /// Its named caches, if there are any.
+    pub(crate) kmem: Option<&'heap Kmem>,
 }
 
 impl View<'_> {
@@ -146,6 +153,12 @@ impl View<'_> {
             stats.cached_objects += class.cached;
             stats.cached += class.cached * class.size;
         }
+        let named = self.named_sums();
+        slab_bytes += named.held + named.own;
+        stats.in_use += named.in_use;
+        stats.cached_objects += named.cached_objects;
+        stats.cached += named.cached;
+        stats.tables += named.own;
         for node in self.heap.nodes() {
             let counts = node.arena().counts();
             stats.arena += counts.committed_pages as usize * PAGE_SIZE;
@@ -202,18 +215,11 @@ impl View<'_> {
         });
         for class in self.classes() {
             line(&|it| {
-                it.text("kmalloc-")
-                    .number(class.size)
-                    .column(18)
-                    .padded(class.size, 8);
-                it.padded(class.in_use, 9)
-                    .padded(class.cached, 9)
-                    .padded(class.total, 9);
-                it.padded(class.slabs, 7)
-                    .padded(class.used_percent(), 6)
-                    .text("%");
+                it.text("kmalloc-").number(class.size);
+                columns(it, &class);
             });
         }
+        self.print_named(&mut line);
         for node in self.heap.nodes() {
             let counts = node.arena().counts();
             line(&|it| buddyinfo(it, node, &counts));
@@ -247,80 +253,18 @@ impl View<'_> {
     }
 }
 
-/// Columns of a line that is not too long.
-const NODES_IN_LINE: usize = 8;
-
-/// The columns of numastat(8) for some of the nodes, from the one at `first` on, in pages.
-#[inline(never)]
-fn numastat(heap: &Heap, first: usize, line: &mut impl FnMut(&dyn Fn(&mut Line<LINE>))) {
-    let nodes = || {
-        let homes = heap.topology().homes().iter();
-        homes.skip(first).take(NODES_IN_LINE)
-    };
-    line(&|it| {
-        it.column(16);
-        for (place, node) in (1..).zip(nodes()) {
-            let digits = if node.0 < 10 { 1 } else { 2 };
-            it.column(16 + 12 * place - "node".len() - digits);
-            it.text("node").number(usize::from(node.0));
-        }
-    });
-    for (place, name) in TRAFFIC_NAMES.iter().enumerate() {
-        line(&|it| {
-            it.text(name).column(16);
-            for node in nodes() {
-                let counts = heap.traffic().of(node);
-                let count = counts.get(place).copied().unwrap_or_default();
-                it.padded(count as usize, 12);
-            }
-        });
-    }
-    if heap.nodes().any(Node::is_spread) {
-        // Which of an arena's pages in use are on which node the kernel alone knows.
-        return;
-    }
-    line(&|it| {
-        it.text("pages_used").column(16);
-        for node in nodes() {
-            it.padded(used_pages(heap, node), 12);
-        }
-    });
+/// A class's or a cache's numbers, after its name.
+fn columns(line: &mut Line<LINE>, class: &ClassStats) {
+    line.column(18).padded(class.size, 8);
+    line.padded(class.in_use, 9)
+        .padded(class.cached, 9)
+        .padded(class.total, 9);
+    line.padded(class.slabs, 7)
+        .padded(class.used_percent(), 6)
+        .text("%");
 }
 
-/// Pages of a node's arena that are in use, in slabs or as large blocks.
-fn used_pages(heap: &Heap, node: NodeId) -> usize {
-    let arenas = heap.nodes().filter(|it| it.id() == node);
-    arenas
-        .map(|it| it.arena().counts())
-        .map(|counts| (counts.committed_pages - counts.free_pages) as usize)
-        .sum()
-}
-
-/// A line in the format of `/proc/buddyinfo`: free blocks of orders 0 to 10.
-#[inline(never)]
-fn buddyinfo(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
-    const _: () = assert!(ORDERS == 11);
-    line.text("Node ")
-        .number(usize::from(node.id().0))
-        .text(", zone   Normal ");
-    for count in counts.free_blocks {
-        line.padded(count as usize, 6).text(" ");
-    }
-}
-
-/// A line in the format of the kernel's `extfrag/unusable_index`: for each order the share of the free
-/// pages that cannot serve a request of that order, because they lie in smaller blocks.
-#[inline(never)]
-fn unusable_index(line: &mut Line<LINE>, node: &Node, counts: &ArenaCounts) {
-    line.text("Node ")
-        .number(usize::from(node.id().0))
-        .text(", zone   Normal ");
-    for order in 0..ORDERS {
-        line.thousandths(unusable_thousandths(counts, order))
-            .text(" ");
-    }
-}
-
+/// Of the free pages, in thousandths, those that lie in blocks of a smaller order.
 fn unusable_thousandths(counts: &ArenaCounts, order: usize) -> usize {
     let blocks = (0..).zip(counts.free_blocks).skip(order);
     let usable: u64 = blocks
