@@ -59,6 +59,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sync/once.rs",
     "sync/static_ref.rs",
     "sys/barrier.rs",
+    "sys/bell.rs",
     "sys/cpu.rs",
     "sys/dumps.rs",
     "sys/descriptor.rs",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use slubctl::mail::{Limit, Request};
 use slubctl::view::top::Sort;
 
 /// Looks into the heap of a running process that uses slubmalloc, without a call in it.
@@ -19,6 +20,14 @@ pub(crate) struct Target {
     /// The process to look at
     #[arg(value_parser = clap::value_parser!(i32).range(1..))]
     pub(crate) pid: i32,
+}
+
+/// How long an answer is waited for.
+#[derive(Debug, Args)]
+pub(crate) struct Patience {
+    /// Seconds to wait for the answer
+    #[arg(short, long, default_value_t = 1.0, value_parser = seconds)]
+    pub(crate) wait: f64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,8 +92,38 @@ pub(crate) enum Command {
         #[arg(short, long)]
         output: PathBuf,
     },
-    /// Check the tables against each other; exit code 3 if they contradict themselves
-    Check(Target),
+    /// Check the tables against each other; exit status 3 if they contradict themselves
+    Check {
+        #[command(flatten)]
+        target: Target,
+        /// Stop the process while its tables are read
+        #[arg(long)]
+        stop: bool,
+    },
+    /// Have a process give back all that is unused, as malloc_trim(3) does; exit status 3 if that is pending
+    Trim {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Have a process give back what is free; exit status 3 if that is pending
+    Purge {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Change an option of a process; exit status 3 if that is pending
+    Set {
+        #[command(flatten)]
+        target: Target,
+        /// purge_ms=N|never, limit=SIZE|off|auto, or stats=exit|off, as in SLUBMALLOC_CONF
+        #[arg(value_name = "KEY=VALUE", value_parser = option)]
+        option: Request,
+        #[command(flatten)]
+        patience: Patience,
+    },
     /// Print metrics in the OpenMetrics format, of all processes or of some, or serve them
     Prometheus {
         /// Serve them by HTTP at this address and port, under /metrics
@@ -132,6 +171,42 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if (0.05..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number of seconds from 0.05 to 86400".to_owned()),
     }
+}
+
+/// An option that may change while the program runs.
+fn option(text: &str) -> Result<Request, String> {
+    let known = "purge_ms=N|never, limit=SIZE|off|auto, or stats=exit|off";
+    let (key, value) = text.split_once('=').ok_or(known)?;
+    match (key, value) {
+        ("purge_ms", "never" | "off") => Ok(Request::PurgeMs(None)),
+        ("purge_ms", value) => match value.parse() {
+            Ok(time @ 0..=3_600_000) => Ok(Request::PurgeMs(Some(time))),
+            _ => Err("purge_ms takes a number up to 3600000, or never".to_owned()),
+        },
+        ("limit", "off") => Ok(Request::Limit(Limit::Off)),
+        ("limit", "auto") => Ok(Request::Limit(Limit::Initial)),
+        ("limit", value) => match size(value) {
+            Some(bytes @ 0x100_0000..) => Ok(Request::Limit(Limit::Bytes(bytes))),
+            _ => Err("limit takes a size from 16m on, off or auto".to_owned()),
+        },
+        ("stats", "exit") => Ok(Request::StatsAtExit(true)),
+        ("stats", "off") => Ok(Request::StatsAtExit(false)),
+        _ => Err(known.to_owned()),
+    }
+}
+
+/// A number of bytes, with k, m, g or t after it for powers of 1,024.
+fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        "t" | "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// A column by its letter.

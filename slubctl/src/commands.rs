@@ -4,15 +4,18 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
+use slubctl::mail::{self, Answer, Request};
 use slubctl::memory::{CoreFile, Process};
 use slubctl::read::{self, Depth};
 use slubctl::snapshot::Snapshot;
+use slubctl::stop::Stopped;
 use slubctl::view;
 
-use crate::arguments::{Arguments, Command, View};
+use crate::arguments::{Arguments, Command, Patience, View};
 use crate::{metrics, top};
 
 /// Runs a command and returns the exit code.
@@ -88,7 +91,18 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
             std::fs::write(&path, map).with_context(|| path.display().to_string())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Check(target) => return check(target.pid, output),
+        Command::Check { target, stop } => return check(target.pid, stop, output),
+        Command::Trim { target, patience } => {
+            return ask(target.pid, Request::Trim, &patience, output);
+        }
+        Command::Purge { target, patience } => {
+            return ask(target.pid, Request::Purge, &patience, output);
+        }
+        Command::Set {
+            target,
+            option,
+            patience,
+        } => return ask(target.pid, option, &patience, output),
         Command::Prometheus { listen, pids } => {
             let Some(address) = listen else {
                 output.write_all(metrics::text(&pids)?.as_bytes())?;
@@ -123,11 +137,44 @@ fn print(snapshot: &Snapshot, wanted: View, output: &mut dyn Write) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// Asks a process for something and prints its answer.
+fn ask(
+    pid: i32,
+    request: Request,
+    patience: &Patience,
+    output: &mut dyn Write,
+) -> Result<ExitCode> {
+    let process = Process::open(pid);
+    let before = process.resident_bytes();
+    let answer = mail::ask(&process, request, Duration::from_secs_f64(patience.wait))?;
+    let after = process.resident_bytes();
+    match (answer, before.zip(after)) {
+        (Answer::Refused, _) => bail!("process {pid} does not take that value"),
+        (Answer::Pending, _) => {
+            writeln!(output, "process {pid}: pending, runs at the next slow path")?;
+            return Ok(ExitCode::from(3));
+        }
+        (Answer::Done, Some((before, after))) if is_about_memory(request) => writeln!(
+            output,
+            "process {pid}: done; {} resident, {} before",
+            view::human(after),
+            view::human(before)
+        )?,
+        (Answer::Done, _) => writeln!(output, "process {pid}: done")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_about_memory(request: Request) -> bool {
+    matches!(request, Request::Trim | Request::Purge)
+}
+
 /// Checks a process's tables.
-fn check(pid: i32, output: &mut dyn Write) -> Result<ExitCode> {
+fn check(pid: i32, stops: bool, output: &mut dyn Write) -> Result<ExitCode> {
     // A process without the library has nothing to check.
     read::process(pid, Depth::Counts)?;
-    let faults = read::check(&Process::open(pid))?;
+    let hold = || stops.then(|| Stopped::stop(pid)).transpose();
+    let faults = read::check(&Process::open(pid), hold)?;
     if faults.is_empty() {
         writeln!(output, "process {pid}: the tables agree")?;
         return Ok(ExitCode::SUCCESS);

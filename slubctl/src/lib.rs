@@ -1,11 +1,15 @@
-//! Looks into the heap of a process that uses slubmalloc, from outside: nothing is called in it, stopped or written to.
-#![forbid(unsafe_code)]
+//! Looks into the heap of a process that uses slubmalloc, from outside: nothing is called in it, and nothing stopped or
+//! written to but by what says so.
+#![deny(unsafe_code)]
 
 pub mod directory;
 pub mod image;
+pub mod mail;
 pub mod memory;
 pub mod read;
 mod record;
 pub mod snapshot;
+pub mod stop;
 pub mod totals;
 pub mod view;
+mod wake;

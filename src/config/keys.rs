@@ -14,7 +14,17 @@ const MIN_ARENA: usize = 64 << 20;
 pub(super) const MAX_ARENA: usize = 4 << 40;
 /// The smallest limit that may be asked for; less would not hold a program and its reserve.
 const MIN_LIMIT: usize = 16 << 20;
-const MAX_PURGE_MS: usize = 3_600_000;
+const MAX_PURGE_MS: u64 = 3_600_000;
+
+/// Whether memory may go back within so many milliseconds.
+pub(crate) fn is_purge_time(milliseconds: u64) -> bool {
+    milliseconds <= MAX_PURGE_MS
+}
+
+/// Whether a limit may be so many bytes.
+pub(crate) fn is_limit(bytes: usize) -> bool {
+    bytes >= MIN_LIMIT
+}
 
 /// A key, what it takes, and what it does.
 pub(super) struct Key {
@@ -123,7 +133,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
             config.limit = match value {
                 b"auto" => LimitChoice::Auto,
                 b"off" => LimitChoice::Off,
-                _ => LimitChoice::Bytes(size(value).filter(|bytes| *bytes >= MIN_LIMIT)?),
+                _ => LimitChoice::Bytes(size(value).filter(|bytes| is_limit(*bytes))?),
             };
             Some(())
         },
@@ -178,7 +188,11 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         set: |config, value| {
             config.purge_ms = match value {
                 b"off" | b"never" => None,
-                _ => Some(size(value).filter(|ms| *ms <= MAX_PURGE_MS)? as u64),
+                _ => Some(
+                    size(value)
+                        .map(|ms| ms as u64)
+                        .filter(|ms| is_purge_time(*ms))?,
+                ),
             };
             Some(())
         },

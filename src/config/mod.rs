@@ -18,6 +18,7 @@ use crate::units::GRANULE_SIZE;
 use crate::watch;
 use deepbind::Deepbind;
 use keys::{KEYS, Key, MAX_ARENA};
+pub(crate) use keys::{is_limit, is_purge_time};
 
 /// What can be chosen.
 #[derive(Clone, Debug)]

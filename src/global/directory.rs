@@ -7,7 +7,10 @@
 #![forbid(unsafe_code)]
 
 use super::life::{CACHES, PROCESS, Process};
+use super::mail;
+use super::pace::Pace;
 use super::purge::Purge;
+use super::purge_thread::PurgeThread;
 use crate::cache::{self, Registry};
 use crate::config::Config;
 use crate::decay::STEPS;
@@ -72,8 +75,10 @@ pub(super) static DIRECTORY: Directory = Directory {
 const OWN_ROWS: &[&[Row]] = &[
     fields!(Once<Process> as "process_once" {}),
     fields!(Process as "process" { heap, config, purge, kmem }),
-    fields!(Config as "config" { stats_at_exit, only_warn }),
-    fields!(Purge as "purge" { step }),
+    fields!(Config as "config" { only_warn }),
+    fields!(Purge as "purge" { pace as step in Pace::STEP, stats_at_exit, mail, thread }),
+    fields!(PurgeThread as "purge_thread" { bell }),
+    mail::layout::ROWS,
     &[
         Row::new("process_once", "state", Once::<Process>::STATE),
         Row::new("process_once", "value", Once::<Process>::VALUE),
@@ -101,6 +106,7 @@ const STRUCTURES: &[&[&[Row]]] = &[
 /// All numbers.
 const NUMBERS: &[&[&[Value]]] = &[&[
     OWN_VALUES,
+    mail::layout::VALUES,
     arena::layout::VALUES,
     slab::layout::VALUES,
     huge::layout::VALUES,

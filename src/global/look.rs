@@ -1,6 +1,8 @@
 //! Looking at the heap: numbers, checks, and the last look before the process ends.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use super::life::{CACHES, PROCESS, Process, inside, own, process};
 use crate::cache::ThreadCache;
 use crate::heap::LimitStats;
@@ -115,7 +117,8 @@ pub fn keeps_deepbind(path: &[u8]) -> bool {
 
 /// Whether `SLUBMALLOC_CONF` asks for statistics when the program ends, and they can be taken.
 pub(super) fn wants_stats_at_exit() -> bool {
-    let is_wanted = |process: &Process| process.config.stats_at_exit;
+    // ORDERING: relaxed, a wish.
+    let is_wanted = |process: &Process| process.purge.stats_at_exit.load(Relaxed);
     PROCESS.get().is_some_and(is_wanted) && may_take_locks()
 }
 

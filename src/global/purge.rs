@@ -14,15 +14,17 @@ use core::sync::atomic::{
 
 use super::kmem;
 use super::life::{CACHES, Process};
+use super::mail::Mail;
+use super::pace::Pace;
 use super::progress::Progress;
 use super::purge_thread::{Moment, PurgeThread};
 use super::settle::Settling;
+use super::visits::Visits;
 use super::young::Youth;
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::config::Config;
 use crate::decay::{Budget, Elapsed, STEPS};
 use crate::heap::Round;
-use crate::sync::StaticRef;
 use crate::sys;
 
 /// What may wait in a cache, until somebody looks.
@@ -31,16 +33,10 @@ const CACHE_BYTES: usize = 64 << 10;
 const FORK_MS: u64 = 10;
 const FORK_PAUSES: u64 = 10;
 
-/// Caches of threads that stayed in the parent of a fork which a round takes back.
-const ADOPTED: usize = 8;
-
 /// When the next round is due, and who runs it.
 #[derive(Debug)]
 pub(super) struct Purge {
-    /// Milliseconds of a step, see `decay.rs`; 0 for no purging.
-    pub(super) step: u64,
-    /// Everything that is unused goes at once.
-    is_eager: bool,
+    pub(super) pace: Pace,
     next: AtomicU64,
     last: AtomicU64,
     /// When a slow path was last taken.
@@ -60,19 +56,12 @@ pub(super) struct Purge {
     /// When memory is next given back for a fork.
     fork_at: AtomicU64,
     is_running: AtomicBool,
+    /// Print statistics when the program ends.
+    pub(super) stats_at_exit: AtomicBool,
+    pub(super) mail: Mail,
     pub(super) youth: Youth,
     pub(super) thread: PurgeThread,
     settling: Settling,
-}
-
-/// A visit to all caches between two calls.
-#[derive(Debug)]
-struct Visits {
-    is_on: AtomicBool,
-    /// The cache that was visited last.
-    last: StaticRef<ThreadCache>,
-    /// Bytes that were left in caches so far.
-    parked: AtomicUsize,
 }
 
 // ORDERING: relaxed throughout this file but for `is_running`. These are times and wishes; what a round does is ordered by
@@ -81,41 +70,50 @@ struct Visits {
 impl Purge {
     /// Purging as it is configured.
     pub(super) fn new(config: &Config) -> Self {
-        let step = config
-            .purge_ms
-            .map_or(0, |all| (all / u64::from(STEPS)).max(1));
+        let pace = Pace::new(config.purge_ms);
         Self {
-            step,
-            is_eager: config.purge_ms == Some(0),
-            next: AtomicU64::new(if step == 0 { u64::MAX } else { 0 }),
+            next: AtomicU64::new(pace.first()),
             last: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             progress: Progress::over(),
-            visits: Visits {
-                is_on: AtomicBool::new(false),
-                last: StaticRef::none(),
-                parked: AtomicUsize::new(0),
-            },
+            visits: Visits::over(),
             visited: AtomicU64::new(0),
             parked: AtomicUsize::new(0),
             known: AtomicUsize::new(0),
             trims: AtomicU32::new(0),
             fork_at: AtomicU64::new(0),
             is_running: AtomicBool::new(false),
+            stats_at_exit: AtomicBool::new(config.stats_at_exit),
+            mail: Mail::new(),
             youth: Youth::new(),
-            thread: PurgeThread::new(config.purge_thread, step > 0),
+            thread: PurgeThread::new(config.purge_thread, pace.step() > 0),
             settling: Settling::new(),
+            pace,
         }
     }
 
     /// Whether memory that is unused goes back at all.
     pub(super) fn is_on(&self) -> bool {
-        self.step > 0
+        self.step() > 0
+    }
+
+    fn step(&self) -> u64 {
+        self.pace.step()
+    }
+
+    /// Changes how fast memory goes back; `None` for never.
+    pub(super) fn set_purge_ms(&self, all: Option<u64>) {
+        self.pace.set(all);
+        self.next.store(self.pace.first(), Relaxed);
+        if self.is_on() {
+            self.thread.allow();
+        }
     }
 
     /// In a forked child: there is no purge thread, and nobody runs a round.
     pub(super) fn begin_child(&self) {
         self.is_running.store(false, Relaxed);
+        self.mail.begin_child();
         self.youth.begin_child();
         self.thread.begin_child();
     }
@@ -129,12 +127,15 @@ impl Purge {
             // Once for each tick of the clock is often enough.
             self.thread.call(process, moment);
         }
-        let head_start = self.thread.head_start(self.step);
+        if self.mail.is_waiting() {
+            cache.inside(|| self.answer(process));
+        }
+        let head_start = self.thread.head_start(self.step());
         if now >= self.next.load(Relaxed).saturating_add(head_start) {
             if self.youth.puts_off() {
                 // Most children of a fork live shorter than that, and each page that a round writes to would be copied.
                 self.last.store(now, Relaxed);
-                self.next.store(now + self.step, Relaxed);
+                self.next.store(now + self.step(), Relaxed);
             } else {
                 cache.inside(|| self.round(process, now, seen, Some(cache)));
             }
@@ -162,7 +163,7 @@ impl Purge {
         }
         self.youth.end(own.is_some());
         // A round from before a long rest says nothing of the rest, which nobody would make up for.
-        let is_rested = self.steps_between(seen, now) >= STEPS;
+        let is_rested = self.pace.steps_between(seen, now) >= STEPS;
         let bytes = match self.progress.get() {
             round
                 if !is_rested
@@ -186,19 +187,19 @@ impl Purge {
     /// A new round; none if this is the first, which only takes note of what there is.
     fn begin(&self, now: u64, seen: u64) -> Option<Round> {
         let last = self.last.swap(now, Relaxed);
-        self.next.store(now + self.step, Relaxed);
+        self.next.store(now + self.step(), Relaxed);
         if last == 0 {
             return None;
         }
-        let elapsed = if self.is_eager {
+        let elapsed = if self.pace.is_eager() {
             Elapsed::FOR_EVER
         } else {
             Elapsed {
-                steps: self.steps_between(last, now).max(1),
-                quiet: self.steps_between(seen, now),
+                steps: self.pace.steps_between(last, now).max(1),
+                quiet: self.pace.steps_between(seen, now),
             }
         };
-        let interval = 2 * self.step;
+        let interval = 2 * self.step();
         if elapsed.is_long() || now >= self.visited.load(Relaxed) + interval {
             self.visited.store(now, Relaxed);
             self.visits.begin();
@@ -227,8 +228,11 @@ impl Purge {
         bytes += process.heap.decay_some(&mut round, &mut budget);
         self.progress.set(round);
         let is_over = process.heap.is_over(round) && !self.visits.is_on.load(Relaxed);
+        if is_over {
+            self.mail.note_round();
+        }
         let next = match is_over {
-            true => (self.last.load(Relaxed) + self.step).max(now),
+            true => self.pace.after(self.last.load(Relaxed), now),
             false => 0,
         };
         self.next.store(next, Relaxed);
@@ -254,11 +258,30 @@ impl Purge {
         bytes
     }
 
+    /// Begins a round, with a visit to all caches if `visits`, which calls of the program's go on with. The caller has the
+    /// round.
+    pub(super) fn force_round(&self, visits: bool) {
+        if visits {
+            self.visits.begin();
+        }
+        self.progress.set(Round::new(Elapsed::FOR_EVER));
+        self.next.store(0, Relaxed);
+    }
+
+    /// Runs `work` unless a round is on; none begins meanwhile.
+    pub(super) fn alone(&self, work: impl FnOnce()) {
+        // ORDERING: acquire and release, as in `round`.
+        if !self.is_running.swap(true, Acquire) {
+            work();
+            self.is_running.store(false, Release);
+        }
+    }
+
     /// Calls `work`, which gives memory back before a fork and returns how much, unless it was called lately or a round is
     /// on.
     pub(super) fn run_for_fork(&self, work: impl FnOnce() -> usize) {
         let now = sys::milliseconds();
-        let is_due = self.step > 0 && now >= self.fork_at.load(Relaxed);
+        let is_due = self.is_on() && now >= self.fork_at.load(Relaxed);
         // ORDERING: acquire, as in `round`.
         if !is_due || self.is_running.swap(true, Acquire) {
             return;
@@ -278,7 +301,7 @@ impl Purge {
         if CACHES.count() > 1 {
             return;
         }
-        let is_settled = self.step == 0 || self.settling.settle(process);
+        let is_settled = !self.is_on() || self.settling.settle(process);
         self.thread.note_last_exit(is_settled);
     }
 
@@ -288,17 +311,10 @@ impl Purge {
             true => Haste::Now,
             false => Haste::IfIdle,
         };
-        let (visits, mut bytes) = (&self.visits, 0);
-        while visits.is_on.load(Relaxed) && !budget.is_spent() {
-            let Some(cache) = CACHES.next(visits.last.get()) else {
-                visits.is_on.store(false, Relaxed);
-                self.parked.store(visits.parked.load(Relaxed), Relaxed);
-                self.known.store(CACHES.count(), Relaxed);
-                break;
-            };
-            visits.last.set(Some(cache));
-            bytes += cache.visit(haste, budget);
-            visits.parked.fetch_add(cache.parked_bytes(), Relaxed);
+        let (bytes, parked) = self.visits.go_on(haste, budget);
+        if let Some(parked) = parked {
+            self.parked.store(parked, Relaxed);
+            self.known.store(CACHES.count(), Relaxed);
         }
         bytes
     }
@@ -311,6 +327,9 @@ impl Purge {
     /// A round in the purge thread, if one is due; the bytes, and whether the program has done nothing for
     /// long. Milliseconds until the next if none is.
     pub(super) fn serve(&self, process: &Process) -> Result<(usize, bool), u64> {
+        if self.mail.is_waiting() {
+            self.answer_at_once(process);
+        }
         let now = sys::milliseconds();
         let next = self.next.load(Relaxed);
         if now < next {
@@ -318,27 +337,12 @@ impl Purge {
         }
         let seen = self.seen.load(Relaxed);
         let bytes = self.round(process, now, seen, None);
-        Ok((bytes, self.steps_between(seen, now) > 2 * STEPS))
+        Ok((bytes, self.pace.steps_between(seen, now) > 2 * STEPS))
     }
 
     /// Bytes that wait in caches; of those that were not visited yet a guess.
     pub(super) fn parked_bytes(&self) -> usize {
         let unknown = CACHES.count().saturating_sub(self.known.load(Relaxed));
         self.parked.load(Relaxed) + unknown * CACHE_BYTES
-    }
-
-    fn steps_between(&self, start: u64, end: u64) -> u32 {
-        let steps = end.saturating_sub(start).checked_div(self.step);
-        u32::try_from(steps.unwrap_or(0)).unwrap_or(u32::MAX)
-    }
-}
-
-impl Visits {
-    fn begin(&self) {
-        CACHES.reap(usize::MAX);
-        CACHES.adopt_orphans(ADOPTED);
-        self.last.set(None);
-        self.parked.store(0, Relaxed);
-        self.is_on.store(true, Relaxed);
     }
 }

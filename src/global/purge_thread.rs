@@ -9,14 +9,14 @@
 use core::ffi::c_void;
 use core::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64,
-    Ordering::{Relaxed, SeqCst},
+    Ordering::{AcqRel, Relaxed, SeqCst},
     fence,
 };
 
 use super::life::{CACHES, PROCESS, Process, leave_caches};
 use crate::config::ThreadChoice;
 use crate::decay::{Budget, STEPS};
-use crate::sys;
+use crate::sys::{self, Bell};
 
 /// A process with several threads gets a purge thread when it has touched more than this; what it frees
 /// later, perhaps without another call of `malloc`, can go then.
@@ -35,7 +35,7 @@ const UNNOTICED_MS: u64 = 100;
 /// Milliseconds after its end in which it is not started again: a program may start one thread after the other.
 const PAUSE_MS: u64 = 1_000;
 
-/// States, in a futex word.
+/// States.
 const ABSENT: u32 = 0;
 const RUNNING: u32 = 1;
 const SLEEPING: u32 = 2;
@@ -63,6 +63,8 @@ pub(super) enum Moment {
 pub(super) struct PurgeThread {
     choice: ThreadChoice,
     state: AtomicU32,
+    /// What it sleeps on.
+    pub(super) bell: Bell,
     /// Whether the process was born behind a filter of system calls, as in most containers.
     was_filtered: bool,
     /// When it may be started again, in milliseconds.
@@ -87,6 +89,7 @@ impl PurgeThread {
         Self {
             choice,
             state: AtomicU32::new(if is_off { NEVER } else { ABSENT }),
+            bell: Bell::new(),
             was_filtered,
             again_at: AtomicU64::new(0),
             owes: AtomicBool::new(false),
@@ -98,6 +101,7 @@ impl PurgeThread {
         if self.state.load(Relaxed) != NEVER {
             self.state.store(ABSENT, Relaxed);
         }
+        self.bell.begin_child();
         self.again_at.store(0, Relaxed);
     }
 
@@ -151,17 +155,26 @@ impl PurgeThread {
         // that one sees that it is alone.
         fence(SeqCst);
         if self.turn(SLEEPING, LAST) || self.turn(RUNNING, LAST) {
-            sys::futex_wake(&self.state, 1);
+            self.bell.ring();
         }
+    }
+
+    /// There may be one from now on, if it was not for want of purging alone.
+    pub(super) fn allow(&self) {
+        if self.choice != ThreadChoice::Off {
+            let _ = self.turn(NEVER, ABSENT);
+        }
+        self.bell.ring();
     }
 
     /// Ends the thread for good; returns whether it has left its code, after at most `patience` milliseconds.
     pub(super) fn end(&self, patience: u64) -> bool {
-        self.state.store(END, Relaxed);
+        // ORDERING: as in `turn`.
+        self.state.swap(END, AcqRel);
         if self.number.load(Relaxed) == 0 {
             return true;
         }
-        sys::futex_wake(&self.state, 1);
+        self.bell.ring();
         if !self.may_ask_kernel() {
             return false;
         }
@@ -190,7 +203,7 @@ impl PurgeThread {
     #[cold]
     fn wake(&self) {
         if self.turn(SLEEPING, RUNNING) {
-            sys::futex_wake(&self.state, 1);
+            self.bell.ring();
         }
     }
 
@@ -205,6 +218,9 @@ impl PurgeThread {
         if is_free && sys::is_vfork_child() {
             self.state.store(ABSENT, Relaxed);
             return;
+        }
+        if is_free {
+            self.bell.hang();
         }
         self.number.store(STARTING, Relaxed);
         if !is_free || !sys::start_thread(work) {
@@ -228,8 +244,9 @@ impl PurgeThread {
     }
 
     fn turn(&self, from: u32, to: u32) -> bool {
+        // ORDERING: acquire and release: who ends a thread that runs knows the bell that was hung for it.
         self.state
-            .compare_exchange(from, to, Relaxed, Relaxed)
+            .compare_exchange(from, to, AcqRel, Relaxed)
             .is_ok()
     }
 
@@ -237,12 +254,16 @@ impl PurgeThread {
     fn serve(&self, process: &Process) {
         let unused = || process.heap.free_bytes() + process.purge.parked_bytes();
         let mut empty = 0;
-        while !self.is_over() {
+        loop {
+            let rung = self.bell.count();
+            if self.is_over() {
+                break;
+            }
             let before = unused();
             let (bytes, is_quiet) = match process.purge.serve(process) {
                 Ok(round) => round,
                 Err(milliseconds) => {
-                    sys::futex_wait_for(&self.state, RUNNING, milliseconds);
+                    self.bell.wait(rung, Some(milliseconds));
                     continue;
                 }
             };
@@ -265,14 +286,18 @@ impl PurgeThread {
             if unused() > before.max(WAKE_BYTES) {
                 self.turn(SLEEPING, RUNNING);
             }
-            while self.state.load(Relaxed) == SLEEPING && !self.is_over() {
-                match CACHES.count() {
-                    _ if CACHES.has_lifelines() => {
-                        sys::futex_wait_for(&self.state, SLEEPING, UNNOTICED_MS);
-                    }
-                    0 | 1 => sys::futex_wait_for(&self.state, SLEEPING, LOOK_MS),
-                    _ => sys::futex_wait(&self.state, SLEEPING),
+            loop {
+                let rung = self.bell.count();
+                let is_asleep = self.state.load(Relaxed) == SLEEPING && !self.is_over();
+                if !is_asleep || process.purge.mail.is_waiting() {
+                    break;
                 }
+                let milliseconds = match CACHES.count() {
+                    _ if CACHES.has_lifelines() => Some(UNNOTICED_MS),
+                    0 | 1 => Some(LOOK_MS),
+                    _ => None,
+                };
+                self.bell.wait(rung, milliseconds);
             }
             self.turn(SLEEPING, RUNNING);
         }

@@ -32,10 +32,15 @@ pub fn trim() -> bool {
         if let Some((cache, _)) = cache {
             cache.drain();
         }
-        collect_caches(process);
-        kmem::decay(process, Elapsed::FOR_EVER, false);
-        process.heap.trim()
+        trim_all(process)
     })
+}
+
+/// As [`trim`], without what the calling thread has cached.
+pub(super) fn trim_all(process: &Process) -> bool {
+    collect_caches(process);
+    kmem::decay(process, Elapsed::FOR_EVER, false);
+    process.heap.trim()
 }
 
 /// Takes back what is cached by all threads, if that is much.

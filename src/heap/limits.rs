@@ -23,6 +23,8 @@ use crate::units::PAGE_SIZE;
 #[derive(Debug)]
 pub(crate) struct Bounds {
     limit: Limit,
+    /// What was chosen while the program runs, in place of that; 0 for nothing.
+    chosen: AtomicUsize,
     /// The limit when it was last looked at.
     pub(super) hard: AtomicUsize,
     soft: AtomicUsize,
@@ -62,6 +64,7 @@ impl Bounds {
         let Numbers { hard, soft } = limit.numbers();
         Self {
             limit,
+            chosen: AtomicUsize::new(0),
             hard: AtomicUsize::new(hard),
             soft: AtomicUsize::new(soft),
             budget: StaticRef::none(),
@@ -99,7 +102,16 @@ impl Bounds {
 
     /// Whether files may be read: a program that locked itself in may be killed for opening one.
     pub(super) fn may_read(&self) -> bool {
-        self.limit.group().is_some() && (self.was_filtered || !sys::is_filtered())
+        let has_group = self.limit.group().is_some() && self.chosen().is_none();
+        has_group && (self.was_filtered || !sys::is_filtered())
+    }
+
+    /// The limit that was chosen while the program runs, if one was.
+    pub(super) fn chosen(&self) -> Option<Numbers> {
+        match self.chosen.load(Relaxed) {
+            0 => None,
+            bytes => Some(Numbers::of(bytes)),
+        }
     }
 }
 
@@ -133,11 +145,28 @@ impl Heap {
         let Some(first) = self.nodes().next().filter(|_| !self.bounds.limit.is_off()) else {
             return;
         };
-        let budget = &first.charges;
+        self.charge_all_to(&first.charges);
+    }
+
+    /// Changes the limit to `bytes`, to that of the start if they are 0, or to none.
+    pub(crate) fn set_limit(&self, bytes: Option<usize>) {
+        let bounds = &self.bounds;
+        bounds.chosen.store(bytes.unwrap_or(usize::MAX), Relaxed);
+        let Numbers { hard, soft } = bounds.limit.numbers();
+        bounds.hard.store(hard, Relaxed);
+        bounds.soft.store(soft, Relaxed);
+        let first = self.nodes().next();
+        if let Some(budget) = self.budget().or(first.map(|first| &first.charges)) {
+            self.charge_all_to(budget);
+        }
+    }
+
+    /// Charges what becomes resident from now on to `budget`, which holds something before anybody is.
+    fn charge_all_to(&self, budget: &'static Budget) {
+        self.look(budget, 0);
+        self.bounds.budget.set(Some(budget));
         self.nodes().for_each(|node| node.arena().charge_to(budget));
         self.huge.charge_to(budget);
-        self.bounds.budget.set(Some(budget));
-        self.look(budget, 0);
     }
 
     /// What becomes resident is charged to; `None` without a limit.
@@ -270,7 +299,7 @@ impl Heap {
         let bounds = &self.bounds;
         let known = bounds.numbers();
         if !bounds.may_read() {
-            return (known, Usage::of(own));
+            return (bounds.chosen().unwrap_or(known), Usage::of(own));
         }
         bounds.looked_at.store(sys::milliseconds(), Relaxed);
         // What was charged and not written to yet is in no group's numbers. Looked at first: what is written meanwhile

@@ -76,6 +76,10 @@ impl Heap {
     /// Appends where the limit comes from to `line`.
     #[inline(never)]
     pub(crate) fn limit_source<const N: usize>(&self, line: &mut Line<N>) {
+        if self.bounds.chosen().is_some() {
+            line.text("slubctl");
+            return;
+        }
         let Some(group) = self.bounds.limit().group() else {
             line.text("SLUBMALLOC_CONF");
             return;

@@ -1,7 +1,7 @@
 //! The layout of regions, tables and mappings, for readers outside of the process.
 #![forbid(unsafe_code)]
 
-use super::{MappingCell, Region, Table};
+use super::{Bell, MappingCell, Region, Table};
 use crate::layout::{Part, Row, fields, part};
 
 impl<T> Table<T> {
@@ -15,4 +15,5 @@ impl<T> Table<T> {
 pub(crate) const ROWS: &[&[Row]] = &[
     fields!(Region as "region" { base, bytes }),
     MappingCell::ROWS,
+    fields!(Bell as "bell" { shared }),
 ];

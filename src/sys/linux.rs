@@ -140,36 +140,50 @@ pub(crate) fn is_main_thread_gone() -> bool {
     name_end.is_some_and(|end| text.get(end + 2) == Some(&b'Z'))
 }
 
+/// Who may sleep on a word, or wake who does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// The threads of this process.
+    Private,
+    /// Whoever maps the page that the word lies in.
+    Shared,
+}
+
+impl Sharing {
+    fn flag(self) -> i32 {
+        match self {
+            Self::Private => libc::FUTEX_PRIVATE_FLAG,
+            Self::Shared => 0,
+        }
+    }
+}
+
 /// Sleeps while `word` holds `expected`; may wake without reason.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
-    let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
-    let arguments = [
-        word.as_ptr() as usize,
-        operation,
-        expected as usize,
-        0,
-        0,
-        0,
-    ];
-    // SAFETY: the kernel only reads the word.
-    let _ = unsafe { call(libc::SYS_futex, arguments) };
+    futex_wait_as(word, expected, None, Sharing::Private);
 }
 
 /// Sleeps while `word` holds `expected`, but no longer than this; may wake without reason.
 pub(crate) fn futex_wait_for(word: &AtomicU32, expected: u32, milliseconds: u64) {
+    futex_wait_as(word, expected, Some(milliseconds), Sharing::Private);
+}
+
+/// Sleeps while `word` holds `expected`, and no longer than so many milliseconds if that is said.
+pub(super) fn futex_wait_as(
+    word: &AtomicU32,
+    expected: u32,
+    milliseconds: Option<u64>,
+    sharing: Sharing,
+) {
+    let milliseconds_or_none = milliseconds.unwrap_or(0);
     let time = libc::timespec {
-        tv_sec: (milliseconds / 1_000).cast_signed(),
-        tv_nsec: (milliseconds % 1_000).cast_signed() * 1_000_000,
+        tv_sec: (milliseconds_or_none / 1_000).cast_signed(),
+        tv_nsec: (milliseconds_or_none % 1_000).cast_signed() * 1_000_000,
     };
-    let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
-    let arguments = [
-        word.as_ptr() as usize,
-        operation,
-        expected as usize,
-        (&raw const time) as usize,
-        0,
-        0,
-    ];
+    let time = milliseconds.map_or(0, |_| (&raw const time) as usize);
+    let operation = (libc::FUTEX_WAIT | sharing.flag()) as usize;
+    let word = word.as_ptr() as usize;
+    let arguments = [word, operation, expected as usize, time, 0, 0];
     // SAFETY: the kernel only reads the word and the time.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
 }
@@ -194,14 +208,15 @@ pub(crate) fn process_id() -> usize {
 
 /// Wakes at most `waiters` sleepers of `word`.
 pub(crate) fn futex_wake(word: &AtomicU32, waiters: usize) {
-    let operation = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
+    futex_wake_as(word, waiters, Sharing::Private);
+}
+
+/// Wakes at most `waiters` of those that sleep on `word` in the same way.
+pub(super) fn futex_wake_as(word: &AtomicU32, waiters: usize, sharing: Sharing) {
+    let operation = (libc::FUTEX_WAKE | sharing.flag()) as usize;
+    let arguments = [word.as_ptr() as usize, operation, waiters, 0, 0, 0];
     // SAFETY: the kernel uses the word's address alone.
-    let _ = unsafe {
-        call(
-            libc::SYS_futex,
-            [word.as_ptr() as usize, operation, waiters, 0, 0, 0],
-        )
-    };
+    let _ = unsafe { call(libc::SYS_futex, arguments) };
 }
 
 /// The value of the environment variable `name`, read without libc's locks.

@@ -46,6 +46,21 @@ pub(super) fn reserve_at(start: NonNull<u8>, bytes: usize) -> bool {
     }
 }
 
+/// Maps `bytes` of zeroed memory that children of a fork share, over the mapping at `place` if that is not null.
+///
+/// # Safety
+///
+/// `place` is null, or such a mapping of as many bytes that nobody uses any more.
+pub(super) unsafe fn map_shared(place: *mut u8, bytes: usize) -> Option<NonNull<u8>> {
+    let access = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let fixed = if place.is_null() { 0 } else { libc::MAP_FIXED };
+    let flags = (libc::MAP_SHARED | libc::MAP_ANONYMOUS | fixed) as usize;
+    let arguments = [place as usize, bytes, access, flags, NO_FILE, 0];
+    // SAFETY: replaces nothing but what the caller has given up.
+    let address = unsafe { call(libc::SYS_mmap, arguments) }.value()?;
+    NonNull::new(core::ptr::with_exposed_provenance_mut(address))
+}
+
 fn mmap(bytes: usize, access: i32, flags: i32) -> Option<NonNull<u8>> {
     let arguments = [0, bytes, access as usize, flags as usize, NO_FILE, 0];
     // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces nothing.

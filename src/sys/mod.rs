@@ -8,6 +8,7 @@
 #[macro_use]
 mod weak;
 mod barrier;
+mod bell;
 mod cpu;
 mod descriptor;
 mod dumps;
@@ -61,6 +62,7 @@ mod unwind;
 mod zero;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
+pub(crate) use bell::Bell;
 pub(crate) use cpu::{allowed_cpus, current_cpu};
 pub(crate) use descriptor::{
     FileId, Pipe, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append,
@@ -76,7 +78,7 @@ pub(crate) use hooks::{
 pub(crate) use huge_pages::HugePages;
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
-    abort, environment, futex_wait, futex_wait_briefly, futex_wait_for, futex_wake, is_main_thread,
+    abort, environment, futex_wait, futex_wait_briefly, futex_wake, is_main_thread,
     is_main_thread_gone, memory_allowed, microseconds, milliseconds, most_mappings, process_id,
     read_file, show_file, sleep, total_ram_bytes, virtual_memory_left,
 };

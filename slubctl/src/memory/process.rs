@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 use std::fs::File;
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::errno::Errno;
-use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
 use procfs::process::{MMapPath, Process as ProcFs};
 
@@ -55,6 +55,35 @@ impl Process {
             .map_or_else(String::new, |it| it.pathname)
     }
 
+    /// Its number in its own namespace of processes.
+    pub(crate) fn number_within(&self) -> Result<i32> {
+        let status = ProcFs::new(self.pid).and_then(|it| it.status());
+        let status = status.map_err(|error| explained(self.pid, error))?;
+        let numbers = status.nspid.unwrap_or_default();
+        Ok(numbers.last().copied().unwrap_or(self.pid))
+    }
+
+    /// Bytes that are resident.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let statm = ProcFs::new(self.pid).and_then(|it| it.statm()).ok()?;
+        Some(statm.resident * self.page_bytes)
+    }
+
+    /// Writes to the process.
+    pub(crate) fn write(&self, address: u64, bytes: &[u8]) -> Result<()> {
+        let remote = [RemoteIoVec {
+            base: address as usize,
+            len: bytes.len(),
+        }];
+        let local = [IoSlice::new(bytes)];
+        match process_vm_writev(Pid::from_raw(self.pid), &local, &remote) {
+            Ok(written) if written == bytes.len() => Ok(()),
+            Ok(_) | Err(Errno::EFAULT) => Err(anyhow!("nothing to write to at {address:#x}")),
+            Err(Errno::ESRCH) => Err(anyhow!("process {} does not exist", self.pid)),
+            Err(_) => Err(refused(self.pid)),
+        }
+    }
+
     fn read_file(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
         let open = || File::open(format!("/proc/{}/mem", self.pid)).ok();
         match self.mem.get_or_init(open) {
@@ -71,7 +100,7 @@ fn refused(pid: i32) -> Error {
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
     let scope = scope.map_or_else(|_| "not set".to_owned(), |it| it.trim().to_owned());
     anyhow!(
-        "process {pid} may not be read: that needs what ptrace(2) needs. Try sudo; \
+        "process {pid} may not be looked at: that needs what ptrace(2) needs. Try sudo; \
          kernel.yama.ptrace_scope is {scope}; a container needs the capability SYS_PTRACE"
     )
 }

@@ -15,21 +15,27 @@ use crate::view::name;
 
 /// A contradiction counts if it is there in this number of readings one after the other.
 const READINGS: usize = 3;
+/// The time between two readings.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// Most contradictions that are printed.
 const MOST: usize = 100;
 /// Records that are read at once.
 const PIECE: u64 = 1024;
 
-/// Contradictions in the tables of all copies of the library; none if all is well.
-pub fn check(memory: &dyn Memory) -> Result<Vec<String>> {
+/// Contradictions in the tables of all copies of the library; none if all is well. `hold` is called before each reading, and
+/// what it returns goes after it.
+pub fn check<T>(memory: &dyn Memory, hold: impl Fn() -> Result<T>) -> Result<Vec<String>> {
     let mut found: Option<BTreeSet<String>> = None;
     for _ in 0..READINGS {
         let mut now = BTreeSet::new();
+        let held = hold()?;
         for image in image::find(memory)? {
             let directory = Directory::read(memory, image.directory)?;
             Target { memory, directory }.check(&mut now)?;
         }
-        // What moves while it is read contradicts itself in another way each time.
+        drop(held);
+        // What moves while it is read, or was stopped in the middle of a change, contradicts itself in another way each
+        // time.
         let stays = match found {
             Some(before) => before.intersection(&now).cloned().collect(),
             None => now,
@@ -38,6 +44,7 @@ pub fn check(memory: &dyn Memory) -> Result<Vec<String>> {
             return Ok(Vec::new());
         }
         found = Some(stays);
+        std::thread::sleep(PAUSE);
     }
     Ok(found.unwrap_or_default().into_iter().take(MOST).collect())
 }

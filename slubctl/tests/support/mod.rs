@@ -39,7 +39,7 @@ pub(crate) fn built() -> &'static Path {
 
 /// Compiles the program with the known heap, with more options, to a file of that name.
 pub(crate) fn compile(name: &str, options: &[&str]) -> PathBuf {
-    compile_file("known", name, options)
+    compile_source("known.c", name, options)
 }
 
 /// Compiles the program with named caches, which is linked with the library.
@@ -49,15 +49,14 @@ pub(crate) fn compile_named() -> PathBuf {
         format!("-I{}", include.display()),
         format!("{folder}/libslubmalloc.a"),
     ];
-    compile_file("named", "named", &options.each_ref().map(String::as_str))
+    compile_source("named.c", "named", &options.each_ref().map(String::as_str))
 }
 
-fn compile_file(file: &str, name: &str, options: &[&str]) -> PathBuf {
+/// Compiles a program of tests/programs, with more options, to a file of that name.
+pub(crate) fn compile_source(source: &str, name: &str, options: &[&str]) -> PathBuf {
     let program = scratch().join(format!("{}-{name}", env!("CARGO_CRATE_NAME")));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/programs")
-        .join(file)
-        .with_extension("c");
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let source = programs.join(source);
     let mut compiler = Command::new("gcc");
     compiler.args(["-O1", "-fno-builtin", "-Wall", "-Werror", "-pthread", "-o"]);
     compiler.arg(&program).arg(source).args(options);

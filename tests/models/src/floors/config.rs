@@ -19,4 +19,6 @@ pub(crate) struct Config {
     pub(crate) purge_ms: Option<u64>,
     /// Whether there is a purge thread.
     pub(crate) purge_thread: ThreadChoice,
+    /// Statistics when the program ends.
+    pub(crate) stats_at_exit: bool,
 }

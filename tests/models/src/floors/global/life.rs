@@ -43,6 +43,7 @@ pub(super) fn begin() -> &'static Process {
     let config = Config {
         purge_ms: Some(8),
         purge_thread: ThreadChoice::On,
+        stats_at_exit: false,
     };
     let process = world::place(Process {
         heap: Heap {

@@ -3,6 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod life;
+#[path = "../../../../../src/global/mail.rs"]
+mod mail;
+#[path = "../../../../../src/global/pace.rs"]
+mod pace;
 #[path = "../../../../../src/global/progress.rs"]
 mod progress;
 #[path = "../../../../../src/global/purge.rs"]
@@ -11,12 +15,36 @@ mod purge;
 mod purge_thread;
 #[path = "../../../../../src/global/settle.rs"]
 mod settle;
+#[path = "../../../../../src/global/visits.rs"]
+mod visits;
 #[path = "../../../../../src/global/young.rs"]
 mod young;
 
 /// Every thread has a hook for its end.
 mod thread_exit {
     pub(super) fn expect_late(_cache: &'static crate::cache::ThreadCache) {}
+}
+
+/// A request is answered, whatever it is.
+mod requests {
+    use super::life::Process;
+    use super::mail::Outcome;
+    use super::purge::Purge;
+
+    impl Purge {
+        pub(super) fn answer(&self, process: &Process) {
+            self.answer_at_once(process);
+        }
+
+        pub(super) fn answer_at_once(&self, process: &Process) {
+            self.alone(|| {
+                if self.mail.take().is_some() {
+                    process.heap.say();
+                    self.mail.answer(Outcome::Done);
+                }
+            });
+        }
+    }
 }
 
 /// There are no named caches.

@@ -3,6 +3,10 @@
 
 use core::cell::Cell;
 use core::ffi::{CStr, c_void};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Release},
+};
 use core::world;
 
 use super::ForkGate;
@@ -80,6 +84,40 @@ pub(crate) fn has_thread(_number: u32) -> bool {
 /// Stacks are large here.
 pub(crate) fn on_own_stack<T>(run: impl FnOnce() -> T) -> Option<T> {
     Some(run())
+}
+
+/// A word that this process alone sleeps on.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    pub(super) shared: AtomicU32,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Self {
+        Self {
+            shared: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn hang(&self) {}
+
+    pub(crate) fn begin_child(&self) {}
+
+    pub(crate) fn count(&self) -> u32 {
+        self.shared.load(Acquire)
+    }
+
+    pub(crate) fn wait(&self, count: u32, milliseconds: Option<u64>) {
+        match milliseconds {
+            Some(milliseconds) => world::futex_wait_for(&self.shared, count, milliseconds),
+            None => world::futex_wait(&self.shared, count),
+        }
+    }
+
+    pub(crate) fn ring(&self) {
+        self.shared.fetch_add(1, Release);
+        world::futex_wake(&self.shared, 1);
+    }
 }
 
 /// There is one process.

@@ -53,7 +53,7 @@ pub(crate) use descriptor::{
 pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use huge_pages::HugePages;
 pub(crate) use machine::{
-    Lifeline, abort, fork_gate, has_thread, has_too_many_addresses, is_filtered,
+    Bell, Lifeline, abort, fork_gate, has_thread, has_too_many_addresses, is_filtered,
     is_main_thread_gone, is_vfork_child, kernel_thread_id, let_main_thread_go, libc_thread_number,
     microseconds, most_mappings, name_thread, on_own_stack, prepare_barrier, process_id, read_file,
     show_file, sleep, start_thread, yield_now,

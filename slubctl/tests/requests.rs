@@ -1,0 +1,246 @@
+//! Requests to running processes: each is answered once, by the process that was asked.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{Target, built, compile, compile_source, slubctl, snapshot, text};
+
+/// What `asked.c` frees by "spare": at least as much goes when all goes.
+const SPARE: u64 = 40 << 20;
+
+/// The program that does what it is told.
+struct Asked {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Asked {
+    fn start(name: &str, conf: &str) -> Self {
+        let mut command = Command::new(compile_source("asked.c", name, &[]));
+        command
+            .env("LD_PRELOAD", built().join("libslubmalloc.so"))
+            .env("SLUBMALLOC_CONF", conf);
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn().expect("the program");
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let mut asked = Self {
+            child,
+            input,
+            output: BufReader::new(output.expect("a pipe")),
+        };
+        assert_eq!(asked.line(), "ready");
+        asked
+    }
+
+    fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    /// Has it do something and returns its answer.
+    fn tell(&mut self, what: &str) -> i32 {
+        let input = self.input.as_mut().expect("a pipe");
+        writeln!(input, "{what}").expect("a program that reads");
+        self.line().parse().expect("a number")
+    }
+
+    fn purge_ms(&self) -> u64 {
+        purge_ms(self.child.id() as i32)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A child of such a program, which is none of this one's.
+struct Grandchild(i32);
+
+impl Drop for Grandchild {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-KILL", &self.0.to_string()])
+            .status();
+    }
+}
+
+fn purge_ms(pid: i32) -> u64 {
+    snapshot(pid).heaps[0].settings.purge_ms
+}
+
+/// Runs a request that is done.
+fn done(arguments: &[&str]) -> String {
+    let line = text(arguments);
+    assert!(line.contains(": done"), "{line}");
+    line
+}
+
+/// Runs a request that waits.
+fn pending(arguments: &[&str]) {
+    let output = slubctl(&[arguments, &["--wait", "0.1"]].concat());
+    let line = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        line.contains("pending, runs at the next slow path"),
+        "{output:?}"
+    );
+    assert_eq!(output.status.code(), Some(3));
+}
+
+fn resident(pid: i32) -> u64 {
+    let process = slubctl::memory::Process::open(pid);
+    process.resident_bytes().expect("a process")
+}
+
+#[test]
+fn a_sleeping_purge_thread_is_woken_and_gives_back_all_there_is() {
+    for what in ["trim", "purge"] {
+        let mut asked = Asked::start(&format!("thread-{what}"), "purge_ms:3600000");
+        asked.tell("threads");
+        asked.tell("spare");
+        let before = resident(asked.child.id() as i32);
+        done(&[what, &asked.pid()]);
+        let after = resident(asked.child.id() as i32);
+        assert!(before - after > SPARE, "{what}: {before} {after}");
+    }
+}
+
+#[test]
+fn a_program_that_sleeps_answers_at_its_next_slow_path() {
+    let mut asked = Asked::start("pending", "");
+    pending(&["set", &asked.pid(), "purge_ms=3600000"]);
+    assert_eq!(asked.purge_ms(), 1000);
+    asked.tell("work");
+    assert_eq!(asked.purge_ms(), 3_600_000);
+    // And gives back, in some calls.
+    asked.tell("spare");
+    let before = resident(asked.child.id() as i32);
+    pending(&["trim", &asked.pid()]);
+    assert_eq!(resident(asked.child.id() as i32), before);
+    let start = Instant::now();
+    while before - resident(asked.child.id() as i32) < SPARE {
+        asked.tell("work");
+        assert!(start.elapsed() < Duration::from_secs(20), "nothing went");
+    }
+}
+
+#[test]
+fn a_later_request_takes_the_place_of_one_that_waits() {
+    let mut asked = Asked::start("replaced", "");
+    pending(&["set", &asked.pid(), "purge_ms=80000"]);
+    pending(&["set", &asked.pid(), "purge_ms=never"]);
+    asked.tell("work");
+    assert_eq!(asked.purge_ms(), 0);
+}
+
+#[test]
+fn a_child_does_not_answer_its_parents_mail() {
+    let mut asked = Asked::start("mail", "");
+    pending(&["set", &asked.pid(), "purge_ms=3600000"]);
+    let child = Grandchild(asked.tell("fork"));
+    assert_eq!(purge_ms(child.0), 1000);
+    // The copy is thrown away.
+    assert_eq!(asked.purge_ms(), 1000);
+    asked.tell("work");
+    assert_eq!(asked.purge_ms(), 3_600_000);
+    assert_eq!(purge_ms(child.0), 1000);
+}
+
+#[test]
+fn a_child_with_threads_is_woken_by_a_word_of_its_own() {
+    let mut asked = Asked::start("family", "purge_ms:3600000");
+    asked.tell("threads");
+    asked.tell("spare");
+    let child = Grandchild(asked.tell("family"));
+    let [parent_before, before] = [asked.child.id() as i32, child.0].map(resident);
+    done(&["trim", &child.0.to_string()]);
+    let [parent_after, after] = [asked.child.id() as i32, child.0].map(resident);
+    assert!(before - after > SPARE, "{before} {after}");
+    assert!(parent_before.abs_diff(parent_after) < 1 << 20);
+    done(&["trim", &asked.pid()]);
+}
+
+#[test]
+fn a_limit_holds_from_the_next_request_on_and_can_go_again() {
+    let mut asked = Asked::start("limit", "limit:off");
+    asked.tell("threads");
+    asked.tell("spare");
+    done(&["set", &asked.pid(), "limit=256m"]);
+    let limited = asked.tell("grow");
+    assert!((150..256).contains(&limited), "{limited} MiB");
+    done(&["set", &asked.pid(), "limit=off"]);
+    assert!(asked.tell("grow") > 1024);
+    done(&["set", &asked.pid(), "limit=300m"]);
+    let limited = asked.tell("grow");
+    assert!((190..300).contains(&limited), "{limited} MiB");
+    done(&["set", &asked.pid(), "limit=auto"]);
+    assert!(asked.tell("grow") > 1024);
+}
+
+#[test]
+fn statistics_at_the_end_can_be_asked_for_later() {
+    for (at_first, later, is_expected) in [("off", "exit", true), ("exit", "off", false)] {
+        let mut asked = Asked::start(&format!("stats-{later}"), &format!("stats:{at_first}"));
+        asked.tell("threads");
+        asked.tell("spare");
+        done(&["set", &asked.pid(), &format!("stats={later}")]);
+        let input = asked.input.as_mut().expect("a pipe");
+        writeln!(input, "quit").expect("a program that reads");
+        let mut errors = String::new();
+        let pipe = asked.child.stderr.as_mut().expect("a pipe");
+        pipe.read_to_string(&mut errors).expect("text");
+        assert_eq!(errors.contains("slubmalloc"), is_expected, "{errors}");
+    }
+}
+
+#[test]
+fn what_no_option_takes_is_refused() {
+    let asked = Asked::start("values", "");
+    for option in [
+        "purge_ms=-1",
+        "limit=1k",
+        "stats=maybe",
+        "thp=always",
+        "purge_ms",
+    ] {
+        let output = slubctl(&["set", &asked.pid(), option]);
+        assert_eq!(output.status.code(), Some(2), "{option}: {output:?}");
+    }
+    support::failure(&["trim", &std::process::id().to_string()]);
+}
+
+#[test]
+fn a_stopped_check_leaves_the_process_as_it_was() {
+    let target = Target::preloaded(&compile("checked", &[]), "churn");
+    let pid = target.pid().to_string();
+    let state = || {
+        let process = procfs::process::Process::new(target.pid()).expect("a process");
+        process.stat().expect("its state").state
+    };
+    for _ in 0..5 {
+        assert!(text(&["check", "--stop", &pid]).contains("agree"));
+        assert!(!"tT".contains(state()), "{}", state());
+    }
+    let kill = |signal: &str| {
+        let kill = Command::new("kill").args([signal, &pid]).status();
+        assert!(kill.expect("kill").success());
+    };
+    kill("-STOP");
+    while state() != 'T' {
+        std::thread::yield_now();
+    }
+    assert!(text(&["check", "--stop", &pid]).contains("agree"));
+    assert_eq!(state(), 'T');
+    kill("-CONT");
+}
