@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OBJECTS = 60000, BYTES = 1000, MIB = 1 << 20, MOST = 4096 };
+enum { OBJECTS = 60000, BYTES = 1000, MIB = 1 << 20, MOST = 1024 };
 
 static void *kept[OBJECTS];
 
