@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use slubctl::mail::{Limit, Request};
-use slubctl::view::top::Sort;
+use slubctl::view::top::{Grouping, Sort};
 
 /// Looks into the heap of a running process that uses slubmalloc, without a call in it.
 #[derive(Debug, Parser)]
@@ -80,7 +80,10 @@ pub(crate) enum Command {
         /// End after this number of looks
         #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
         iterations: Option<u64>,
-        /// What to sort by, by slabtop's letters: a, b, c, l, n, o, s, u, and r for the rate of change
+        /// What a row is
+        #[arg(long, value_enum, default_value_t = By::Cache)]
+        by: By,
+        /// What to sort by, by slabtop's letters: a, b, c, l, n, o, s, u, and r for the rate of allocation and free
         #[arg(short, long, default_value = "c", value_parser = sort)]
         sort: Sort,
     },
@@ -88,9 +91,9 @@ pub(crate) enum Command {
     Map {
         #[command(flatten)]
         target: Target,
-        /// The SVG file to write
+        /// The SVG file to write; a terminal gets text without one
         #[arg(short, long)]
-        output: PathBuf,
+        output: Option<PathBuf>,
     },
     /// Check the tables against each other; exit status 3 if they contradict themselves
     Check {
@@ -149,6 +152,24 @@ pub(crate) enum Command {
         #[arg(value_enum, default_value_t = View::Show)]
         view: View,
     },
+}
+
+/// What a row of `top` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    Cache,
+    Pool,
+    Node,
+}
+
+impl From<By> for Grouping {
+    fn from(by: By) -> Self {
+        match by {
+            By::Cache => Self::Caches,
+            By::Pool => Self::Pools,
+            By::Node => Self::Nodes,
+        }
+    }
 }
 
 /// A view of a snapshot.

@@ -1,7 +1,7 @@
 //! What each command does.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -60,12 +60,14 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
             delay,
             iterations,
             sort,
+            by,
         } => {
             let options = top::Options {
                 pid,
                 delay,
                 iterations,
                 sort,
+                grouping: by.into(),
             };
             return match batch {
                 true => top::batch(options, output),
@@ -87,8 +89,16 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
                 bail!("process {} does not use slubmalloc", target.pid);
             }
             let title = format!("process {} ({})", target.pid, process.command());
-            let map = view::map(&title, &arenas);
-            std::fs::write(&path, map).with_context(|| path.display().to_string())?;
+            match path {
+                Some(path) => {
+                    let map = view::map(&title, &arenas);
+                    std::fs::write(&path, map).with_context(|| path.display().to_string())?;
+                }
+                None => {
+                    let has_colours = std::io::stdout().is_terminal();
+                    output.write_all(view::text_map(&title, &arenas, has_colours).as_bytes())?;
+                }
+            }
             return Ok(ExitCode::SUCCESS);
         }
         Command::Check { target, stop } => return check(target.pid, stop, output),

@@ -116,13 +116,15 @@ pub struct Class {
     pub empty_slabs: u64,
 }
 
-/// The slabs of one class on one node.
+/// The slabs of one class on one node, for the processors of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     /// The node's number.
     pub node: u64,
     /// The class's number.
     pub class: u64,
+    /// The cluster's number.
+    pub cluster: u64,
     /// Slabs.
     pub slabs: u64,
     /// Slabs without an object in use.
@@ -135,22 +137,8 @@ pub struct Pool {
     pub in_barn: u64,
     /// Full sheaves in the barn.
     pub full_sheaves: u64,
-}
-
-impl Pool {
-    /// Adds what another pool of the class has.
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (sum, more) in [
-            (&mut self.slabs, other.slabs),
-            (&mut self.empty_slabs, other.empty_slabs),
-            (&mut self.partial_slabs, other.partial_slabs),
-            (&mut self.out, other.out),
-            (&mut self.in_barn, other.in_barn),
-            (&mut self.full_sheaves, other.full_sheaves),
-        ] {
-            *sum = sum.saturating_add(more);
-        }
-    }
+    /// Objects that threads ever took from it.
+    pub taken: u64,
 }
 
 /// Huge blocks.

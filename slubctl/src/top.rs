@@ -12,10 +12,11 @@ use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Sparkline};
+use slubctl::memory::Process;
 use slubctl::read::{self, Depth};
 use slubctl::totals::Totals;
 use slubctl::view;
-use slubctl::view::top::{self, Row, Sort};
+use slubctl::view::top::{self, Grouping, Row, Sort};
 
 /// Looks that are in the picture of the last minutes.
 const REMEMBERED: usize = 600;
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) iterations: Option<u64>,
     /// What rows are sorted by.
     pub(crate) sort: Sort,
+    /// What a row is.
+    pub(crate) grouping: Grouping,
 }
 
 /// What is on the screen.
@@ -39,6 +42,7 @@ struct Screen {
     title: String,
     head: String,
     rows: Vec<Row>,
+    nodes: Vec<String>,
     lines: Vec<String>,
     /// Bytes in use.
     history: VecDeque<u64>,
@@ -95,6 +99,7 @@ fn run(screen: &mut Screen, terminal: &mut ratatui::DefaultTerminal) -> Result<(
                     KeyCode::Char('q') => return Ok(()),
                     KeyCode::Char('c') if is_end => return Ok(()),
                     KeyCode::Char(' ') => screen.look()?,
+                    KeyCode::Tab => screen.group()?,
                     KeyCode::Char(letter) => screen.sort(letter),
                     KeyCode::Down => screen.scroll(1),
                     KeyCode::Up => screen.scroll(-1),
@@ -120,6 +125,7 @@ impl Screen {
             title: String::new(),
             head: String::new(),
             rows: Vec::new(),
+            nodes: Vec::new(),
             lines: Vec::new(),
             history: VecDeque::new(),
             seen: Instant::now(),
@@ -141,11 +147,16 @@ impl Screen {
         let snapshot = read::process(pid, Depth::Counts)?;
         let totals = Totals::of_all(&snapshot);
         self.title = format!(
-            "slubctl: {pid} ({}): {} in use, {} cached, {} free, {} threads{}",
+            "slubctl: {pid} ({}): {} resident, {} held, {} in use, {} cached, {} free, {:.0}% fragmented, {} threads{}",
             snapshot.command,
+            Process::open(pid)
+                .resident_bytes()
+                .map_or_else(|| "?".to_owned(), view::human),
+            view::human(totals.in_use() + totals.cached() + totals.free()),
             view::human(totals.in_use()),
             view::human(totals.cached()),
             view::human(totals.free()),
+            100.0 * totals.fragmented(),
             snapshot.heaps.iter().map(|heap| heap.threads).sum::<u64>(),
             if snapshot.heaps.iter().any(|heap| heap.is_approximate) {
                 " (approximate)"
@@ -153,8 +164,10 @@ impl Screen {
                 ""
             }
         );
-        self.rows = top::rows(&snapshot, &self.rows, seconds);
+        let before = std::mem::take(&mut self.rows);
+        self.rows = top::rows(&snapshot, self.options.grouping, &before, seconds);
         self.head = top::head(&self.rows);
+        self.nodes = top::nodes(&snapshot);
         self.note(totals.in_use());
         self.sort_rows();
         Ok(())
@@ -180,10 +193,18 @@ impl Screen {
     }
 
     fn columns(&self) -> String {
-        match self.options.pid {
-            Some(_) => top::COLUMNS.to_owned(),
-            None => view::ps(&[]).trim_end().to_owned(),
+        match (self.options.pid, self.options.grouping) {
+            (Some(_), Grouping::Nodes) => top::NODE_COLUMNS.to_owned(),
+            (Some(_), _) => top::COLUMNS.to_owned(),
+            (None, _) => view::ps(&[]).trim_end().to_owned(),
         }
+    }
+
+    /// Shows caches, pools and nodes in turn.
+    fn group(&mut self) -> Result<()> {
+        self.options.grouping = self.options.grouping.next();
+        self.first_line = 0;
+        self.look()
     }
 
     fn sort(&mut self, letter: char) {
@@ -195,8 +216,10 @@ impl Screen {
 
     fn sort_rows(&mut self) {
         self.options.sort.apply(&mut self.rows);
-        if self.options.pid.is_some() {
-            self.lines = self.rows.iter().map(top::line).collect();
+        match (self.options.pid, self.options.grouping) {
+            (None, _) => {}
+            (Some(_), Grouping::Nodes) => self.lines.clone_from(&self.nodes),
+            (Some(_), _) => self.lines = self.rows.iter().map(top::line).collect(),
         }
     }
 
@@ -237,7 +260,7 @@ impl Screen {
         let lines = self.lines.iter().skip(self.first_line);
         let lines: Vec<Line<'_>> = lines.map(|it| Line::from(it.as_str())).collect();
         frame.render_widget(Paragraph::new(lines), table);
-        let keys = "q quit  space now  sort: a active  c size  l slabs  n name  o objects  s object  u use  r change";
+        let keys = "q quit  space now  tab pools, nodes  sort: a active  c size  l slabs  n name  o objects  s object  u use  r rate";
         frame.render_widget(Paragraph::new(keys), help);
     }
 }

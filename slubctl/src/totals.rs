@@ -111,6 +111,15 @@ impl Totals {
         self.in_partial + self.in_empty + self.slab_ends + self.dirty + self.huge_kept
     }
 
+    /// The share of what is held that is free in slabs with objects in use.
+    pub fn fragmented(&self) -> f64 {
+        let held = self.in_use() + self.cached() + self.free();
+        match held {
+            0 => 0.0,
+            _ => self.in_partial as f64 / held as f64,
+        }
+    }
+
     /// The sums by name, in the order in which they are shown.
     pub fn rows(&self) -> [(&'static str, &'static str, u64); 14] {
         [

@@ -177,7 +177,7 @@ fn top_prints_as_often_as_it_is_told() {
     let all = text(&[
         "top", "--batch", "-d", "0.1", "-n", "3", "--sort", "n", &pid,
     ]);
-    let columns = "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  CHANGE/s NAME";
+    let columns = "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  ALLOC/s   FREE/s NAME";
     assert_eq!(all.lines().filter(|line| *line == columns).count(), 3);
     let first = all.split("\n\n").next().expect("a look");
     let names = first.lines().skip_while(|line| *line != columns).skip(1);

@@ -31,6 +31,8 @@ pub(crate) struct Barn {
     low: LowWater,
     /// How many fewer it holds than it could, because nobody took them.
     cut: usize,
+    /// Objects that threads ever took from the pool, for who looks from outside.
+    pub(super) taken: u64,
     /// How the number of objects in use swings, in sheaves.
     swing: Swing,
 }
@@ -39,7 +41,14 @@ impl Barn {
     /// Takes the newest full sheaf, for a thread that needs one.
     pub(crate) fn take_full(&mut self) -> Option<Sheaf> {
         self.swing.down();
-        self.take_newest()
+        let newest = self.take_newest()?;
+        self.note_taken(newest.count());
+        Some(newest)
+    }
+
+    /// Counts objects that a thread gets.
+    pub(super) fn note_taken(&mut self, objects: usize) {
+        self.taken = self.taken.wrapping_add(objects as u64);
     }
 
     fn take_newest(&mut self) -> Option<Sheaf> {
@@ -58,6 +67,7 @@ impl Barn {
             return 0;
         };
         let taken = open.pour(sheaf, wanted);
+        self.note_taken(taken);
         self.is_open_used = true;
         if open.count() == 0 {
             self.put_empty(open);

@@ -52,7 +52,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
     fields!(Entry as "pool_entry" { pool as pool in Lock::<Pool>::VALUE }),
     fields!(Pool as "pool" { lists, slabs, out, barn }),
     fields!(SlabList as "slab_list" { first, count }),
-    fields!(Barn as "barn" { full, count, empty, open }),
+    fields!(Barn as "barn" { full, count, empty, open, taken }),
     fields!(SheafStack as "sheaf_stack" {}),
     fields!(Header as "sheaf" { next, count }),
 ];

@@ -107,6 +107,7 @@ impl Pool {
         }
         let taken = wanted - left as usize;
         self.out += taken as u64;
+        self.barn.note_taken(taken);
         taken
     }
 
@@ -145,6 +146,7 @@ impl Pool {
         });
         self.relist(place, slab, record, info);
         self.out += 1;
+        self.barn.note_taken(1);
         object
     }
 

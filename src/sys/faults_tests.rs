@@ -162,6 +162,7 @@ fn names_a_function() -> bool {
 /// What answers nothing.
 fn wait_and_wake() {
     let word = AtomicU32::new(0);
+    super::Bell::new().hang();
     linux::futex_wait(&word, 1);
     linux::futex_wait_for(&word, 1, 1);
     linux::futex_wake(&word, 1);

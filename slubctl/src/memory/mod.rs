@@ -6,6 +6,7 @@
 
 mod core_file;
 mod process;
+mod scan;
 mod words;
 
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! A running process: `process_vm_readv`, `/proc/PID/mem` where that is forbidden, `/proc/PID/maps` and `pagemap`.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
 use procfs::process::{MMapPath, Process as ProcFs};
 
-use super::{Mapping, Memory};
+use super::{Mapping, Memory, scan};
 
 /// Words that one call reads; the kernel takes at most 1,024 ranges.
 const WORDS: usize = 1_000;
@@ -26,6 +26,8 @@ pub struct Process {
     page_bytes: u64,
     mem: OnceCell<Option<File>>,
     pagemap: Option<File>,
+    /// Whether the kernel tells of runs of pages.
+    scans: Cell<bool>,
 }
 
 impl Process {
@@ -36,6 +38,7 @@ impl Process {
             page_bytes: procfs::page_size(),
             mem: OnceCell::new(),
             pagemap: File::open(format!("/proc/{pid}/pagemap")).ok(),
+            scans: Cell::new(true),
         }
     }
 
@@ -155,6 +158,13 @@ impl Memory for Process {
 
     fn resident(&self, address: u64, pages: usize) -> Option<Vec<bool>> {
         let file = self.pagemap.as_ref()?;
+        if self.scans.get() {
+            let start = address / self.page_bytes * self.page_bytes;
+            if let Some(found) = scan::resident(file, start, pages, self.page_bytes) {
+                return Some(found);
+            }
+            self.scans.set(false);
+        }
         let mut entries = vec![0; pages * 8];
         let offset = address / self.page_bytes * 8;
         file.read_exact_at(&mut entries, offset).ok()?;

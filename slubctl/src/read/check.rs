@@ -1,6 +1,6 @@
 //! The consistency check from outside: each table against the others, read until what contradicts itself does so twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
@@ -112,8 +112,14 @@ impl Target<'_> {
                 sum.slabs += more.slabs;
                 sum.out += more.out;
             }
+            let mut sums: BTreeMap<u64, Counted> = BTreeMap::new();
             for pool in self.read_pools(&node, known.id, &numbers, &classes)? {
-                let class = pool.class as usize;
+                let sum = sums.entry(pool.class).or_default();
+                sum.slabs = sum.slabs.saturating_add(pool.slabs);
+                sum.out = sum.out.saturating_add(pool.out);
+            }
+            for (class, pool) in sums {
+                let class = class as usize;
                 let what = format!("node {}, {}", known.id, name(&classes[class]));
                 compare(&what, counted[class], pool.slabs, pool.out, faults);
             }

@@ -35,7 +35,7 @@ impl Target<'_> {
         (0..count).map(class).collect()
     }
 
-    /// The pools of a node that hold slabs, those of a class together: each cluster of processors has one.
+    /// The pools of a node that hold slabs: each cluster of processors has one for each class.
     pub(super) fn read_pools(
         &self,
         node: &Record<'_>,
@@ -54,11 +54,6 @@ impl Target<'_> {
         let clusters = pools.number("clusters")?.min((used.len() / words) as u64);
         let mut found = Vec::new();
         for class in 1..=numbers.classes {
-            let mut sum = Pool {
-                node: id,
-                class,
-                ..Pool::default()
-            };
             let place = places.get(class as usize).copied().unwrap_or_default();
             let capacity = classes[class as usize].sheaf_objects;
             for cluster in 0..clusters {
@@ -70,10 +65,15 @@ impl Target<'_> {
                 let place = cluster * (numbers.classes + 1) + u64::from(place);
                 let address = entries.wrapping_add(place * stride);
                 let entry = self.record("pool_entry", address)?;
-                sum.add(&self.read_pool(&entry.inner("pool", "pool")?, capacity)?);
-            }
-            if sum.slabs > 0 || sum.in_barn > 0 {
-                found.push(sum);
+                let pool = Pool {
+                    node: id,
+                    class,
+                    cluster,
+                    ..self.read_pool(&entry.inner("pool", "pool")?, capacity)?
+                };
+                if pool.slabs > 0 || pool.in_barn > 0 {
+                    found.push(pool);
+                }
             }
         }
         Ok(found)
@@ -101,6 +101,7 @@ impl Target<'_> {
             out,
             in_barn: full * capacity + self.objects_of_sheaf(barn.number("open")?)?,
             full_sheaves: full,
+            taken: barn.number("taken")?,
             ..Pool::default()
         })
     }

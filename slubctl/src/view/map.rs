@@ -58,14 +58,10 @@ pub fn map(title: &str, arenas: &[(u64, Vec<Square>)]) -> String {
 }
 
 fn drawn(it: &Square, left: usize, top: usize) -> Rectangle {
-    let (used, all) = (it.used, it.resident.max(1));
-    let colour = match () {
-        () if it.resident == 0 => "#eeeeee",
-        () if it.free > it.used && it.free > it.large => "#c62828",
-        () if it.large > it.used => "#1565c0",
-        () => "#2e7d32",
+    let (colour, dense) = match prevailing(it) {
+        None => ("#eeeeee", 1.0),
+        Some((kind, dense)) => (["#2e7d32", "#1565c0", "#c62828"][kind], dense),
     };
-    let dense = (used.max(it.large).max(it.free) as f64 / all as f64).clamp(0.2, 1.0);
     let title = format!(
         "{} of objects in use, {} of large blocks, {} free, {} resident",
         human(it.used),
@@ -88,4 +84,74 @@ fn square(left: usize, top: usize, colour: &str, opacity: f64, side: usize) -> R
 
 fn text(left: usize, top: usize, text: &str) -> Text {
     Text::new(text).set("x", left).set("y", top)
+}
+
+/// Pieces in a line of text.
+const LETTERS: usize = 64;
+/// Lines of an arena at most.
+const MOST_LINES: usize = 64;
+/// Escape sequences of a terminal: green, blue, red, and as before.
+const COLOURS: [&str; 3] = ["\x1b[32m", "\x1b[34m", "\x1b[31m"];
+const PLAIN: &str = "\x1b[0m";
+/// How dense what lies there is, in four steps.
+const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
+
+/// The same as text: letters say what lies there if there are no colours.
+pub fn text_map(title: &str, arenas: &[(u64, Vec<Square>)], has_colours: bool) -> String {
+    let mut text = format!("{title}\n");
+    let names = ["objects in use", "large blocks", "free"];
+    for (index, name) in names.into_iter().enumerate() {
+        match has_colours {
+            true => text.push_str(&format!("{}{}{PLAIN} {name}  ", COLOURS[index], SHADES[3])),
+            false => text.push_str(&format!("{} {name}  ", letter(index, 1.0))),
+        }
+    }
+    text.push_str(". not resident\n");
+    for (node, squares) in arenas {
+        let share = squares.len().div_ceil(LETTERS * MOST_LINES).max(1);
+        text.push_str(&format!("node {node}, a sign is {} MiB\n", 2 * share));
+        let signs: Vec<&[Square]> = squares.chunks(share).collect();
+        for line in signs.chunks(LETTERS) {
+            for piece in line {
+                let sum = piece.iter().fold(Square::default(), |all, it| all.plus(it));
+                text.push_str(&sign(&sum, has_colours));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// What prevails, 0 for objects in use, 1 for large blocks, 2 for what is free, and how dense it is.
+fn prevailing(it: &Square) -> Option<(usize, f64)> {
+    let (kind, bytes) = match () {
+        () if it.resident == 0 => return None,
+        () if it.free > it.used && it.free > it.large => (2, it.free),
+        () if it.large > it.used => (1, it.large),
+        () => (0, it.used),
+    };
+    Some((kind, (bytes as f64 / it.resident as f64).clamp(0.2, 1.0)))
+}
+
+fn sign(it: &Square, has_colours: bool) -> String {
+    let Some((kind, dense)) = prevailing(it) else {
+        return ".".to_owned();
+    };
+    match has_colours {
+        true => {
+            let shade = ((dense * 4.0) as usize).min(3);
+            format!("{}{}{PLAIN}", COLOURS[kind], SHADES[shade])
+        }
+        false => letter(kind, dense).to_string(),
+    }
+}
+
+/// `U`, `L` and `F`, and small ones where less than half is that.
+fn letter(kind: usize, dense: f64) -> char {
+    let letters = if dense < 0.5 {
+        ['u', 'l', 'f']
+    } else {
+        ['U', 'L', 'F']
+    };
+    letters[kind]
 }

@@ -13,7 +13,7 @@ mod vmstat;
 
 pub use buddyinfo::{buddyinfo, extfrag, pagetypeinfo};
 pub use diff::diff;
-pub use map::map;
+pub use map::{map, text_map};
 pub use numastat::numastat;
 pub use prometheus::{Process, prometheus};
 pub use show::{ps, show};

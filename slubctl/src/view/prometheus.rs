@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -44,7 +45,9 @@ impl Process {
 /// The text of all processes; each has its labels beside it.
 pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
     let mut registry = Registry::with_prefix("slubmalloc");
-    let [memory, resident, slabs, objects, threads] = [(); 5].map(|()| Numbers::default());
+    let [memory, resident, slabs, pool_objects, objects, threads] =
+        [(); 6].map(|()| Numbers::default());
+    let taken = Family::<Labels, Counter>::default();
     let bytes = Unit::Bytes;
     registry.register_with_unit(
         "memory",
@@ -58,7 +61,21 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
         bytes,
         resident.clone(),
     );
-    registry.register("slabs", "Slabs of a class on a node", slabs.clone());
+    registry.register(
+        "slabs",
+        "Slabs of a pool: a class on a node, for a cluster of processors",
+        slabs.clone(),
+    );
+    registry.register(
+        "pool_objects",
+        "Objects that are out of a pool's slabs, and those in its barn",
+        pool_objects.clone(),
+    );
+    registry.register(
+        "pool_taken",
+        "Objects that threads took from a pool",
+        taken.clone(),
+    );
     registry.register("objects", "Objects of a class", objects.clone());
     registry.register("threads", "Threads with a cache", threads.clone());
     for (process, snapshot) in all {
@@ -77,7 +94,19 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
             for pool in &heap.pools {
                 let class = heap.classes.get(pool.class as usize).map(name);
                 let (node, class) = (pool.node.to_string(), class.unwrap_or_default());
-                add(&slabs, &[("node", &node), ("class", &class)], pool.slabs);
+                let cluster = pool.cluster.to_string();
+                let labels = [
+                    ("node", node.as_str()),
+                    ("class", &class),
+                    ("pool", &cluster),
+                ];
+                add(&slabs, &labels, pool.slabs);
+                let count = taken.get_or_create(&process.labels(&labels));
+                count.inc_by(pool.taken);
+                for (state, objects) in [("out", pool.out), ("in_barn", pool.in_barn)] {
+                    let labels = [&labels[..], &[("state", state)]].concat();
+                    add(&pool_objects, &labels, objects);
+                }
             }
             for class in heap.classes.iter().filter(|it| it.slabs > 0) {
                 for (state, count) in [

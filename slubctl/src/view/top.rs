@@ -4,11 +4,39 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::name;
-use crate::snapshot::Snapshot;
+use super::{human, name};
+use crate::snapshot::{Node, Snapshot};
 
 /// The line above the rows.
-pub const COLUMNS: &str = "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  CHANGE/s NAME";
+pub const COLUMNS: &str =
+    "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  ALLOC/s   FREE/s NAME";
+
+/// The line above the nodes.
+pub const NODE_COLUMNS: &str =
+    "NODE  COMMITTED       USED       FREE  WITH MEMORY  UNUSABLE     HIT    MISS FOREIGN";
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grouping {
+    /// A class.
+    #[default]
+    Caches,
+    /// A class on a node, for the processors of a cluster.
+    Pools,
+    /// A node.
+    Nodes,
+}
+
+impl Grouping {
+    /// The one that follows.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Caches => Self::Pools,
+            Self::Pools => Self::Nodes,
+            Self::Nodes => Self::Caches,
+        }
+    }
+}
 
 /// One cache.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,9 +55,13 @@ pub struct Row {
     pub per_slab: u64,
     /// Bytes of its slabs.
     pub bytes: u64,
-    /// How many objects in use came, or went, in a second.
-    pub change: i64,
-    in_use: u64,
+    /// Objects that threads took in a second. What they free and take again without the pool is not counted.
+    pub allocated: u64,
+    /// Objects that they gave back in a second.
+    pub freed: u64,
+    /// Objects that threads ever took, and those that they have.
+    taken: u64,
+    outside: u64,
 }
 
 /// What rows are sorted by, by slabtop's letters.
@@ -52,8 +84,8 @@ pub enum Sort {
     Size,
     /// `u`: the share of objects that are active.
     Use,
-    /// `r`: what changes most.
-    Change,
+    /// `r`: what is taken and given back most.
+    Rate,
 }
 
 impl Sort {
@@ -68,7 +100,7 @@ impl Sort {
             'o' => Self::Objects,
             's' => Self::Size,
             'u' => Self::Use,
-            'r' => Self::Change,
+            'r' => Self::Rate,
             _ => return None,
         })
     }
@@ -87,37 +119,89 @@ impl Sort {
             Self::Objects => rows.sort_by_key(|it| Reverse(it.objects)),
             Self::Size => rows.sort_by_key(|it| Reverse(it.size)),
             Self::Use => rows.sort_by_key(|it| Reverse(percent(it.active, it.objects))),
-            Self::Change => rows.sort_by_key(|it| Reverse(it.change.unsigned_abs())),
+            Self::Rate => rows.sort_by_key(|it| Reverse(it.allocated + it.freed)),
         }
     }
 }
 
-/// The caches that have slabs; `before` are those of `seconds` ago.
-pub fn rows(snapshot: &Snapshot, before: &[Row], seconds: f64) -> Vec<Row> {
-    let mut rows: BTreeMap<(String, u64), Row> = BTreeMap::new();
-    let classes = snapshot.heaps.iter().flat_map(|heap| &heap.classes);
-    for class in classes.filter(|it| !it.is_span && it.slabs > 0) {
-        let row = rows
-            .entry((class.name.clone(), class.size))
-            .or_insert_with(|| Row {
-                name: name(class),
+/// The caches, or pools, that have slabs; `before` are those of `seconds` ago.
+pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f64) -> Vec<Row> {
+    let mut rows: BTreeMap<(String, u64, u64, u64), Row> = BTreeMap::new();
+    for heap in &snapshot.heaps {
+        for pool in heap.pools.iter().filter(|it| it.slabs > 0) {
+            let Some(class) = heap.classes.get(pool.class as usize) else {
+                continue;
+            };
+            let (key, name) = match grouping {
+                Grouping::Pools => (
+                    (class.name.clone(), class.size, pool.node, pool.cluster),
+                    format!("{} node{} cluster{}", name(class), pool.node, pool.cluster),
+                ),
+                _ => ((class.name.clone(), class.size, 0, 0), name(class)),
+            };
+            let row = rows.entry(key).or_insert_with(|| Row {
+                name,
                 size: class.size,
                 per_slab: class.slab_objects,
                 ..Row::default()
             });
-        row.in_use += class.in_use;
-        row.active += class.in_use + class.in_sheaves + class.in_barns + class.in_aliens;
-        row.slabs += class.slabs;
-        row.objects += class.slabs.saturating_mul(class.slab_objects);
-        row.bytes += class.slabs.saturating_mul(class.slab_bytes);
-    }
-    for row in rows.values_mut() {
-        if let Some(old) = before.iter().find(|it| it.name == row.name) {
-            let change = row.in_use as f64 - old.in_use as f64;
-            row.change = (change / seconds.max(0.001)).round() as i64;
+            row.active += pool.out;
+            row.slabs += pool.slabs;
+            row.objects += pool.slabs.saturating_mul(class.slab_objects);
+            row.bytes += pool.slabs.saturating_mul(class.slab_bytes);
+            row.taken = row.taken.wrapping_add(pool.taken);
+            row.outside += pool.out.saturating_sub(pool.in_barn);
         }
     }
+    for row in rows.values_mut() {
+        let Some(old) = before.iter().find(|it| it.name == row.name) else {
+            continue;
+        };
+        // What was taken and is not there any more was given back.
+        let taken = row.taken.wrapping_sub(old.taken) as f64;
+        let given = taken - (row.outside as f64 - old.outside as f64);
+        let rate = |count: f64| (count / seconds.max(0.001)).max(0.0).round() as u64;
+        (row.allocated, row.freed) = (rate(taken), rate(given));
+    }
     rows.into_values().collect()
+}
+
+/// A line for each node.
+pub fn nodes(snapshot: &Snapshot) -> Vec<String> {
+    let nodes = snapshot.heaps.iter().flat_map(|heap| &heap.nodes);
+    let line = |it: &Node| {
+        let free = it.committed_bytes.saturating_sub(it.used_bytes);
+        let [hit, miss, foreign] =
+            [0, 1, 2].map(|index| it.numastat.get(index).copied().unwrap_or_default());
+        format!(
+            "{:4} {:>10} {:>10} {:>10} {:>12} {:8.1}% {hit:>7} {miss:>7} {foreign:>7}",
+            it.id,
+            human(it.committed_bytes),
+            human(it.used_bytes),
+            human(free),
+            human(it.dirty_bytes),
+            100.0 * unusable(it),
+        )
+    };
+    nodes.map(line).collect()
+}
+
+/// The share of a node's free pages that is of no use for 2 MiB in one piece.
+fn unusable(node: &Node) -> f64 {
+    const HUGE_ORDER: usize = 9;
+    let blocks = node
+        .free_blocks
+        .iter()
+        .flat_map(|row| row.iter().enumerate());
+    let (mut free, mut usable) = (0.0, 0.0);
+    for (order, count) in blocks {
+        let pages = *count as f64 * f64::from(1_u32 << order.min(31));
+        free += pages;
+        if order >= HUGE_ORDER {
+            usable += pages;
+        }
+    }
+    share(free - usable, free) / 100.0
 }
 
 /// The lines above the columns, as slabtop has them.
@@ -162,7 +246,7 @@ pub fn head(rows: &[Row]) -> String {
 /// A row as a line.
 pub fn line(row: &Row) -> String {
     format!(
-        "{:6} {:6} {:3}% {:7.2}K {:6} {:8} {:9}K {:>+9} {}",
+        "{:6} {:6} {:3}% {:7.2}K {:6} {:8} {:9}K {:>8} {:>8} {}",
         row.objects,
         row.active,
         percent(row.active, row.objects),
@@ -170,7 +254,8 @@ pub fn line(row: &Row) -> String {
         row.slabs,
         row.per_slab,
         row.bytes / 1024,
-        row.change,
+        row.allocated,
+        row.freed,
         row.name
     )
 }

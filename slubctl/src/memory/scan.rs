@@ -1,0 +1,80 @@
+//! The ioctl PAGEMAP_SCAN, which tells of runs of pages with memory (Linux 6.7, the kernel's
+//! Documentation/admin-guide/mm/pagemap.rst): faster than a word for each page where most have none.
+#![expect(
+    unsafe_code,
+    reason = "an ioctl that writes to memory has no safe interface"
+)]
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use nix::libc;
+
+/// `_IOWR('f', 16, struct pm_scan_arg)`.
+const PAGEMAP_SCAN: u64 = 0xC060_6610;
+/// Categories of pages: present, and swapped out.
+const HAS_MEMORY: u64 = 1 << 3 | 1 << 4;
+/// Runs that one call tells of.
+const RUNS: usize = 512;
+
+/// `struct page_region`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Run {
+    start: u64,
+    end: u64,
+    categories: u64,
+}
+
+/// `struct pm_scan_arg`.
+#[repr(C)]
+#[derive(Default)]
+struct Argument {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    walk_end: u64,
+    runs: u64,
+    run_count: u64,
+    max_pages: u64,
+    inverted: u64,
+    all_of: u64,
+    any_of: u64,
+    returned: u64,
+}
+
+const _: () = assert!(size_of::<Argument>() == 96);
+
+/// Says of each page of `page` bytes from `start` on whether it has memory; `None` where the kernel has no such call.
+pub(super) fn resident(pagemap: &File, start: u64, pages: usize, page: u64) -> Option<Vec<bool>> {
+    let end = start.checked_add((pages as u64).checked_mul(page)?)?;
+    let mut found = vec![false; pages];
+    let mut runs = [Run::default(); RUNS];
+    let mut next = start;
+    while next < end {
+        let mut argument = Argument {
+            size: size_of::<Argument>() as u64,
+            start: next,
+            end,
+            runs: runs.as_mut_ptr() as u64,
+            run_count: RUNS as u64,
+            any_of: HAS_MEMORY,
+            returned: HAS_MEMORY,
+            ..Argument::default()
+        };
+        // SAFETY: the kernel writes to `argument`, and at most `RUNS` runs to `runs`.
+        let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, &raw mut argument) };
+        for run in runs.get(..usize::try_from(count).ok()?)? {
+            let first = usize::try_from(run.start.checked_sub(start)? / page).ok()?;
+            let last = usize::try_from(run.end.checked_sub(start)? / page).ok()?;
+            found.get_mut(first..last)?.fill(true);
+        }
+        // The walk ends early when there are more runs than fit.
+        if argument.walk_end <= next {
+            return None;
+        }
+        next = argument.walk_end;
+    }
+    Some(found)
+}
