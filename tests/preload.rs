@@ -105,6 +105,33 @@ fn malloc_info_is_well_formed_and_malloc_stats_speaks() {
 }
 
 #[test]
+fn statistics_as_json_count_what_the_program_has() {
+    skip_unless!("python3");
+    let program = compile("c/stats_json.c", &[]);
+    let finished = run(
+        Heap::Slubmalloc,
+        Command::new(program).env("SLUBMALLOC_CONF", "limit:1g"),
+        Duration::from_secs(10),
+    )
+    .succeeded();
+    let json = scratch("stats_json").join("stats.json");
+    fs::write(&json, finished.raw).expect("a file for python");
+    // In use: 700 objects of 700 bytes are at least as many of their class; the rest is libc's.
+    let look = "import sys, json; it = json.load(open(sys.argv[1])); \
+        own = [c for c in it['classes'] if c['size'] == 768][0]; \
+        print(own['in_use'], own['in_use'] + own['cached'] <= own['total'], it['huge_blocks'], it['huge'], \
+        it['in_use'] >= 700 * 768 + it['huge'], it['limit']['bytes'], it['limit']['source'], \
+        len(it['nodes'][0]['free_blocks']), len(it['nodes'][0]['unusable']), it['numastat'], it['threads'])";
+    let parsed = run(
+        Heap::Libc,
+        Command::new("python3").args(["-c", look]).arg(json),
+        Duration::from_secs(30),
+    );
+    let expected = "700 True 1 8388608 True 1073741824 SLUBMALLOC_CONF 11 11 [] 1\n";
+    assert_eq!(parsed.succeeded().stdout, expected);
+}
+
+#[test]
 fn every_operator_new_and_delete_is_replaced() {
     keeps_promise("cxx/operators.cpp", &[]);
 }

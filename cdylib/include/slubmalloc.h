@@ -59,6 +59,22 @@ extern "C" {
 int slubmalloc_version(void) SLUBMALLOC_NOTHROW;
 
 /*
+ * slubmalloc_stats_json(write, context): the numbers of malloc_stats(3) as one JSON object, in bytes, pieces of which are given
+ * to write(context, text, length) one after the other. `write` may allocate. The members:
+ *
+ *     version        of the library, as text
+ *     in_use, arenas, cached, free_with_memory, huge_blocks, huge, huge_kept, lost, tables, threads
+ *     limit          null or {"bytes", "source"}; refused_by_limit and refused_by_system are beside it
+ *     classes        [{"size", "in_use", "cached", "total", "slabs", "held"}], those that have slabs, by size
+ *     nodes          [{"node", "free_blocks", "unusable"}], by order; `unusable` is in thousandths
+ *     numastat       [{"node", "numa_hit", ...}], in pages, on machines with several nodes
+ *
+ * Later versions may add members.
+ */
+void slubmalloc_stats_json(void (*write)(void *context, const char *text, size_t length), void *context)
+    SLUBMALLOC_NOTHROW;
+
+/*
  * free_sized(ptr, size): free(ptr), for memory from malloc, calloc or realloc that was asked for with
  * exactly `size` bytes. (C23, 7.24.3.4)
  *

@@ -25,6 +25,7 @@ mod limits;
 mod loader;
 #[cfg(preload)]
 mod properties;
+mod stats_json;
 
 /// A panic is a bug of ours; the process ends without formatting anything.
 #[cfg(not(test))]

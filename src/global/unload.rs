@@ -113,6 +113,7 @@ impl Ending {
         let _ = sys::on_own_stack(|| {
             CACHES.for_each(|cache| cache.drain());
             process.heap.abandon(CACHES.has_lifelines());
+            process.purge.thread.bell.take_down();
         });
     }
 }

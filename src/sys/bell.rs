@@ -2,10 +2,10 @@
 //!
 //! # Invariant
 //!
-//! A mapping that the word lies in is shared with children of a fork, and never goes back. A child does not sleep on its
+//! A mapping that the word lies in is shared with children of a fork, and goes back only when nobody rings any more. A child does not sleep on its
 //! parent's word: it gets a mapping of its own in the same place before it sleeps.
 
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::{
     AtomicPtr, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
@@ -48,6 +48,17 @@ impl Bell {
             self.place.store(word, Relaxed);
             // ORDERING: release, pairs with the acquire in `word`: the mapping is there.
             self.shared.store(word, Release);
+        }
+    }
+
+    /// Gives the mapping back, when the object that all this is part of is closed: nobody waits, and no other thread is about
+    /// to ring.
+    pub(crate) fn take_down(&self) {
+        self.shared.store(ptr::null_mut(), Relaxed);
+        let place = self.place.swap(ptr::null_mut(), Relaxed);
+        if let Some(place) = NonNull::new(place) {
+            // SAFETY: the mapping is this type's, and no code that knows it runs any more.
+            let _ = unsafe { memory::unmap(place.cast(), page_size()) };
         }
     }
 
@@ -102,6 +113,7 @@ mod tests {
             bell.hang();
         }
         assert!(!bell.shared.load(Relaxed).is_null());
+        bell.take_down();
     }
 
     #[test]
@@ -115,5 +127,8 @@ mod tests {
         bell.hang();
         assert_eq!(bell.shared.load(Relaxed), place);
         assert_eq!(bell.count(), 0);
+        bell.take_down();
+        bell.ring();
+        assert_eq!(bell.count(), 1);
     }
 }

@@ -5,6 +5,7 @@ pub(crate) const EXPORTS: &[&str] = &[
     // slubmalloc.h.
     "slubmalloc_alloc_onnode",
     "slubmalloc_node_of",
+    "slubmalloc_stats_json",
     "slubmalloc_version",
     "slubmalloc_alloc_at_least",
     "slub_kmalloc",

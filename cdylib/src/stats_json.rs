@@ -1,0 +1,149 @@
+//! `slubmalloc_stats_json`: the numbers that `malloc_stats` and `malloc_info` give, as JSON.
+
+use core::ffi::{c_char, c_void};
+
+use slubmalloc_core::Line;
+
+/// What the caller has its text written by.
+type Write = unsafe extern "C" fn(*mut c_void, *const c_char, usize);
+/// Room for a piece of text.
+const PIECE: usize = 256;
+
+/// See the header.
+///
+/// # Safety
+///
+/// `write` may be called with `context` and text of any length.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c_void) {
+    let Some(write) = write else {
+        return;
+    };
+    let mut put = |line: &mut Line<PIECE>| {
+        let text = line.as_bytes();
+        // SAFETY: the caller's function, with its context and text that stays until it returns.
+        unsafe { write(context, text.as_ptr().cast(), text.len()) };
+    };
+    sums(&mut put);
+    let mut is_first = true;
+    slubmalloc_core::class_stats(|class| {
+        let mut line = Line::new();
+        begin(&mut line, &mut is_first);
+        numbers(
+            &mut line,
+            &[
+                ("size", class.size),
+                ("in_use", class.in_use),
+                ("cached", class.cached),
+                ("total", class.total),
+                ("slabs", class.slabs),
+                ("held", class.held),
+            ],
+        );
+        put(line.text("}"));
+    });
+    put(Line::new().text("],\"nodes\":["));
+    is_first = true;
+    slubmalloc_core::node_stats(|node| {
+        let mut line = Line::new();
+        begin(&mut line, &mut is_first);
+        numbers(&mut line, &[("node", usize::from(node.node))]);
+        list(line.text(",\"free_blocks\":["), &node.free_blocks.map(|it| it as usize));
+        list(line.text(",\"unusable\":["), &node.unusable);
+        put(line.text("}"));
+    });
+    put(Line::new().text("],\"numastat\":["));
+    is_first = true;
+    slubmalloc_core::traffic(|node, pages| {
+        let mut line = Line::new();
+        begin(&mut line, &mut is_first);
+        numbers(&mut line, &[("node", usize::from(node))]);
+        for (name, count) in slubmalloc_core::TRAFFIC_NAMES.iter().zip(pages) {
+            numbers(line.text(","), &[(name, *count as usize)]);
+        }
+        put(line.text("}"));
+    });
+    put(Line::new().text("]}\n"));
+}
+
+/// The beginning of the object, up to that of the list of classes.
+#[inline(never)]
+fn sums(put: &mut dyn FnMut(&mut Line<PIECE>)) {
+    let stats = slubmalloc_core::stats();
+    let mut line = Line::new();
+    line.text("{\"version\":\"").text(env!("CARGO_PKG_VERSION"));
+    put(line.text("\","));
+    for (name, number) in [
+        ("in_use", stats.in_use + stats.huge),
+        ("arenas", stats.arena),
+        ("cached", stats.cached),
+        ("free_with_memory", stats.purgeable),
+        ("huge_blocks", stats.huge_blocks),
+        ("huge", stats.huge),
+        ("huge_kept", stats.huge_kept),
+        ("lost", stats.lost),
+        ("tables", stats.tables),
+        ("threads", stats.threads),
+    ] {
+        let mut line = Line::new();
+        numbers(&mut line, &[(name, number)]);
+        put(line.text(","));
+    }
+    slubmalloc_core::limit_stats(|limit, source| {
+        let mut line = Line::new();
+        numbers(
+            &mut line,
+            &[
+                ("refused_by_limit", limit.refused),
+                ("refused_by_system", limit.refused_by_system),
+            ],
+        );
+        put(line.text(",\"limit\":"));
+        let mut line = Line::new();
+        match limit.bytes {
+            Some(bytes) => {
+                line.text("{");
+                numbers(&mut line, &[("bytes", bytes)]);
+                line.text(",\"source\":\"");
+                for byte in source {
+                    // A path may have any bytes; what JSON would have to escape is not worth more.
+                    match byte {
+                        b'"' | b'\\' | 0..=31 | 127.. => line.text("?"),
+                        _ => line.raw(core::slice::from_ref(byte)),
+                    };
+                }
+                line.text("\"}")
+            }
+            None => line.text("null"),
+        };
+        put(line.text(","));
+    });
+    put(Line::new().text("\"classes\":["));
+}
+
+/// The beginning of a list's object.
+fn begin(line: &mut Line<PIECE>, is_first: &mut bool) {
+    line.text(if core::mem::take(is_first) { "{" } else { ",{" });
+}
+
+/// Members with numbers.
+#[inline(never)]
+fn numbers(line: &mut Line<PIECE>, members: &[(&str, usize)]) {
+    let mut comma = "";
+    for (name, number) in members {
+        line.text(comma).text("\"").text(name).text("\":");
+        line.number(*number);
+        comma = ",";
+    }
+}
+
+/// The numbers of a list, and its end.
+#[inline(never)]
+fn list(line: &mut Line<PIECE>, all: &[usize]) {
+    let mut comma = "";
+    for number in all {
+        line.text(comma).number(*number);
+        comma = ",";
+    }
+    line.text("]");
+}
