@@ -116,7 +116,7 @@ fn statistics_as_json_count_what_the_program_has() {
     .succeeded();
     let json = scratch("stats_json").join("stats.json");
     fs::write(&json, finished.raw).expect("a file for python");
-    // In use: 700 objects of 700 bytes are at least as many of their class; the rest is libc's.
+    // In use: 700 objects of 768 bytes; the rest is libc's.
     let look = "import sys, json; it = json.load(open(sys.argv[1])); \
         own = [c for c in it['classes'] if c['size'] == 768][0]; \
         print(own['in_use'], own['in_use'] + own['cached'] <= own['total'], it['huge_blocks'], it['huge'], \

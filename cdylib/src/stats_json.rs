@@ -48,7 +48,10 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
         let mut line = Line::new();
         begin(&mut line, &mut is_first);
         numbers(&mut line, &[("node", usize::from(node.node))]);
-        list(line.text(",\"free_blocks\":["), &node.free_blocks.map(|it| it as usize));
+        list(
+            line.text(",\"free_blocks\":["),
+            &node.free_blocks.map(|it| it as usize),
+        );
         list(line.text(",\"unusable\":["), &node.unusable);
         put(line.text("}"));
     });

@@ -64,7 +64,11 @@ mod tests {
 
     fn after(moves: impl IntoIterator<Item = bool>) -> Swing {
         moves.into_iter().fold(Swing::default(), |mut swing, up| {
-            if up { swing.up() } else { swing.down() };
+            if up {
+                swing.up()
+            } else {
+                swing.down()
+            };
             swing
         })
     }
@@ -73,7 +77,12 @@ mod tests {
     fn what_comes_and_goes_by_the_hundred_is_wide() {
         for sheaves in [66, 100, 400, 10_000] {
             let cycle = (0..2 * sheaves).map(|index| index >= sheaves);
-            let swing = after(cycle.clone().chain(cycle).chain((0..sheaves).map(|_| false)));
+            let swing = after(
+                cycle
+                    .clone()
+                    .chain(cycle)
+                    .chain((0..sheaves).map(|_| false)),
+            );
             assert!(swing.is_wide(), "{sheaves}");
         }
     }

@@ -22,7 +22,7 @@ int main(void)
     CHECK(symbol != NULL);
     memcpy(&stats_json, &symbol, sizeof symbol);
     for (int index = 0; index < 700; index++) {
-        volatile char *block = malloc(700);
+        volatile char *block = malloc(768);
         CHECK(block != NULL);
         *block = 1;
     }
