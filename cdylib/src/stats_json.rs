@@ -7,7 +7,7 @@ use slubmalloc_core::Line;
 /// What the caller has its text written by.
 type Write = unsafe extern "C" fn(*mut c_void, *const c_char, usize);
 /// Room for a piece of text.
-const PIECE: usize = 256;
+const PIECE: usize = 208;
 
 /// See the header.
 ///
@@ -25,6 +25,8 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
         unsafe { write(context, text.as_ptr().cast(), text.len()) };
     };
     sums(&mut put);
+    limit(&mut put);
+    put(Line::new().text("\"classes\":["));
     let mut is_first = true;
     slubmalloc_core::class_stats(|class| {
         let mut line = Line::new();
@@ -69,7 +71,7 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     put(Line::new().text("]}\n"));
 }
 
-/// The beginning of the object, up to that of the list of classes.
+/// The beginning of the object, with the sums.
 #[inline(never)]
 fn sums(put: &mut dyn FnMut(&mut Line<PIECE>)) {
     let stats = slubmalloc_core::stats();
@@ -92,6 +94,11 @@ fn sums(put: &mut dyn FnMut(&mut Line<PIECE>)) {
         numbers(&mut line, &[(name, number)]);
         put(line.text(","));
     }
+}
+
+/// The members about the limit.
+#[inline(never)]
+fn limit(put: &mut dyn FnMut(&mut Line<PIECE>)) {
     slubmalloc_core::limit_stats(|limit, source| {
         let mut line = Line::new();
         numbers(
@@ -121,7 +128,6 @@ fn sums(put: &mut dyn FnMut(&mut Line<PIECE>)) {
         };
         put(line.text(","));
     });
-    put(Line::new().text("\"classes\":["));
 }
 
 /// The beginning of a list's object.
