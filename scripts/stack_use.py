@@ -39,9 +39,8 @@ OTHER = 512
 
 # Functions that call what they are given, and what that is; nothing of ours for an empty list.
 INDIRECT = [
-    # What writes the program's statistics; within our own, only that.
-    (r"slubmalloc_stats_json::\{\{closure\}\}$", []),
-    (r"stats_json::(sums|limit)", [r"slubmalloc_stats_json::\{\{closure\}\}$"]),
+    # The program's function that statistics are written by.
+    (r"stats_json::Output::put$", []),
     # The program's constructors and destructors of objects; the C library's memcpy.
     (r"kmem::hooks::|kmem::take::.*::make_place$", []),
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.

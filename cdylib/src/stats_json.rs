@@ -9,6 +9,22 @@ type Write = unsafe extern "C" fn(*mut c_void, *const c_char, usize);
 /// Room for a piece of text.
 const PIECE: usize = 208;
 
+/// Where the text goes.
+struct Output {
+    write: Write,
+    context: *mut c_void,
+}
+
+impl Output {
+    /// The only place that calls the program.
+    #[inline(never)]
+    fn put(&self, line: &mut Line<PIECE>) {
+        let text = line.as_bytes();
+        // SAFETY: the caller's function, with its context and text that stays until it returns.
+        unsafe { (self.write)(self.context, text.as_ptr().cast(), text.len()) };
+    }
+}
+
 /// See the header.
 ///
 /// # Safety
@@ -19,14 +35,10 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     let Some(write) = write else {
         return;
     };
-    let mut put = |line: &mut Line<PIECE>| {
-        let text = line.as_bytes();
-        // SAFETY: the caller's function, with its context and text that stays until it returns.
-        unsafe { write(context, text.as_ptr().cast(), text.len()) };
-    };
-    sums(&mut put);
-    limit(&mut put);
-    put(Line::new().text("\"classes\":["));
+    let out = Output { write, context };
+    sums(&out);
+    limit(&out);
+    out.put(Line::new().text("\"classes\":["));
     let mut is_first = true;
     slubmalloc_core::class_stats(|class| {
         let mut line = Line::new();
@@ -42,9 +54,9 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
                 ("held", class.held),
             ],
         );
-        put(line.text("}"));
+        out.put(line.text("}"));
     });
-    put(Line::new().text("],\"nodes\":["));
+    out.put(Line::new().text("],\"nodes\":["));
     is_first = true;
     slubmalloc_core::node_stats(|node| {
         let mut line = Line::new();
@@ -55,9 +67,9 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
             &node.free_blocks.map(|it| it as usize),
         );
         list(line.text(",\"unusable\":["), &node.unusable);
-        put(line.text("}"));
+        out.put(line.text("}"));
     });
-    put(Line::new().text("],\"numastat\":["));
+    out.put(Line::new().text("],\"numastat\":["));
     is_first = true;
     slubmalloc_core::traffic(|node, pages| {
         let mut line = Line::new();
@@ -66,18 +78,18 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
         for (name, count) in slubmalloc_core::TRAFFIC_NAMES.iter().zip(pages) {
             numbers(line.text(","), &[(name, *count as usize)]);
         }
-        put(line.text("}"));
+        out.put(line.text("}"));
     });
-    put(Line::new().text("]}\n"));
+    out.put(Line::new().text("]}\n"));
 }
 
 /// The beginning of the object, with the sums.
 #[inline(never)]
-fn sums(put: &mut dyn FnMut(&mut Line<PIECE>)) {
+fn sums(out: &Output) {
     let stats = slubmalloc_core::stats();
     let mut line = Line::new();
     line.text("{\"version\":\"").text(env!("CARGO_PKG_VERSION"));
-    put(line.text("\","));
+    out.put(line.text("\","));
     for (name, number) in [
         ("in_use", stats.in_use + stats.huge),
         ("arenas", stats.arena),
@@ -92,13 +104,13 @@ fn sums(put: &mut dyn FnMut(&mut Line<PIECE>)) {
     ] {
         let mut line = Line::new();
         numbers(&mut line, &[(name, number)]);
-        put(line.text(","));
+        out.put(line.text(","));
     }
 }
 
 /// The members about the limit.
 #[inline(never)]
-fn limit(put: &mut dyn FnMut(&mut Line<PIECE>)) {
+fn limit(out: &Output) {
     slubmalloc_core::limit_stats(|limit, source| {
         let mut line = Line::new();
         numbers(
@@ -108,7 +120,7 @@ fn limit(put: &mut dyn FnMut(&mut Line<PIECE>)) {
                 ("refused_by_system", limit.refused_by_system),
             ],
         );
-        put(line.text(",\"limit\":"));
+        out.put(line.text(",\"limit\":"));
         let mut line = Line::new();
         match limit.bytes {
             Some(bytes) => {
@@ -126,7 +138,7 @@ fn limit(put: &mut dyn FnMut(&mut Line<PIECE>)) {
             }
             None => line.text("null"),
         };
-        put(line.text(","));
+        out.put(line.text(","));
     });
 }
 
