@@ -33,9 +33,10 @@ pub use global::{
     keeps_deepbind, kfree, kfree_sensitive, kmalloc, kmem_alloc_bulk, kmem_alloc_fast,
     kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_fast, kmem_free_slow,
     kmem_shrink, kmem_used, kmemdup, krealloc, ksize, limit_stats, malloc, malloc_fast,
-    malloc_slow, map_from, memalign, new_slow, node_of, node_stats, page_order, print_stats,
-    property_change, rcu_begin, rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow, stats,
-    traffic, trim, usable_size, validate, vmalloc,
+    malloc_slow, map_from, memalign, mempool_alloc, mempool_create, mempool_destroy, mempool_free,
+    mempool_resize, new_slow, node_of, node_stats, page_order, print_stats, property_change,
+    rcu_begin, rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow, stats, traffic, trim,
+    usable_size, validate, vmalloc,
 };
 pub use global_alloc::Slubmalloc;
 pub use heap::{LimitStats, TRAFFIC_NAMES};

@@ -71,6 +71,11 @@ fn prefilled_sheaves_do_not_fail() {
 }
 
 #[test]
+fn mempools_wait_and_do_not_fail() {
+    keeps("mempool", &[]);
+}
+
+#[test]
 fn caches_are_merged_where_all_of_them_allow_it() {
     keeps("merge", &[]);
 }

@@ -216,7 +216,7 @@ struct slub_kmem_cache_args {
 
 /*
  * slub_kmem_cache_create_args(name, size, args, flags): as slub_kmem_cache_create(). A null `args` is all defaults. Null with
- * errno EINVAL also if args->size is none that this version knows.
+ * errno EINVAL also if args->size ends inside of a field, or beyond the last one that this version knows and what is there is not zero.
  */
 struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned int size,
                                                     const struct slub_kmem_cache_args *args,
@@ -226,7 +226,8 @@ struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned i
  * slub_kmem_cache_destroy(cache): gives all memory of a cache back, which no thread uses any more; 0. Null is ignored.
  *
  * If objects of it are in use, -1 with errno EBUSY: a line tells how many and the first addresses, and the cache and its objects
- * stay as they are. Using a destroyed cache is reported.
+ * stay as they are. Objects in the reserves of mempools are in use. Using a destroyed cache is reported; to destroy it once more also
+ * gives -1, with EINVAL, where the process goes on (`crime:warn`).
  */
 int slub_kmem_cache_destroy(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
@@ -295,6 +296,34 @@ void slub_kmem_cache_return_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flag
 
 /* Objects in a sheaf. */
 unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
+
+/*
+ * Mempools, as in the kernel: allocations that wait until somebody frees an object instead of failing.
+ *
+ * slub_mempool_create(count, cache): a pool with `count` objects in reserve, 1 to 65535, like those of the cache and beside them. They have
+ * memory from now on, their constructor has run, and they count as in use for the cache and its limit. Null with errno EINVAL for another
+ * count, and with ENOMEM if there is no memory for all of them or the cache's limit forbids it.
+ *
+ * slub_mempool_alloc(pool, flags): an object of the cache that is to be had without waiting, else one of the reserve, else any of the cache. With
+ * GFP_KERNEL, if there is none, waits until one is freed and never fails. With flags that forbid waiting (GFP_NOWAIT, GFP_ATOMIC) null
+ * with ENOMEM. Null with EINVAL for flags that are refused, and for __GFP_ZERO.
+ *
+ * slub_mempool_free(object, pool): frees an object of the pool or of its cache; null is ignored. The reserve's objects are known by their
+ * addresses: slub_kmem_cache_free() with the cache and, where malloc is this library's, free() also give them back to the reserve
+ * and wake a thread that waits.
+ *
+ * slub_mempool_resize(pool, count): has the pool have so many objects in reserve. Memory of fewer stays until the pool is destroyed. 0,
+ * or -1 with errno as above and the pool as it was.
+ *
+ * slub_mempool_destroy(pool): 0; null is ignored. -1 with EBUSY if objects of the reserve are in use, as of
+ * slub_kmem_cache_destroy(). To be done before the cache is destroyed.
+ */
+struct slub_mempool;
+struct slub_mempool *slub_mempool_create(int count, struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
+void *slub_mempool_alloc(struct slub_mempool *pool, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
+void slub_mempool_free(void *object, struct slub_mempool *pool) SLUBMALLOC_NOTHROW;
+int slub_mempool_resize(struct slub_mempool *pool, int count) SLUBMALLOC_NOTHROW;
+int slub_mempool_destroy(struct slub_mempool *pool) SLUBMALLOC_NOTHROW;
 
 /*
  * slub_rcu_begin(), slub_rcu_end(number): grace periods, for caches with SLUB_TYPESAFE_BY_RCU.

@@ -264,7 +264,6 @@ fn address_of(page: *mut u8) -> *mut u8 {
 fn answer(block: Result<NonNull<u8>, KmemError>) -> *mut u8 {
     match block {
         Ok(block) => block.as_ptr(),
-        Err(KmemError::Invalid) => refuse(libc::EINVAL),
-        Err(KmemError::NoMemory) => refuse(libc::ENOMEM),
+        Err(why) => refuse(crate::kmem::errno_of(why)),
     }
 }

@@ -52,7 +52,7 @@ unsafe extern "C" fn slub_kmem_cache_create_args(
     }
 }
 
-/// `kmem_cache_destroy`: 0, or -1 with `EBUSY`.
+/// `kmem_cache_destroy`: 0, or -1 with `EBUSY`, or `EINVAL` for one that was destroyed before.
 ///
 /// # Safety
 ///
@@ -63,11 +63,7 @@ unsafe extern "C" fn slub_kmem_cache_destroy(cache: *const NamedCache) -> c_int 
     let Some(cache) = (unsafe { cache.as_ref() }) else {
         return 0;
     };
-    if core_alloc::kmem_destroy(cache) {
-        return 0;
-    }
-    refuse(libc::EBUSY);
-    -1
+    zero_or_errno(core_alloc::kmem_destroy(cache))
 }
 
 // As for malloc and free.
@@ -317,9 +313,21 @@ extern "C" fn alloc_slow(cache: &'static NamedCache, flags: c_uint, node: c_int)
     }
 }
 
-fn errno_of(why: KmemError) -> c_int {
+/// 0, or -1 with `errno`.
+pub(crate) fn zero_or_errno(done: Result<(), KmemError>) -> c_int {
+    match done {
+        Ok(()) => 0,
+        Err(why) => {
+            refuse(errno_of(why));
+            -1
+        }
+    }
+}
+
+pub(crate) fn errno_of(why: KmemError) -> c_int {
     match why {
         KmemError::Invalid => libc::EINVAL,
         KmemError::NoMemory => libc::ENOMEM,
+        KmemError::InUse => libc::EBUSY,
     }
 }

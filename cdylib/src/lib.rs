@@ -23,6 +23,7 @@ mod life;
 #[cfg(preload)]
 mod limits;
 mod loader;
+mod mempool;
 #[cfg(preload)]
 mod properties;
 mod stats_json;

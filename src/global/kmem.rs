@@ -35,11 +35,15 @@ pub fn kmem_create(
     })
 }
 
-/// Destroys a cache that nobody uses any more; `false` if objects of it are in use, which is reported.
-pub fn kmem_destroy(cache: &'static NamedCache) -> bool {
+/// Destroys a cache that nobody uses any more.
+///
+/// # Errors
+///
+/// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before; both are reported.
+pub fn kmem_destroy(cache: &'static NamedCache) -> Result<(), KmemError> {
     watched_kmem::wake();
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
-    done.unwrap_or(false)
+    done.unwrap_or(Err(KmemError::Invalid))
 }
 
 /// Gives back what is not in use of a cache, but for what other threads have at hand.
@@ -255,7 +259,7 @@ pub(super) fn known() -> Option<&'static Kmem> {
 }
 
 /// Runs what takes locks; `None` where there is no cache at all, or where a signal handler must not wait.
-fn with<T>(run: impl FnOnce(&'static Kmem) -> T) -> Option<T> {
+pub(super) fn with<T>(run: impl FnOnce(&'static Kmem) -> T) -> Option<T> {
     let kmem = known().filter(|_| !is_interrupted())?;
     Some(inside_alive(|| run(kmem)))
 }

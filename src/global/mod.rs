@@ -15,6 +15,7 @@ mod life;
 mod look;
 mod machine;
 mod mail;
+mod mempool;
 mod onnode;
 mod pace;
 mod pages;
@@ -53,6 +54,7 @@ pub use kmem::{
 pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,
 };
+pub use mempool::{mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize};
 pub use onnode::{alloc_onnode, node_of};
 pub use pages::{alloc_pages, alloc_pages_exact, free_pages, page_order};
 pub use prefilled::{

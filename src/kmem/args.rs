@@ -23,8 +23,8 @@ pub struct CacheArgs {
 }
 
 impl CacheArgs {
-    /// What a program says, in a structure as long as its first word; `None` if that is longer than any that is known, or
-    /// too short to say anything. Null is all defaults.
+    /// What a program says, in a structure as long as its first word; `None` if that is too short to say anything, ends
+    /// inside of a field, or is longer than any that is known and says something there. Null is all defaults.
     ///
     /// # Safety
     ///
@@ -35,15 +35,40 @@ impl CacheArgs {
         }
         // SAFETY: the caller's promise; the first word is there in every version.
         let size = unsafe { args.cast::<usize>().read() };
-        if size < size_of::<usize>() || size > size_of::<Self>() {
+        // No program's structure is longer than the page that it lies on.
+        if size > MOST_BYTES {
             return None;
         }
-        let mut known = Self::default();
+        let known = size.min(size_of::<Self>());
+        if known != size_of::<Self>() && !ENDS.contains(&known) {
+            return None;
+        }
+        for offset in known..size {
+            // SAFETY: the caller's promise.
+            let byte = unsafe { args.cast::<u8>().add(offset) };
+            // SAFETY: as above.
+            if unsafe { byte.read() } != 0 {
+                return None;
+            }
+        }
+        let mut read = Self::default();
         // SAFETY: both have as many bytes, and a structure of zeroes and what the program wrote is one: its fields are
         // numbers and functions that may be null.
         unsafe {
-            core::ptr::copy_nonoverlapping(args.cast::<u8>(), (&raw mut known).cast::<u8>(), size);
+            core::ptr::copy_nonoverlapping(args.cast::<u8>(), (&raw mut read).cast::<u8>(), known);
         }
-        Some(known)
+        Some(read)
     }
 }
+
+/// The longest structure of a program's.
+const MOST_BYTES: usize = 4096;
+
+/// Where fields end.
+const ENDS: [usize; 5] = [
+    core::mem::offset_of!(CacheArgs, align),
+    core::mem::offset_of!(CacheArgs, sheaf_capacity),
+    core::mem::offset_of!(CacheArgs, constructor),
+    core::mem::offset_of!(CacheArgs, destructor),
+    core::mem::offset_of!(CacheArgs, limit),
+];

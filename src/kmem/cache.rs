@@ -9,6 +9,7 @@
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::entry::Entry;
+use super::take::place_of;
 use crate::heap::{Heap, Node};
 use crate::slab::Owner;
 use crate::slab::class::{self, ClassInfo};
@@ -46,6 +47,11 @@ pub struct NamedCache {
     /// The most objects that may be out of the slabs, and how many are.
     pub(super) limit: AtomicUsize,
     pub(super) out: AtomicUsize,
+    /// The cache whose reserve this is, if it is one.
+    pub(super) base: StaticRef<NamedCache>,
+    /// Changes whenever an object comes back to a reserve, and how many threads wait for that.
+    pub(super) turn: AtomicU32,
+    pub(super) waiters: AtomicU32,
     /// The next structure that is no cache.
     pub(super) next: StaticRef<NamedCache>,
     /// The slabs on the first node, and through it on the others.
@@ -65,6 +71,11 @@ impl NamedCache {
         self.place.load(Relaxed)
     }
 
+    /// The place that the cache's number has, whether threads use it or not.
+    pub(super) fn own_place(&self) -> usize {
+        place_of(self.number.load(Relaxed))
+    }
+
     /// What the cache's slabs are marked with.
     #[inline(always)]
     pub(crate) fn owner_word(&self) -> u32 {
@@ -73,7 +84,7 @@ impl NamedCache {
 
     pub(super) fn owner(&self) -> Owner {
         let class = ClassId(self.owner.load(Relaxed) as u8);
-        let keeps_empty = self.has_destructor() || self.is_typesafe();
+        let keeps_empty = self.has_destructor() || self.is_typesafe() || self.base().is_some();
         let number = self.number.load(Relaxed);
         let marks_new = self.constructs() || self.is_checked();
         Owner::cache(number, class, marks_new, keeps_empty)
@@ -179,6 +190,13 @@ impl NamedCache {
     /// Objects that are out of the slabs.
     pub(super) fn out(&self) -> usize {
         self.out.load(Relaxed)
+    }
+
+    /// Counts `count` objects as out, unless the limit forbids it.
+    pub(super) fn charge_all(&self, count: usize) -> bool {
+        let limit = self.limit.load(Relaxed);
+        let add = |out: usize| out.checked_add(count).filter(|out| *out <= limit);
+        self.out.fetch_update(Relaxed, Relaxed, add).is_ok()
     }
 
     /// Counts objects as back.

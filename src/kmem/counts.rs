@@ -57,7 +57,7 @@ impl Kmem {
 
     /// Objects of a cache in sheaves.
     pub(super) fn cached(&self, cache: &'static NamedCache, threads: &Registry) -> usize {
-        let place = cache.place();
+        let place = cache.own_place();
         let in_bins = each(threads).map(|thread| thread.named_stock(place));
         let in_barns = self.all_slabs(cache).map(|slabs| {
             let pool = slabs.entry.pool.lock();

@@ -30,12 +30,14 @@ pub enum KmemError {
     Invalid,
     /// There is no memory.
     NoMemory,
+    /// Objects of it are in use, which was reported.
+    InUse,
 }
 
 /// Lines of the processor's cache.
 const LINE: usize = 64;
 /// The longest name.
-const MOST_NAME: usize = 255;
+pub(super) const MOST_NAME: usize = 255;
 
 impl Kmem {
     /// A cache of objects of `size` bytes, 1 to 48 KiB.
@@ -54,7 +56,8 @@ impl Kmem {
                     true => self.find_alias(class, size, align),
                     false => None,
                 };
-                let made = shared.or_else(|| self.build(name, (size, class, align), args, flags));
+                let made =
+                    shared.or_else(|| self.build(name, (size, class, align), args, flags, None));
                 if let Some(cache) = made.filter(|it| it.keeps_contents() && watch.clears()) {
                     report::not_cleared(cache);
                 }
@@ -71,18 +74,19 @@ impl Kmem {
             match why {
                 KmemError::NoMemory => report::out_of_memory(name),
                 // Why has been said.
-                KmemError::Invalid => abort(),
+                KmemError::Invalid | KmemError::InUse => abort(),
             }
         }
         made
     }
 
-    fn build(
+    pub(super) fn build(
         &self,
         name: &[u8],
         (size, class, align): (usize, ClassId, usize),
         args: CacheArgs,
         flags: u32,
+        base: Option<&'static NamedCache>,
     ) -> Option<&'static NamedCache> {
         let text = self.store.take(name.len() + 1)?;
         let Some(cache) = self.structure() else {
@@ -90,6 +94,7 @@ impl Kmem {
             return None;
         };
         cache.set_name(text, name);
+        cache.base.set(base);
         cache.set_hooks(args.constructor, args.destructor);
         let number = cache.number.load(Relaxed);
         let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;

@@ -4,8 +4,8 @@
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use super::cache::{LIVE, NamedCache};
+use super::create::KmemError;
 use super::slabs::Slabs;
-use super::take::place_of;
 use super::{Caller, Kmem, report};
 use crate::cache::{BIN_BYTES, Bin, Registry, ThreadCache};
 use crate::decay::{Budget, Elapsed};
@@ -21,18 +21,18 @@ pub(super) const ENDED: u8 = 3;
 const SHOWN: usize = 4;
 
 impl Kmem {
-    /// Destroys a cache; `false` if objects of it are in use, which is reported, and the cache is as it was. Nobody uses it
+    /// Destroys a cache; an error if objects of it are in use, which is reported, and the cache is as it was. Nobody uses it
     /// meanwhile.
     pub(crate) fn destroy(
         &self,
         caller: Option<Caller>,
         cache: &'static NamedCache,
         threads: &Registry,
-    ) -> bool {
+    ) -> Result<(), KmemError> {
         let is_live = {
             let life = self.life.lock();
             if self.leave_alias(&life, cache) {
-                return true;
+                return Ok(());
             }
             let _visiting = self.visiting.lock();
             let state = &cache.state;
@@ -43,7 +43,7 @@ impl Kmem {
         };
         if !is_live {
             report::no_cache(core::ptr::from_ref(cache).addr());
-            return false;
+            return Err(KmemError::Invalid);
         }
         for thread in each(threads) {
             self.drain_bin(thread, cache);
@@ -61,7 +61,7 @@ impl Kmem {
                 .take(SHOWN)
                 .for_each(|object| cache.print_user(object));
             cache.state.store(LIVE, Relaxed);
-            return false;
+            return Err(KmemError::InUse);
         }
         for slabs in self.all_slabs(cache) {
             cache.trim(caller, slabs, 0);
@@ -82,7 +82,7 @@ impl Kmem {
             self.retire(cache);
         }
         self.store.trim();
-        true
+        Ok(())
     }
 
     /// Gives back what is not in use of a cache, as far as the calling thread and the barns have it.
@@ -137,7 +137,7 @@ impl Kmem {
                     let empty = self.flush(cache, sheaf);
                     slabs.entry.pool.lock().barn.put_empty(empty);
                 }
-                if !cache.has_destructor() && !cache.is_typesafe() {
+                if !cache.has_destructor() && !cache.is_typesafe() && cache.base().is_none() {
                     let (place, id) = (slabs.place(), cache.class());
                     slabs.entry.pool.lock().decay(place, id, elapsed);
                 }
@@ -168,7 +168,7 @@ impl Kmem {
             bin.describe(0, 0);
             last.store(0, Relaxed);
         };
-        let _ = thread.with_named(place_of(cache.number.load(Relaxed)), drain);
+        let _ = thread.with_named(cache.own_place(), drain);
     }
 
     pub(super) fn empty_barns(&self, cache: &'static NamedCache) {

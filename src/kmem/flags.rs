@@ -55,6 +55,19 @@ impl Gfp {
         Some(gfp)
     }
 
+    /// What may wait and may fail.
+    pub(crate) const KERNEL: Self = Self(DIRECT_RECLAIM | KSWAPD_RECLAIM | IO | FS);
+
+    /// The same flags for one that does not wait.
+    pub(crate) const fn without_waiting(self) -> u32 {
+        self.0 & !(DIRECT_RECLAIM | NOFAIL)
+    }
+
+    /// The same flags for one that may fail.
+    pub(crate) const fn may_fail(self) -> u32 {
+        self.0 & !NOFAIL
+    }
+
     /// Whether the memory must read as zero.
     pub(crate) const fn zeroes(self) -> bool {
         self.0 & ZERO != 0

@@ -46,6 +46,9 @@ impl Kmem {
         let (cache, node, is_start) = self.cache_of(address).ok_or(())?;
         if let Some(claimed) = claimed
             && !core::ptr::eq(claimed, cache)
+            && !cache
+                .base()
+                .is_some_and(|base| core::ptr::eq(claimed, base))
         {
             report::wrong_cache(address, Some(cache), claimed);
         } else if !is_start {
@@ -66,9 +69,15 @@ impl Kmem {
         if cache.is_checked() && !self.check(cache, node, object) {
             return;
         }
+        let is_starved = cache.is_starved();
+        if let Some((thread, _)) = caller.filter(|_| is_starved) {
+            self.drain_bin(thread, cache);
+        }
         let put = match caller {
-            Some((thread, ties)) if core::ptr::eq(node, ties.home) && !cache.is_checked() => {
-                let place = cache.place();
+            Some((thread, ties))
+                if core::ptr::eq(node, ties.home) && !cache.is_checked() && !is_starved =>
+            {
+                let place = cache.own_place();
                 let is_there = self.make_place(thread, place);
                 thread.look_home();
                 let put = is_there
@@ -84,7 +93,9 @@ impl Kmem {
             }
             Put::NoRoom => self.give_all(cache, &mut [object.as_ptr()]),
         }
-        if cache.has_destructor()
+        if cache.base().is_some() {
+            cache.notify();
+        } else if cache.has_destructor()
             && let Some(slabs) = self.slabs(cache, node)
         {
             cache.trim(caller, slabs, 1);

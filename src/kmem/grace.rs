@@ -5,6 +5,7 @@
 //! A structure that is no cache any more serves another one only when its last slab has gone.
 #![forbid(unsafe_code)]
 
+use super::cache::NamedCache;
 use super::{Caller, Kmem};
 
 impl Kmem {
@@ -12,7 +13,11 @@ impl Kmem {
     pub(crate) fn begin_grace(&self) -> u64 {
         let mut period = self.period.lock();
         *period += 1;
-        for cache in self.all().filter(|cache| cache.is_typesafe()) {
+        // A reserve keeps its slabs.
+        let goes = |cache: &&NamedCache| {
+            cache.is_typesafe() && (cache.base().is_none() || !cache.exists())
+        };
+        for cache in self.all().filter(goes) {
             for slabs in self.all_slabs(cache) {
                 let place = slabs.place();
                 let mut waiting = slabs.entry.waiting.lock();

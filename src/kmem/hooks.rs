@@ -4,9 +4,11 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use super::Caller;
+use super::args::CacheArgs;
 use super::cache::{Hook, NamedCache};
 use super::slabs::Slabs;
 use crate::slab::{EmptySlab, Object, Sheaf, Slot};
+use crate::units::PAGE_SIZE;
 
 /// Bit 0 of an object's address while it is new.
 const NEW: usize = 1;
@@ -19,6 +21,16 @@ impl NamedCache {
         };
         set(&self.constructor, constructor);
         set(&self.destructor, destructor);
+    }
+
+    /// What another cache is told for the same hooks and alignment.
+    pub(super) fn args(&self) -> CacheArgs {
+        CacheArgs {
+            align: self.align.load(Relaxed),
+            constructor: hook(&self.constructor),
+            destructor: hook(&self.destructor),
+            ..CacheArgs::default()
+        }
     }
 
     /// Constructs the new objects of a sheaf.
@@ -66,6 +78,17 @@ impl NamedCache {
         }
         let mut pool = slabs.entry.pool.lock();
         pool.give_empty(place, self.class(), empty);
+    }
+}
+
+/// Gives each page of a new object of `bytes` memory; what is in it stays.
+pub(super) fn touch(object: Slot, bytes: usize) {
+    for offset in (0..bytes).step_by(PAGE_SIZE).chain([bytes - 1]) {
+        let place = object.wrapping_add(offset);
+        // SAFETY: inside of the object, which is nobody else's.
+        let byte = unsafe { place.read_volatile() };
+        // SAFETY: as above.
+        unsafe { place.write_volatile(byte) };
     }
 }
 

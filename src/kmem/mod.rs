@@ -21,6 +21,7 @@ pub(crate) mod layout;
 mod merge;
 mod name;
 mod report;
+mod reserve;
 mod sizing;
 mod slabs;
 mod store;

@@ -51,11 +51,16 @@ pub(super) fn objects_left(cache: &NamedCache, count: usize, first: impl Iterato
     } else {
         " objects are"
     });
-    line.text(" still in use, at");
+    line.text(" still in use");
     let mut shown = 0;
     for address in first {
-        line.text(if shown == 0 { " " } else { ", " }).hex(address);
+        line.text(if shown == 0 { ", at " } else { ", " })
+            .hex(address);
         shown += 1;
+    }
+    if shown == 0 {
+        line.text(" in reserves of mempools\n").print();
+        return;
     }
     line.text(if shown < count { ", …\n" } else { "\n" })
         .print();

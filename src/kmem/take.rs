@@ -31,7 +31,7 @@ impl Kmem {
         gfp: Gfp,
     ) -> Option<Object> {
         match caller {
-            Some((_, ties)) if gfp.is_this_node() || cache.is_checked() => {
+            Some((_, ties)) if gfp.is_this_node() || cache.is_checked() || cache.is_starved() => {
                 self.take_past(caller, cache, ties.home, gfp)
             }
             Some((thread, ties)) => self.take_here(thread, ties, cache, gfp),
@@ -59,7 +59,7 @@ impl Kmem {
         cache: &'static NamedCache,
         gfp: Gfp,
     ) -> Option<Object> {
-        let place = cache.place();
+        let place = cache.own_place();
         let may_grow = gfp.may_wait() || place < thread.named_bytes();
         if !may_grow || !self.make_place(thread, place) {
             return self.take_past(Some((thread, ties)), cache, ties.home, gfp);
@@ -217,7 +217,7 @@ impl Kmem {
     }
 
     #[inline(never)]
-    fn fill_waiting(
+    pub(super) fn fill_waiting(
         &self,
         cache: &'static NamedCache,
         home: &'static Node,
@@ -274,6 +274,28 @@ impl Kmem {
         if cache.is_checked() {
             cache.check_free(object);
         }
+        Some(object)
+    }
+
+    /// An object of a reserve, if one is left in the slabs that it has.
+    #[inline(never)]
+    pub(crate) fn take_reserved(
+        &self,
+        caller: Option<Caller>,
+        reserve: &'static NamedCache,
+    ) -> Option<Object> {
+        let mut memory = [0_usize; 4];
+        // SAFETY: as in `take_past`.
+        let mut sheaf = unsafe { Sheaf::new_in(NonNull::from(&mut memory).cast()) };
+        let charged = reserve.charge(1, false);
+        let found = self.all_slabs(reserve).any(|slabs| {
+            let mut pool = slabs.entry.pool.lock();
+            charged > 0 && pool.fill(slabs.place(), reserve.class(), &mut sheaf, 1) > 0
+        });
+        reserve.uncharge(charged - usize::from(found));
+        reserve.construct(caller, &mut sheaf);
+        let object = sheaf.objects().first().copied().and_then(NonNull::new)?;
+        reserve.check_free(object);
         Some(object)
     }
 

@@ -57,7 +57,7 @@ impl World {
     }
 
     fn destroy(&self, cache: &'static NamedCache) -> bool {
-        self.kmem.destroy(None, cache, &self.registry)
+        self.kmem.destroy(None, cache, &self.registry).is_ok()
     }
 
     /// The threads end, and everything agrees.

@@ -93,8 +93,14 @@ int main(void) {
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create("large", 49153, 0, 0, NULL)));
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create("", 40, 0, 0, NULL)));
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create(NULL, 40, 0, 0, NULL)));
-    args.size = sizeof args + 8;
-    CHECK(REFUSED(EINVAL, slub_kmem_cache_create_args("newer", 40, &args, 0)));
+    /* A later version's, which says nothing there and then something. */
+    struct { struct slub_kmem_cache_args known; size_t more[2]; } newer = {.known = {.size = sizeof newer, .align = 64}};
+    struct slub_kmem_cache *later = slub_kmem_cache_create_args("newer", 40, &newer.known, 0);
+    CHECK(later != NULL && slub_kmem_cache_alignment(later) == 64 && slub_kmem_cache_destroy(later) == 0);
+    newer.more[1] = 1;
+    CHECK(REFUSED(EINVAL, slub_kmem_cache_create_args("newer", 40, &newer.known, 0)));
+    args.size = offsetof(struct slub_kmem_cache_args, ctor) + 4;
+    CHECK(REFUSED(EINVAL, slub_kmem_cache_create_args("inside", 40, &args, 0)));
     args.size = 0;
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create_args("none", 40, &args, 0)));
     /* A structure of an older version is shorter. */

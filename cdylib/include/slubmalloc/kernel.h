@@ -82,6 +82,14 @@ struct page;
 #define kmem_cache_return_sheaf(cache, flags, sheaf)        slub_kmem_cache_return_sheaf(cache, flags, sheaf)
 #define kmem_cache_sheaf_size(sheaf)                        slub_kmem_cache_sheaf_size(sheaf)
 
+/* Elements are objects of a cache. */
+typedef struct slub_mempool mempool_t;
+#define mempool_create_slab_pool(count, cache)              slub_mempool_create(count, cache)
+#define mempool_alloc(pool, flags)                          slub_mempool_alloc(pool, flags)
+#define mempool_free(element, pool)                         slub_mempool_free(element, pool)
+#define mempool_resize(pool, count)                         slub_mempool_resize(pool, count)
+#define mempool_destroy(pool)                               ((void)slub_mempool_destroy(pool))
+
 /* A cache of a structure, with its name and alignment. */
 #define KMEM_CACHE(type, flags) \
     slub_kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), flags, NULL)
