@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Install the libraries, the C header and the pkg-config file, or remove them again.
+# Install the libraries, the C header, the pkg-config file and slubctl, or remove them again.
 #
-#     scripts/install.sh [--prefix DIR] [--destdir DIR]
+#     scripts/install.sh [--prefix DIR] [--destdir DIR] [--without-slubctl]
 #     scripts/install.sh --uninstall [--prefix DIR]
 #
 # --prefix DIR     where the files are used; /usr/local by default
 # --destdir DIR    for packagers: copies to DIR/PREFIX, writes no list of files and runs no ldconfig
+# --without-slubctl  leaves that out: its crates take a minute to build
 # --uninstall      removes the files and folders that were installed below the prefix, and nothing else
 #
 # Installs below the prefix: lib/libslubmalloc.so.VERSION with the links libslubmalloc.so.MAJOR (the soname, for programs
 # that are linked with it) and libslubmalloc.so (for the linker and LD_PRELOAD), lib/libslubmalloc.a,
-# include/slubmalloc.h, include/slubmalloc/kernel.h, share/man/man3/slub_kmem_cache.3, lib/pkgconfig/slubmalloc.pc, and share/slubmalloc/installed, the list that --uninstall reads.
+# include/slubmalloc.h, include/slubmalloc/kernel.h, share/man/man3/slub_kmem_cache.3, lib/pkgconfig/slubmalloc.pc,
+# bin/slubctl with its man page, completions for bash, fish and zsh, and share/slubctl/grafana.json, a dashboard for its metrics, and
+# share/slubmalloc/installed, the list that --uninstall reads.
 # As root, runs ldconfig if the loader searches PREFIX/lib; otherwise prints what is left to do.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -18,6 +21,7 @@ set -euo pipefail
 prefix=/usr/local
 destdir=
 uninstall=no
+slubctl=yes
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help)
@@ -32,6 +36,7 @@ while [ $# -gt 0 ]; do
     --prefix=*) prefix=${1#*=} ;;
     --destdir=*) destdir=${1#*=} ;;
     --uninstall) uninstall=yes ;;
+    --without-slubctl) slubctl=no ;;
     *) usage "unknown argument: $1" ;;
     esac
     shift
@@ -132,6 +137,7 @@ if [ $uninstall = yes ]; then
 fi
 
 build_library
+if [ $slubctl = yes ]; then build_slubctl || die 'slubctl does not build; --without-slubctl leaves it out'; fi
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml" | head -n 1)
 [ -n "$version" ] || die 'no version in Cargo.toml'
 before=$(installed)
@@ -145,6 +151,19 @@ put 644 "$ROOT/cdylib/include/slubmalloc/kernel.h" include/slubmalloc/kernel.h
 put 644 "$ROOT/docs/slub_kmem_cache.3" share/man/man3/slub_kmem_cache.3
 filled=$(mktemp)
 trap 'rm -f "$filled"' EXIT
+if [ $slubctl = yes ]; then
+    put 755 "$SLUBCTL" bin/slubctl
+    put 644 "$ROOT/slubctl/slubctl.1" share/man/man1/slubctl.1
+    put 644 "$ROOT/slubctl/grafana.json" share/slubctl/grafana.json
+    while read -r shell path; do
+        "$SLUBCTL" completions "$shell" >"$filled"
+        put 644 "$filled" "$path"
+    done <<'END'
+bash share/bash-completion/completions/slubctl
+fish share/fish/vendor_completions.d/slubctl.fish
+zsh share/zsh/site-functions/_slubctl
+END
+fi
 pc=$(cat "$ROOT/cdylib/slubmalloc.pc.in"; echo .)
 pc=${pc//@prefix@/"$prefix"}
 pc=${pc//@version@/"$version"}

@@ -181,6 +181,19 @@ build_library() {
     rm -f "$log"
 }
 
+# build_slubctl: the program at $SLUBCTL, silent unless it fails.
+build_slubctl() {
+    local log
+    SLUBCTL=$TARGET/slubctl/release/slubctl
+    log=$(mktemp)
+    if ! (cd "$ROOT" && cargo build --release --manifest-path slubctl/Cargo.toml --target-dir "$TARGET/slubctl") >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
+}
+
 # library_arguments 'OPTION…' ARGUMENT…: for a script that reads the compiled library. Sets `library`, which is built now
 # unless --library names one, and `chosen`, those of the options that were given.
 library_arguments() {

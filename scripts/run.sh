@@ -4,7 +4,8 @@
 #     scripts/run.sh PROGRAM [ARGUMENT…]    the program, with the library preloaded
 #     scripts/run.sh                        the built-in throughput workloads, glibc beside slubmalloc
 #
-# Builds the release library first when it is not up to date. An existing LD_PRELOAD is kept.
+# Builds the release library and slubctl first when they are not up to date. An existing LD_PRELOAD is kept.
+# While the program runs, target/slubctl/release/slubctl looks into it.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -15,6 +16,7 @@ case ${1:-} in -h | --help)
 esac
 
 build_library
+build_slubctl || warn 'slubctl does not build; the program runs without'
 
 if [ $# -eq 0 ]; then
     cd "$ROOT"

@@ -123,6 +123,7 @@ if [ $quick = no ]; then
     need_file "/usr/lib/apache2/modules/libphp*.so" libapache2-mod-php
     need redis-server sqlite3 xz=xz-utils valgrind node=nodejs java=default-jdk-headless javac=default-jdk-headless
 fi
+need_file "/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py" python3-prometheus-client
 need_rust
 cargo --version
 gcc --version | head -n 1

@@ -93,6 +93,7 @@ fn flags() -> Vec<&'static str> {
 fn install(prefix: &Path) {
     let mut install = Command::new(root().join("scripts/install.sh"));
     install
+        .arg("--without-slubctl")
         .arg("--prefix")
         .arg(prefix)
         .env("CARGO_TARGET_DIR", target());

@@ -26,6 +26,10 @@ fn install_lays_out_library_header_and_pkg_config() {
         "include/slubmalloc/kernel.h",
         "share/man/man3/slub_kmem_cache.3",
         "lib/pkgconfig/slubmalloc.pc",
+        "bin/slubctl",
+        "share/man/man1/slubctl.1",
+        "share/bash-completion/completions/slubctl",
+        "share/slubctl/grafana.json",
     ] {
         assert!(prefix().join(file).is_file(), "{file} was not installed");
     }
@@ -34,6 +38,9 @@ fn install_lays_out_library_header_and_pkg_config() {
     assert_eq!(to("libslubmalloc.so"), Path::new(SONAME));
     assert_eq!(to(SONAME), Path::new(&library));
     assert!(prefix().join("lib").join(library).is_file());
+    let mut slubctl = Command::new(prefix().join("bin/slubctl"));
+    let version = run(Heap::Libc, slubctl.arg("--version"), PATIENCE).succeeded();
+    assert_eq!(version.stdout.trim_end(), format!("slubctl {VERSION}"));
 }
 
 #[test]

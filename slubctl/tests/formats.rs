@@ -190,35 +190,67 @@ fn top_prints_as_often_as_it_is_told() {
 }
 
 #[test]
-fn top_on_a_terminal_draws_and_ends_by_its_key() {
-    use std::io::Write;
+fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
     let target = Target::preloaded(&compile("screen", &[]), "sleep");
-    let command = format!(
-        "stty rows 30 columns 110; {} top -d 0.2 {}",
-        env!("CARGO_BIN_EXE_slubctl"),
-        target.pid()
-    );
-    // script(1) makes a pseudo terminal.
-    let mut script = std::process::Command::new("script");
-    script.args(["-qec", &command, "/dev/null"]);
-    script
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped());
-    let mut running = script.spawn().expect("script");
-    let mut keys = running.stdin.take().expect("a pipe");
-    for key in ["n", "o", " ", "q"] {
-        std::thread::sleep(std::time::Duration::from_millis(400));
-        keys.write_all(key.as_bytes()).expect("a terminal");
-        keys.flush().expect("a terminal");
-    }
-    let output = running.wait_with_output().expect("script");
-    assert!(output.status.success());
-    let screen = String::from_utf8_lossy(&output.stdout);
+    let programs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    // A pseudo terminal of 30 lines, which gets 45 after some keys.
+    let mut terminal = std::process::Command::new("python3");
+    terminal
+        .arg(programs.join("terminal.py"))
+        .args([env!("CARGO_BIN_EXE_slubctl"), &target.pid().to_string()]);
+    let output = terminal.output().expect("python3");
+    assert!(output.status.success(), "{output:?}");
+    let all = String::from_utf8(output.stdout).expect("UTF-8");
+    let shown: Vec<&str> = all.split("\u{1}").collect();
+    let [first, sorted, pools, nodes, caches, larger, end] = shown[..] else {
+        panic!("{} pieces: {all:?}", shown.len());
+    };
     // It left the screen as it was.
-    assert!(screen.contains("\u{1b}[?1049h") && screen.contains("\u{1b}[?1049l"));
+    assert!(first.contains("\u{1b}[?1049h") && end.contains("\u{1b}[?1049l"));
+    let mut terminal = vt100::Parser::new(30, 130, 0);
+    let mut after = |text: &str| {
+        terminal.process(text.as_bytes());
+        terminal.screen().contents()
+    };
+    let names = |screen: &str| -> Vec<u64> {
+        let rows = screen
+            .lines()
+            .filter_map(|line| line.rsplit_once("kmalloc-"));
+        rows.filter_map(|(_, size)| size.trim().parse().ok())
+            .collect()
+    };
+    let screen = after(first);
+    assert!(screen.contains("ALLOC/s") && names(&screen).len() >= IN_USE.len());
+    assert_eq!(screen.lines().count(), 30, "{screen}");
     assert!(
-        screen.contains("kmalloc-40960") && screen.contains("CACHE"),
+        screen
+            .lines()
+            .last()
+            .is_some_and(|it| it.starts_with("q quit"))
+    );
+    // By the size of objects, the largest first.
+    let sizes = names(&after(sorted));
+    assert!(
+        sizes.is_sorted_by(|a, b| a >= b) && sizes[0] == 40960,
+        "{sizes:?}"
+    );
+    let screen = after(pools);
+    assert!(screen.contains("kmalloc-40960 node0 cluster0"), "{screen}");
+    let screen = after(nodes);
+    assert!(
+        screen.contains("COMMITTED") && !screen.contains("kmalloc-"),
         "{screen}"
+    );
+    assert_eq!(names(&after(caches)), sizes);
+    terminal.set_size(45, 130);
+    terminal.process(larger.as_bytes());
+    let screen = terminal.screen().contents();
+    assert_eq!(screen.lines().count(), 45, "{screen}");
+    assert!(
+        screen
+            .lines()
+            .last()
+            .is_some_and(|it| it.starts_with("q quit"))
     );
 }
 

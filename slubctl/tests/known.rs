@@ -21,6 +21,53 @@ fn a_preloaded_program_that_sleeps_stops_or_loops_is_known() {
 }
 
 #[test]
+fn a_program_that_hangs_with_a_lock_of_the_allocators_held_is_known() {
+    let target = Target::preloaded(&compile("deadlock", &[]), "deadlock");
+    let it = snapshot(target.pid());
+    let heap = &it.heaps[0];
+    assert!(!heap.is_approximate && heap.threads == 3);
+    for (size, in_use) in support::IN_USE {
+        // A thread's own memory of libc's is among these sizes.
+        let known = class(&it, size).in_use;
+        assert!((in_use..=in_use + 8).contains(&known), "{size}: {known}");
+    }
+    assert_eq!(heap.huge.blocks, 2);
+    let pid = target.pid().to_string();
+    for view in ["show", "slabinfo", "buddyinfo", "vmstat", "threads", "map"] {
+        assert!(!text(&[view, &pid]).is_empty());
+    }
+    // What the thread was changing may contradict itself, and stays so.
+    let checked = slubctl(&["check", "--stop", &pid]);
+    assert!(matches!(checked.status.code(), Some(0 | 3)), "{checked:?}");
+    // Perhaps nobody answers, and nobody waits for ever.
+    let asked = slubctl(&["trim", &pid, "--wait", "0.1"]);
+    assert!(matches!(asked.status.code(), Some(0 | 3)), "{asked:?}");
+}
+
+#[test]
+fn a_program_in_another_mount_namespace_is_known() {
+    let folder = scratch().join("hidden");
+    fs::create_dir_all(&folder).expect("a folder");
+    let script = "mount -t tmpfs none \"$1\" && cp \"$2\" \"$1/it.so\" && cp \"$3\" \"$1/known\" && \
+        LD_PRELOAD=\"$1/it.so\" exec \"$1/known\" sleep";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-m", "sh", "-c", script, "sh"]).arg(&folder);
+    unshare
+        .arg(built().join("libslubmalloc.so"))
+        .arg(compile("namespace", &[]));
+    let can_mount = Command::new("unshare")
+        .args(["-m", "mount", "-t", "tmpfs", "none"])
+        .arg(&folder)
+        .status();
+    if !can_mount.is_ok_and(|it| it.success()) {
+        return support::skipped("no mount namespace here");
+    }
+    let target = Target::start(&mut unshare);
+    assert!(!folder.join("it.so").exists());
+    assert_known(&snapshot(target.pid()));
+}
+
+#[test]
 fn pools_of_several_clusters_of_processors_are_added_up() {
     let program = compile("clusters", &[]);
     let mut command = Command::new(program);

@@ -49,19 +49,109 @@ fn metrics_are_complete_lines_of_openmetrics() {
     assert!(all.contains(in_use), "{all}");
 }
 
-/// Resident bytes of our mappings by `/proc/PID/smaps`: those that begin in a node's reservation, and of huge blocks.
-fn resident_by_kernel(pid: i32, heap: &slubctl::snapshot::Heap) -> u64 {
+#[test]
+fn metrics_are_read_by_a_parser_that_was_not_written_here() {
+    let python = "/usr/bin/python3";
+    let module = "import prometheus_client.openmetrics.parser";
+    let has_parser = Command::new(python).args(["-c", module]).output();
+    if !has_parser.is_ok_and(|it| it.status.success()) {
+        return support::skipped("no python3-prometheus-client here");
+    }
+    let target = Target::preloaded(&compile("parsed", &[]), "threads");
+    let file = scratch().join("metrics.txt");
+    let all = text(&["prometheus", &target.pid().to_string()]);
+    fs::write(&file, &all).expect("a file");
+    let parse = "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+for family in parse(open(sys.argv[1]).read()):
+    for it in family.samples:
+        print(family.name, family.type, family.unit, it.value, *(k + '=' + v for k, v in sorted(it.labels.items())), sep='|')";
+    let mut parser = Command::new(python);
+    let output = parser.args(["-c", parse]).arg(&file).output();
+    let output = output.expect("python3");
+    assert!(output.status.success(), "{output:?}");
+    let samples = String::from_utf8(output.stdout).expect("UTF-8");
+    let is_there = |parts: &[&str]| {
+        let mut lines = samples.lines();
+        lines.any(|line| parts.iter().all(|part| line.contains(part)))
+    };
+    let pid = format!("pid={}", target.pid());
+    for (name, kind, value, labels) in [
+        (
+            "slubmalloc_memory_bytes",
+            "gauge|bytes",
+            "|16777216|",
+            &["kind=huge blocks", "cgroup=", "command="][..],
+        ),
+        (
+            "slubmalloc_objects",
+            "gauge|",
+            "|700|",
+            &["class=kmalloc-768", "state=in_use"],
+        ),
+        (
+            "slubmalloc_pool_objects",
+            "gauge|",
+            "|700|",
+            &["class=kmalloc-768", "node=0", "pool=0", "state=out"],
+        ),
+        ("slubmalloc_threads", "gauge|", "|4|", &[]),
+    ] {
+        let start = format!("{name}|{kind}");
+        let parts = [&[start.as_str(), value, &pid], labels].concat();
+        assert!(is_there(&parts), "{parts:?}: {samples}");
+    }
+    // Taken: 5,000 at least.
+    let taken = samples.lines().find(|line| {
+        line.starts_with("slubmalloc_pool_taken|counter|") && line.contains("class=kmalloc-192|")
+    });
+    let taken = taken.and_then(|line| line.split('|').nth(3)?.parse::<f64>().ok());
+    assert!(taken.is_some_and(|it| it >= 5000.0), "{taken:?}");
+    // What the dashboard shows is there.
+    let dashboard = fs::read_to_string(support::root().join("slubctl/grafana.json"));
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&dashboard.expect("a file")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(panels.len() >= 8);
+    for target in panels
+        .iter()
+        .flat_map(|it| it["targets"].as_array().expect("targets"))
+    {
+        let query = target["expr"].as_str().expect("a query");
+        let name = &query[query.find("slubmalloc_").expect("a metric")..];
+        let name = &name[..name.find('{').expect("labels")];
+        assert!(all.contains(&format!("\n{name}{{")), "{query}");
+    }
+}
+
+/// Resident bytes of our mappings by `/proc/PID/smaps`: of what lies in a node's reservation, or is a huge block's mapping.
+/// Mappings of ours and of others' that the kernel has made one are none of the sum; their bytes of ours come second.
+fn resident_by_kernel(pid: i32, heap: &slubctl::snapshot::Heap) -> (u64, u64) {
     let maps = procfs::process::Process::new(pid)
         .and_then(|it| it.smaps())
         .expect("smaps");
-    let is_ours = |start: u64| {
-        let of_node =
-            |it: &slubctl::snapshot::Node| (it.start..it.base + it.reserved_bytes).contains(&start);
-        heap.nodes.iter().any(of_node)
-    };
-    let ours = maps.0.iter().filter(|it| is_ours(it.address.0));
-    ours.map(|it| it.extension.map.get("Rss").copied().unwrap_or_default())
-        .sum()
+    let nodes = heap
+        .nodes
+        .iter()
+        .map(|it| it.start..it.base + it.reserved_bytes);
+    let extents = heap.huge.extents.iter();
+    let ours: Vec<_> = nodes
+        .chain(extents.map(|it| it.start..it.start + it.bytes))
+        .collect();
+    let (mut resident, mut shared) = (0, 0);
+    for it in &maps.0 {
+        let (start, end) = it.address;
+        let covered = ours
+            .iter()
+            .map(|range| range.end.min(end).saturating_sub(range.start.max(start)));
+        match covered.sum::<u64>() {
+            0 => {}
+            covered if covered == end - start => {
+                resident += it.extension.map.get("Rss").copied().unwrap_or_default();
+            }
+            covered => shared += covered,
+        }
+    }
+    (resident, shared)
 }
 
 #[test]
@@ -83,11 +173,16 @@ fn what_is_named_is_what_is_resident() {
         targets.push(Target::start(command.stdin(std::process::Stdio::piped())));
     }
     for target in targets {
-        let it = snapshot(target.pid());
+        let it = slubctl::read::process(target.pid(), slubctl::read::Depth::Resident);
+        let it = it.expect("a snapshot");
         let heap = &it.heaps[0];
         let resident = heap.resident.as_ref().expect("what is resident");
-        let named = resident.sum() - resident.huge - resident.huge_kept;
-        let kernel = resident_by_kernel(target.pid(), heap);
+        let named = resident.sum();
+        let (kernel, shared) = resident_by_kernel(target.pid(), heap);
+        assert_eq!(
+            shared, 0,
+            "the kernel has made mappings of ours and of others' one"
+        );
         let difference = named.abs_diff(kernel);
         assert!(
             difference * 50 <= kernel,

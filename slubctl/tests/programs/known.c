@@ -1,4 +1,5 @@
-/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, abort, threads, churn, or many for a big heap. */
+/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, abort, threads, churn,
+ * deadlock, or many for a big heap. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -59,6 +60,47 @@ static void *churn(void *seed)
     return NULL;
 }
 
+/* One thread is interrupted where it holds a lock of the allocator's, and another waits for that. */
+static volatile unsigned long held_steps, waiting_steps;
+static volatile int is_held;
+
+static void hold(int signal)
+{
+    (void)signal;
+    while (is_held) continue;
+}
+
+static void *take_and_give(void *steps)
+{
+    static const size_t SIZES[] = {300000, 700000, 1500000, 3000000};
+    volatile unsigned long *mine = steps;
+    void *blocks[64] = {0};
+    for (unsigned step = 1;; step = step * 1664525 + 1013904223, ++*mine) {
+        free(blocks[step >> 26]);
+        blocks[step >> 26] = malloc(SIZES[step >> 16 & 3]);
+    }
+    return NULL;
+}
+
+static void deadlock(void)
+{
+    pthread_t held, waiting;
+    signal(SIGUSR1, hold);
+    if (pthread_create(&held, NULL, take_and_give, (void *)&held_steps) != 0) _exit(3);
+    if (pthread_create(&waiting, NULL, take_and_give, (void *)&waiting_steps) != 0) _exit(3);
+    for (int attempt = 0; attempt < 20000; attempt++) {
+        usleep(200 + attempt % 97);
+        is_held = 1;
+        pthread_kill(held, SIGUSR1);
+        usleep(2000);
+        unsigned long before = waiting_steps, mine = held_steps;
+        usleep(before == waiting_steps ? 300000 : 0);
+        if (before == waiting_steps && mine == held_steps) return;
+        is_held = 0;
+    }
+    _exit(4);
+}
+
 int main(int count, char **arguments)
 {
     const char *end = count > 1 ? arguments[1] : "sleep";
@@ -80,6 +122,7 @@ int main(int count, char **arguments)
         pthread_t handle;
         if (pthread_create(&handle, NULL, churn, (void *)index) != 0) _exit(3);
     }
+    if (strcmp(end, "deadlock") == 0) deadlock();
     while ((strcmp(end, "threads") == 0 || strcmp(end, "churn") == 0) && running < 3) usleep(1000);
     if (write(1, "ready\n", 6) != 6) _exit(3);
     if (strcmp(end, "stop") == 0) raise(SIGSTOP);
