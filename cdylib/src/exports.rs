@@ -150,14 +150,27 @@ fn resize(block: *mut u8, size: usize) -> *mut u8 {
     if core_alloc::realloc_fast(block, size) {
         return block;
     }
+    // Interpreters allocate by nothing else.
+    if block.is_null() {
+        return malloc_here(size);
+    }
     resize_slow(block, size)
+}
+
+/// As [`malloc`], which another library's may stand in for.
+#[inline(never)]
+extern "C" fn malloc_here(size: usize) -> *mut u8 {
+    match core_alloc::malloc_fast(size) {
+        Some(block) => block.as_ptr(),
+        None => malloc_slow(size),
+    }
 }
 
 #[inline(never)]
 fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: C's contract: the block is in use, and after a success its old address is not used.
     let new = unsafe { core_alloc::realloc_slow(block, size) };
-    if new.is_null() && (size != 0 || block.is_null()) {
+    if new.is_null() && size != 0 {
         refuse(libc::ENOMEM)
     } else {
         new

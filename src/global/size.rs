@@ -71,6 +71,14 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
     if size > isize::MAX as usize {
         return core::ptr::null_mut();
     }
+    // An object of a slab is not resized where it is.
+    let old_bytes = here().usable_size(block);
+    if let Some(old_bytes) = old_bytes.filter(|bytes| *bytes <= class::MAX_SMALL)
+        && is_unwatched(|_| true)
+    {
+        // SAFETY: the caller's promise.
+        return unsafe { copy_to(block, old_bytes, size) };
+    }
     let resized = match (early::find(block), process()) {
         (Some(early), _) => early
             .usable_size()
@@ -106,22 +114,33 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             unsafe { free(block) };
             core::ptr::null_mut()
         }
-        Resized::Copy { old_bytes } => {
-            let new = malloc(size);
-            if let Some(new) = NonNull::new(new) {
-                // SAFETY: two blocks, both at least as long as the shorter one.
-                unsafe { sys::copy(old, new, old_bytes.min(size)) };
-                // SAFETY: the caller gives the old block up.
-                unsafe { free(block) };
-            } else if size <= old_bytes {
-                // A smaller block would be better, but the old one serves.
-                // ORDERING: relaxed, for who is told a size of what was given here.
-                KEEPS_LONG.store(true, Relaxed);
-                return block;
-            }
-            new
-        }
+        // SAFETY: the caller's promise.
+        Resized::Copy { old_bytes } => unsafe { copy_to(block, old_bytes, size) },
     }
+}
+
+/// Moves a block that has `old_bytes` to one of `size`; null leaves it as it was.
+///
+/// # Safety
+///
+/// As for [`realloc`].
+unsafe fn copy_to(block: *mut u8, old_bytes: usize, size: usize) -> *mut u8 {
+    let Some(old) = NonNull::new(block) else {
+        return block;
+    };
+    let new = malloc(size);
+    if let Some(new) = NonNull::new(new) {
+        // SAFETY: two blocks, both at least as long as the shorter one.
+        unsafe { sys::copy(old, new, old_bytes.min(size)) };
+        // SAFETY: the caller gives the old block up.
+        unsafe { free(block) };
+    } else if size <= old_bytes {
+        // A smaller block would be better, but the old one serves.
+        // ORDERING: relaxed, for who is told a size of what was given here.
+        KEEPS_LONG.store(true, Relaxed);
+        return block;
+    }
+    new
 }
 
 /// The bytes of `block` that may be used, at least as many as were asked for; 0 for null and for
