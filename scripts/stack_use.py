@@ -20,7 +20,7 @@ MODES_LIMIT = 8192
 OWN_LIMIT = 128 << 10
 
 # Only the modes that find misuse call these.
-MODES = r"slubmalloc::(watch|global::watched)::"
+MODES = r"slubmalloc::(watch|report::symbol|global::debugged|global::debugged_kmem)::"
 
 # An internal error ends the process after a line of its own; no program gets that far.
 INTERNAL = r"report::our_fault$|rust_begin_unwind$"
@@ -46,7 +46,7 @@ INDIRECT = [
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
     (r"ThreadCache>::(look_for_cluster|begin_in_cluster)$|Clusters::current$|Registry::birth$", [r"machine::current_cluster"]),
-    (r"(ThreadCache>::look|bare::allocate_\w+|life::birth|watched::attempt|Heap>::(count_spread|note|take_mapping))$",
+    (r"(ThreadCache>::look|uncached::home|malloc::take\w*|birth::birth|debugged::attempt|Heap>::(count_spread|note|take_mapping))$",
      [r"sys::policy::current_node"]),
     (r"unwind::find::object$", []),  # glibc's _dl_find_object, which calls nothing
     # What more is known of a misuse; the C library's memset.
@@ -55,6 +55,8 @@ INDIRECT = [
     (r"Heap::new$", [r"sys::policy::current_node"]),
     (r"Config::apply$", [r"^core::ops::function::FnOnce::call_once$"]),
     (r"Directory::show$", [r"^slubmalloc::limit::read_file"]),
+    (r"linux::show_file$", [r"^slubmalloc::limit::read_file", r"each_line::\{\{closure", r"directory::beginning::\{\{closure"]),
+    (r"symbol::each_line$|symbol::each_line::\{\{closure", [r"symbol::.*\{\{closure"]),
     (r"limit::read_file$", [r"Directory::each_line::\{\{closure", r"directory::beginning::\{\{closure"]),
     (r"Directory::each_line::\{\{closure|\{\{vtable\.shim", [r"group::used::\{\{closure"]),
 ]

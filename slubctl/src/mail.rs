@@ -109,14 +109,13 @@ impl Target<'_> {
         let Some(process) = self.process()? else {
             return Ok(None);
         };
-        let purge = process.inner("purge", "purge")?;
-        let mail = purge.inner("mail", "mail")?;
-        Ok(Some((purge, mail)))
+        let mail = process.inner("purge", "purge")?.inner("mail", "mail")?;
+        Ok(Some((process, mail)))
     }
 
     /// Writes a request, and wakes the purge thread if there is one; returns the request's number.
     fn post(&self, process: &Process, request: Request) -> Result<Option<u64>> {
-        let Some((purge, mail)) = self.mail()? else {
+        let Some((heap_process, mail)) = self.mail()? else {
             return Ok(None);
         };
         let (verb, value) = request.verb();
@@ -139,7 +138,7 @@ impl Target<'_> {
         write("verb", &verb.to_le_bytes())?;
         write("value", &value.to_le_bytes())?;
         write("number", &number.to_le_bytes())?;
-        let thread = purge.inner("thread", "purge_thread")?;
+        let thread = heap_process.inner("thread", "purge_thread")?;
         let word = thread.inner("bell", "bell")?.number("shared")?;
         if word != 0 {
             // Where that is not allowed the request waits for a slow path.

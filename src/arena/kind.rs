@@ -4,13 +4,21 @@
 //! slabs keep what is free there in pieces.
 #![forbid(unsafe_code)]
 
-use super::record::Use;
 use crate::units::BLOCK_PAGES;
 
 /// Number of kinds.
 pub(super) const KINDS: usize = 3;
 /// An arena that reaches no further has one kind of pageblocks: what is apart needs more of them.
 const APART_FROM: u32 = 8 * BLOCK_PAGES;
+
+/// What a span is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Cut into objects of one class.
+    Slab,
+    /// Handed out whole.
+    Large,
+}
 
 /// What a pageblock is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,8 +25,9 @@ mod slab;
 mod summary;
 mod validate;
 
+pub(crate) use kind::Use;
 pub(crate) use purge::Pass;
-pub(crate) use record::{Head, Use};
+pub(crate) use record::Head;
 pub(crate) use slab::Touched;
 
 use crate::decay::LowWater;

@@ -8,7 +8,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 use super::density::Density;
-use super::kind::Kind;
+use super::kind::{Kind, Use};
 use super::page_set::{PageSet, WORDS};
 use crate::report::our_fault;
 use crate::sys::ZeroInit;
@@ -20,15 +20,6 @@ const FREE_WORDS: usize = FIRST_WORD[ORDERS];
 
 // ORDERING: relaxed throughout this file; the arena's lock orders writers, and who reads a head
 // without it owns the span and so has been handed it.
-
-/// What a span is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// Cut into objects of one class.
-    Slab,
-    /// Handed out whole.
-    Large,
-}
 
 /// A span's first page: how long it is and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
-use super::slow::new_sheaf;
 use super::{BINS, ThreadCache, Ties, class_of_granule, sizing};
 use crate::heap::Node;
 use crate::report::{Crime, accuse};
@@ -95,7 +94,8 @@ impl ThreadCache {
             None => barn_of(node, id, object.as_ptr()).lock().barn.take_empty(),
             other => other,
         };
-        let Some(mut sheaf) = sheaf.or_else(|| new_sheaf(ties.home, sizing::bytes(id))) else {
+        let Some(mut sheaf) = sheaf.or_else(|| ties.home.metadata().new_sheaf(sizing::bytes(id)))
+        else {
             return ties.heap.give(object);
         };
         sheaf.push(object);

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 use super::bin::Bin;
-use super::slow::new_sheaf;
 use super::{ThreadCache, Ties, sizing};
 use crate::slab::{Sheaf, class, sheaf_bytes};
 use crate::units::ClassId;
@@ -77,7 +76,7 @@ impl ThreadCache {
         if open.is_none() {
             // Memory for one may have to be committed, and another thread may store one meanwhile.
             drop(pool);
-            let new = new_sheaf(ties.home, sizing::bytes(id));
+            let new = ties.home.metadata().new_sheaf(sizing::bytes(id));
             pool = self.pool(ties, id).lock();
             open = pool.barn.take_open();
             match new {
@@ -110,7 +109,7 @@ impl ThreadCache {
 
     fn take_empty(&self, ties: Ties, id: ClassId) -> Option<Sheaf> {
         let empty = self.pool(ties, id).lock().barn.take_empty();
-        empty.or_else(|| new_sheaf(ties.home, sizing::bytes(id)))
+        empty.or_else(|| ties.home.metadata().new_sheaf(sizing::bytes(id)))
     }
 }
 
@@ -136,5 +135,5 @@ fn take_small(ties: Ties, capacity: usize) -> Option<Sheaf> {
     };
     let sheaf = stacks.get_mut(stack)?.pop();
     drop(stacks);
-    sheaf.or_else(|| new_sheaf(ties.home, sheaf_bytes(room)))
+    sheaf.or_else(|| ties.home.metadata().new_sheaf(sheaf_bytes(room)))
 }

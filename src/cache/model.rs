@@ -17,10 +17,11 @@ use std::{fs, println};
 
 use proptest::prelude::*;
 
-use super::tests::{World, free};
+use super::tests::{World, free, take};
 use super::*;
 use crate::decay::{Budget, Elapsed};
 use crate::heap::{Resized, Settings};
+use crate::slab::Request;
 use crate::sys;
 use crate::units::{NodeId, Zeroed};
 use interpreter::{
@@ -136,7 +137,7 @@ impl Machine {
         } else {
             cache.pop_fine(bytes)
         };
-        near.or_else(|| cache.alloc_slow(cache.ties()?, bytes, zeroed))
+        near.or_else(|| take(cache, bytes, 1, zeroed))
     }
 }
 
@@ -157,8 +158,8 @@ impl Target for Machine {
             Take::OnNode(node) => ties
                 .heap
                 .node(NodeId(node))
-                .and_then(|node| ties.heap.take_on(node, bytes)),
-            _ if align > 16 => cache.alloc_aligned(ties, bytes, align),
+                .and_then(|node| ties.heap.take(node, &Request::new(bytes, 1, Zeroed::No)?)),
+            _ if align > 16 => take(cache, bytes, align, Zeroed::No),
             _ => self.alloc(bytes, Zeroed::No),
         };
         Ok(address(taken))

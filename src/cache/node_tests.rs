@@ -11,7 +11,8 @@ use super::tests::{World, alloc, free};
 use super::*;
 use crate::heap::Settings;
 use crate::numa::{Choice, NodeSet};
-use crate::units::NodeId;
+use crate::slab::Request;
+use crate::units::{NodeId, Zeroed};
 
 std::thread_local! {
     /// The node that this thread is made to believe it runs on.
@@ -211,7 +212,10 @@ fn a_block_may_be_asked_for_from_any_home() {
     let there = world.heap.node(NodeId(2)).unwrap();
     assert!(world.heap.node(NodeId(1)).is_none());
     for bytes in [0, 100, 30_000, 1 << 20] {
-        let block = world.heap.take_on(there, bytes).unwrap();
+        let block = world
+            .heap
+            .take(there, &Request::new(bytes, 1, Zeroed::No).unwrap())
+            .unwrap();
         assert_eq!(home_of(&world, block), 2);
         free(cache, block);
     }

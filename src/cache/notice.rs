@@ -8,12 +8,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::registry::release;
 use super::{Registry, ThreadCache};
-
-/// Caches that a birth looks at. More than one, so that of the caches of threads that come and go a quarter at most have
-/// no thread.
-pub(super) const LOOKS: usize = 4;
 
 // ORDERING: relaxed, see the module above.
 
@@ -71,7 +66,7 @@ impl Registry {
             if is_over {
                 cache.drain();
                 self.retire(cache, 0);
-                release(&lists, cache);
+                lists.release(cache);
             }
             cache = cache.next.get().or(lists.all.get()).unwrap_or(first);
             if core::ptr::eq(cache, first) {

@@ -10,7 +10,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-use super::{ThreadCache, Ties, notice};
+use super::{ThreadCache, Ties};
 use crate::sync::{Lock, StaticRef};
 use crate::units::PAGE_SIZE;
 
@@ -21,6 +21,10 @@ const WARM_CACHES: usize = 4;
 /// … if what waits in each is no more, and lies on no more pages: memory of 2 MiB in all.
 const WARM_BYTES: usize = 512 << 10;
 const WARM_PAGES: usize = WARM_BYTES / PAGE_SIZE;
+
+/// Caches that a birth looks at. More than one, so that of the caches of threads that come and go a quarter at most have
+/// no thread.
+const LOOKS: usize = 4;
 
 /// All thread caches.
 #[derive(Debug)]
@@ -80,7 +84,7 @@ impl Registry {
 
     /// A cache for a new thread; `None` where there is no memory for one.
     pub(crate) fn birth(&self, ties: Ties) -> Option<&'static ThreadCache> {
-        self.reap(notice::LOOKS);
+        self.reap(LOOKS);
         let lists = self.lists.lock();
         let warm = lists.take_warm();
         let is_at_home = warm.is_some_and(|cache| cache.is_at_home(ties));
@@ -131,7 +135,7 @@ impl Registry {
         cache.drain();
         let lists = self.lists.lock();
         self.retire(cache, 0);
-        release(&lists, cache);
+        lists.release(cache);
     }
 
     /// Takes a cache back whose thread ends, and leaves what waits in it to the next thread, if that is not much. What the
@@ -158,7 +162,7 @@ impl Registry {
                 return any;
             };
             cache.drain();
-            release(&lists, cache);
+            lists.release(cache);
             any = true;
         }
     }
@@ -188,7 +192,7 @@ impl Registry {
                 return;
             };
             orphan.drain();
-            release(&lists, orphan);
+            lists.release(orphan);
         }
     }
 
@@ -276,6 +280,14 @@ impl Registry {
 }
 
 impl Lists {
+    /// Puts an empty cache on the list of free ones.
+    pub(super) fn release(&self, cache: &'static ThreadCache) {
+        // ORDERING: relaxed, under the lists' lock.
+        cache.owned.store(0, Relaxed);
+        cache.next_free.set(self.free.get());
+        self.free.set(Some(cache));
+    }
+
     /// Takes the newest cache that was left as it was.
     fn take_warm(&self) -> Option<&'static ThreadCache> {
         let mut above = None;
@@ -300,14 +312,6 @@ impl Lists {
         }
         true
     }
-}
-
-/// Puts an empty cache on the list of free ones.
-pub(super) fn release(lists: &Lists, cache: &'static ThreadCache) {
-    // ORDERING: relaxed, under the lists' lock.
-    cache.owned.store(0, Relaxed);
-    cache.next_free.set(lists.free.get());
-    lists.free.set(Some(cache));
 }
 
 fn each(lists: &Lists) -> impl Iterator<Item = &'static ThreadCache> {

@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::cache::tests::take;
 use crate::heap::Settings;
-use crate::units::PAGE_SIZE;
+use crate::units::{PAGE_SIZE, Zeroed};
 
 fn world(shares_bins: bool) -> World {
     world_of(shares_bins, false)
@@ -92,10 +93,10 @@ fn objects_of_a_class_that_come_by_another_way_are_used() {
     let world = world(true);
     let here = world.thread(0);
     // Aligned requests go by the class.
-    let aligned = here.alloc_aligned(here.ties().unwrap(), 80, 16).unwrap();
-    assert_eq!(usable(&world, aligned), 80);
+    let aligned = take(here, 160, 32, Zeroed::No).unwrap();
+    assert_eq!(usable(&world, aligned), 160);
     free(here, aligned);
-    let object = alloc(here, 80).unwrap();
+    let object = alloc(here, 160).unwrap();
     assert_eq!(object, aligned);
     free(here, object);
     world.end();

@@ -1,5 +1,6 @@
 //! What a thread cache does when a fast path gives up: exchange sheaves with the barn, refill
 //! from the slabs, flush to them, send strangers home.
+#![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -8,81 +9,56 @@ use super::room::{may_have_spare, most};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node};
 use crate::report::{Crime, accuse};
-use crate::slab::{Barn, Object, Pool, Sheaf, class};
+use crate::slab::{Barn, Kind, Object, Pool, Request, Sheaf, class};
 use crate::sync::Guard;
-use crate::sys;
-use crate::units::{ClassId, ClusterId, Zeroed};
-
-/// A block whose alignment no class has gets one of at least this size.
-const LEAST_LARGE: usize = class::MAX_SMALL + 1;
+use crate::units::{ClassId, ClusterId, MIN_ALIGN};
 
 impl ThreadCache {
-    /// A block of at least `bytes`, from wherever it has to come.
+    /// A block for a request, from wherever it has to come.
     #[cold]
     #[inline(never)]
-    pub(crate) fn alloc_slow(&self, ties: Ties, bytes: usize, zeroed: Zeroed) -> Option<Object> {
+    pub(crate) fn alloc_slow(&self, ties: Ties, request: &Request) -> Option<Object> {
         let ties = self.follow(ties);
-        if bytes > class::MAX_SMALL {
-            return self.alloc_span(ties, bytes, 1, zeroed);
+        let Kind::Small(own) = request.kind() else {
+            return self.alloc_span(ties, request);
+        };
+        let mut id = own;
+        if request.align() <= MIN_ALIGN {
+            id = self.serving(own);
         }
-        let own = class::class_of(bytes);
-        let id = self.serving(own);
         let object = self
             .pop(id)
             .or_else(|| self.refill_or_drain(ties, self.serving_anew(ties, own, id)))?;
-        if zeroed == Zeroed::Yes {
-            // SAFETY: the object was taken above and has at least `bytes`.
-            unsafe { sys::clear(object, bytes) };
-        }
-        Some(object)
-    }
-
-    /// A block of at least `bytes` at a multiple of `align`, a power of two.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn alloc_aligned(&self, ties: Ties, bytes: usize, align: usize) -> Option<Object> {
-        match class::aligned_class_of(bytes, align) {
-            Some(id) => self.pop(id).or_else(|| self.refill_or_drain(ties, id)),
-            None => self.alloc_span(ties, bytes.max(LEAST_LARGE), align, Zeroed::No),
-        }
+        Some(request.clear(object))
     }
 
     /// A block above the slabs' largest: a span that waits here, or whatever the heap has.
     // Not one with `alloc_slow`: what the heap calls needs nearly all of the stack that is allowed, so these end in tail calls.
-    fn alloc_span(&self, ties: Ties, bytes: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
-        let id = class::aligned_span_class_of(bytes, align);
-        let waiting = (id != ClassId::NONE).then(|| {
-            let _busy = self.busy.lock();
-            self.recover(id);
-            self.set(&self.refilled, id, 1);
-            self.pop(id)
-        });
-        let Some(object) = waiting.flatten() else {
-            return self.alloc_large(ties, bytes, align, zeroed);
+    fn alloc_span(&self, ties: Ties, request: &Request) -> Option<Object> {
+        let waiting = match request.kind() {
+            Kind::Large { class, .. } if class != ClassId::NONE => {
+                let _busy = self.busy.lock();
+                self.recover(class);
+                self.set(&self.refilled, class, 1);
+                self.pop(class)
+            }
+            _ => None,
         };
-        if zeroed == Zeroed::Yes {
-            // SAFETY: the object was taken above and has at least `bytes`.
-            unsafe { sys::clear(object, bytes) };
+        match waiting {
+            Some(object) => Some(request.clear(object)),
+            None => self.alloc_large(ties, request),
         }
-        Some(object)
     }
 
-    fn alloc_large(
-        &self,
-        ties: Ties,
-        bytes: usize,
-        align: usize,
-        zeroed: Zeroed,
-    ) -> Option<Object> {
+    fn alloc_large(&self, ties: Ties, request: &Request) -> Option<Object> {
         let heap = ties.heap;
-        heap.take_large(ties.home, bytes, align, zeroed)
-            .or_else(|| {
-                if !heap.pressure_helps(bytes, align) {
-                    return None;
-                }
-                self.drain();
-                heap.take_under_pressure(ties.home, bytes, align, zeroed)
-            })
+        heap.take_large(ties.home, request).or_else(|| {
+            if !heap.pressure_helps(request) {
+                return None;
+            }
+            self.drain();
+            heap.take_under_pressure(ties.home, request)
+        })
     }
 
     /// Fills the main sheaf, if need be with what waits in this cache and in the barns given up.
@@ -251,7 +227,7 @@ impl ThreadCache {
         if empty.is_none() {
             // Memory for it may have to be committed.
             drop(pool);
-            empty = new_sheaf(ties.home, sizing::bytes(id));
+            empty = ties.home.metadata().new_sheaf(sizing::bytes(id));
             pool = ties.home.pool(cluster, id).lock();
         }
         let Some(mut full) = bin.close() else {
@@ -283,12 +259,6 @@ impl ThreadCache {
         }
         true
     }
-}
-
-pub(super) fn new_sheaf(home: &Node, bytes: usize) -> Option<Sheaf> {
-    let memory = home.metadata().take(bytes)?;
-    // SAFETY: the piece is as long as asked, aligned, and not across a multiple of 4 GiB.
-    Some(unsafe { Sheaf::new_in(memory) })
 }
 
 /// Fills a sheaf from the nearest node that has memory left.

@@ -2,6 +2,7 @@
 use std::vec::Vec;
 
 use super::*;
+use crate::cache::tests::take;
 use crate::decay::Budget;
 use crate::heap::Resized;
 use crate::units::{PAGE_SIZE, Zeroed};
@@ -32,10 +33,9 @@ fn a_span_that_was_freed_comes_back_first_and_holds_zeroes_if_that_is_wanted() {
         unsafe { span.write_bytes(0xa5, least) };
         free(here, span);
         assert_eq!(here.stock(id), 1);
-        let ties = here.ties().unwrap();
-        assert_eq!(here.alloc_aligned(ties, least, 64 << 10), Some(span));
+        assert_eq!(take(here, least, 64 << 10, Zeroed::No), Some(span));
         free(here, span);
-        assert_eq!(here.alloc_slow(ties, size, Zeroed::Yes), Some(span));
+        assert_eq!(take(here, size, 1, Zeroed::Yes), Some(span));
         // SAFETY: the block is as long as that, and zeroed.
         let bytes = unsafe { core::slice::from_raw_parts(span.as_ptr(), size) };
         assert!(bytes.iter().all(|byte| *byte == 0));

@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::*;
 use crate::heap::Settings;
 use crate::numa::{NodeSet, Topology};
+use crate::slab::Request;
 use crate::sync;
 use crate::units::{NodeId, Zeroed};
 
@@ -76,7 +77,17 @@ impl World {
 }
 
 pub(super) fn alloc(cache: &ThreadCache, bytes: usize) -> Option<Object> {
-    cache.alloc_slow(cache.ties().unwrap(), bytes, Zeroed::No)
+    take(cache, bytes, 1, Zeroed::No)
+}
+
+pub(super) fn take(
+    cache: &ThreadCache,
+    bytes: usize,
+    align: usize,
+    zeroed: Zeroed,
+) -> Option<Object> {
+    let request = Request::new(bytes, align, zeroed)?;
+    cache.alloc_slow(cache.ties()?, &request)
 }
 
 pub(super) fn free(cache: &ThreadCache, block: Object) {

@@ -1,7 +1,7 @@
 //! The process's end, whatever carries this library: a C program, the shared library under one, or a Rust program.
 
-use super::life::own;
 use super::look::{is_young, look_at_exit, print_stats, wants_stats_at_exit};
+use super::threads::own;
 use crate::cache::ThreadCache;
 use crate::report::{self, Output};
 

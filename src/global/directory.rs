@@ -3,14 +3,15 @@
 //! # Invariant
 //!
 //! The directory is written by the compiler and the linker and never at run time; the library itself does not read it. A
-//! reader finds it by the note that `life.rs` defines. What a number or a name means does not change within a version.
+//! reader finds it by the note that `global/life.rs` defines. What a number or a name means does not change within a version.
 #![forbid(unsafe_code)]
 
-use super::life::{CACHES, PROCESS, Process};
 use super::mail;
 use super::pace::Pace;
+use super::process::{PROCESS, Process};
 use super::purge::Purge;
 use super::purge_thread::PurgeThread;
+use super::threads::CACHES;
 use crate::cache::{self, Registry};
 use crate::config::Config;
 use crate::decay::STEPS;
@@ -74,9 +75,9 @@ pub(super) static DIRECTORY: Directory = Directory {
 /// The structures of this room.
 const OWN_ROWS: &[&[Row]] = &[
     fields!(Once<Process> as "process_once" {}),
-    fields!(Process as "process" { heap, config, purge, kmem }),
+    fields!(Process as "process" { heap, config, purge, thread, kmem }),
     fields!(Config as "config" { only_warn }),
-    fields!(Purge as "purge" { pace as step in Pace::STEP, stats_at_exit, mail, thread }),
+    fields!(Purge as "purge" { pace as step in Pace::STEP, stats_at_exit, mail }),
     fields!(PurgeThread as "purge_thread" { bell }),
     mail::layout::ROWS,
     &[

@@ -4,7 +4,7 @@
 extern crate std;
 
 use super::*;
-use crate::global::life;
+use crate::global::{process, threads};
 use crate::heap::{Heap, Settings};
 use crate::numa::Topology;
 use crate::units::{ClassId, ClusterId};
@@ -55,7 +55,7 @@ fn fields_lie_inside_of_their_structures() {
 // The process's own heap is other tests' to count.
 #[test]
 fn the_rows_lead_to_the_heap_its_nodes_and_their_pools() {
-    assert_eq!(address(DIRECTORY.process), address(&life::PROCESS));
+    assert_eq!(address(DIRECTORY.process), address(&process::PROCESS));
     assert_eq!(range("process.heap").len(), size_of::<Heap>());
     let heap = Heap::new(Topology::single(), Settings::TEST).expect("a heap");
     assert_eq!(
@@ -78,7 +78,7 @@ fn the_rows_lead_to_the_heap_its_nodes_and_their_pools() {
 
 #[test]
 fn the_rows_lead_to_the_caches_of_threads() {
-    assert_eq!(address(DIRECTORY.caches), address(&life::CACHES));
+    assert_eq!(address(DIRECTORY.caches), address(&threads::CACHES));
     // The fast paths count on that.
     assert_eq!(offset("cache.bins"), 0);
     // One more has room for nothing: slabs of named caches are its.

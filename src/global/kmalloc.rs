@@ -7,9 +7,12 @@
 
 use core::ptr::NonNull;
 
-use super::life::{alive, inside, is_interrupted, watching};
+use super::birth::alive;
+use super::process::{is_interrupted, watching};
+use super::threads::inside;
 use super::{alloc_onnode, free, malloc, malloc_fast, memalign, node_of, realloc, usable_size};
 use crate::kmem::{Gfp, KmemError, out_of_memory};
+use crate::report;
 use crate::slab::class;
 use crate::sys;
 use crate::units::{BLOCK_SIZE, GRANULE_SIZE, MIN_ALIGN, NodeId, PAGE_SIZE, align_up};
@@ -214,7 +217,7 @@ fn soon(size: usize, align: usize) -> *mut u8 {
     {
         return block.as_ptr();
     }
-    if is_interrupted() || sys::is_ending() {
+    if is_interrupted() || report::is_ending() {
         return core::ptr::null_mut();
     }
     let block =
@@ -224,7 +227,7 @@ fn soon(size: usize, align: usize) -> *mut u8 {
 
 /// The same on a node; `None` for one that threads take no memory from.
 fn soon_on(size: usize, node: u8) -> Option<*mut u8> {
-    if is_interrupted() || sys::is_ending() {
+    if is_interrupted() || report::is_ending() {
         return Some(core::ptr::null_mut());
     }
     let (_, ties) = alive()?;

@@ -2,16 +2,17 @@
 
 use core::ptr::NonNull;
 
-use super::life::{
-    CACHES, PROCESS, Process, alive, inside, inside_alive, is_interrupted, own, process, watching,
-};
+use super::birth::{alive, inside_alive};
+use super::debugged_kmem;
+use super::malloc::tick_own;
+use super::named::{known, with};
+use super::process::{is_interrupted, process, watching};
 use super::purge_thread::Moment;
-use super::{here, tick_own, watched_kmem};
-use crate::cache::ThreadCache;
-use crate::decay::{Budget, Elapsed};
+use super::threads::{CACHES, here, own};
 use crate::kmem::{
     self, CacheArgs, FAST_FLAGS, Gfp, Kmem, KmemError, NamedCache, no_cache, wrong_cache,
 };
+use crate::report;
 use crate::slab::Object;
 use crate::sys;
 use crate::units::NodeId;
@@ -41,7 +42,7 @@ pub fn kmem_create(
 ///
 /// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before; both are reported.
 pub fn kmem_destroy(cache: &'static NamedCache) -> Result<(), KmemError> {
-    watched_kmem::wake();
+    debugged_kmem::wake();
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
     done.unwrap_or(Err(KmemError::Invalid))
 }
@@ -53,7 +54,7 @@ pub fn kmem_shrink(cache: &'static NamedCache) {
 
 /// Objects of a cache that the program holds.
 pub fn kmem_used(cache: &'static NamedCache) -> usize {
-    watched_kmem::wake();
+    debugged_kmem::wake();
     with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
 }
 
@@ -141,7 +142,7 @@ pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
     let Some(object) = NonNull::new(object) else {
         return;
     };
-    if sys::is_ending() {
+    if report::is_ending() {
         return;
     }
     if is_interrupted() {
@@ -151,7 +152,7 @@ pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
         return no_cache(core::ptr::from_ref(cache).addr());
     }
     let is_given = with(|kmem| match watching() {
-        Some(process) => watched_kmem::give(process, kmem, Some(cache), object),
+        Some(process) => debugged_kmem::give(process, kmem, Some(cache), object),
         None => kmem.give(alive(), Some(cache), object),
     });
     if is_given != Some(true) {
@@ -169,46 +170,8 @@ pub fn kmem_free_bulk(cache: &'static NamedCache, objects: &[*mut u8]) {
     }
 }
 
-/// Takes an object back that somebody frees as a block; `false` if it is none of a named cache's.
-pub(super) fn give(block: Object) -> bool {
-    let Some(kmem) = known() else {
-        return false;
-    };
-    if let Some(process) = watching() {
-        return inside_alive(|| watched_kmem::give(process, kmem, None, block));
-    }
-    let is_named = kmem.cache_of(block.as_ptr().addr()).is_some();
-    is_named && inside_alive(|| kmem.give(alive(), None, block))
-}
-
-/// The bytes of the object at `address`, if it is one of a named cache.
-pub(super) fn usable_size(address: usize) -> Option<usize> {
-    let (cache, _, is_start) = known()?.cache_of(address)?;
-    Some(if is_start { cache.size() } else { 0 })
-}
-
-/// Gives back what a thread that ends has of named caches.
-pub(super) fn leave(cache: &'static ThreadCache) {
-    if let Some(kmem) = known()
-        && !cache.is_interrupted()
-    {
-        inside(|| kmem.leave(cache));
-    }
-}
-
-/// Gives back what named caches did not need for some time.
-pub(super) fn decay(process: &Process, elapsed: Elapsed, is_in_call: bool) {
-    if let Some(kmem) = process.kmem.get() {
-        let mut budget = match is_in_call {
-            true => Budget::of_a_call(),
-            false => Budget::unlimited(),
-        };
-        kmem.decay(elapsed, &mut budget);
-    }
-}
-
 fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemError> {
-    if sys::is_ending() || is_interrupted() {
+    if report::is_ending() || is_interrupted() {
         return Err(KmemError::NoMemory);
     }
     if !cache.exists() {
@@ -220,7 +183,7 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
             let kmem = known().ok_or(KmemError::NoMemory)?;
             if node < 0 {
                 let guarded =
-                    watching().and_then(|process| watched_kmem::take(process, cache, gfp));
+                    watching().and_then(|process| debugged_kmem::take(process, cache, gfp));
                 return Ok(guarded.or_else(|| kmem.take(alive(), cache, gfp)));
             }
             let node = u8::try_from(node).map_err(|_| KmemError::Invalid)?;
@@ -231,7 +194,7 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     let mut taken = attempt()?;
     if taken.is_none() && watching().is_some() {
         // What the limit counts may be in quarantine.
-        watched_kmem::wake();
+        debugged_kmem::wake();
         taken = attempt()?;
     }
     if gfp.may_wait() {
@@ -242,24 +205,4 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
         None if gfp.never_fails() => kmem::out_of_memory(cache.title()),
         None => Err(KmemError::NoMemory),
     }
-}
-
-/// Memory of zeroes apart from the program's.
-pub(super) fn take_memory(bytes: usize) -> Option<NonNull<u8>> {
-    with(|kmem| kmem.take_memory(bytes)).flatten()
-}
-
-/// Takes back what [`take_memory`] gave.
-pub(super) fn give_memory(memory: NonNull<u8>, bytes: usize) {
-    let _ = with(|kmem| kmem.give_memory(memory, bytes));
-}
-
-pub(super) fn known() -> Option<&'static Kmem> {
-    PROCESS.get()?.kmem.get()
-}
-
-/// Runs what takes locks; `None` where there is no cache at all, or where a signal handler must not wait.
-pub(super) fn with<T>(run: impl FnOnce(&'static Kmem) -> T) -> Option<T> {
-    let kmem = known().filter(|_| !is_interrupted())?;
-    Some(inside_alive(|| run(kmem)))
 }

@@ -3,7 +3,8 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::life::{CACHES, PROCESS, Process, inside, own, process};
+use super::process::{PROCESS, Process, process};
+use super::threads::{CACHES, inside, own};
 use crate::cache::ThreadCache;
 use crate::heap::LimitStats;
 use crate::report::Line;

@@ -3,11 +3,13 @@
 
 use core::ptr::NonNull;
 
-use super::kmem::{known, with};
-use super::life::{CACHES, alive, is_interrupted};
+use super::birth::alive;
+use super::named::{known, with};
+use super::process::is_interrupted;
+use super::threads::CACHES;
 use super::{kmem_alloc_fast, kmem_alloc_slow, kmem_free_fast, kmem_free_slow};
 use crate::kmem::{Gfp, KmemError, NamedCache, no_cache};
-use crate::sys;
+use crate::report;
 
 /// A pool of `count` objects, 1 to 65,535, in reserve beside those of a cache.
 ///
@@ -49,7 +51,7 @@ pub fn mempool_alloc(pool: &'static NamedCache, flags: u32) -> Result<NonNull<u8
         if let Ok(object) = kmem_alloc_slow(cache, gfp.may_fail(), -1) {
             return Ok(object);
         }
-        if is_interrupted() || sys::is_ending() {
+        if is_interrupted() || report::is_ending() {
             return Err(KmemError::NoMemory);
         }
         if let Some(object) = pool.wait(reserved) {

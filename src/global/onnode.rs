@@ -1,9 +1,11 @@
 //! Memory on a node that the program names.
 #![forbid(unsafe_code)]
 
-use super::bare::{answer, clear};
-use super::life::{PROCESS, inside_alive, process};
-use crate::units::{NodeId, Zeroed};
+use super::birth::inside_alive;
+use super::process::{PROCESS, process};
+use super::uncached::answer;
+use crate::slab::Request;
+use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 
 /// Allocates at least `size` bytes on `node`, or as near to it as there is memory; null if there is
 /// none. `None` if threads take no memory from such a node: the machine has none with that number,
@@ -13,16 +15,13 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
         return Some(core::ptr::null_mut());
     };
     let node = process.heap.node(NodeId(node))?;
-    let zeroed = if process.watch.zeroes_on_alloc() {
-        Zeroed::Yes
-    } else {
-        Zeroed::No
+    let Some(request) = Request::new(size, MIN_ALIGN, Zeroed::No) else {
+        return Some(core::ptr::null_mut());
     };
-    let block = inside_alive(|| process.heap.take_on(node, size));
-    if let Some(block) = block {
-        process.watch.clear_gained(&process.heap, block, size);
-    }
-    Some(answer(clear(block, size, zeroed), size))
+    let block = inside_alive(|| process.heap.take(node, &request));
+    // Of a block of zeroes all is cleared.
+    block.inspect(|block| process.watch.clear_gained(&process.heap, *block, 0));
+    Some(answer(block, size))
 }
 
 /// The number of the node that the memory at `address` is on; `None` for what is no memory of this heap. Of huge and

@@ -6,7 +6,8 @@
 
 use core::ptr::NonNull;
 
-use super::kmem::{give_memory, kmem_alloc_bulk, kmem_free_bulk, take_memory};
+use super::kmem::{kmem_alloc_bulk, kmem_free_bulk};
+use super::named::{give_memory, take_memory};
 use crate::kmem::{Gfp, KmemError, NamedCache};
 use crate::sys;
 

@@ -12,13 +12,11 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use super::kmem;
-use super::life::{CACHES, Process};
 use super::mail::Mail;
+use super::memory::Memory;
 use super::pace::Pace;
 use super::progress::Progress;
-use super::purge_thread::{Moment, PurgeThread};
-use super::settle::Settling;
+use super::threads::CACHES;
 use super::visits::Visits;
 use super::young::Youth;
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
@@ -60,8 +58,6 @@ pub(super) struct Purge {
     pub(super) stats_at_exit: AtomicBool,
     pub(super) mail: Mail,
     pub(super) youth: Youth,
-    pub(super) thread: PurgeThread,
-    settling: Settling,
 }
 
 // ORDERING: relaxed throughout this file but for `is_running`. These are times and wishes; what a round does is ordered by
@@ -86,8 +82,6 @@ impl Purge {
             stats_at_exit: AtomicBool::new(config.stats_at_exit),
             mail: Mail::new(),
             youth: Youth::new(),
-            thread: PurgeThread::new(config.purge_thread, pace.step() > 0),
-            settling: Settling::new(),
             pace,
         }
     }
@@ -97,66 +91,64 @@ impl Purge {
         self.step() > 0
     }
 
-    fn step(&self) -> u64 {
+    pub(super) fn step(&self) -> u64 {
         self.pace.step()
+    }
+
+    /// In a forked child: nobody runs a round.
+    pub(super) fn begin_child(&self) {
+        self.is_running.store(false, Relaxed);
+        self.mail.begin_child();
+        self.youth.begin_child();
     }
 
     /// Changes how fast memory goes back; `None` for never.
     pub(super) fn set_purge_ms(&self, all: Option<u64>) {
         self.pace.set(all);
         self.next.store(self.pace.first(), Relaxed);
-        if self.is_on() {
-            self.thread.allow();
-        }
     }
 
-    /// In a forked child: there is no purge thread, and nobody runs a round.
-    pub(super) fn begin_child(&self) {
-        self.is_running.store(false, Relaxed);
-        self.mail.begin_child();
-        self.youth.begin_child();
-        self.thread.begin_child();
+    /// Whether a round was not over when its budget was spent.
+    #[inline]
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.next.load(Relaxed) == 0
     }
 
-    /// What a slow path of the program's does when it looks at the clock; the caller holds no lock.
-    pub(super) fn tick(&self, process: &'static Process, cache: &ThreadCache, moment: Moment) {
-        let now = sys::milliseconds();
+    /// A slow path is taken at this moment; returns when the last one was.
+    pub(super) fn see(&self, now: u64) -> u64 {
         let seen = self.seen.load(Relaxed);
         if seen != now {
             self.seen.store(now, Relaxed);
-            // Once for each tick of the clock is often enough.
-            self.thread.call(process, moment);
         }
-        if self.mail.is_waiting() {
-            cache.inside(|| self.answer(process));
-        }
-        let head_start = self.thread.head_start(self.step());
-        if now >= self.next.load(Relaxed).saturating_add(head_start) {
-            if self.youth.puts_off() {
-                // Most children of a fork live shorter than that, and each page that a round writes to would be copied.
-                self.last.store(now, Relaxed);
-                self.next.store(now + self.step(), Relaxed);
-            } else {
-                cache.inside(|| self.round(process, now, seen, Some(cache)));
-            }
-        } else {
-            // Perhaps another thread ran the rest of the round.
-            cache.await_thread(false);
-        }
+        seen
     }
 
-    /// What a slow path does when it does not look at the clock. Whether it should.
-    #[inline]
-    pub(super) fn glance(&self, process: &'static Process, moment: Moment) -> bool {
-        self.thread.call_if_much(process, moment);
-        // A round was not over when its budget was spent.
-        self.next.load(Relaxed) == 0
+    /// Runs the round that is due, on a thread of the program's that holds no lock; but not before it is `head_start`
+    /// milliseconds late.
+    pub(super) fn run_if_due(
+        &self,
+        memory: Memory<'_>,
+        now: u64,
+        seen: u64,
+        head_start: u64,
+        cache: &ThreadCache,
+    ) {
+        if now < self.next.load(Relaxed).saturating_add(head_start) {
+            // Perhaps another thread ran the rest of the round.
+            cache.await_thread(false);
+        } else if self.youth.puts_off() {
+            // Most children of a fork live shorter than that, and each page that a round writes to would be copied.
+            self.last.store(now, Relaxed);
+            self.next.store(now + self.step(), Relaxed);
+        } else {
+            cache.inside(|| self.round(memory, now, seen, Some(cache)));
+        }
     }
 
     /// Gives back what was not needed for some time; how many bytes. `own` is the caller's cache, none in
     /// the purge thread. Does nothing while another thread does.
     #[cold]
-    fn round(&self, process: &Process, now: u64, seen: u64, own: Option<&ThreadCache>) -> usize {
+    fn round(&self, memory: Memory<'_>, now: u64, seen: u64, own: Option<&ThreadCache>) -> usize {
         // ORDERING: acquire, pairs with the release below: a round goes on where it stopped.
         if self.is_running.swap(true, Acquire) {
             return 0;
@@ -167,14 +159,14 @@ impl Purge {
         let bytes = match self.progress.get() {
             round
                 if !is_rested
-                    && (!process.heap.is_over(round) || self.visits.is_on.load(Relaxed)) =>
+                    && (!memory.heap.is_over(round) || self.visits.is_on.load(Relaxed)) =>
             {
-                self.go_on(process, now, round, own)
+                self.go_on(memory, now, round, own)
             }
             _ => match self.begin(now, seen) {
                 Some(round) => {
-                    kmem::decay(process, round.elapsed, own.is_some());
-                    self.go_on(process, now, round, own)
+                    memory.decay_named(round.elapsed, own.is_some());
+                    self.go_on(memory, now, round, own)
                 }
                 None => 0,
             },
@@ -210,7 +202,7 @@ impl Purge {
     /// Goes on with a round until it is over or the budget of a call is spent.
     fn go_on(
         &self,
-        process: &Process,
+        memory: Memory<'_>,
         now: u64,
         mut round: Round,
         own: Option<&ThreadCache>,
@@ -225,9 +217,9 @@ impl Purge {
             own.drain_within(&mut budget);
         }
         let mut bytes = self.visit_caches(round.elapsed, &mut budget);
-        bytes += process.heap.decay_some(&mut round, &mut budget);
+        bytes += memory.heap.decay_some(&mut round, &mut budget);
         self.progress.set(round);
-        let is_over = process.heap.is_over(round) && !self.visits.is_on.load(Relaxed);
+        let is_over = memory.heap.is_over(round) && !self.visits.is_on.load(Relaxed);
         if is_over {
             self.mail.note_round();
         }
@@ -244,7 +236,7 @@ impl Purge {
 
     /// Gives back what is free, however lately it was needed, as far as the budget goes. Does nothing while another thread
     /// runs a round. Returns the number of bytes.
-    pub(super) fn round_at_once(&self, process: &Process, budget: &mut Budget) -> usize {
+    pub(super) fn round_at_once(&self, memory: Memory<'_>, budget: &mut Budget) -> usize {
         // ORDERING: acquire, as in `round`.
         if self.is_running.swap(true, Acquire) {
             return 0;
@@ -252,7 +244,7 @@ impl Purge {
         self.visits.begin();
         let bytes = self.visit_caches(Elapsed::AT_REST, budget);
         let mut round = Round::new(Elapsed::AT_REST);
-        let bytes = bytes + process.heap.decay_some(&mut round, budget);
+        let bytes = bytes + memory.heap.decay_some(&mut round, budget);
         // ORDERING: release, as above.
         self.is_running.store(false, Release);
         bytes
@@ -296,15 +288,6 @@ impl Purge {
         self.is_running.store(false, Release);
     }
 
-    /// A thread has ended, and has no cache any more.
-    pub(super) fn note_exit(&self, process: &Process) {
-        if CACHES.count() > 1 {
-            return;
-        }
-        let is_settled = !self.is_on() || self.settling.settle(process);
-        self.thread.note_last_exit(is_settled);
-    }
-
     /// Goes on with a visit to all caches; the bytes that went.
     fn visit_caches(&self, elapsed: Elapsed, budget: &mut Budget) -> usize {
         let haste = match elapsed.is_long() {
@@ -326,17 +309,14 @@ impl Purge {
 
     /// A round in the purge thread, if one is due; the bytes, and whether the program has done nothing for
     /// long. Milliseconds until the next if none is.
-    pub(super) fn serve(&self, process: &Process) -> Result<(usize, bool), u64> {
-        if self.mail.is_waiting() {
-            self.answer_at_once(process);
-        }
+    pub(super) fn serve(&self, memory: Memory<'_>) -> Result<(usize, bool), u64> {
         let now = sys::milliseconds();
         let next = self.next.load(Relaxed);
         if now < next {
             return Err((next - now).max(SETTLE_MS));
         }
         let seen = self.seen.load(Relaxed);
-        let bytes = self.round(process, now, seen, None);
+        let bytes = self.round(memory, now, seen, None);
         Ok((bytes, self.pace.steps_between(seen, now) > 2 * STEPS))
     }
 

@@ -8,32 +8,31 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::life::Process;
 use super::mail::{Outcome, PURGE, Request, SET_LIMIT, SET_PURGE_MS, SET_STATS, TRIM};
-use super::purge::Purge;
+use super::process::Process;
 use super::trim::trim_all;
 use crate::config;
 use crate::decay::Elapsed;
 
-impl Purge {
+impl Process {
     /// Takes up a request on a slow path of the program's.
     #[cold]
     #[inline(never)]
-    pub(super) fn answer(&self, process: &Process) {
-        self.alone(|| {
-            let Some(request) = self.mail.take() else {
+    pub(super) fn answer(&self) {
+        self.purge.alone(|| {
+            let Some(request) = self.purge.mail.take() else {
                 return;
             };
             match request.verb {
                 TRIM | PURGE => {
                     // The next calls do it.
-                    self.force_round(request.verb == TRIM);
-                    self.mail.await_round();
+                    self.purge.force_round(request.verb == TRIM);
+                    self.purge.mail.await_round();
                 }
                 _ => {
-                    self.mail.answer(self.set(process, request));
+                    self.purge.mail.answer(self.set(request));
                     if request.verb == SET_LIMIT {
-                        self.force_round(true);
+                        self.purge.force_round(true);
                     }
                 }
             }
@@ -43,39 +42,42 @@ impl Purge {
     /// Takes up a request in the purge thread, for which nobody waits.
     #[cold]
     #[inline(never)]
-    pub(super) fn answer_at_once(&self, process: &Process) {
-        self.alone(|| {
-            let Some(request) = self.mail.take() else {
+    pub(super) fn answer_at_once(&self) {
+        self.purge.alone(|| {
+            let Some(request) = self.purge.mail.take() else {
                 return;
             };
             let outcome = match request.verb {
                 TRIM => {
-                    trim_all(process);
+                    trim_all(self);
                     Outcome::Done
                 }
                 PURGE => {
-                    process.heap.decay(Elapsed::FOR_EVER);
+                    self.heap.decay(Elapsed::FOR_EVER);
                     Outcome::Done
                 }
                 SET_LIMIT => {
-                    let outcome = self.set(process, request);
+                    let outcome = self.set(request);
                     // What is resident and unused is charged to nobody.
-                    trim_all(process);
+                    trim_all(self);
                     outcome
                 }
-                _ => self.set(process, request),
+                _ => self.set(request),
             };
-            self.mail.answer(outcome);
+            self.purge.mail.answer(outcome);
         });
     }
 
-    fn set(&self, process: &Process, request: Request) -> Outcome {
+    fn set(&self, request: Request) -> Outcome {
         let value = (request.value != u64::MAX).then_some(request.value);
         let is_right = match request.verb {
             SET_PURGE_MS => {
                 let is_right = value.is_none_or(config::is_purge_time);
                 if is_right {
-                    self.set_purge_ms(value);
+                    self.purge.set_purge_ms(value);
+                    if self.purge.is_on() {
+                        self.thread.allow();
+                    }
                 }
                 is_right
             }
@@ -83,13 +85,13 @@ impl Purge {
                 let bytes = value.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
                 let is_right = bytes.is_none_or(|bytes| bytes == 0 || config::is_limit(bytes));
                 if is_right {
-                    process.heap.set_limit(bytes);
+                    self.heap.set_limit(bytes);
                 }
                 is_right
             }
             SET_STATS => {
                 // ORDERING: relaxed, a wish.
-                self.stats_at_exit.store(request.value == 1, Relaxed);
+                self.purge.stats_at_exit.store(request.value == 1, Relaxed);
                 request.value <= 1
             }
             _ => false,

@@ -7,7 +7,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::life::{CACHES, Process};
+use super::memory::Memory;
+use super::purge::Purge;
+use super::threads::CACHES;
 use crate::decay::Budget;
 use crate::sys;
 
@@ -39,8 +41,8 @@ impl Settling {
     }
 
     /// Gives back what is free, as far as that takes a few milliseconds; returns whether nothing worth mentioning is left.
-    pub(super) fn settle(&self, process: &Process) -> bool {
-        let is_little = || process.heap.free_bytes() + process.purge.parked_bytes() <= KEPT_BYTES;
+    pub(super) fn settle(&self, purge: &Purge, memory: Memory<'_>) -> bool {
+        let is_little = || memory.heap.free_bytes() + purge.parked_bytes() <= KEPT_BYTES;
         if is_little() {
             return true;
         }
@@ -51,9 +53,7 @@ impl Settling {
         if debt <= ADVANCE {
             let start = sys::microseconds();
             CACHES.cool_all();
-            process
-                .purge
-                .round_at_once(process, &mut Budget::of_an_exit());
+            purge.round_at_once(memory, &mut Budget::of_an_exit());
             let spent = sys::microseconds().saturating_sub(start);
             self.debt.store(debt + spent, Relaxed);
         } else {

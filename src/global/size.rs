@@ -7,10 +7,12 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::life::{PROCESS, Process, here, inside, is_interrupted, process};
-use super::{early, free, kmem, malloc, watched};
+use super::malloc::{free, malloc};
+use super::process::{PROCESS, Process, is_interrupted, process};
+use super::threads::{here, inside};
+use super::{debugged, early, named};
 use crate::heap::{Home, Resized};
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{self, Crime, Scene, accuse};
 use crate::slab::class;
 use crate::sys;
 use crate::units::BLOCK_SIZE;
@@ -89,11 +91,11 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
         },
         (None, Some(process)) => inside(|| {
             if process.watch.is_on() {
-                watched::resize(process, old, size)
+                debugged::resize(process, old, size)
             } else {
                 match (
                     process.heap.resize(old, size),
-                    kmem::usable_size(old.as_ptr().addr()),
+                    named::usable_size(old.as_ptr().addr()),
                 ) {
                     // Behind it lie red zones, perhaps.
                     (Resized::Copy { .. }, Some(old_bytes)) => Resized::Copy { old_bytes },
@@ -164,10 +166,10 @@ fn usable_size_slow(block: *const u8) -> usize {
     if is_locked_out() {
         return size_unlocked(process, block).unwrap_or(0);
     }
-    if let Some(bytes) = kmem::usable_size(block.addr()) {
+    if let Some(bytes) = named::usable_size(block.addr()) {
         return bytes;
     }
-    inside(|| match watched::usable_size(process, block as usize) {
+    inside(|| match debugged::usable_size(process, block as usize) {
         Some(answer) => answer.unwrap_or(0),
         None => process.heap.usable_size(block as usize).unwrap_or(0),
     })
@@ -176,7 +178,7 @@ fn usable_size_slow(block: *const u8) -> usize {
 /// Whether the calling thread may hold a lock that looking at a block needs. Of a thread that reports and aborts only the
 /// cache is taken: its blocks are mappings.
 fn is_locked_out() -> bool {
-    is_interrupted() && !sys::is_ending()
+    is_interrupted() && !report::is_ending()
 }
 
 /// The bytes of `block` if that can be told without a lock: of a small one, if nothing is watched.

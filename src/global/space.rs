@@ -3,7 +3,8 @@
 //! the program's other mappings.
 #![forbid(unsafe_code)]
 
-use super::life::{PROCESS, inside, own};
+use super::process::PROCESS;
+use super::threads::{inside, own};
 use crate::cache::ThreadCache;
 use crate::sys;
 

@@ -8,8 +8,9 @@
 
 use core::ffi::c_void;
 
-use super::kmem;
-use super::life::{CACHES, ENDING, EXITS, PROCESS, leave_caches, own};
+use super::process::PROCESS;
+use super::threads::{CACHES, EXITS, inside, leave_caches, own};
+use super::unload::ENDING;
 use crate::cache::ThreadCache;
 
 /// Has the cache taken back when the calling thread, whose it is, ends; returns `false` if that cannot be arranged.
@@ -50,7 +51,11 @@ fn exit(value: *mut c_void) {
     let Some(cache) = own() else {
         return;
     };
-    kmem::leave(cache);
+    let process = PROCESS.get();
+    let kmem = process.and_then(|process| process.kmem.get());
+    if let Some(kmem) = kmem.filter(|_| !cache.is_interrupted()) {
+        inside(|| kmem.leave(cache));
+    }
     leave_caches();
     // A signal handler that ends its thread comes by here, perhaps with locks that the thread held when it was
     // interrupted. Its cache stays as it is then, and purging takes what is in it.
@@ -58,7 +63,7 @@ fn exit(value: *mut c_void) {
         return;
     }
     CACHES.leave(cache);
-    if let Some(process) = PROCESS.get() {
-        process.purge.note_exit(process);
+    if let Some(process) = process {
+        process.note_exit();
     }
 }

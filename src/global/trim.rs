@@ -6,10 +6,12 @@
 //! kernel gives them, and the claims of `cache/idle.rs` are settled.
 #![forbid(unsafe_code)]
 
-use super::kmem;
-use super::life::{CACHES, PROCESS, Process, alive, inside, own};
+use super::birth::alive;
+use super::process::{PROCESS, Process};
+use super::threads::{CACHES, inside, own};
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::decay::{Budget, Elapsed};
+use crate::slab::Request;
 use crate::sys;
 use core::ptr;
 
@@ -39,7 +41,7 @@ pub fn trim() -> bool {
 /// As [`trim`], without what the calling thread has cached.
 pub(super) fn trim_all(process: &Process) -> bool {
     collect_caches(process);
-    kmem::decay(process, Elapsed::FOR_EVER, false);
+    process.memory().decay_named(Elapsed::FOR_EVER, false);
     process.heap.trim()
 }
 
@@ -55,13 +57,13 @@ fn collect_caches(process: &Process) {
 }
 
 /// Takes back what ended threads have left, and what all others have cached, if there are spans among that which could make
-/// room for `bytes` at a multiple of `align`; whether there was anything.
+/// room for a request; whether there was anything.
 #[cold]
-pub(super) fn collect_spans(process: &Process, bytes: usize, align: usize) -> bool {
+pub(super) fn collect_spans(process: &Process, request: &Request) -> bool {
     let is_cooled = CACHES.cool_all();
     let waiting: usize = caches().map(|cache| cache.waiting_spans().1).sum();
-    let is_enough = waiting > 0 && bytes / 2 <= waiting;
-    let may_help = is_enough && process.heap.pressure_helps(bytes, align);
+    let is_enough = waiting > 0 && request.bytes() / 2 <= waiting;
+    let may_help = is_enough && process.heap.pressure_helps(request);
     if may_help {
         collect(process, Haste::Now, None, settle);
     }
@@ -83,7 +85,7 @@ fn collect(
     if !caches().filter(is_taken).fold(false, claim) {
         return;
     }
-    let is_settled = process.purge.thread.may_ask_kernel() && sys::barrier() || wait();
+    let is_settled = process.thread.may_ask_kernel() && sys::barrier() || wait();
     if !is_settled {
         return;
     }

@@ -2,12 +2,12 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::bare::answer;
-use super::life::{PROCESS, here, is_interrupted};
+use super::debugged;
+use super::malloc::{allocate, allocate_aligned, free_slow_as};
+use super::process::{PROCESS, is_interrupted};
 use super::size::{KEEPS_LONG, realloc, usable_size};
-use super::{allocate, allocate_aligned, free_slow_as, watched};
+use super::threads::here;
 use crate::report::{self, Crime, Scene, accuse};
-use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::Family;
 
@@ -15,7 +15,7 @@ use crate::watch::Family;
 #[inline(never)]
 pub fn new_slow(size: usize, align: usize, family: Family) -> *mut u8 {
     if align <= MIN_ALIGN {
-        return answer(allocate(size, Zeroed::No, family), size);
+        return allocate(size, MIN_ALIGN, Zeroed::No, family);
     }
     allocate_aligned(align, size, family)
 }
@@ -90,7 +90,7 @@ pub unsafe fn realloc_sized(block: *mut u8, old: usize, align: usize, size: usiz
 #[cold]
 #[inline(never)]
 fn fits(block: *mut u8, size: usize, align: usize) -> bool {
-    if sys::is_ending() || is_interrupted() {
+    if report::is_ending() || is_interrupted() {
         // Blocks have any size then, or the locks are taken that looking needs.
         return true;
     }
@@ -98,7 +98,7 @@ fn fits(block: *mut u8, size: usize, align: usize) -> bool {
     let may_be_long = KEEPS_LONG.load(Relaxed);
     let asked = PROCESS
         .get()
-        .and_then(|process| watched::usable_size(process, block as usize));
+        .and_then(|process| debugged::usable_size(process, block as usize));
     let (bytes, is_right) = match asked {
         Some(Ok(bytes)) => (bytes, size == bytes || size < bytes && may_be_long),
         _ => {

@@ -16,7 +16,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use super::life::{CACHES, EXITS, PROCESS};
+use super::process::PROCESS;
+use super::threads::{CACHES, EXITS};
 use crate::report;
 use crate::sys;
 
@@ -38,6 +39,9 @@ pub(super) struct Ending {
     /// Threads in their exit hook.
     leaving: AtomicUsize,
 }
+
+/// The end of the object that this is part of.
+pub(super) static ENDING: Ending = Ending::new();
 
 // ORDERING: relaxed throughout this file; who closes an object has seen to it that nobody is in it.
 
@@ -96,7 +100,7 @@ impl Ending {
         let Some(process) = PROCESS.get() else {
             return;
         };
-        let is_alone = process.purge.thread.end(patience);
+        let is_alone = process.thread.end(patience);
         if !is_closed || !is_alone {
             return;
         }
@@ -113,7 +117,7 @@ impl Ending {
         let _ = sys::on_own_stack(|| {
             CACHES.for_each(|cache| cache.drain());
             process.heap.abandon(CACHES.has_lifelines());
-            process.purge.thread.bell.take_down();
+            process.thread.bell.take_down();
         });
     }
 }

@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use super::life::CACHES;
+use super::threads::CACHES;
 use crate::cache::{Haste, ThreadCache};
 use crate::decay::Budget;
 use crate::sync::StaticRef;

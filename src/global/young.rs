@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::life::CACHES;
+use super::threads::CACHES;
 use crate::sys;
 
 /// No thread's number for libc: there were several threads, and there was no round yet.

@@ -15,6 +15,7 @@ use core::sync::atomic::{
 use super::{Heap, Node};
 use crate::decay::Elapsed;
 use crate::limit::{self, Budget, Limit, Numbers, Usage};
+use crate::report;
 use crate::sync::{Lock, StaticRef};
 use crate::sys;
 use crate::units::PAGE_SIZE;
@@ -191,7 +192,7 @@ impl Heap {
     #[inline(never)]
     fn may_take(&self, budget: &Budget, bytes: usize, renewals: u32) -> bool {
         // Who is about to abort holds locks, perhaps.
-        if sys::is_ending() {
+        if report::is_ending() {
             return false;
         }
         let bounds = &self.bounds;
@@ -256,7 +257,7 @@ impl Heap {
     #[inline]
     fn look_if_stale(&self, budget: &Budget) {
         let bounds = &self.bounds;
-        if bounds.limit.group().is_none() || sys::is_ending() {
+        if bounds.limit.group().is_none() || report::is_ending() {
             return;
         }
         if is_due(&bounds.looked_at, sys::milliseconds(), STALE_MS) {

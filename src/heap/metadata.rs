@@ -8,6 +8,7 @@
 use core::ops::Range;
 use core::ptr::NonNull;
 
+use crate::slab::Sheaf;
 use crate::sync::Lock;
 use crate::sys::{Region, ZeroInit, page_size, placement};
 use crate::units::align_up;
@@ -49,6 +50,13 @@ impl Metadata {
                 committed: 0,
             }),
         }
+    }
+
+    /// An empty sheaf of `bytes`.
+    pub(crate) fn new_sheaf(&self, bytes: usize) -> Option<Sheaf> {
+        let memory = self.take(bytes)?;
+        // SAFETY: the piece is as long as asked, aligned, and not across a multiple of 4 GiB.
+        Some(unsafe { Sheaf::new_in(memory) })
     }
 
     /// A piece of `bytes`, zeroed.

@@ -1,13 +1,10 @@
 //! Memory on a node that the program names, and which node an address is on.
 #![forbid(unsafe_code)]
 
-use core::ptr::NonNull;
-
 use super::{Heap, Home, Node};
 use crate::numa::Choice;
-use crate::slab::class;
 use crate::sys;
-use crate::units::{NodeId, Zeroed};
+use crate::units::NodeId;
 
 impl Heap {
     /// The node with this number, if threads take memory from it and from no other at once.
@@ -15,14 +12,6 @@ impl Heap {
         let is_whole = |node: &Node| node.is_whole() || self.topology.homes().len() == 1;
         self.nodes()
             .find(|node| node.id() == id && is_whole(node) && self.settings.choice != Choice::Off)
-    }
-
-    /// A block of at least `bytes` from `node`; from elsewhere if it is short.
-    pub(crate) fn take_on(&self, node: &'static Node, bytes: usize) -> Option<NonNull<u8>> {
-        if bytes <= class::MAX_SMALL {
-            return self.take_object(node, class::class_of(bytes));
-        }
-        self.take_large(node, bytes, 1, Zeroed::No)
     }
 
     /// The node that the memory at `address` is on; `None` for an address that is not the heap's.

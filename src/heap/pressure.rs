@@ -6,23 +6,10 @@
 //! given up, never to the size of the heap: pages that are free inside of the heap need no purging to be used again.
 #![forbid(unsafe_code)]
 
-use core::ptr::NonNull;
-
 use super::{Heap, Node};
+use crate::slab::{Object, Request};
 use crate::sys::{self, Mapping};
-use crate::units::{PAGE_SIZE, Zeroed};
-
-/// No process gets more addresses than this without asking for them by name.
-const MOST_ADDRESSES: usize = 1 << 48;
-
-/// What a request takes of addresses, at most: the bytes and what the alignment may skip. `None` if no process has as
-/// many.
-pub(super) fn addresses_for(bytes: usize, align: usize) -> Option<usize> {
-    let skipped = if align > sys::page_size() { align } else { 0 };
-    bytes
-        .checked_add(skipped)
-        .filter(|bytes| *bytes <= MOST_ADDRESSES)
-}
+use crate::units::PAGE_SIZE;
 
 impl Heap {
     /// Takes a small object by `take` once more, after what waits in barns and empty slabs became pages, and then after
@@ -45,34 +32,32 @@ impl Heap {
     pub(crate) fn take_under_pressure(
         &self,
         home: &'static Node,
-        bytes: usize,
-        align: usize,
-        zeroed: Zeroed,
-    ) -> Option<NonNull<u8>> {
+        request: &Request,
+    ) -> Option<Object> {
         self.collect();
-        let taken = self.take_large(home, bytes, align, zeroed);
+        let taken = self.take_large(home, request);
         if taken.is_some() {
             return taken;
         }
-        let needed = addresses_for(bytes, align)?;
         let retreated = self
             .nodes()
             .map(|node| node.arena().retreat())
             .sum::<usize>();
-        if !self.give_up_addresses(needed) && retreated == 0 {
+        if !self.give_up_addresses(request.addresses()) && retreated == 0 {
             return None;
         }
-        self.take_large(home, bytes, align, zeroed)
+        self.take_large(home, request)
     }
 
-    /// Whether giving up what the heap holds could make room for `bytes` at a multiple of `align`; if not, a program
+    /// Whether giving up what the heap holds could make room for a request; if not, a program
     /// that asks for the impossible shall keep its warm memory.
     #[cold]
     #[inline(never)]
-    pub(crate) fn pressure_helps(&self, bytes: usize, align: usize) -> bool {
-        let Some(needed) = addresses_for(bytes, align).filter(|_| self.can_ever_take(bytes)) else {
+    pub(crate) fn pressure_helps(&self, request: &Request) -> bool {
+        if !self.can_ever_take(request.bytes()) {
             return false;
-        };
+        }
+        let needed = request.addresses();
         let committed = |node: &Node| node.arena().counts().committed_pages as usize * PAGE_SIZE;
         let mut held = self.nodes().map(committed).sum::<usize>() + self.huge.counts().kept_bytes;
         if needed > held && !sys::Region::can_reserve(needed) {

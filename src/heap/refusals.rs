@@ -4,10 +4,10 @@
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::Heap;
-use super::pressure::addresses_for;
 use crate::limit;
 use crate::report::Line;
-use crate::slab::class;
+use crate::slab::Request;
+use crate::units::{MIN_ALIGN, Zeroed};
 
 /// Room for the name of what sets the limit; of a longer one the end is shown.
 const SOURCE_BYTES: usize = 120;
@@ -47,14 +47,10 @@ impl Heap {
     #[cold]
     #[inline(never)]
     pub(crate) fn note_refusal(&self, bytes: usize) {
-        if addresses_for(bytes, 1).is_none() {
+        let Some(request) = Request::new(bytes, MIN_ALIGN, Zeroed::No) else {
             return;
-        }
-        let needed = match bytes {
-            ..=class::MAX_SMALL => class::info(class::class_of(bytes)).slab_bytes(),
-            _ => bytes,
         };
-        let count = match self.lacks_budget(needed) {
+        let count = match self.lacks_budget(request.memory()) {
             true => &self.refusals.by_limit,
             false => &self.refusals.by_system,
         };

@@ -11,7 +11,6 @@ use core::ptr::NonNull;
 use super::lengths::Lengths;
 use super::node::{Lane, Nodes, Number};
 use super::ring::Ring;
-use super::sides::Sides;
 use crate::sys::Mapping;
 
 /// What an extent is.
@@ -215,7 +214,8 @@ impl Extents {
 
     /// Makes a block one of what is kept; where nothing free beside it is one with it, it stays where it is in the list.
     pub(super) fn retire(&mut self, place: Number) -> Result<(), Mapping> {
-        let Sides { before, behind } = self.sides(place);
+        let sides = self.sides(place);
+        let (before, behind) = (sides.before, sides.behind);
         let is_kept = |side| side != 0 && self.kind(side) == Kind::Kept;
         if is_kept(before) || is_kept(behind) {
             return match self.remove(place) {
@@ -230,7 +230,8 @@ impl Extents {
 
     /// Takes note that the program may change properties of what lies between two addresses.
     pub(super) fn note_changed(&mut self, start: usize, end: usize) {
-        let Sides { before, behind } = self.around(start);
+        let sides = self.around(start);
+        let (before, behind) = (sides.before, sides.behind);
         let is_met = before != 0 && self.end(before) > start;
         let mut place = if is_met { before } else { behind };
         while place != 0 && self.nodes.get(place).cell.address() < end {

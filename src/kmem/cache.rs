@@ -4,16 +4,15 @@
 //!
 //! All but the counters is written while the cache is created, before anybody has its handle. `place` is beyond every table
 //! of bins while the structure is no cache, so that fast paths leave it alone.
-#![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-use super::entry::Entry;
-use super::take::place_of;
+use crate::cache::BIN_BYTES;
 use crate::heap::{Heap, Node};
-use crate::slab::Owner;
 use crate::slab::class::{self, ClassInfo};
-use crate::sync::{CachePadded, StaticRef};
+use crate::slab::{Owner, Pool, Waiting};
+use crate::sync::{CachePadded, Lock, StaticRef};
+use crate::sys::ZeroInit;
 use crate::units::ClassId;
 
 /// A constructor or destructor.
@@ -60,6 +59,8 @@ pub struct NamedCache {
 
 /// The structure is a cache.
 pub(super) const LIVE: u8 = 1;
+/// The structure is no cache any more, but has slabs.
+pub(super) const ENDED: u8 = 3;
 
 // ORDERING: relaxed throughout this room where nothing else is said: a handle is passed on with what was written before, and
 // `limit` and `out` are numbers that order nothing.
@@ -207,3 +208,28 @@ impl NamedCache {
 
 /// A refill brings at most one part in so many of what a limit leaves.
 const NEAR_SHARE: usize = 4;
+
+/// The slabs of a cache on one node.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) pool: Lock<Pool>,
+    /// Held while a slab is made for it.
+    pub(super) growing: Lock<()>,
+    /// Slabs that wait for a grace period.
+    pub(super) waiting: Lock<Waiting>,
+    /// That of the next node.
+    pub(super) next: StaticRef<CachePadded<Entry>>,
+}
+
+// SAFETY: zero is two free locks, one around a pool without slabs (`slab/pools.rs`), and a reference to nothing; all changes are
+// under the locks.
+unsafe impl ZeroInit for CachePadded<Entry> {}
+// SAFETY: made of entries and atomics; zero is a structure that is no cache.
+unsafe impl ZeroInit for NamedCache {}
+// SAFETY: null is no reference.
+unsafe impl ZeroInit for StaticRef<NamedCache> {}
+
+/// The place of the bin of the cache with a number.
+pub(super) fn place_of(number: u32) -> usize {
+    (number.saturating_sub(1)) as usize * BIN_BYTES
+}

@@ -4,16 +4,13 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::args::CacheArgs;
-use super::cache::{LIVE, NamedCache};
+use super::cache::{ENDED, Entry, LIVE, NamedCache, place_of};
 use super::checks::slot_bytes;
-use super::destroy::ENDED;
-use super::entry::Entry;
 use super::flags::{
     SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_POISON,
     SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU, WATCHED,
 };
 use super::merge::may_merge;
-use super::take::place_of;
 use super::{Kmem, Life, report, sizing};
 use crate::cache::sheaf_capacity;
 use crate::report::abort;

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use super::cache::{LIVE, NamedCache};
+use super::cache::{ENDED, LIVE, NamedCache};
 use super::create::KmemError;
 use super::slabs::Slabs;
 use super::{Caller, Kmem, report};
@@ -15,8 +15,6 @@ use crate::units::GranuleIndex;
 
 /// The structure is being destroyed.
 const DYING: u8 = 2;
-/// The structure is no cache any more, but has slabs.
-pub(super) const ENDED: u8 = 3;
 /// Addresses in a report.
 const SHOWN: usize = 4;
 

@@ -1,8 +1,7 @@
 //! The layout of named caches, for readers outside of the process.
 #![forbid(unsafe_code)]
 
-use super::cache::NamedCache;
-use super::entry::Entry;
+use super::cache::{Entry, NamedCache};
 use super::store::{SIZES, SMALLEST, Store};
 use super::{Kmem, StaticRef};
 use crate::layout::{Row, Value, fields};

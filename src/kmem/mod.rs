@@ -12,7 +12,6 @@ mod checks;
 mod counts;
 mod create;
 mod destroy;
-mod entry;
 mod flags;
 mod grace;
 mod give;

@@ -1,7 +1,7 @@
 //! The slabs of one cache on one node, past all sheaves.
 #![forbid(unsafe_code)]
 
-use super::entry::Entry;
+use super::cache::Entry;
 use crate::heap::Node;
 use crate::slab::{Object, Owner, Place, Pool, Sheaf, Slot};
 use crate::units::ClusterId;

@@ -3,13 +3,13 @@
 
 use core::ptr::NonNull;
 
-use super::entry::Entry;
+use super::cache::Entry;
 use super::slabs::Slabs;
 use crate::heap::{Heap, Node};
 use crate::slab::class::{self, class_of};
-use crate::slab::{Owner, Sheaf, sheaf_bytes};
+use crate::slab::{Owner, Request, Sheaf, sheaf_bytes};
 use crate::sync::CachePadded;
-use crate::sys;
+use crate::sys::{self, ZeroInit};
 use crate::units::Zeroed;
 
 /// Pieces have 64 bytes to 32 KiB.
@@ -19,6 +19,9 @@ pub(super) const SIZES: usize = 10;
 /// The slabs for pieces of each size.
 #[derive(Debug)]
 pub(super) struct StorePools([CachePadded<Entry>; SIZES]);
+
+// SAFETY: made of entries, which may be zero.
+unsafe impl ZeroInit for StorePools {}
 
 /// Where the memory comes from.
 #[derive(Debug)]
@@ -41,7 +44,8 @@ impl Store {
     /// A piece of zeroes of at least `bytes`.
     pub(super) fn take(&self, bytes: usize) -> Option<NonNull<u8>> {
         let Some(slabs) = self.slabs(bytes) else {
-            return self.heap.take_large(self.node, bytes, 1, Zeroed::Yes);
+            let request = Request::pages(bytes, 1, Zeroed::Yes)?;
+            return self.heap.take_large(self.node, &request);
         };
         let info = class::info(slabs.owner.class());
         let size = info.size as usize;

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use super::cache::NamedCache;
 use super::slabs::Slabs;
 use super::{Caller, Gfp, Kmem, sizing};
-use crate::cache::{BIN_BYTES, Bin, BinTable, ThreadCache, Ties};
+use crate::cache::{Bin, BinTable, ThreadCache, Ties};
 use crate::heap::Node;
 use crate::slab::{Object, Sheaf, Slot};
 use crate::units::NodeId;
@@ -324,11 +324,6 @@ impl Kmem {
             }
         }
     }
-}
-
-/// The place of the bin of the cache with a number.
-pub(super) fn place_of(number: u32) -> usize {
-    (number.saturating_sub(1)) as usize * BIN_BYTES
 }
 
 /// Exchanges the empty main sheaf, which is of full size, for a full one; `false` if the barn has none.

@@ -1,7 +1,6 @@
 //! Text without memory: a line in a buffer of its own.
 #![forbid(unsafe_code)]
 
-use super::output::{Output, write};
 use crate::sys;
 
 /// A line of text in a buffer of `N` bytes; what does not fit is cut.
@@ -117,11 +116,6 @@ impl<const N: usize> Line<N> {
     /// What was written so far.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
-    }
-
-    /// Writes the line where reports go.
-    pub fn print(&self) {
-        write(Output::Reports, self.as_bytes());
     }
 
     /// Writes the line to standard error.

@@ -5,16 +5,20 @@
 //! The first line of every report begins with the program's name and the number of the process.
 #![forbid(unsafe_code)]
 
+mod ending;
 mod line;
 mod output;
+mod symbol;
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+pub(crate) use ending::is_ending;
 pub use line::Line;
 pub use output::kept_descriptor;
 pub(crate) use output::{
     Output, close_descriptors, descriptor, has_file, keep_standard_error, write, write_to_file,
 };
+pub(crate) use symbol::{Module, name_function};
 
 use crate::sys;
 
@@ -142,7 +146,7 @@ pub(crate) fn accuse_with(crime: Crime, address: usize, scene: Scene, more: impl
 /// Aborts after a report. A handler for SIGABRT may allocate; locks that this thread holds must not stop it.
 #[cold]
 pub(crate) fn abort() -> ! {
-    sys::announce_end();
+    ending::announce_end();
     sys::abort()
 }
 

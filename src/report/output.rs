@@ -274,3 +274,10 @@ pub(crate) fn write(output: Output, text: &[u8]) {
         sys::write_to(descriptor, text);
     }
 }
+
+impl<const N: usize> Line<N> {
+    /// Writes the line where reports go.
+    pub fn print(&self) {
+        write(Output::Reports, self.as_bytes());
+    }
+}

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::class::info;
-use super::pool::{Place, Pool};
+use super::place::Place;
+use super::pool::{EMPTY_LIST, Pool};
 use crate::arena::{Span, Use};
 use crate::units::{ClassId, GranuleIndex, Order};
 
@@ -29,6 +30,27 @@ impl Pool {
             .arena
             .take_soon(pages, Order::holding(pages), Use::Slab)?;
         enter(place, id, span)
+    }
+
+    /// Adds a slab that `new_slab` made.
+    pub(crate) fn add(&mut self, place: Place<'_>, new: NewSlab) {
+        let NewSlab { slab, is_clean } = new;
+        let record = place.tables.record(slab);
+        if is_clean {
+            record.set_clean();
+            // Until objects come back there is nothing to give back.
+            record.needs_no_visit();
+        } else {
+            place.tables.set_due(slab);
+        }
+        record.set_cluster(place.cluster);
+        self.slabs += 1;
+        if let Some(place) = self.added.iter_mut().find(|place| **place == 0) {
+            *place = slab.0 + 1;
+        }
+        if let Some(list) = self.lists.get_mut(EMPTY_LIST) {
+            list.push(place.tables, slab, EMPTY_LIST as u8 + 1);
+        }
     }
 
     /// Gives a slab back that is on no list and whose objects are all in it.

@@ -7,8 +7,9 @@
 #![forbid(unsafe_code)]
 
 use super::class::{ClassInfo, info};
-use super::named::Owner;
-use super::pool::{PARTIAL_LISTS, Place, Pool};
+use super::owner::Owner;
+use super::place::Place;
+use super::pool::{PARTIAL_LISTS, Pool};
 use super::record::{BadObject, SlabRecord};
 use super::row::Row;
 use super::sheaf::Slot;

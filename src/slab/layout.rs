@@ -6,10 +6,11 @@ use core::sync::atomic::{AtomicU8, AtomicU32};
 use super::barn::Barn;
 use super::class::{ALL_CLASSES, CLASSES, ClassInfo, MAX_OBJECTS};
 use super::list::SlabList;
-use super::named::{NAMED, NUMBER_SHIFT};
+use super::named::NAMED;
+use super::owner::NUMBER_SHIFT;
 use super::pool::{PARTIAL_LISTS, Pool};
 use super::pools::{Entry, Pools};
-use super::record::SlabRecord;
+use super::record::{self, SlabRecord};
 use super::sheaf::{Header, SheafStack};
 use super::table::{NEAR, SlabTables};
 use crate::layout::{Row, Value, fields};
@@ -21,9 +22,7 @@ type Owners = Table<AtomicU32>;
 /// The structures of this room.
 pub(crate) const ROWS: &[&[Row]] = &[
     fields!(ClassInfo as "class" { size, objects, granules }),
-    fields!(SlabRecord as "slab_record" {
-        out, carved, fresh, list, next, previous, gone, bits,
-    }),
+    record::LAYOUT,
     fields!(SlabTables as "slab_tables" {
         classes as classes in Table::<AtomicU8>::ENTRIES,
         classes as classes_ready in Table::<AtomicU8>::READY,

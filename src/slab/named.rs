@@ -8,10 +8,11 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::class::{ALL_CLASSES, ClassInfo, info};
+use super::class::{ALL_CLASSES, info};
 use super::list::SlabList;
-use super::pool::{EMPTY_LIST, Place, Pool};
-use super::record::SlabRecord;
+use super::owner::Owner;
+use super::place::Place;
+use super::pool::{EMPTY_LIST, Pool};
 use super::table::SlabTables;
 use crate::decay::Elapsed;
 use crate::sys::{Region, Table};
@@ -22,63 +23,6 @@ pub(crate) const NAMED: ClassId = ClassId(ALL_CLASSES as u8 + 1);
 
 /// Granules that the table of owners grows by.
 const STEP: usize = 1024;
-
-/// Whose a slab is: malloc's, or that of the named cache with a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner(u32);
-
-const CLASS: u32 = 0xff;
-/// Objects that were never out are marked in the sheaf: bit 0 of their address is set.
-const MARKS_NEW: u32 = 1 << 8;
-/// Empty slabs stay in the pool until they are taken out of it.
-const KEEPS_EMPTY: u32 = 1 << 9;
-pub(super) const NUMBER_SHIFT: u32 = 10;
-
-impl Owner {
-    /// Nobody but malloc.
-    pub(crate) const MALLOC: Self = Self(0);
-    /// Cache numbers are below this.
-    pub(crate) const MOST: u32 = 1 << 16;
-
-    /// The cache with this number, whose objects are of class `id`; whether it must know which of them are new, and when a
-    /// slab goes.
-    pub(crate) fn cache(number: u32, id: ClassId, marks_new: bool, keeps_empty: bool) -> Self {
-        debug_assert!(number < Self::MOST);
-        let flags = if marks_new { MARKS_NEW } else { 0 };
-        let flags = flags | if keeps_empty { KEEPS_EMPTY } else { 0 };
-        Self((number + 1) << NUMBER_SHIFT | flags | u32::from(id.0))
-    }
-
-    /// The owner as a word, which is not 0 for a cache.
-    #[inline(always)]
-    pub(crate) const fn word(self) -> u32 {
-        self.0
-    }
-
-    /// The owner that a word is of.
-    pub(crate) const fn from_word(word: u32) -> Self {
-        Self(word)
-    }
-
-    /// The cache's number.
-    pub(crate) fn number(self) -> Option<u32> {
-        (self.0 >> NUMBER_SHIFT).checked_sub(1)
-    }
-
-    /// The class of the objects.
-    pub(crate) fn class(self) -> ClassId {
-        ClassId((self.0 & CLASS) as u8)
-    }
-
-    /// The first object of a slab that is to be marked when it is taken.
-    #[inline]
-    pub(super) fn first_marked(self, record: &SlabRecord, info: &ClassInfo) -> u32 {
-        match self.0 & MARKS_NEW {
-            0 => u32::MAX,
-            _ => record.known(info).end,
-        }
-    }
-}
 
 /// A slab on no list whose objects are all in it, and which is to go.
 #[derive(Debug)]
@@ -105,7 +49,7 @@ impl SlabTables {
             .owners
             .get()
             .and_then(|table| table.look(granule.index()));
-        owner.map_or(Owner::MALLOC, |owner| Owner(owner.load(Relaxed)))
+        owner.map_or(Owner::MALLOC, |owner| Owner::from_word(owner.load(Relaxed)))
     }
 
     /// The first granule's owner, for fast paths, and how many bytes of the arena such words cover.
@@ -119,12 +63,12 @@ impl SlabTables {
     /// The first slab of `owner` from `granule` on.
     pub(crate) fn next_slab_of(&self, owner: Owner, granule: usize) -> Option<GranuleIndex> {
         let table = self.owners.get()?;
-        let has = |index: &usize| table.get(*index).load(Relaxed) == owner.0;
+        let has = |index: &usize| table.get(*index).load(Relaxed) == owner.word();
         let first = (granule..table.ready()).find(has)?;
         Some(GranuleIndex(first as u32))
     }
 
-    fn enter_named(&self, slab: GranuleIndex, id: ClassId, owner: Owner) -> bool {
+    pub(super) fn enter_named(&self, slab: GranuleIndex, id: ClassId, owner: Owner) -> bool {
         let granules = info(id).granules as usize;
         let end = slab.index() + granules;
         let _growing = self.growth.lock();
@@ -136,15 +80,15 @@ impl SlabTables {
         }
         let record = self.record(slab);
         record.reset(info(id));
-        if owner.0 & (MARKS_NEW | KEEPS_EMPTY) != 0 {
+        if owner.hands_out_in_order() {
             record.skip_none();
         }
-        (slab.index()..end).for_each(|granule| owners.get(granule).store(owner.0, Relaxed));
+        (slab.index()..end).for_each(|granule| owners.get(granule).store(owner.word(), Relaxed));
         self.mark(slab, id, NAMED);
         true
     }
 
-    fn remove_named(&self, slab: GranuleIndex, id: ClassId) {
+    pub(super) fn remove_named(&self, slab: GranuleIndex, id: ClassId) {
         self.remove(slab, id);
         if let Some(owners) = self.owners.get() {
             let end = slab.index() + info(id).granules as usize;
@@ -156,78 +100,6 @@ impl SlabTables {
 fn reserve(granules: usize) -> Option<Table<AtomicU32>> {
     let bytes = Table::<AtomicU32>::bytes_for(granules);
     Some(Table::new(Region::reserve_fenced(bytes, 0, 1 << 16)?))
-}
-
-impl<'node> Place<'node> {
-    /// The record of the slab that begins at `slab`, if that is one of class `id` of this owner and in this place's pool.
-    #[inline]
-    pub(super) fn record_of(self, slab: GranuleIndex, id: ClassId) -> Option<&'node SlabRecord> {
-        if self.owner == Owner::MALLOC {
-            let record = self.tables.record_of(slab, id)?;
-            return (record.cluster() == Some(self.cluster)).then_some(record);
-        }
-        let is_owner = self.tables.owner_at(slab) == self.owner;
-        is_owner.then(|| self.tables.record(slab))
-    }
-
-    /// Enters a new slab of class `id`; `false` where there is no memory for its record.
-    pub(super) fn enter(self, slab: GranuleIndex, id: ClassId) -> bool {
-        match self.owner {
-            Owner::MALLOC => self.tables.enter(slab, id),
-            owner => self.tables.enter_named(slab, id, owner),
-        }
-    }
-
-    /// Removes a slab of class `id` whose objects have all come back.
-    pub(super) fn remove(self, slab: GranuleIndex, id: ClassId) {
-        match self.owner {
-            Owner::MALLOC => self.tables.remove(slab, id),
-            _ => self.tables.remove_named(slab, id),
-        }
-    }
-
-    /// How many empty slabs the pool keeps when objects come back.
-    #[inline]
-    pub(super) fn min_empty(self) -> u32 {
-        match self.owner.0 & KEEPS_EMPTY {
-            0 => self.tables.min_empty(),
-            _ => u32::MAX,
-        }
-    }
-
-    /// Whether the object at `address`, which begins in a slab of class `id`, is out; the caller holds the pool's lock.
-    pub(crate) fn is_out(self, address: usize, id: ClassId) -> bool {
-        let offset = address.wrapping_sub(self.arena.base());
-        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
-        let (object, _) = info(id).object_at(offset - slab.offset());
-        let record = self.tables.record(slab);
-        record.known(info(id)).contains(&object) && !record.has(object)
-    }
-
-    /// The objects of a slab that are out, by address, the lowest first.
-    pub(crate) fn objects_out(
-        self,
-        slab: GranuleIndex,
-        id: ClassId,
-    ) -> impl Iterator<Item = usize> + use<'node> {
-        let (record, info) = (self.tables.record(slab), info(id));
-        let start = self.arena.base() + slab.offset();
-        let out = record.known(info).filter(|object| !record.has(*object));
-        out.map(move |object| start + (object * info.size) as usize)
-    }
-}
-
-impl SlabRecord {
-    /// Has a new slab's first object handed out first.
-    fn skip_none(&self) {
-        self.carved.store(0, Relaxed);
-        self.fresh.store(0, Relaxed);
-    }
-
-    /// How many objects were ever out, where none was skipped.
-    pub(super) fn used(&self) -> u32 {
-        u32::from(self.carved.load(Relaxed))
-    }
 }
 
 impl Pool {

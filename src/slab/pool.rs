@@ -6,21 +6,15 @@
 //! empty slabs; a slab without is on none. All zero is a pool without slabs.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use super::barn::Barn;
 use super::bits::put;
 use super::class::{ClassInfo, info};
-use super::coming::NewSlab;
 use super::list::SlabList;
-use super::named::Owner;
-use super::purge::DONE;
+use super::place::Place;
 use super::record::SlabRecord;
 use super::sheaf::{Object, Sheaf};
-use super::table::SlabTables;
-use crate::arena::Arena;
 use crate::decay::{Elapsed, LowWater};
-use crate::units::{ClassId, ClusterId, GranuleIndex};
+use crate::units::{ClassId, GranuleIndex};
 
 /// Partial slabs are kept in so many lists, the fullest first.
 pub(super) const PARTIAL_LISTS: usize = 4;
@@ -32,19 +26,6 @@ const FEW_SLABS: u32 = 2;
 /// A refill adds at most so many slabs.
 const ADDED: usize = 4;
 
-/// Where a pool's slabs lie.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'node> {
-    /// Pages come from here.
-    pub(crate) arena: &'node Arena,
-    /// Records are here.
-    pub(crate) tables: &'node SlabTables,
-    /// The pool is this cluster's.
-    pub(crate) cluster: ClusterId,
-    /// Whose slabs they are.
-    pub(crate) owner: Owner,
-}
-
 /// The slabs of one class on one node that one cluster's threads take objects from, and its barn.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
@@ -52,7 +33,7 @@ pub(crate) struct Pool {
     pub(super) slabs: u32,
     /// The slabs that were added since somebody asked, of which the first few count: granule + 1, or 0 for none, so
     /// that zeroed memory is a pool.
-    added: [u32; ADDED],
+    pub(super) added: [u32; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
     pub(super) out: u64,
     /// The fewest empty slabs of late.
@@ -177,27 +158,6 @@ impl Pool {
     pub(crate) fn is_mostly_free(&self, id: ClassId) -> bool {
         let all = u64::from(self.slabs) * u64::from(info(id).objects);
         self.slabs > FEW_SLABS && self.out * 2 < all
-    }
-
-    /// Adds a slab that `new_slab` made.
-    pub(crate) fn add(&mut self, place: Place<'_>, new: NewSlab) {
-        let NewSlab { slab, is_clean } = new;
-        let record = place.tables.record(slab);
-        if is_clean {
-            record.set_clean();
-            // Until objects come back there is nothing to give back.
-            record.rest.store(DONE, Relaxed);
-        } else {
-            place.tables.set_due(slab);
-        }
-        record.set_cluster(place.cluster);
-        self.slabs += 1;
-        if let Some(place) = self.added.iter_mut().find(|place| **place == 0) {
-            *place = slab.0 + 1;
-        }
-        if let Some(list) = self.lists.get_mut(EMPTY_LIST) {
-            list.push(place.tables, slab, EMPTY_LIST as u8 + 1);
-        }
     }
 
     /// Moves a slab to the list that it belongs on now.

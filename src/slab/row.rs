@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::class::ClassInfo;
-use super::record::ROW;
 use super::sheaf::Slot;
+
+/// Objects whose bits share a word.
+pub(super) const ROW: u32 = u64::BITS;
 
 /// Objects that lie in a row and whose bits share a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::class::info;
-use super::pool::{Place, Pool, list_for};
+use super::place::Place;
+use super::pool::{Pool, list_for};
 use crate::report::check;
 use crate::units::ClassId;
 

@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use super::class::{ClassInfo, info};
-use super::pool::Place;
+use super::place::Place;
 use super::record::SlabRecord;
 use super::sheaf::Slot;
 use super::table::SlabTables;

@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread_local;
 
 use super::ledger::Ledger;
+pub(crate) use super::ledger::Machine;
 use super::syscall::{Answer, raw};
 
 /// Where in the source a call stands: file, line, column.
@@ -69,29 +70,6 @@ pub(crate) struct Tally {
     pub(crate) seen: u64,
     /// Those that were refused.
     pub(crate) refused: u64,
-}
-
-/// What the machine has, for calls that ask for more to fail with ENOMEM.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine {
-    /// Mappings, `vm.max_map_count`.
-    pub(crate) mappings: usize,
-    /// Bytes of address space, `RLIMIT_AS`.
-    pub(crate) address_bytes: usize,
-    /// Bytes with access, as under strict overcommit.
-    pub(crate) usable_bytes: usize,
-    /// A kernel before 4.17 takes the address of `MAP_FIXED_NOREPLACE` for a wish.
-    pub(crate) is_old: bool,
-}
-
-impl Machine {
-    /// One that has enough of everything.
-    pub(crate) const ENDLESS: Self = Self {
-        mappings: usize::MAX,
-        address_bytes: usize::MAX,
-        usable_bytes: usize::MAX,
-        is_old: false,
-    };
 }
 
 /// Which calls fail, and what became of the others.

@@ -14,10 +14,10 @@ use std::{format, fs, println};
 
 use super::faults::{ERRNOS, Event, Machine, Plan};
 use super::faults_maps::maps;
-use super::symbol::name_function;
+use super::spawn::run_shell;
 use super::{
-    ExitKey, Fence, HugePages, Lifeline, Module, Policy, Region, cpu, descriptor, dumps, hooks,
-    linux, memory, on_own_stack, page_size, policy, signal, thread,
+    ExitKey, Fence, HugePages, Lifeline, Policy, Region, cpu, descriptor, dumps, hooks, linux,
+    memory, on_own_stack, page_size, policy, signal, space, thread,
 };
 
 const KIB: usize = 1 << 10;
@@ -58,8 +58,8 @@ const SERVICES: [Service; 17] = [
     ("a hook for the exit", || hooks::on_exit(nothing)),
     ("a thread", || thread::start_thread(entry)),
     ("pages that fault", fences),
-    ("a module", || {
-        Module::of(fences as *const () as usize).is_some()
+    ("pieces of a file", || {
+        linux::show_file(c"/proc/self/maps", &mut |_| true).is_some()
     }),
 ];
 
@@ -71,16 +71,16 @@ const FAVOURS: [Service; 14] = [
         thread::yield_now();
         thread::kernel_thread_id() != 0
     }),
-    ("a limit", || linux::virtual_memory_left().is_some()),
+    ("a limit", || space::virtual_memory_left().is_some()),
     ("the first thread", || {
-        linux::is_main_thread() || linux::is_main_thread_gone()
+        thread::is_main_thread() || thread::is_main_thread_gone()
     }),
     ("the allowed nodes", || policy::allowed_nodes().is_some()),
     ("the running node", || policy::asked_node().is_some()),
     ("a core file without a part", dumps::leaves_out_a_part),
     ("the allowed CPUs", || cpu::allowed_cpus(&mut [0; 128])),
     ("a memory policy", policy::process_has_memory_policy),
-    ("no filter", || !thread::is_filtered()),
+    ("no filter", || !linux::is_filtered()),
     ("a barrier", super::barrier::barrier),
     ("one thread", super::barrier::has_one_thread),
     ("a stack's calls", || super::backtrace(&mut [0; 8]) > 0),
@@ -154,9 +154,8 @@ fn opens() -> Option<()> {
     is_same.then_some(())
 }
 
-fn names_a_function() -> bool {
-    let module = Module::of(libc::getpid as *const () as usize);
-    module.is_some_and(|module| name_function(&module, cstr::cstr!("")))
+fn runs_a_program() -> bool {
+    run_shell(c"exit $0", [c"0", c"", c""])
 }
 
 /// What answers nothing.
@@ -232,9 +231,9 @@ fn every_place_survives_every_refusal() {
             });
             plan.during(everything);
             plan.during(meets_a_stranger);
-            if place.0.ends_with("/symbol.rs") {
+            if place.0.ends_with("/spawn.rs") {
                 // A program is started, which takes time.
-                let _ = plan.during(names_a_function);
+                let _ = plan.during(runs_a_program);
             }
             let tallies = plan.tallies();
             let refused = tallies.iter().filter(|(_, tally)| tally.refused > 0);

@@ -9,8 +9,30 @@ extern crate std;
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
-use super::faults::Machine;
 use super::page_size;
+
+/// What the machine has, for calls that ask for more to fail with ENOMEM.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// Mappings, `vm.max_map_count`.
+    pub(crate) mappings: usize,
+    /// Bytes of address space, `RLIMIT_AS`.
+    pub(crate) address_bytes: usize,
+    /// Bytes with access, as under strict overcommit.
+    pub(crate) usable_bytes: usize,
+    /// A kernel before 4.17 takes the address of `MAP_FIXED_NOREPLACE` for a wish.
+    pub(crate) is_old: bool,
+}
+
+impl Machine {
+    /// One that has enough of everything.
+    pub(crate) const ENDLESS: Self = Self {
+        mappings: usize::MAX,
+        address_bytes: usize::MAX,
+        usable_bytes: usize::MAX,
+        is_old: false,
+    };
+}
 
 /// Ranges by their start.
 #[derive(Clone, Debug, Default)]

@@ -76,28 +76,10 @@ pub(crate) fn total_ram_bytes() -> usize {
     (info.totalram as usize).saturating_mul((info.mem_unit as usize).max(1))
 }
 
-/// The memory that this process may have at most: the machine's, or what its limits on address space and data say.
-pub(crate) fn memory_allowed() -> usize {
-    let data = limit_of(libc::RLIMIT_DATA).unwrap_or(usize::MAX);
-    let left = virtual_memory_left().unwrap_or(usize::MAX);
-    total_ram_bytes().min(left).min(data)
-}
-
-/// The address space that `RLIMIT_AS` leaves to this process; `None` where there is no limit.
-pub(crate) fn virtual_memory_left() -> Option<usize> {
-    let limit = super::address_limit()?;
-    let mut text = [0; 64];
-    let statm = read_file(cstr::cstr!("/proc/self/statm"), &mut text).unwrap_or_default();
-    let digits = statm.iter().take_while(|byte| byte.is_ascii_digit());
-    let pages = digits.fold(0_usize, |pages, byte| pages * 10 + usize::from(byte - b'0'));
-    let used = pages.saturating_mul(super::page_size());
-    Some(limit.saturating_sub(used))
-}
-
 /// The mappings that a process may have, `vm.max_map_count`; `None` where nobody tells.
 pub(crate) fn most_mappings() -> Option<usize> {
     // A program that locked itself in may be killed for opening a file.
-    if super::is_filtered() {
+    if is_filtered() {
         return None;
     }
     let mut text = [0; 24];
@@ -123,21 +105,6 @@ pub(super) fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
         return None;
     }
     Some(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
-}
-
-/// Whether the caller is the process's first thread.
-pub(crate) fn is_main_thread() -> bool {
-    let thread = super::kernel_thread_id() as usize;
-    thread != 0 && thread == process_id()
-}
-
-/// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in
-/// `/proc/self/stat`, behind the name in parentheses, is that of a zombie. See proc_pid_stat(5).
-pub(crate) fn is_main_thread_gone() -> bool {
-    let mut text = [0; 128];
-    let text = read_file(cstr::cstr!("/proc/self/stat"), &mut text).unwrap_or_default();
-    let name_end = text.iter().rposition(|byte| *byte == b')');
-    name_end.is_some_and(|end| text.get(end + 2) == Some(&b'Z'))
 }
 
 /// Who may sleep on a word, or wake who does.
@@ -279,4 +246,11 @@ fn clock(clock: libc::clockid_t) -> libc::timespec {
     // SAFETY: the structure is the call's to write.
     ask(|| unsafe { libc::clock_gettime(clock, &raw mut time) });
     time
+}
+
+/// Whether a seccomp(2) filter stands between this process and the kernel.
+pub(crate) fn is_filtered() -> bool {
+    let arguments = [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0];
+    // SAFETY: only reads a number.
+    unsafe { call(libc::SYS_prctl, arguments) }.value() != Some(0)
 }

@@ -246,12 +246,12 @@ impl Mapping {
 
     /// Has the mapping's pages come from where `policy` says.
     pub(crate) fn place(&self, policy: Policy) -> bool {
-        policy::apply(policy, self.address(), self.start, self.bytes)
+        policy::apply(policy, self.address(), self.address(), self.bytes)
     }
 
     /// Tells the kernel whether huge pages are wanted.
     pub(crate) fn want_huge_pages(&self, wanted: HugePages) {
-        huge_pages::advise(self.start, self.bytes, wanted);
+        huge_pages::advise(self.address(), self.bytes, wanted);
     }
 
     /// Gives the memory back; its addresses are lost where the kernel does not take them.

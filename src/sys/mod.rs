@@ -7,12 +7,12 @@
 
 #[macro_use]
 mod weak;
+mod backing;
 mod barrier;
 mod bell;
 mod cpu;
 mod descriptor;
 mod dumps;
-mod ending;
 mod errno;
 mod exit_key;
 mod fence;
@@ -30,7 +30,6 @@ mod huge_pages;
 #[cfg(all(test, not(simulated)))]
 mod ledger;
 mod lifeline;
-mod lines;
 pub(crate) mod layout;
 mod linux;
 mod mapping;
@@ -48,10 +47,10 @@ mod renew;
 mod rseq;
 mod signal;
 mod single;
-mod symbol;
 #[cfg(simulated)]
 mod simulated;
 mod space;
+mod spawn;
 mod syscall;
 mod table;
 mod thread;
@@ -68,7 +67,6 @@ pub(crate) use descriptor::{
     FileId, Pipe, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append,
     path_of_stderr, working_folder, write_stderr, write_to,
 };
-pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use exit_key::ExitKey;
 pub(crate) use fence::Fence;
 use fork_gate::ForkGate;
@@ -78,9 +76,8 @@ pub(crate) use hooks::{
 pub(crate) use huge_pages::HugePages;
 pub(crate) use lifeline::Lifeline;
 pub(crate) use linux::{
-    abort, environment, futex_wait, futex_wait_briefly, futex_wake, is_main_thread,
-    is_main_thread_gone, memory_allowed, microseconds, milliseconds, most_mappings, process_id,
-    read_file, show_file, sleep, total_ram_bytes, virtual_memory_left,
+    abort, environment, futex_wait, futex_wait_briefly, futex_wake, is_filtered, microseconds,
+    milliseconds, most_mappings, process_id, read_file, show_file, sleep, total_ram_bytes,
 };
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
 #[cfg(all(test, not(simulated)))]
@@ -95,8 +92,8 @@ pub(crate) use policy::{
     CYCLE, Policy, Stripes, allowed_nodes, current_node, node_of_page, process_has_memory_policy,
 };
 pub(crate) use prefetch::prefetch;
-pub(crate) use probe::is_privileged;
 pub use probe::page_size;
+pub(crate) use probe::{is_at_fixed_address, is_privileged};
 pub(crate) use program::{NAME as PROGRAM_NAME, keep_program_name, program_name};
 pub(crate) use properties::are_property_calls_known;
 pub use properties::know_property_calls;
@@ -105,12 +102,14 @@ pub use rseq::know_rseq;
 pub(crate) use signal::{off_fault, on_fault};
 pub(crate) use single::is_single_threaded;
 pub use single::know_single_threaded;
-pub(crate) use space::{address_limit, has_too_many_addresses};
-pub(crate) use symbol::{Module, name_function};
+pub(crate) use space::{
+    address_limit, has_too_many_addresses, memory_allowed, virtual_memory_left,
+};
+pub(crate) use spawn::run_shell;
 pub(crate) use table::{Table, ZeroInit};
 pub(crate) use thread::{
-    has_thread, is_filtered, is_vfork_child, kernel_thread_id, libc_thread_number, name_thread,
-    start_thread, yield_now,
+    has_thread, is_main_thread, is_main_thread_gone, is_vfork_child, kernel_thread_id,
+    libc_thread_number, name_thread, start_thread, yield_now,
 };
 #[cfg(counted)]
 pub(crate) use ticks::ticks;

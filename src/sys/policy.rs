@@ -3,8 +3,6 @@
 //! A policy changes where pages come from, never what they hold; where a kernel knows no nodes the
 //! calls fail and nothing is lost.
 
-use core::ptr::NonNull;
-
 use super::syscall::call;
 
 /// Modes of the kernel's `include/uapi/linux/mempolicy.h`.
@@ -91,12 +89,12 @@ impl Stripes {
 
 /// Applies `policy` to the `bytes` at `start`; `origin` is where stripes are counted from. Whether
 /// the kernel took it.
-pub(super) fn apply(policy: Policy, origin: usize, start: NonNull<u8>, bytes: usize) -> bool {
+pub(super) fn apply(policy: Policy, origin: usize, start: usize, bytes: usize) -> bool {
     match policy {
         Policy::Prefer(node) => bind(start, bytes, MPOL_PREFERRED, 1 << (node % 64)),
         Policy::Bind { mask, home } => {
             let done = bind(start, bytes, MPOL_BIND, mask);
-            let arguments = [start.as_ptr() as usize, bytes, home.into(), 0, 0, 0];
+            let arguments = [start, bytes, home.into(), 0, 0, 0];
             // Without it the kernel begins with the node of the thread that touches a page.
             // SAFETY: see the module.
             let _ = unsafe { call(SYS_SET_MEMPOLICY_HOME_NODE, arguments) };
@@ -110,39 +108,27 @@ pub(super) fn apply(policy: Policy, origin: usize, start: NonNull<u8>, bytes: us
     }
 }
 
-fn apply_stripes(stripes: &Stripes, origin: usize, start: NonNull<u8>, bytes: usize) -> bool {
-    let address = start.as_ptr() as usize;
-    let end = address + bytes;
+fn apply_stripes(stripes: &Stripes, origin: usize, start: usize, bytes: usize) -> bool {
+    let end = start + bytes;
     let mut done = true;
-    let mut from = address;
+    let mut from = start;
     while from < end {
         let stripe = (from - origin) / STRIPE;
         if stripe >= MOST_STRIPES {
-            // SAFETY: `from` lies in the range.
-            let rest = unsafe { start.add(from - address) };
-            return done & bind(rest, end - from, MPOL_INTERLEAVE, stripes.mask());
+            return done & bind(from, end - from, MPOL_INTERLEAVE, stripes.mask());
         }
         let next = (origin + (stripe + 1) * STRIPE).min(end);
         let Some(node) = stripes.node(stripe) else {
             return false;
         };
-        // SAFETY: `from` lies in the range.
-        let part = unsafe { start.add(from - address) };
-        done &= bind(part, next - from, MPOL_PREFERRED, 1 << (node % 64));
+        done &= bind(from, next - from, MPOL_PREFERRED, 1 << (node % 64));
         from = next;
     }
     done
 }
 
-fn bind(start: NonNull<u8>, bytes: usize, mode: usize, mask: u64) -> bool {
-    let arguments = [
-        start.as_ptr() as usize,
-        bytes,
-        mode,
-        (&raw const mask) as usize,
-        MASK_BITS,
-        0,
-    ];
+fn bind(start: usize, bytes: usize, mode: usize, mask: u64) -> bool {
+    let arguments = [start, bytes, mode, (&raw const mask) as usize, MASK_BITS, 0];
     // SAFETY: see the module; `mask` outlives the call.
     unsafe { call(libc::SYS_mbind, arguments) }.is_ok()
 }

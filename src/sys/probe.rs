@@ -24,3 +24,11 @@ pub(crate) fn is_privileged() -> bool {
     // SAFETY: as above.
     PRIVILEGED.get_or_init(|| unsafe { libc::getauxval(libc::AT_SECURE) } != 0)
 }
+
+/// Whether the file that is mapped from `base` on has code for these addresses only, as its ELF header says.
+pub(crate) fn is_at_fixed_address(base: usize) -> bool {
+    const TYPE: usize = 16;
+    let kind = core::ptr::with_exposed_provenance::<u16>(base + TYPE);
+    // SAFETY: the beginning of a mapped file that is run.
+    unsafe { kind.read() == libc::ET_EXEC }
+}

@@ -1,4 +1,4 @@
-//! A region: reserved address space of which parts are committed, purged and bound to a node.
+//! A region: reserved address space of which parts are committed and purged.
 //!
 //! # Invariant
 //!
@@ -10,8 +10,8 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::policy::{self, Policy};
-use super::{HugePages, memory, page_size};
+use super::backing::Backing;
+use super::{HugePages, Policy, huge_pages, memory, page_size};
 use crate::units::align_up;
 
 /// Sole ownership of a range of reserved addresses.
@@ -23,17 +23,10 @@ pub(crate) struct Region {
     pub(super) bytes: AtomicUsize,
     /// What it had at first, the most that it can have.
     most: usize,
-    /// Where pages come from, if anybody cares.
-    policy: Option<Policy>,
-    /// Whether the policy is applied to what is committed, not to the whole reservation: each
-    /// change of nodes is one of the mappings of which a process has a limited number.
-    lazily: bool,
-    /// Whether huge pages are wanted, and from which offset on.
-    pub(super) huge_pages: (HugePages, usize),
     /// Bytes on both sides that are never used, and go back with the region if it goes back whole.
     fence: usize,
-    /// The part from the start on that core files hold.
-    pub(super) dumped: AtomicUsize,
+    /// What the kernel was told of its pages.
+    backing: Backing,
 }
 
 /// Addresses on both sides of a fenced region that are never used; a multiple of every OS page.
@@ -57,11 +50,8 @@ impl Region {
             base: start,
             bytes: asked.into(),
             most: asked,
-            policy: None,
-            lazily: false,
-            huge_pages: (HugePages::System, 0),
             fence: 0,
-            dumped: usize::MAX.into(),
+            backing: Backing::new(),
         };
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
@@ -122,30 +112,16 @@ impl Region {
 
     /// Cuts the region in two.
     pub(crate) fn split(self, at: usize) -> (Self, Self) {
-        let left = self.bytes() - at;
-        let rest = Self {
-            base: self.at(at),
-            bytes: left.into(),
-            most: left,
-            policy: self.policy,
-            lazily: self.lazily,
-            huge_pages: (HugePages::System, 0),
+        let (base, middle, left) = (self.base, self.at(at), self.bytes() - at);
+        let (first, second) = self.backing.split();
+        let part = |base, bytes: usize, backing| Self {
+            base,
+            bytes: bytes.into(),
+            most: bytes,
             fence: 0,
-            dumped: usize::MAX.into(),
+            backing,
         };
-        (
-            Self {
-                base: self.base,
-                bytes: at.into(),
-                most: at,
-                policy: self.policy,
-                lazily: self.lazily,
-                huge_pages: self.huge_pages,
-                fence: 0,
-                dumped: usize::MAX.into(),
-            },
-            rest,
-        )
+        (part(base, at, first), part(middle, left, second))
     }
 
     /// Makes the bytes from `start` to `end` usable; both are multiples of the OS page.
@@ -154,11 +130,12 @@ impl Region {
         if end > self.bytes() && !self.regrow(end) {
             return false;
         }
-        self.put_into_dumps(end);
+        let base = self.address();
+        self.backing.put_into_dumps(end, base, self.bytes());
         // SAFETY: the range lies in this region.
         let done = unsafe { memory::allow(self.at(start), end - start) };
-        if done && self.lazily {
-            self.place_again(start, end);
+        if done {
+            self.backing.note_commitment(base, start, end);
         }
         done
     }
@@ -178,7 +155,7 @@ impl Region {
         if let Some(end) = taken {
             // ORDERING: relaxed, see `bytes`.
             self.bytes.store(end, Relaxed);
-            self.place_reservation(bytes, end);
+            self.note_reservation(bytes, end);
         }
         taken.is_some()
     }
@@ -197,29 +174,47 @@ impl Region {
 
     /// Has the region's pages come from where `policy` says, from now on.
     pub(crate) fn place(&mut self, policy: Policy) -> bool {
-        self.policy = Some(policy);
-        policy::apply(policy, self.address(), self.base, self.bytes())
+        let (base, bytes) = (self.address(), self.bytes());
+        self.backing.place(policy, base, bytes)
     }
 
     /// Has pages that are committed from now on come from where `policy` says.
     pub(crate) fn place_what_is_committed(&mut self, policy: Policy) {
-        self.policy = Some(policy);
-        self.lazily = true;
+        self.backing.place_what_is_committed(policy);
     }
 
-    /// Applies the policy again to a part that is a new mapping.
-    fn place_again(&self, start: usize, end: usize) {
-        if let Some(policy) = self.policy {
-            let _ = policy::apply(policy, self.address(), self.at(start), end - start);
-        }
+    /// Tells the kernel whether huge pages are wanted from the offset `start` on.
+    pub(crate) fn want_huge_pages(&mut self, wanted: HugePages, start: usize) {
+        let (base, bytes) = (self.address(), self.bytes());
+        self.backing.want_huge_pages(wanted, start, base, bytes);
     }
 
-    /// Applies policy and advice to a new reservation; the policy may be for the commitment to apply.
-    pub(super) fn place_reservation(&self, start: usize, end: usize) {
-        self.advise(start, end);
-        if !self.lazily {
-            self.place_again(start, end);
-        }
+    /// What was said of huge pages for all of it.
+    pub(crate) fn huge_pages(&self) -> HugePages {
+        self.backing.huge_pages()
+    }
+
+    /// Tells the kernel whether a part may be backed with huge pages.
+    pub(crate) fn set_huge_pages(&self, start: usize, end: usize, is_dense: bool) {
+        let wanted = [HugePages::Never, HugePages::Always][usize::from(is_dense)];
+        huge_pages::advise(self.address() + start, end - start, wanted);
+    }
+
+    /// Pages of a part, as long as a huge page at most, that have memory; 0 where the kernel does not tell.
+    pub(crate) fn present_pages(&self, start: usize, end: usize) -> usize {
+        huge_pages::present_pages(self.address() + start, end - start)
+    }
+
+    /// Leaves what is after the first `head` bytes out of core files until it is committed. Returns whether the kernel knows
+    /// how.
+    pub(crate) fn leave_out_of_dumps(&mut self, head: usize) -> bool {
+        let (base, bytes) = (self.address(), self.bytes());
+        self.backing.leave_out_of_dumps(head, base, bytes)
+    }
+
+    /// Tells the kernel again what it was told of a part that is a new reservation.
+    pub(super) fn note_reservation(&self, start: usize, end: usize) {
+        self.backing.note_reservation(self.address(), start, end);
     }
 
     /// Makes `start..end` a reservation without memory again, which is charged to nothing but address space.
@@ -228,7 +223,7 @@ impl Region {
         // SAFETY: the range lies in this region, and nobody uses it.
         let done = unsafe { memory::reserve_again(self.at(start), end - start) };
         if done {
-            self.place_reservation(start, end);
+            self.note_reservation(start, end);
         }
         done
     }

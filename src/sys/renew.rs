@@ -14,7 +14,7 @@ impl Region {
         // SAFETY: both ranges are ours, and nobody uses what is replaced.
         let done = unsafe { memory::remap_to(fresh, bytes, bytes, self.at(start)) };
         match done {
-            true => self.place_reservation(start, end),
+            true => self.note_reservation(start, end),
             // SAFETY: mapped above.
             false if !unsafe { memory::unmap(fresh, bytes) } => {
                 // SAFETY: as above.

@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::linux::limit_of;
+use super::linux::{limit_of, read_file, total_ram_bytes};
 use super::{Region, page_size};
 
 /// Whether there is known to be a limit.
@@ -27,4 +27,22 @@ pub(crate) fn address_limit() -> Option<usize> {
     let limit = limit_of(libc::RLIMIT_AS);
     IS_LIMITED.store(limit.is_some(), Relaxed);
     limit
+}
+
+/// The memory that this process may have at most: the machine's, or what its limits on address space and data say.
+pub(crate) fn memory_allowed() -> usize {
+    let data = limit_of(libc::RLIMIT_DATA).unwrap_or(usize::MAX);
+    let left = virtual_memory_left().unwrap_or(usize::MAX);
+    total_ram_bytes().min(left).min(data)
+}
+
+/// The address space that `RLIMIT_AS` leaves to this process; `None` where there is no limit.
+pub(crate) fn virtual_memory_left() -> Option<usize> {
+    let limit = address_limit()?;
+    let mut text = [0; 64];
+    let statm = read_file(cstr::cstr!("/proc/self/statm"), &mut text).unwrap_or_default();
+    let digits = statm.iter().take_while(|byte| byte.is_ascii_digit());
+    let pages = digits.fold(0_usize, |pages, byte| pages * 10 + usize::from(byte - b'0'));
+    let used = pages.saturating_mul(page_size());
+    Some(limit.saturating_sub(used))
 }

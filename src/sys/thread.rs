@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 
+use super::linux::{process_id, read_file};
 use super::on_own_stack;
 use super::syscall::{ask, call};
 
@@ -93,7 +94,7 @@ pub(crate) fn yield_now() {
 
 /// Whether the process has a thread with this number in the kernel. See tgkill(2).
 pub(crate) fn has_thread(number: u32) -> bool {
-    let arguments = [super::process_id(), number as usize, 0, 0, 0, 0];
+    let arguments = [process_id(), number as usize, 0, 0, 0, 0];
     // SAFETY: signal 0 is never sent.
     !unsafe { call(libc::SYS_tgkill, arguments) }.is_error(libc::ESRCH)
 }
@@ -104,7 +105,7 @@ pub(crate) fn has_thread(number: u32) -> bool {
 #[unsafe(link_section = ".text.hot.life")]
 pub(crate) fn libc_thread_number() -> u32 {
     if !is_linked!("pthread_getcpuclockid") {
-        return super::kernel_thread_id();
+        return kernel_thread_id();
     }
     // SAFETY: only reads a number of this thread's.
     let own = unsafe { libc::pthread_self() };
@@ -115,20 +116,13 @@ pub(crate) fn libc_thread_number() -> u32 {
     if answer == 0 {
         !(clock >> 3) as u32
     } else {
-        super::kernel_thread_id()
+        kernel_thread_id()
     }
 }
 
 /// Whether the process is a child of vfork(2).
 pub(crate) fn is_vfork_child() -> bool {
-    libc_thread_number() != super::kernel_thread_id()
-}
-
-/// Whether a seccomp(2) filter stands between this process and the kernel.
-pub(crate) fn is_filtered() -> bool {
-    let arguments = [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0];
-    // SAFETY: only reads a number.
-    unsafe { call(libc::SYS_prctl, arguments) }.value() != Some(0)
+    libc_thread_number() != kernel_thread_id()
 }
 
 /// Names the calling thread, in 15 bytes at most.
@@ -143,4 +137,19 @@ pub(crate) fn name_thread(name: &CStr) {
     ];
     // SAFETY: the kernel reads the name.
     let _ = unsafe { call(libc::SYS_prctl, arguments) };
+}
+
+/// Whether the caller is the process's first thread.
+pub(crate) fn is_main_thread() -> bool {
+    let thread = kernel_thread_id() as usize;
+    thread != 0 && thread == process_id()
+}
+
+/// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in
+/// `/proc/self/stat`, behind the name in parentheses, is that of a zombie. See proc_pid_stat(5).
+pub(crate) fn is_main_thread_gone() -> bool {
+    let mut text = [0; 128];
+    let text = read_file(cstr::cstr!("/proc/self/stat"), &mut text).unwrap_or_default();
+    let name_end = text.iter().rposition(|byte| *byte == b')');
+    name_end.is_some_and(|end| text.get(end + 2) == Some(&b'Z'))
 }

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::report::Line;
-use crate::slab::class;
+use crate::slab::{Kind, Request, class};
 use crate::units::{BLOCK_SIZE, ClassId};
 
 /// Looks for frees of what is no block, or free already.
@@ -34,6 +34,15 @@ impl Sort {
             Some(id) => Self(id.0),
             None if bytes > BLOCK_SIZE || align > BLOCK_SIZE => Self(HUGE as u8),
             None => Self(0),
+        }
+    }
+
+    /// The sort of the block that a request is for.
+    pub(crate) fn of_request(request: &Request) -> Self {
+        match request.kind() {
+            Kind::Small(id) => Self(id.0),
+            Kind::Large { .. } => Self(0),
+            Kind::Huge => Self(HUGE as u8),
         }
     }
 

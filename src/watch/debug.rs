@@ -11,10 +11,10 @@ use super::record::{Record, Records, State};
 use super::report::{self, Event};
 use super::store::{Blocks, CHUNK};
 use super::zone::{self, Damage, LEAST};
-use super::{Given, Return, Wish, trace};
+use super::{Caller, Given, trace};
 use crate::heap::{Heap, Node};
 use crate::report::Line;
-use crate::slab::{Object, class};
+use crate::slab::{Object, Request, class};
 use crate::sync::Lock;
 use crate::sys;
 use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE, Zeroed, align_up};
@@ -58,29 +58,35 @@ impl Debug {
     }
 
     /// A block; `None` where there is no memory.
-    pub(super) fn take(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<Object> {
-        let sort = Sort::of(wish.bytes, wish.align);
+    pub(super) fn take(
+        &self,
+        heap: &Heap,
+        home: &'static Node,
+        request: &Request,
+        caller: Caller,
+    ) -> Option<Object> {
+        let sort = Sort::of_request(request);
         let flags = self.options.of(sort);
         // Taken before any lock: where glibc is older than 2.35, the loader's is waited for.
         let frames = self.frames(flags);
-        let small = sort.class().filter(|_| wish.align <= MIN_ALIGN);
+        let small = sort.class().filter(|_| request.align() <= MIN_ALIGN);
         let number = match small {
             Some(id) => self.take_small(heap, home, id)?,
-            None => self.take_single(heap, home, wish)?,
+            None => self.take_single(heap, home, request)?,
         };
         let blocks = self.blocks.lock();
         let record = self.records.get(number);
-        let align = wish.align.max(LEAST);
+        let align = request.align().max(LEAST);
         // What is one of a kind is aligned by its memory.
         let user = align_up(record.base() + LEAST, align)?;
-        record.begin(sort, user, wish);
-        zone::activate(record, flags, wish.zeroed == Zeroed::Yes);
-        // Memory of its own came from the heap as it was wished for.
-        if wish.zeroed == Zeroed::Yes && small.is_some() {
-            super::bytes::fill(user, 0, wish.bytes);
+        record.begin(sort, user, request.bytes(), caller);
+        zone::activate(record, flags, request.is_zeroed());
+        // Memory of its own came from the heap as it was asked for.
+        if request.is_zeroed() && small.is_some() {
+            super::bytes::fill(user, 0, request.bytes());
         }
         if flags & USER != 0 {
-            record.allocated.note(wish.thread, &frames);
+            record.allocated.note(caller.thread, &frames);
             record.freed.forget();
         }
         drop(blocks);
@@ -89,8 +95,8 @@ impl Debug {
     }
 
     /// Takes a block back, if it is one of these.
-    pub(super) fn give(&self, heap: &Heap, given: Return) -> Given {
-        let address = given.block.as_ptr() as usize;
+    pub(super) fn give(&self, heap: &Heap, block: Object, caller: Caller) -> Given {
+        let address = block.as_ptr() as usize;
         let frames = self.frames(if self.options.have(USER) { USER } else { 0 });
         let mut blocks = self.blocks.lock();
         let Some(number) = blocks.find(address) else {
@@ -113,7 +119,7 @@ impl Debug {
             );
             return Given::Done;
         }
-        if let Some(what) = record.family().mismatch(given.family)
+        if let Some(what) = record.family().mismatch(caller.family)
             && flags & SANITY != 0
         {
             let event = Event::new(what, address);
@@ -134,7 +140,7 @@ impl Debug {
             super::bytes::erase(address, record.user_end());
         }
         if flags & USER != 0 {
-            record.freed.note(given.thread, &frames);
+            record.freed.note(caller.thread, &frames);
         }
         record.set_state(State::Resting);
         let room = record.room();
@@ -208,7 +214,7 @@ impl Debug {
                 return Some(number);
             }
             drop(blocks);
-            let chunk = heap.take_large(home, CHUNK, CHUNK, Zeroed::No)?;
+            let chunk = heap.take_large(home, &Request::pages(CHUNK, CHUNK, Zeroed::No)?)?;
             let start = chunk.as_ptr().expose_provenance();
             let mut blocks = self.blocks.lock();
             // Another thread may have brought one meanwhile.
@@ -224,12 +230,13 @@ impl Debug {
         }
     }
 
-    fn take_single(&self, heap: &Heap, home: &'static Node, wish: Wish) -> Option<u32> {
-        let align = wish.align.max(LEAST);
-        let room = wish.bytes.checked_add(align)?.checked_add(LEAST)?;
+    fn take_single(&self, heap: &Heap, home: &'static Node, request: &Request) -> Option<u32> {
+        let align = request.align().max(LEAST);
+        let room = request.bytes().checked_add(align)?.checked_add(LEAST)?;
         // A class would serve what is small; a span of its own keeps it away from other blocks.
         let room = room.max(class::MAX_SMALL + 1);
-        let memory = heap.take_large(home, room, align.max(PAGE_SIZE), wish.zeroed)?;
+        let pages = Request::pages(room, align.max(PAGE_SIZE), request.zeroed())?;
+        let memory = heap.take_large(home, &pages)?;
         let base = memory.as_ptr().expose_provenance();
         let room = heap.usable_size(base).unwrap_or(room);
         let user = align_up(base + LEAST, align)?;
@@ -238,7 +245,7 @@ impl Debug {
         if let Some(number) = number
             && blocks.add_single(base, user, number)
         {
-            let sort = Sort::of(wish.bytes, wish.align);
+            let sort = Sort::of_request(request);
             self.records.get(number).place(sort, base, room);
             return Some(number);
         }

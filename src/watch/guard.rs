@@ -12,10 +12,10 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::choice::{RED_ZONE, Sort, USER};
 use super::record::{List, Record, Records, State};
 use super::zone;
-use super::{Given, Return, Wish, report, trace};
+use super::{Caller, Given, report, trace};
 use crate::arena::{Arena, Span, Use};
 use crate::report::{Crime, Line, Scene, accuse, accuse_with};
-use crate::slab::Object;
+use crate::slab::{Object, Request};
 use crate::sync::Lock;
 use crate::sys::{self, Fence, Region, Table, page_size};
 use crate::units::{BLOCK_SIZE, MIN_ALIGN, Order, PAGE_SIZE, PageIndex, align_up, pages_for};
@@ -87,15 +87,15 @@ impl Guard {
     }
 
     /// A block of zeroes that ends, but for its alignment, where a guard page begins; `None` where there is no room.
-    pub(super) fn take(&self, wish: Wish) -> Option<Object> {
+    pub(super) fn take(&self, request: &Request, caller: Caller) -> Option<Object> {
         let os_pages = pages_for(page_size());
-        let data_bytes = align_up(wish.bytes.max(1), page_size())?;
+        let data_bytes = align_up(request.bytes().max(1), page_size())?;
         let pages = pages_for(data_bytes) + os_pages;
-        if pages * PAGE_SIZE > BLOCK_SIZE || wish.align > BLOCK_SIZE {
+        if pages * PAGE_SIZE > BLOCK_SIZE || request.align() > BLOCK_SIZE {
             return None;
         }
         let frames = trace::take();
-        let order = Order::holding(pages_for(wish.align.max(page_size())) as u32);
+        let order = Order::holding(pages_for(request.align().max(page_size())) as u32);
         let mut blocks = self.blocks.lock();
         if self.fence.is_costly() && blocks.count >= MOST_MAPPINGS && !self.wake(&mut blocks) {
             return None;
@@ -112,10 +112,10 @@ impl Guard {
             return None;
         };
         let record = self.records.get(number);
-        let size = align_up(wish.bytes.max(1), wish.align.max(MIN_ALIGN))?;
+        let size = align_up(request.bytes().max(1), request.align().max(MIN_ALIGN))?;
         let user = record.end().saturating_sub(size).max(record.base());
-        record.begin(Sort::of(wish.bytes, wish.align), user, wish);
-        record.allocated.note(wish.thread, &frames);
+        record.begin(Sort::of_request(request), user, request.bytes(), caller);
+        record.allocated.note(caller.thread, &frames);
         record.freed.forget();
         zone::activate(record, FLAGS, true);
         Object::new(core::ptr::with_exposed_provenance_mut(user))
@@ -144,8 +144,8 @@ impl Guard {
     }
 
     /// Takes a block back, if it is one of these.
-    pub(super) fn give(&self, given: Return) -> Given {
-        let address = given.block.as_ptr() as usize;
+    pub(super) fn give(&self, block: Object, caller: Caller) -> Given {
+        let address = block.as_ptr() as usize;
         if !self.has(address) {
             return Given::Ordinary;
         }
@@ -166,7 +166,7 @@ impl Guard {
             accuse_with(crime, address, scene, || report::owners(record));
             return Given::Done;
         }
-        if let Some(what) = record.family().mismatch(given.family) {
+        if let Some(what) = record.family().mismatch(caller.family) {
             let bytes = record.bytes();
             let scene = Scene::Block { bytes };
             accuse_with(Crime::Mismatch(what), address, scene, || {
@@ -177,7 +177,7 @@ impl Guard {
             let event = report::Event::damage(damage);
             report::print(record, event, FLAGS, Some(&frames), "Ignoring");
         }
-        record.freed.note(given.thread, &frames);
+        record.freed.note(caller.thread, &frames);
         record.set_state(State::Resting);
         let start = record.base() - self.pages.base();
         let pages = pages_for(record.room());

@@ -18,15 +18,13 @@ mod store;
 mod trace;
 mod zone;
 
-use core::ptr::NonNull;
-
 pub(crate) use bytes::{at as byte_at, fill as fill_bytes, first_other};
 pub(crate) use choice::{CacheFlags, Options, Sort};
 pub use family::Family;
 
 use crate::heap::{Heap, Node};
-use crate::slab::Object;
-use crate::units::{BLOCK_SIZE, Zeroed};
+use crate::slab::{Object, Request};
+use crate::units::BLOCK_SIZE;
 use debug::Debug;
 use guard::Guard;
 use quarantine::Quarantine;
@@ -72,32 +70,26 @@ pub(crate) struct Named {
     pub(crate) title: &'static [u8],
 }
 
-/// A request for a block.
+/// Who asks for a block, or frees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
-    /// Bytes that the program asks for.
-    pub(crate) bytes: usize,
-    /// A power of two, at least 16.
-    pub(crate) align: usize,
-    /// Whether it must hold zeroes.
-    pub(crate) zeroed: Zeroed,
-    /// The number of the thread that asks.
+pub(crate) struct Caller {
+    /// The number of the thread.
     pub(crate) thread: u32,
-    /// Whose function asks.
+    /// Whose function it calls.
     pub(crate) family: Family,
     /// The named cache that asks.
     pub(crate) named: Option<Named>,
 }
 
-/// A block that comes back.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Return {
-    /// Where it is.
-    pub(crate) block: NonNull<u8>,
-    /// The number of the thread that frees it.
-    pub(crate) thread: u32,
-    /// Whose function frees it.
-    pub(crate) family: Family,
+impl Caller {
+    /// A thread that calls a function of a family.
+    pub(crate) const fn new(thread: u32, family: Family) -> Self {
+        Self {
+            thread,
+            family,
+            named: None,
+        }
+    }
 }
 
 /// What became of a block that was freed.
@@ -173,25 +165,26 @@ impl Watch {
         &self,
         heap: &Heap,
         home: &'static Node,
-        wish: Wish,
+        request: &Request,
+        caller: Caller,
     ) -> Option<Object> {
-        self.debug.as_ref()?.take(heap, home, wish)
+        self.debug.as_ref()?.take(heap, home, request, caller)
     }
 
     /// A block against a guard page; `None` where there is no room for one.
-    pub(crate) fn take_guarded(&self, wish: Wish) -> Option<Object> {
-        self.guard.as_ref()?.take(wish)
+    pub(crate) fn take_guarded(&self, request: &Request, caller: Caller) -> Option<Object> {
+        self.guard.as_ref()?.take(request, caller)
     }
 
     /// Takes a block back if it is a watched one.
-    pub(crate) fn give(&self, heap: &Heap, given: Return) -> Given {
+    pub(crate) fn give(&self, heap: &Heap, block: Object, caller: Caller) -> Given {
         if let Some(guard) = &self.guard
-            && guard.give(given) == Given::Done
+            && guard.give(block, caller) == Given::Done
         {
             return Given::Done;
         }
         match &self.debug {
-            Some(debug) => debug.give(heap, given),
+            Some(debug) => debug.give(heap, block, caller),
             None => Given::Ordinary,
         }
     }

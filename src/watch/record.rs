@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::
 
 use super::choice::Sort;
 use super::trace::{Frames, Stack};
-use super::{Family, Wish};
+use super::{Caller, Family};
 use crate::report::Line;
 use crate::sys::{self, Region, Table, ZeroInit};
 
@@ -73,16 +73,17 @@ unsafe impl ZeroInit for Record {}
 
 impl Record {
     /// Takes note of a block that is in use from now on.
-    pub(super) fn begin(&self, sort: Sort, user: usize, wish: Wish) {
+    pub(super) fn begin(&self, sort: Sort, user: usize, bytes: usize, caller: Caller) {
         self.sort.store(sort.number(), Relaxed);
         self.user.store(user, Relaxed);
-        self.bytes.store(wish.bytes, Relaxed);
-        self.family.store(wish.family as u8, Relaxed);
-        let (owner, title) = wish.named.map_or((0, &[][..]), |it| (it.owner, it.title));
+        self.bytes.store(bytes, Relaxed);
+        self.family.store(caller.family as u8, Relaxed);
+        let named = caller.named;
+        let (owner, title) = named.map_or((0, &[][..]), |it| (it.owner, it.title));
         self.owner.store(owner, Relaxed);
-        let bytes = title.iter().copied().chain(core::iter::repeat(0));
-        for (place, byte) in self.title.iter().zip(bytes) {
-            place.store(byte, Relaxed);
+        let letters = title.iter().copied().chain(core::iter::repeat(0));
+        for (place, letter) in self.title.iter().zip(letters) {
+            place.store(letter, Relaxed);
         }
         self.set_state(State::InUse);
     }

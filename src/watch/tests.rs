@@ -6,29 +6,17 @@ extern crate std;
 use super::*;
 use crate::numa::Topology;
 use crate::sys;
+use crate::units::Zeroed;
 use std::vec::Vec;
 
 fn heap() -> Heap {
     Heap::new(Topology::single(), crate::heap::Settings::TEST).unwrap()
 }
 
-fn wish(bytes: usize, align: usize) -> Wish {
-    Wish {
-        bytes,
-        align,
-        zeroed: Zeroed::No,
-        thread: 1,
-        family: Family::Malloc,
-        named: None,
-    }
-}
+const CALLER: Caller = Caller::new(1, Family::Malloc);
 
-fn back(block: Object) -> Return {
-    Return {
-        block,
-        thread: 1,
-        family: Family::Malloc,
-    }
+fn request(bytes: usize, align: usize) -> Request {
+    Request::new(bytes, align, Zeroed::No).unwrap()
 }
 
 fn watch(debug: &[u8], guard: u32, quarantine: usize) -> Watch {
@@ -65,7 +53,7 @@ fn debugged_blocks_are_aligned_poisoned_and_rest_in_turn() {
         .zip([16, 4096, 64, 16, 16, 1 << 16, 1 << 21])
     {
         let block = watch
-            .take_debugged(&heap, home, wish(bytes, align))
+            .take_debugged(&heap, home, &request(bytes, align), CALLER)
             .unwrap();
         assert_eq!(address(block) % align, 0);
         assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
@@ -74,14 +62,14 @@ fn debugged_blocks_are_aligned_poisoned_and_rest_in_turn() {
     }
     watch.check_all();
     for block in taken {
-        assert_eq!(watch.give(&heap, back(block)), Given::Done);
+        assert_eq!(watch.give(&heap, block, CALLER), Given::Done);
     }
     // More than rests: the memory of the oldest is used again, and was not touched.
     let mut seen = Vec::new();
     for _ in 0..5_000 {
-        let block = watch.take_debugged(&heap, home, wish(30_000, 16));
+        let block = watch.take_debugged(&heap, home, &request(30_000, 16), CALLER);
         seen.push(address(block.unwrap()));
-        watch.give(&heap, back(block.unwrap()));
+        watch.give(&heap, block.unwrap(), CALLER);
     }
     seen.sort_unstable();
     seen.dedup();
@@ -97,18 +85,10 @@ fn zeroes_are_zeroes_whatever_is_poisoned() {
     let home = heap.nodes().next().unwrap();
     for bytes in [1, 500, 100_000, 5 << 20] {
         for _ in 0..3 {
-            let zeroed = Zeroed::Yes;
-            let block = watch.take_debugged(
-                &heap,
-                home,
-                Wish {
-                    zeroed,
-                    ..wish(bytes, 16)
-                },
-            );
+            let block = watch.take_debugged(&heap, home, &request(bytes, 16).of_zeroes(), CALLER);
             let start = address(block.unwrap());
             assert!(bytes::first_other(start, start + bytes, 0).is_none());
-            watch.give(&heap, back(block.unwrap()));
+            watch.give(&heap, block.unwrap(), CALLER);
         }
     }
 }
@@ -124,18 +104,18 @@ fn guarded_blocks_end_where_a_page_does() {
         (70_000, 4096),
         (9, 1 << 16),
     ] {
-        let block = watch.take_guarded(wish(bytes, align)).unwrap();
+        let block = watch.take_guarded(&request(bytes, align), CALLER).unwrap();
         let end = address(block) + bytes.next_multiple_of(align);
         assert_eq!(address(block) % align, 0);
         assert!(align > 4096 || end.is_multiple_of(sys::page_size()));
         assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
         bytes::fill(address(block), 1, bytes);
-        assert_eq!(watch.give(&heap, back(block)), Given::Done);
+        assert_eq!(watch.give(&heap, block, CALLER), Given::Done);
         assert_eq!(watch.usable_size(address(block)), Some(Err(())));
     }
-    let outside = heap.take_large(heap.nodes().next().unwrap(), 50_000, 1, Zeroed::No);
-    assert_eq!(watch.give(&heap, back(outside.unwrap())), Given::Ordinary);
-    assert!(watch.take_guarded(wish(64 << 20, 16)).is_none());
+    let outside = heap.take_large(heap.nodes().next().unwrap(), &request(50_000, 1));
+    assert_eq!(watch.give(&heap, outside.unwrap(), CALLER), Given::Ordinary);
+    assert!(watch.take_guarded(&request(64 << 20, 16), CALLER).is_none());
     watch.check_all();
 }
 
@@ -143,11 +123,11 @@ fn guarded_blocks_end_where_a_page_does() {
 fn address_space_of_guarded_blocks_is_used_again_when_enough_rests() {
     let (heap, watch) = (heap(), watch(b"-", 1, 0));
     let mut turns = (0..40_000).map(|_| {
-        let block = watch.take_guarded(wish(50, 16)).unwrap();
+        let block = watch.take_guarded(&request(50, 16), CALLER).unwrap();
         // What is used again holds zeroes and may be written.
         assert!(bytes::first_other(address(block), address(block) + 50, 0).is_none());
         bytes::fill(address(block), 7, 50);
-        watch.give(&heap, back(block));
+        watch.give(&heap, block, CALLER);
         address(block)
     });
     let first = turns.next();
@@ -163,7 +143,9 @@ fn what_rests_is_in_no_hands_until_it_is_used_again() {
     let home = heap.nodes().next().unwrap();
     let mut reused = Vec::new();
     for _ in 0..3 {
-        let block = heap.take_large(home, 40_000, 1, Zeroed::No).unwrap();
+        let block = heap
+            .take_large(home, &Request::pages(40_000, 1, Zeroed::No).unwrap())
+            .unwrap();
         watch.retire(&heap, block, |block| reused.push(block));
         assert_eq!(watch.usable_size(address(block)), Some(Err(())));
     }
@@ -188,7 +170,7 @@ fn refill_at_once() {
     let watch = watch(b"F", 0, 0);
     let home = heap.nodes().next().unwrap();
     // The largest class, so that a chunk holds few.
-    let take = || watch.take_debugged(&heap, home, wish(32 << 10, 16));
+    let take = || watch.take_debugged(&heap, home, &request(32 << 10, 16), CALLER);
     let pages = || {
         let counts = home.arena().counts();
         counts.committed_pages - counts.free_pages

@@ -5,8 +5,8 @@
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::report::{self, Line, Output};
-use crate::sys::{self, Module};
+use crate::report::{self, Line, Module, Output};
+use crate::sys;
 
 /// Frames that are kept of each stack; the kernel keeps as many.
 const FRAMES: usize = 16;
@@ -76,7 +76,7 @@ pub(crate) fn print(frames: &Frames) {
 /// Prints the function and line of a place where reports go; `false` if that cannot be done.
 fn name(module: &Module) -> bool {
     if report::descriptor(Output::Reports) == Some(sys::STANDARD_ERROR) {
-        return sys::name_function(module, cstr::cstr!(""));
+        return report::name_function(module, cstr::cstr!(""));
     }
     // Another process does it, which has not the descriptor of that file.
     let Some(pipe) = sys::Pipe::new() else {
@@ -86,7 +86,7 @@ fn name(module: &Module) -> bool {
     path.text("/proc/").number(sys::process_id()).text("/fd/");
     path.number(pipe.write_end() as usize).raw(&[0]);
     let path = CStr::from_bytes_until_nul(path.as_bytes());
-    let is_named = path.is_ok_and(|path| sys::name_function(module, path));
+    let is_named = path.is_ok_and(|path| report::name_function(module, path));
     let (mut text, mut is_any) = ([0; 256], false);
     loop {
         let part = pipe.read(&mut text);

@@ -15,7 +15,7 @@ mod work;
 mod world;
 
 use work::Random;
-use world::live;
+use work::live;
 
 const STEPS: usize = 150;
 /// Calls in which a heap is born.

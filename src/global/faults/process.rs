@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::vec::Vec;
 
-use super::super::make_process;
 use super::work::Random;
+use crate::global::process::make_process;
 use crate::global::{calloc, free, malloc, memalign, realloc, stats, trim, usable_size, validate};
 use crate::sync::Lock;
 use crate::sys::faults::{ERRNOS, Plan};

@@ -8,8 +8,10 @@ use super::world::World;
 use crate::cache::{Haste, ThreadCache};
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Resized;
+use crate::slab::Request;
 use crate::sync;
 use crate::sys;
+use crate::sys::faults::Plan;
 use crate::units::Zeroed;
 
 const KIB: usize = 1 << 10;
@@ -166,11 +168,12 @@ impl<'world> Work<'world> {
         let Some((cache, ties)) = self.thread().and_then(|it| Some((it, it.ties()?))) else {
             return;
         };
-        let block = if shift > 16 {
-            cache.alloc_aligned(ties, bytes, 1 << shift)
-        } else {
-            cache.alloc_slow(ties, bytes, zeroed)
+        let (align, wanted) = match shift > 16 {
+            true => (1 << shift, Zeroed::No),
+            false => (1, zeroed),
         };
+        let request = Request::new(bytes, align, wanted);
+        let block = request.and_then(|request| cache.alloc_slow(ties, &request));
         let Some(start) = block else {
             self.refusals += 1;
             return;
@@ -199,7 +202,8 @@ impl<'world> Work<'world> {
         };
         let mark = 1 + self.random.below(255) as u8;
         for _ in 0..count {
-            match cache.alloc_slow(ties, bytes, Zeroed::No) {
+            let request = Request::new(bytes, 1, Zeroed::No);
+            match request.and_then(|request| cache.alloc_slow(ties, &request)) {
                 Some(start) => self.blocks.push(Block::paint(start, bytes, mark)),
                 None => self.refusals += 1,
             }
@@ -262,7 +266,7 @@ impl<'world> Work<'world> {
     /// Moves a block as realloc(3) does.
     fn copy(&mut self, start: NonNull<u8>, bytes: usize, wanted: usize) -> Option<NonNull<u8>> {
         let (cache, ties) = self.thread().and_then(|it| Some((it, it.ties()?)))?;
-        let new = cache.alloc_slow(ties, wanted, Zeroed::No)?;
+        let new = cache.alloc_slow(ties, &Request::new(wanted, 1, Zeroed::No)?)?;
         // SAFETY: two blocks, both at least as long as the shorter one.
         unsafe { sys::copy(start, new, bytes.min(wanted)) };
         self.give(start);
@@ -279,3 +283,56 @@ impl<'world> Work<'world> {
         }
     }
 }
+
+/// Many steps of all kinds; how many requests were refused. All is freed in the end.
+fn work(world: &World, seed: u64, steps: usize) -> usize {
+    let mut work = Work::new(world, seed);
+    for _ in 0..steps {
+        work.step();
+    }
+    work.end();
+    work.refusals()
+}
+
+/// A world under a plan from its birth to its end: what it promises is checked while refusals come and when they have
+/// stopped. How many requests were refused.
+pub(super) fn live(plan: &'static Plan, seed: u64, steps: usize) -> usize {
+    let refusals = plan.during(|| {
+        let world = World::new(seed).or_else(|| {
+            let ledger = plan.ledger();
+            assert!(plan.refused() > 0, "the machine has enough for a heap");
+            assert!(
+                ledger.bytes() <= ledger.refused_bytes(),
+                "a heap that never was keeps {ledger:?}"
+            );
+            plan.relent();
+            World::new(seed)
+        });
+        let world = world.expect("a heap, behind all refusals");
+        let made = plan.ledger().bytes();
+        let before = plan.refused();
+        let refusals = work(&world, seed, steps);
+        // A smaller arena may be full.
+        let is_whole = world.is_whole();
+        assert!(
+            refusals == 0 || plan.refused() > before || !is_whole,
+            "nobody refused anything"
+        );
+        world.rest();
+        plan.relent();
+        let refusals_later = work(&world, seed + 1, steps / 4);
+        assert!(refusals_later == 0 || !is_whole, "the heap recovers");
+        world.rest();
+        let ledger = plan.ledger();
+        assert_eq!(ledger.kept_bytes(), 0, "memory that nobody can free");
+        let lost = (ledger.bytes() - ledger.refused_bytes()).saturating_sub(made + REGISTRY);
+        assert_eq!(lost, 0, "of {} bytes at first", made);
+        refusals
+    });
+    // SAFETY: the world has ended.
+    unsafe { plan.raze() };
+    refusals
+}
+
+/// The table of huge blocks, which stays, and the fences around it.
+const REGISTRY: usize = 3 * (64 << 10);

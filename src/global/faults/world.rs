@@ -1,15 +1,14 @@
 //! A heap with a few caches, from its birth to its end.
+#![forbid(unsafe_code)]
 
 extern crate std;
 use std::boxed::Box;
 
-use super::work::Work;
 use crate::cache::{Registry, ThreadCache, Ties};
 use crate::heap::{Heap, Settings};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::stats::{Stats, View};
-use crate::sys::faults::Plan;
 use crate::sys::{self, HugePages};
 use crate::units::NodeId;
 
@@ -58,7 +57,7 @@ impl World {
     }
 
     /// Whether its arenas are as large as they were to be.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.heap
             .nodes()
             .all(|node| node.arena().region().most() >= ARENA)
@@ -82,16 +81,6 @@ impl World {
         .sums()
     }
 
-    /// Many steps of all kinds; how many requests were refused. All is freed in the end.
-    pub(super) fn work(&self, seed: u64, steps: usize) -> usize {
-        let mut work = Work::new(self, seed);
-        for _ in 0..steps {
-            work.step();
-        }
-        work.end();
-        work.refusals()
-    }
-
     /// Empties everything that waits, and checks that nothing is held.
     pub(super) fn rest(&self) {
         self.heap.trim();
@@ -106,46 +95,3 @@ impl World {
         assert_eq!((stats.threads, stats.free()), (0, stats.arena), "{stats:?}");
     }
 }
-
-/// A world under a plan from its birth to its end: what it promises is checked while refusals come and when they have
-/// stopped. How many requests were refused.
-pub(super) fn live(plan: &'static Plan, seed: u64, steps: usize) -> usize {
-    let refusals = plan.during(|| {
-        let world = World::new(seed).or_else(|| {
-            let ledger = plan.ledger();
-            assert!(plan.refused() > 0, "the machine has enough for a heap");
-            assert!(
-                ledger.bytes() <= ledger.refused_bytes(),
-                "a heap that never was keeps {ledger:?}"
-            );
-            plan.relent();
-            World::new(seed)
-        });
-        let world = world.expect("a heap, behind all refusals");
-        let made = plan.ledger().bytes();
-        let before = plan.refused();
-        let refusals = world.work(seed, steps);
-        // A smaller arena may be full.
-        let is_whole = world.is_whole();
-        assert!(
-            refusals == 0 || plan.refused() > before || !is_whole,
-            "nobody refused anything"
-        );
-        world.rest();
-        plan.relent();
-        let refusals_later = world.work(seed + 1, steps / 4);
-        assert!(refusals_later == 0 || !is_whole, "the heap recovers");
-        world.rest();
-        let ledger = plan.ledger();
-        assert_eq!(ledger.kept_bytes(), 0, "memory that nobody can free");
-        let lost = (ledger.bytes() - ledger.refused_bytes()).saturating_sub(made + REGISTRY);
-        assert_eq!(lost, 0, "of {} bytes at first", made);
-        refusals
-    });
-    // SAFETY: the world has ended.
-    unsafe { plan.raze() };
-    refusals
-}
-
-/// The table of huge blocks, which stays, and the fences around it.
-const REGISTRY: usize = 3 * (64 << 10);

@@ -9,7 +9,7 @@ use crate::cache::{Haste, Registry, ThreadCache, Ties};
 use crate::decay::Budget;
 use crate::heap::Heap;
 use crate::limit::Limit;
-use crate::slab::{Object, class};
+use crate::slab::{Object, Request, class};
 use crate::sync;
 use crate::units::{ClusterId, NodeId, Zeroed};
 
@@ -60,7 +60,7 @@ impl Program {
 
 fn alloc(cache: &ThreadCache) -> Object {
     let id = class::class_of(BYTES);
-    let slow = || cache.alloc_slow(cache.ties()?, BYTES, Zeroed::No);
+    let slow = || cache.alloc_slow(cache.ties()?, &Request::new(BYTES, 1, Zeroed::No)?);
     cache.pop(id).or_else(slow).expect("there is memory")
 }
 

@@ -2,16 +2,19 @@
 #![forbid(unsafe_code)]
 
 use core::cell::{Cell, RefCell};
+use core::ffi::c_void;
 use core::sync::atomic::{
     AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 use core::world;
 
+use super::mail::Outcome;
 use super::purge::Purge;
+use super::purge_thread::PurgeThread;
 use crate::cache::ThreadCache;
 use crate::config::{Config, ThreadChoice};
-use crate::decay::Budget;
+use crate::decay::{Budget, Elapsed};
 use crate::heap::Round;
 use crate::sync::Lock;
 use crate::sys;
@@ -21,6 +24,7 @@ use crate::sys;
 pub(super) struct Process {
     pub(super) heap: Heap,
     pub(super) purge: Purge,
+    pub(super) thread: PurgeThread,
     caches: AtomicUsize,
 }
 
@@ -53,6 +57,7 @@ pub(super) fn begin() -> &'static Process {
             is_said: AtomicU32::new(0),
         },
         purge: Purge::new(&config),
+        thread: PurgeThread::new(config.purge_thread, true, run),
         caches: AtomicUsize::new(2),
     });
     HERE.set(Some(process));
@@ -123,16 +128,41 @@ fn end_wait(word: &AtomicU32) {
     sys::futex_wake(word, 1);
 }
 
-/// Where the process is found.
-pub(super) struct Here;
-
-/// The process, once there is one.
-pub(super) static PROCESS: Here = Here;
-
-impl Here {
-    pub(super) fn get(&self) -> Option<&'static Process> {
-        HERE.get()
+impl Process {
+    /// A request is answered, whatever it is.
+    fn answer(&self) {
+        self.purge.alone(|| {
+            if self.purge.mail.take().is_some() {
+                self.heap.say();
+                self.purge.mail.answer(Outcome::Done);
+            }
+        });
     }
+
+    /// What purging gives memory back from.
+    pub(super) fn memory(&self) -> Memory<'_> {
+        Memory { heap: &self.heap }
+    }
+}
+
+/// There are no named caches.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<'process> {
+    pub(super) heap: &'process Heap,
+}
+
+impl Memory<'_> {
+    pub(super) fn decay_named(self, _elapsed: Elapsed, _is_in_call: bool) {}
+}
+
+extern "C" fn run(_nothing: *mut c_void) -> *mut c_void {
+    if let Some(process) = HERE.get() {
+        let answer = || process.answer();
+        process
+            .thread
+            .run(&process.purge, process.memory(), &answer);
+    }
+    core::ptr::null_mut()
 }
 
 /// Threads that have a cache; how many is all that matters.

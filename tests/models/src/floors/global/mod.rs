@@ -11,6 +11,8 @@ mod pace;
 mod progress;
 #[path = "../../../../../src/global/purge.rs"]
 mod purge;
+#[path = "../../../../../src/global/purge_loop.rs"]
+mod purge_loop;
 #[path = "../../../../../src/global/purge_thread.rs"]
 mod purge_thread;
 #[path = "../../../../../src/global/settle.rs"]
@@ -20,39 +22,12 @@ mod visits;
 #[path = "../../../../../src/global/young.rs"]
 mod young;
 
-/// Every thread has a hook for its end.
-mod thread_exit {
-    pub(super) fn expect_late(_cache: &'static crate::cache::ThreadCache) {}
+mod memory {
+    pub(super) use super::life::Memory;
 }
 
-/// A request is answered, whatever it is.
-mod requests {
-    use super::life::Process;
-    use super::mail::Outcome;
-    use super::purge::Purge;
-
-    impl Purge {
-        pub(super) fn answer(&self, process: &Process) {
-            self.answer_at_once(process);
-        }
-
-        pub(super) fn answer_at_once(&self, process: &Process) {
-            self.alone(|| {
-                if self.mail.take().is_some() {
-                    process.heap.say();
-                    self.mail.answer(Outcome::Done);
-                }
-            });
-        }
-    }
-}
-
-/// There are no named caches.
-mod kmem {
-    use super::life::Process;
-    use crate::decay::Elapsed;
-
-    pub(super) fn decay(_process: &Process, _elapsed: Elapsed, _is_in_call: bool) {}
+mod threads {
+    pub(super) use super::life::{CACHES, leave_caches};
 }
 
 use core::world::{self, Fault};
@@ -68,12 +43,12 @@ const MUCH: usize = 64 << 20;
 pub fn wakes(fault: Fault, says_so: bool) -> usize {
     world::check(fault, Some(1), move || {
         let process = life::begin();
-        let thread = &process.purge.thread;
+        let thread = &process.thread;
         let main = move || {
-            thread.call(process, Moment::Malloc);
+            thread.call(&process.purge, process.memory(), Moment::Malloc);
             process.heap.free(MUCH);
             if says_so {
-                thread.call(process, Moment::Free);
+                thread.call(&process.purge, process.memory(), Moment::Free);
             }
             process.heap.wait_until_gone();
             CACHES.end();
@@ -88,13 +63,13 @@ pub fn wakes(fault: Fault, says_so: bool) -> usize {
 pub fn starts(fault: Fault) -> usize {
     world::check(fault, Some(1), move || {
         let process = life::begin();
-        let thread = &process.purge.thread;
+        let thread = &process.thread;
         let other = move || {
-            thread.call(process, Moment::Malloc);
+            thread.call(&process.purge, process.memory(), Moment::Malloc);
             process.heap.say();
         };
         let main = move || {
-            thread.call(process, Moment::Malloc);
+            thread.call(&process.purge, process.memory(), Moment::Malloc);
             process.heap.wait_for_word();
             CACHES.end();
             thread.note_last_exit(true);

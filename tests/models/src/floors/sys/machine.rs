@@ -181,3 +181,8 @@ pub(crate) fn name_thread(_name: &CStr) {}
 pub(crate) fn sleep(milliseconds: u64) {
     world::pass(milliseconds);
 }
+
+/// There is no shell.
+pub(crate) fn run_shell(_script: &CStr, _arguments: [&CStr; 3]) -> bool {
+    false
+}

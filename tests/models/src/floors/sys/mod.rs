@@ -1,10 +1,10 @@
 //! The floor `sys`: what only counts and moves is the library's, what asks the machine asks the scene's world.
 
+#[path = "../../../../../src/sys/backing.rs"]
+mod backing;
 mod descriptor;
 #[path = "../../../../../src/sys/dumps.rs"]
 mod dumps;
-#[path = "../../../../../src/sys/ending.rs"]
-mod ending;
 #[path = "../../../../../src/sys/fork_gate.rs"]
 mod fork_gate;
 #[path = "../../../../../src/sys/huge_pages.rs"]
@@ -50,13 +50,12 @@ pub(crate) use descriptor::{
     FileId, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append, path_of_stderr,
     working_folder, write_to,
 };
-pub(crate) use ending::{announce_end, is_ending};
 pub(crate) use huge_pages::HugePages;
 pub(crate) use machine::{
     Bell, Lifeline, abort, fork_gate, has_thread, has_too_many_addresses, is_filtered,
     is_main_thread_gone, is_vfork_child, kernel_thread_id, let_main_thread_go, libc_thread_number,
     microseconds, most_mappings, name_thread, on_own_stack, prepare_barrier, process_id, read_file,
-    show_file, sleep, start_thread, yield_now,
+    run_shell, show_file, sleep, start_thread, yield_now,
 };
 pub(crate) use machine::{PROGRAM_NAME, program_name};
 pub(crate) use mapping::{Mapping, MappingCell, Properties};
@@ -64,6 +63,7 @@ pub(crate) use memory::copy;
 pub(crate) use placement::{PLACEMENT_ROOM, placement};
 pub(crate) use policy::{CYCLE, Policy, Stripes, node_of_page};
 pub(crate) use prefetch::prefetch;
+pub(crate) use probe::is_at_fixed_address;
 pub use probe::page_size;
 pub(crate) use properties::are_property_calls_known;
 pub(crate) use region::Region;

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::thread_id;
+use crate::sys::thread_id;
 
 /// The thread that is ending the process, 0 for none.
 static ENDING: AtomicUsize = AtomicUsize::new(0);

@@ -9,36 +9,40 @@
 //! Free objects are bits here and not links inside themselves: a flush and a refill then touch
 //! this record alone, not one cold line for each object, and a caller's stray write cannot reach it.
 
+mod cluster;
+mod objects;
+mod pages;
+
 use core::ops::Range;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::bits::{each_bit, lowest};
 use super::class::{ClassInfo, MAX_OBJECTS};
-use super::row::Row;
+use crate::layout::{self, fields};
 use crate::report::{check, our_fault};
 use crate::sys::{ZeroInit, placement, prefetch};
 use crate::units::{GranuleIndex, PAGE_SIZE};
+pub(super) use objects::BadObject;
 
 /// What a slab's record holds; one for each granule, used by the slab's first.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SlabRecord {
-    pub(super) out: AtomicU16,
-    pub(super) carved: AtomicU16,
+    out: AtomicU16,
+    carved: AtomicU16,
     /// The first word that may have a set bit.
     hint: AtomicU8,
     /// The list that the slab is on, as its pool numbers them; 0 for none.
-    pub(super) list: AtomicU8,
-    /// What visits know of it; see `purge.rs`.
-    pub(super) rest: AtomicU8,
+    list: AtomicU8,
+    /// What visits by purging know of it (`pages.rs`).
+    visits: AtomicU8,
     /// What is known of objects that were never out; above that the cluster (`cluster.rs`).
-    pub(super) fresh: AtomicU8,
+    fresh: AtomicU8,
     /// Neighbours on that list: granule + 1, 0 at the end.
-    pub(super) next: AtomicU32,
-    pub(super) previous: AtomicU32,
+    next: AtomicU32,
+    previous: AtomicU32,
     /// Pages of the operating system whose memory was given back and of which nothing was taken since.
-    pub(super) gone: [AtomicU64; 2],
-    pub(super) bits: [AtomicU64; MAX_OBJECTS / 64],
+    gone: [AtomicU64; 2],
+    bits: [AtomicU64; MAX_OBJECTS / 64],
 }
 
 // SAFETY: made of atomics and padding, and zero is a number.
@@ -46,14 +50,10 @@ unsafe impl ZeroInit for SlabRecord {}
 
 const _: () = assert!(size_of::<SlabRecord>() == 512);
 
-/// What was wrong with an object that came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BadObject {
-    /// Never handed out.
-    Unknown,
-    /// In the slab already.
-    Free,
-}
+/// Where its fields lie, for readers outside of the process.
+pub(in crate::slab) const LAYOUT: &[layout::Row] = fields!(SlabRecord as "slab_record" {
+    out, carved, fresh, list, next, previous, gone, bits,
+});
 
 /// They have no memory.
 const CLEAN: u8 = 1;
@@ -62,21 +62,18 @@ const SKIPPED: u8 = 2;
 /// Colours are multiples of this.
 const LINE: usize = 64;
 
-/// Objects whose bits share a word.
-pub(super) const ROW: u32 = u64::BITS;
-
 // ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
 
 impl SlabRecord {
     /// Makes this the record of a slab of which nothing was handed out.
-    pub(super) fn reset(&self, info: &ClassInfo) {
+    pub(in crate::slab) fn reset(&self, info: &ClassInfo) {
         let colour = self.colour(info);
         self.out.store(0, Relaxed);
         self.carved.store(colour as u16, Relaxed);
         self.fresh
             .store(if colour > 0 { SKIPPED } else { 0 }, Relaxed);
         self.hint.store(0, Relaxed);
-        self.rest.store(0, Relaxed);
+        self.visits.store(0, Relaxed);
         self.gone.iter().for_each(|word| word.store(0, Relaxed));
     }
 
@@ -112,31 +109,31 @@ impl SlabRecord {
     }
 
     /// Notes that what was never out has no memory.
-    pub(super) fn set_clean(&self) {
+    pub(in crate::slab) fn set_clean(&self) {
         self.fresh.store(self.fresh.load(Relaxed) | CLEAN, Relaxed);
     }
 
     /// Whether what was never out has no memory.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(in crate::slab) fn is_clean(&self) -> bool {
         self.fresh.load(Relaxed) & CLEAN != 0
     }
 
     /// The objects that were handed out, or may have been.
     #[inline]
-    pub(super) fn known(&self, info: &ClassInfo) -> Range<u32> {
+    pub(in crate::slab) fn known(&self, info: &ClassInfo) -> Range<u32> {
         self.skipped(info)..u32::from(self.carved.load(Relaxed))
     }
 
     /// Whether an object is in the slab.
     #[inline]
-    pub(super) fn has(&self, object: u32) -> bool {
+    pub(in crate::slab) fn has(&self, object: u32) -> bool {
         let (word, bit) = self.bit(object);
         word.load(Relaxed) & bit != 0
     }
 
     /// Objects that are out.
     #[inline]
-    pub(super) fn out(&self) -> u32 {
+    pub(in crate::slab) fn out(&self) -> u32 {
         u32::from(self.out.load(Relaxed))
     }
 
@@ -146,118 +143,12 @@ impl SlabRecord {
 
     /// Objects that can be taken.
     #[inline]
-    pub(super) fn available(&self, info: &ClassInfo) -> u32 {
+    pub(in crate::slab) fn available(&self, info: &ClassInfo) -> u32 {
         info.objects - self.out()
     }
 
-    /// Takes up to `wanted` objects, lowest first, and passes them to `give` by [`ROW`]s at most: an index, and a bit for each
-    /// object from that one on. Those that came back go before those that were never used, whose memory may not exist yet.
-    #[inline]
-    pub(super) fn take(
-        &self,
-        info: &ClassInfo,
-        wanted: u32,
-        mut give: impl FnMut(u32, u64),
-    ) -> u32 {
-        let has_gaps = self.touch();
-        let mut give = |first, bits| {
-            if has_gaps {
-                each_bit(bits, |bit| self.fill_gaps(info, first + bit, 1));
-            }
-            give(first, bits);
-        };
-        let mut left = wanted - self.take_listed(info, wanted, &mut give);
-        let skipped = self.skipped(info);
-        if left > 0 && skipped > 0 {
-            // The rest of the first page goes before the next one.
-            left -= self.carve(in_page(info), left, &mut give);
-            if left > 0 {
-                self.list_skipped(skipped);
-                left -= self.take_listed(info, left, &mut give);
-            }
-        }
-        left -= self.carve(info.objects, left, &mut give);
-        wanted - left
-    }
-
-    /// Takes up to `wanted` objects that have a bit; how many.
-    #[inline]
-    fn take_listed(&self, info: &ClassInfo, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {
-        let listed = self.known(info).len() as u32 - self.out();
-        let taken = listed.min(wanted);
-        let mut remaining = taken;
-        self.set_out(self.out() + taken);
-        let hint = self.hint.load(Relaxed);
-        for (index, word) in (0_u8..).zip(&self.bits).skip(usize::from(hint)) {
-            if remaining == 0 {
-                break;
-            }
-            let bits = word.load(Relaxed);
-            let chosen = lowest(bits, remaining);
-            if chosen != 0 {
-                give(u32::from(index) * ROW, chosen);
-            }
-            remaining -= chosen.count_ones();
-            word.store(bits & !chosen, Relaxed);
-            self.hint.store(index, Relaxed);
-        }
-        taken
-    }
-
-    /// Takes up to `wanted` objects before the one of number `end` that were never out, from the lowest on; how many.
-    #[inline]
-    fn carve(&self, end: u32, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {
-        let carved = u32::from(self.carved.load(Relaxed));
-        let end = end.min(carved + wanted);
-        if end <= carved {
-            return 0;
-        }
-        for first in (carved..end).step_by(ROW as usize) {
-            give(first, u64::MAX >> (ROW - (end - first).min(ROW)));
-        }
-        self.carved.store(end as u16, Relaxed);
-        self.set_out(self.out() + end - carved);
-        end - carved
-    }
-
-    /// Gives the objects that were skipped their bits.
-    fn list_skipped(&self, skipped: u32) {
-        for (first, word) in (0..skipped).step_by(ROW as usize).zip(&self.bits) {
-            let count = (skipped - first).min(ROW);
-            word.store(word.load(Relaxed) | u64::MAX >> (ROW - count), Relaxed);
-        }
-        self.hint.store(0, Relaxed);
-        self.fresh
-            .store(self.fresh.load(Relaxed) & !SKIPPED, Relaxed);
-    }
-
-    /// Takes objects back; all or none.
-    #[inline]
-    pub(super) fn give(&self, info: &ClassInfo, row: Row) -> Result<(), BadObject> {
-        let Row { first, count } = row;
-        debug_assert!(first / ROW == (first + count - 1) / ROW);
-        if first + count > u32::from(self.carved.load(Relaxed)) || self.is_skipped(info, first) {
-            return Err(BadObject::Unknown);
-        }
-        let index = first / ROW;
-        let Some(word) = self.bits.get(index as usize) else {
-            return Err(BadObject::Unknown);
-        };
-        let before = word.load(Relaxed);
-        let bits = u64::MAX >> (ROW - count) << (first % ROW);
-        if before & bits != 0 {
-            return Err(BadObject::Free);
-        }
-        word.store(before | bits, Relaxed);
-        self.set_out(self.out() - count);
-        if index < u32::from(self.hint.load(Relaxed)) {
-            self.hint.store(index as u8, Relaxed);
-        }
-        Ok(())
-    }
-
     /// Brings the counts and the word of an object near.
-    pub(super) fn prefetch(&self, index: u32) {
+    pub(in crate::slab) fn prefetch(&self, index: u32) {
         prefetch(core::ptr::from_ref(&self.out).cast());
         if let Some(word) = self.bits.get(index as usize / 64) {
             prefetch(core::ptr::from_ref(word).cast());
@@ -265,44 +156,55 @@ impl SlabRecord {
     }
 
     /// Forgets all objects, so that a slab whose objects all came back is carved anew.
-    pub(super) fn clear(&self, info: &ClassInfo) {
+    pub(in crate::slab) fn clear(&self, info: &ClassInfo) {
         self.bits.iter().for_each(|word| word.store(0, Relaxed));
         self.reset(info);
     }
 
     /// The list that the slab is on.
-    pub(super) fn list(&self) -> u8 {
+    pub(in crate::slab) fn list(&self) -> u8 {
         self.list.load(Relaxed)
     }
 
     /// The next slab on the list.
-    pub(super) fn next(&self) -> Option<GranuleIndex> {
+    pub(in crate::slab) fn next(&self) -> Option<GranuleIndex> {
         link(&self.next)
     }
 
     /// The slab before on the list.
-    pub(super) fn previous(&self) -> Option<GranuleIndex> {
+    pub(in crate::slab) fn previous(&self) -> Option<GranuleIndex> {
         link(&self.previous)
     }
 
     /// Sets the list number.
-    pub(super) fn set_list(&self, list: u8) {
+    pub(in crate::slab) fn set_list(&self, list: u8) {
         self.list.store(list, Relaxed);
     }
 
     /// Sets the neighbour behind.
-    pub(super) fn set_next(&self, slab: Option<GranuleIndex>) {
+    pub(in crate::slab) fn set_next(&self, slab: Option<GranuleIndex>) {
         self.next.store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
     }
 
     /// Sets the neighbour before.
-    pub(super) fn set_previous(&self, slab: Option<GranuleIndex>) {
+    pub(in crate::slab) fn set_previous(&self, slab: Option<GranuleIndex>) {
         self.previous
             .store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
     }
 
+    /// Has a new slab's first object handed out first.
+    pub(in crate::slab) fn skip_none(&self) {
+        self.carved.store(0, Relaxed);
+        self.fresh.store(0, Relaxed);
+    }
+
+    /// How many objects were ever out, where none was skipped.
+    pub(in crate::slab) fn used(&self) -> u32 {
+        u32::from(self.carved.load(Relaxed))
+    }
+
     /// Checks the counts against the bits.
-    pub(super) fn validate(&self, info: &ClassInfo) {
+    pub(in crate::slab) fn validate(&self, info: &ClassInfo) {
         let ones = |word: &AtomicU64| word.load(Relaxed).count_ones();
         let set: u32 = self.bits.iter().map(ones).sum();
         let known = self.known(info);
@@ -342,5 +244,4 @@ fn link(field: &AtomicU32) -> Option<GranuleIndex> {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

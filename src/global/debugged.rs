@@ -1,30 +1,30 @@
-//! The way of every call while something is watched.
+//! Every call while a debug mode is on.
 #![forbid(unsafe_code)]
 
 use core::ptr::NonNull;
 
-use super::bare::{allocate_bare, clear};
-use super::life::{PROCESS, Process, alive, current_node, own};
+use super::birth::alive;
+use super::process::Process;
+use super::threads::own;
+use super::uncached::home;
 use crate::cache::ThreadCache;
 use crate::heap::{Home, Resized};
-use crate::slab::Object;
-use crate::sys;
-use crate::units::{MIN_ALIGN, Zeroed};
-use crate::watch::{Family, Given, Return, Sort, Wish};
+use crate::report;
+use crate::slab::{Object, Request};
+use crate::units::MIN_ALIGN;
+use crate::watch::{Caller, Family, Given, Sort};
 
-/// A block of at least `size` bytes at a multiple of `align`. Where memory is short, nothing rests any longer.
+/// A block for a request. Where memory is short, nothing rests any longer.
 #[cold]
 #[inline(never)]
 pub(super) fn allocate(
     process: &'static Process,
-    size: usize,
-    align: usize,
-    zeroed: Zeroed,
+    request: &Request,
     family: Family,
 ) -> Option<Object> {
-    let attempt = || attempt(process, size, align, zeroed, family);
+    let attempt = || attempt(process, request, family);
     attempt().or_else(|| {
-        if !process.heap.pressure_helps(size, align) {
+        if !process.heap.pressure_helps(request) {
             return None;
         }
         process.watch.give_up_reservations();
@@ -36,53 +36,31 @@ pub(super) fn allocate(
 
 #[cold]
 #[inline(never)]
-fn attempt(
-    process: &'static Process,
-    size: usize,
-    align: usize,
-    zeroed: Zeroed,
-    family: Family,
-) -> Option<Object> {
+fn attempt(process: &'static Process, request: &Request, family: Family) -> Option<Object> {
     let (heap, watch) = (&process.heap, &process.watch);
-    if size > isize::MAX as usize {
-        return None;
-    }
-    let zeroed = if watch.zeroes_on_alloc() {
-        Zeroed::Yes
-    } else {
-        zeroed
+    let zeroed = request.of_zeroes();
+    let request = match watch.zeroes_on_alloc() {
+        true => &zeroed,
+        false => request,
     };
-    let (cache, sort) = (alive(), Sort::of(size, align));
-    let wish = Wish {
-        bytes: size,
-        align: align.max(MIN_ALIGN),
-        zeroed,
-        thread: cache.map_or(0, |(cache, _)| cache.thread()),
-        family,
-        named: None,
-    };
+    let (cache, sort) = (alive(), Sort::of_request(request));
+    let thread = cache.map_or(0, |(cache, _)| cache.thread());
+    let caller = Caller::new(thread, family);
     if watch.debugs(sort) {
-        let home = match cache {
-            Some((_, ties)) => ties.home,
-            None => heap.home_of(current_node(heap)),
-        };
-        return watch.take_debugged(heap, home, wish);
+        let home = cache.map_or_else(|| home(process), |(_, ties)| ties.home);
+        return watch.take_debugged(heap, home, request, caller);
     }
     let share = watch.guard_share();
     let is_turn = share > 0 && cache.is_some_and(|(cache, _)| cache.is_turn(sort.index(), share));
-    if is_turn && let Some(block) = watch.take_guarded(wish) {
+    if is_turn && let Some(block) = watch.take_guarded(request, caller) {
         return Some(block);
     }
-    let Some((cache, ties)) = cache else {
-        return allocate_bare(size, align, zeroed);
-    };
-    let block = if align <= MIN_ALIGN {
-        cache.alloc_slow(ties, size, zeroed)
-    } else {
-        clear(cache.alloc_aligned(ties, size, align), size, zeroed)
+    let block = match cache {
+        Some((cache, ties)) => cache.alloc_slow(ties, request),
+        None => heap.take(home(process), request),
     };
     // `realloc` may hand out what is behind it, too.
-    block.inspect(|block| watch.clear_gained(heap, *block, size))
+    block.inspect(|block| watch.clear_gained(heap, *block, request.bytes()))
 }
 
 /// Takes a block back.
@@ -91,12 +69,8 @@ fn attempt(
 pub(super) fn give(process: &'static Process, block: NonNull<u8>, family: Family) {
     let (heap, watch) = (&process.heap, &process.watch);
     let thread = own().map_or(0, ThreadCache::thread);
-    let given = Return {
-        block,
-        thread,
-        family,
-    };
-    if watch.give(heap, given) == Given::Ordinary {
+    let caller = Caller::new(thread, family);
+    if watch.give(heap, block, caller) == Given::Ordinary {
         watch.retire(heap, block, |block| give_ordinary(process, block));
     }
 }
@@ -105,7 +79,8 @@ pub(super) fn give(process: &'static Process, block: NonNull<u8>, family: Family
 #[inline(never)]
 pub(super) fn give_ordinary(process: &'static Process, block: NonNull<u8>) {
     let (heap, watch) = (&process.heap, &process.watch);
-    if super::watched_kmem::give_back(process, block) {
+    let kmem = process.kmem.get();
+    if kmem.is_some_and(|kmem| kmem.give(alive(), None, block)) {
         return;
     }
     let Some((cache, ties)) = alive() else {
@@ -136,7 +111,7 @@ pub(super) fn resize(process: &'static Process, block: NonNull<u8>, size: usize)
 /// The same for an ordinary block. What it gives up and gets is memory that changes hands.
 fn resize_ordinary(process: &'static Process, block: NonNull<u8>, size: usize) -> Resized {
     let (heap, watch) = (&process.heap, &process.watch);
-    match super::kmem::usable_size(block.as_ptr().addr()) {
+    match super::named::usable_size(block.as_ptr().addr()) {
         // Nothing of an object of a named cache is cleared, and it never grows.
         Some(0) => return Resized::NoBlock,
         Some(old_bytes) => return Resized::Copy { old_bytes },
@@ -170,13 +145,6 @@ fn resize_ordinary(process: &'static Process, block: NonNull<u8>, size: usize) -
 pub(super) fn usable_size(process: &Process, address: usize) -> Option<Result<usize, ()>> {
     let watch = &process.watch;
     // Who is about to abort may hold a lock that this needs.
-    let is_asked = watch.is_on() && !sys::is_ending();
+    let is_asked = watch.is_on() && !report::is_ending();
     is_asked.then(|| watch.usable_size(address))?
-}
-
-/// Says what is known of a fault at an address, if it is one of a guard's.
-pub(super) fn explain_fault(address: usize, did: &str) -> bool {
-    PROCESS
-        .get()
-        .is_some_and(|process| process.watch.explain_fault(address, did))
 }

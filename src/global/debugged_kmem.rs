@@ -1,13 +1,15 @@
-//! The way of named caches' objects while something is watched.
+//! Objects of named caches while a debug mode is on.
 #![forbid(unsafe_code)]
 
-use super::life::{Process, alive, inside_alive, is_interrupted, own, watching};
-use super::{kmem, watched};
+use super::birth::{alive, inside_alive};
+use super::process::{Process, is_interrupted, watching};
+use super::threads::own;
+use super::{debugged, named};
 use crate::cache::ThreadCache;
 use crate::kmem::{Gfp, Kmem, NamedCache, wrong_cache};
-use crate::slab::Object;
+use crate::slab::{Object, Request};
 use crate::units::Zeroed;
-use crate::watch::{Family, Given, Named, Return, Sort, Wish};
+use crate::watch::{Caller, Family, Given, Named, Sort};
 
 /// A guarded object, if it is a guarded one's turn and the cache's objects are like any block: nobody constructs them, or looks
 /// at them when they are free.
@@ -25,17 +27,15 @@ pub(super) fn take(process: &Process, cache: &'static NamedCache, gfp: Gfp) -> O
     if cache.charge(1, gfp.never_fails()) == 0 {
         return None;
     }
-    let object = watch.take_guarded(Wish {
-        bytes: cache.size(),
-        align: cache.alignment(),
-        zeroed: Zeroed::Yes,
-        thread: thread.thread(),
-        family: Family::Unknown,
+    let caller = Caller {
         named: Some(Named {
             owner: cache.owner_word(),
             title: cache.title(),
         }),
-    });
+        ..Caller::new(thread.thread(), Family::Unknown)
+    };
+    let request = Request::new(cache.size(), cache.alignment(), Zeroed::Yes)?;
+    let object = watch.take_guarded(&request, caller);
     if object.is_none() {
         cache.uncharge(1);
     }
@@ -59,12 +59,8 @@ pub(super) fn give(
             wrong_cache(address, cache, claimed);
             return true;
         }
-        let given = Return {
-            block: object,
-            thread: own().map_or(0, ThreadCache::thread),
-            family: Family::Unknown,
-        };
-        if watch.give(heap, given) == Given::Done
+        let caller = Caller::new(own().map_or(0, ThreadCache::thread), Family::Unknown);
+        if watch.give(heap, object, caller) == Given::Done
             && is_used
             && let Some(cache) = cache
         {
@@ -82,23 +78,17 @@ pub(super) fn give(
             cache.size()
         };
         watch.retire_named(heap, object, (cache.slot(), cleared), |block| {
-            watched::give_ordinary(process, block);
+            debugged::give_ordinary(process, block);
         });
     }
     true
 }
 
-/// Takes an object back into its slab whose quarantine is over; `false` if it is none of a named cache's.
-pub(super) fn give_back(process: &'static Process, object: Object) -> bool {
-    let kmem = process.kmem.get();
-    kmem.is_some_and(|kmem| kmem.give(alive(), None, object))
-}
-
 /// Ends the quarantine of all blocks, since what is left of a cache is to be known.
 pub(super) fn wake() {
-    if let Some(process) = watching().filter(|_| kmem::known().is_some() && !is_interrupted()) {
+    if let Some(process) = watching().filter(|_| named::known().is_some() && !is_interrupted()) {
         inside_alive(|| {
-            let reuse = |block| watched::give_ordinary(process, block);
+            let reuse = |block| debugged::give_ordinary(process, block);
             process.watch.wake_all(&process.heap, reuse);
         });
     }

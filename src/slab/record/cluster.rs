@@ -8,10 +8,8 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::class::info;
-use super::record::SlabRecord;
-use super::table::SlabTables;
-use crate::units::{ClassId, ClusterId, GranuleIndex, MAX_CLUSTERS};
+use super::SlabRecord;
+use crate::units::{ClusterId, MAX_CLUSTERS};
 
 /// The bits of `fresh` below it.
 const SHIFT: u32 = 2;
@@ -23,24 +21,14 @@ const _: () = assert!(MAX_CLUSTERS << SHIFT <= u8::MAX as usize);
 impl SlabRecord {
     /// The cluster whose pool the slab is in.
     #[inline]
-    pub(super) fn cluster(&self) -> Option<ClusterId> {
+    pub(in crate::slab) fn cluster(&self) -> Option<ClusterId> {
         let number = self.fresh.load(Relaxed) >> SHIFT;
         number.checked_sub(1).map(ClusterId)
     }
 
     /// Notes whose pool the slab is in.
-    pub(super) fn set_cluster(&self, cluster: ClusterId) {
+    pub(in crate::slab) fn set_cluster(&self, cluster: ClusterId) {
         let kept = self.fresh.load(Relaxed) & ((1 << SHIFT) - 1);
         self.fresh.store(kept | (cluster.0 + 1) << SHIFT, Relaxed);
-    }
-}
-
-impl SlabTables {
-    /// The cluster whose pool has the slab of an object of class `id` that is out, at `offset`; of any other address, any.
-    pub(crate) fn cluster_of(&self, offset: usize, id: ClassId) -> ClusterId {
-        let slab = Self::slab_of(GranuleIndex::containing(offset), info(id));
-        self.record_of(slab, id)
-            .and_then(SlabRecord::cluster)
-            .unwrap_or_default()
     }
 }

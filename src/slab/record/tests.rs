@@ -5,6 +5,7 @@ extern crate std;
 use super::*;
 use crate::slab::bits::each_bit;
 use crate::slab::class::{class_of, info};
+use crate::slab::row::{ROW, Row};
 use std::vec::Vec;
 
 fn record() -> SlabRecord {
@@ -13,7 +14,7 @@ fn record() -> SlabRecord {
         carved: AtomicU16::new(0),
         hint: AtomicU8::new(0),
         list: AtomicU8::new(0),
-        rest: AtomicU8::new(0),
+        visits: AtomicU8::new(0),
         fresh: AtomicU8::new(0),
         next: AtomicU32::new(0),
         previous: AtomicU32::new(0),

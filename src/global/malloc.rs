@@ -1,0 +1,254 @@
+//! The front door: what `malloc`, `calloc`, `memalign` and `free` do, from their fast paths to whoever serves the thread.
+//!
+//! # Invariant
+//!
+//! Every function works at any time in any thread: before the first allocation, after the
+//! thread's exit hook, in the child of a fork.
+
+use core::ptr::NonNull;
+
+use super::birth::{alive, inside_alive};
+use super::process::{PROCESS, Process, is_interrupted, process, watching};
+use super::purge_thread::Moment;
+use super::service::{Service, service};
+use super::threads::{here, own};
+use super::trim::collect_spans;
+use super::uncached::{answer, home};
+use super::{debugged, debugged_kmem, early, named, thread_exit};
+use crate::cache::{ThreadCache, Ties};
+use crate::report::{self, Crime, Scene, accuse};
+use crate::slab::{Object, Request, class};
+use crate::sys;
+use crate::units::{MIN_ALIGN, Zeroed};
+use crate::watch::Family;
+
+/// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
+/// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
+#[inline(always)]
+pub fn malloc(size: usize) -> *mut u8 {
+    match malloc_fast(size) {
+        Some(block) => block.as_ptr(),
+        None => malloc_slow(size),
+    }
+}
+
+/// The fast paths of [`malloc`]: the thread has an object of that class at hand.
+#[inline(always)]
+pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
+    if size <= class::FINE_LIMIT {
+        return here().pop_fine(size);
+    }
+    // Off the straight way of the sizes that are asked for most.
+    core::hint::cold_path();
+    here().pop(class::coarse_class_of(size))
+}
+
+/// What [`malloc`] does where [`malloc_fast`] gives up.
+#[inline(never)]
+pub fn malloc_slow(size: usize) -> *mut u8 {
+    if size <= class::MAX_SMALL
+        && let Some(object) = here().exchange_empty(class::class_of(size))
+    {
+        tick(here(), Moment::Malloc);
+        return object.as_ptr();
+    }
+    allocate(size, MIN_ALIGN, Zeroed::No, Family::Malloc)
+}
+
+/// Allocates `count` times `size` bytes of zeroes; null also if the product overflows. See calloc(3).
+#[inline]
+pub fn calloc(count: usize, size: usize) -> *mut u8 {
+    let Some(bytes) = count.checked_mul(size) else {
+        return core::ptr::null_mut();
+    };
+    if bytes > class::MAX_SMALL {
+        return allocate(bytes, MIN_ALIGN, Zeroed::Yes, Family::Malloc);
+    }
+    let block = malloc(bytes);
+    if let Some(block) = NonNull::new(block) {
+        // SAFETY: the block was allocated above with that size.
+        unsafe { sys::clear(block, bytes) };
+    }
+    block
+}
+
+/// Allocates `size` bytes at a multiple of `align`, a power of two; null if there is no memory.
+/// See memalign(3).
+pub fn memalign(align: usize, size: usize) -> *mut u8 {
+    debug_assert!(align.is_power_of_two());
+    if align <= MIN_ALIGN {
+        return malloc(size);
+    }
+    allocate_aligned(align, size, Family::Malloc)
+}
+
+pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mut u8 {
+    if let Some(id) = class::aligned_class_of(size, align)
+        && let Some(object) = here().pop(id)
+    {
+        return object.as_ptr();
+    }
+    allocate(size, align, Zeroed::No, family)
+}
+
+/// A block past the fast paths, for functions of a family.
+#[inline(never)]
+pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
+    let request = Request::new(size, align, zeroed);
+    let block = request.and_then(|request| take(&request, family));
+    answer(block, size)
+}
+
+#[cold]
+fn take(request: &Request, family: Family) -> Option<Object> {
+    if report::is_ending() {
+        return take_mapping(process()?, request);
+    }
+    if is_interrupted() {
+        return early::allocate(request.bytes(), request.align());
+    }
+    match service() {
+        Service::Cached(cache, ties) => take_cached(cache, ties, request),
+        Service::Debugged(process) => {
+            let block = inside_alive(|| debugged::allocate(process, request, family));
+            tick_own(Moment::Malloc);
+            block
+        }
+        Service::Uncached(process) => process.heap.take(home(process), request),
+        Service::Nobody => None,
+    }
+}
+
+/// A block from the thread's cache or the heap, and once more if other threads have spans at hand.
+// Apart, so that no other way pays for the stack of this one.
+#[inline(never)]
+fn take_cached(cache: &'static ThreadCache, ties: Ties, request: &Request) -> Option<Object> {
+    let block = cache.inside(|| {
+        let take = || cache.alloc_slow(ties, request);
+        take().or_else(|| {
+            let process = PROCESS.get();
+            let is_worth_it = process.is_some_and(|process| collect_spans(process, request));
+            is_worth_it.then(take)?
+        })
+    });
+    tick(cache, Moment::Malloc);
+    block
+}
+
+/// A block for the thread that is ending the process: without any lock that it may hold.
+#[cold]
+#[inline(never)]
+fn take_mapping(process: &Process, request: &Request) -> Option<Object> {
+    process.heap.take_mapping(home(process), request)
+}
+
+/// Frees `block`; null is ignored. Anything that is not the start of a block in use is named on
+/// standard error and ends the process. See free(3).
+///
+/// # Safety
+///
+/// Nobody uses the block any more.
+#[inline(always)]
+pub unsafe fn free(block: *mut u8) {
+    // Null is no address of an arena, so it needs no test of its own here.
+    if !here().push(block) {
+        free_slow(block);
+    }
+}
+
+#[inline(never)]
+fn free_slow(block: *mut u8) {
+    free_slow_as(block, Family::Malloc);
+}
+
+#[inline(never)]
+pub(super) fn free_slow_as(block: *mut u8, family: Family) {
+    let Some(block) = NonNull::new(block) else {
+        return;
+    };
+    if here().exchange_full(block) {
+        return tick(here(), Moment::Free);
+    }
+    if !here().push_alien(block.as_ptr()) {
+        give(block, family);
+    }
+}
+
+/// Frees a block that is none for the fast paths.
+#[cold]
+fn give(block: NonNull<u8>, family: Family) {
+    if report::is_ending() {
+        // What it does not hold a lock for is not worth looking at any more.
+        return;
+    }
+    if let Some(early) = early::find(block.as_ptr()) {
+        return early.give();
+    }
+    if is_interrupted() {
+        return match own() {
+            Some(cache) => cache.defer(block),
+            // It makes the heap, or is to get a cache: nothing that this needs is locked.
+            None => give_uncached(process(), block),
+        };
+    }
+    if give_named(block) {
+        return tick_own(Moment::Free);
+    }
+    match service() {
+        Service::Debugged(process) => {
+            inside_alive(|| debugged::give(process, block, family));
+            tick_own(Moment::Free);
+        }
+        Service::Cached(cache, ties) => {
+            cache.inside(|| cache.free_slow(ties, block));
+            tick(cache, Moment::Free);
+        }
+        Service::Uncached(process) => give_uncached(Some(process), block),
+        Service::Nobody => give_uncached(None, block),
+    }
+}
+
+/// Takes an object back that somebody frees as a block; `false` if it is none of a named cache's.
+fn give_named(block: Object) -> bool {
+    let Some(kmem) = named::known() else {
+        return false;
+    };
+    if let Some(process) = watching() {
+        return inside_alive(|| debugged_kmem::give(process, kmem, None, block));
+    }
+    let is_named = kmem.cache_of(block.as_ptr().addr()).is_some();
+    is_named && inside_alive(|| kmem.give(alive(), None, block))
+}
+
+#[cold]
+fn give_uncached(process: Option<&Process>, block: NonNull<u8>) {
+    match process {
+        Some(process) => process.heap.give(block),
+        None => accuse(Crime::InvalidFree, block.as_ptr() as usize, Scene::Nowhere),
+    }
+}
+
+pub(super) fn tick_own(moment: Moment) {
+    if let Some(cache) = own() {
+        tick(cache, moment);
+    }
+}
+
+/// Gives memory back that was not needed for some time, if that is due, and frees what a handler could not.
+#[inline(never)]
+fn tick(cache: &'static ThreadCache, moment: Moment) {
+    let Some(process) = PROCESS.get() else {
+        return;
+    };
+    // Which function it was is forgotten.
+    cache.take_deferred(|block| give(block, Family::Unknown));
+    let is_time = cache.is_time_to_look();
+    // What a young child of a fork writes to is copied first.
+    if is_time && cache.is_in_the_way() && !process.purge.youth.is_on() {
+        cache.inside(|| cache.make_way(process.purge.is_on()));
+    }
+    if is_time || process.glance(moment) {
+        thread_exit::expect_late(cache);
+        process.tick(cache, moment);
+    }
+}

@@ -1,0 +1,74 @@
+//! Whose a slab is, as one word.
+#![forbid(unsafe_code)]
+
+use super::class::ClassInfo;
+use super::record::SlabRecord;
+use crate::units::ClassId;
+
+/// Whose a slab is: malloc's, or that of the named cache with a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner(u32);
+
+const CLASS: u32 = 0xff;
+/// Objects that were never out are marked in the sheaf: bit 0 of their address is set.
+const MARKS_NEW: u32 = 1 << 8;
+/// Empty slabs stay in the pool until they are taken out of it.
+const KEEPS_EMPTY: u32 = 1 << 9;
+pub(super) const NUMBER_SHIFT: u32 = 10;
+
+impl Owner {
+    /// Nobody but malloc.
+    pub(crate) const MALLOC: Self = Self(0);
+    /// Cache numbers are below this.
+    pub(crate) const MOST: u32 = 1 << 16;
+
+    /// The cache with this number, whose objects are of class `id`; whether it must know which of them are new, and when a
+    /// slab goes.
+    pub(crate) fn cache(number: u32, id: ClassId, marks_new: bool, keeps_empty: bool) -> Self {
+        debug_assert!(number < Self::MOST);
+        let flags = if marks_new { MARKS_NEW } else { 0 };
+        let flags = flags | if keeps_empty { KEEPS_EMPTY } else { 0 };
+        Self((number + 1) << NUMBER_SHIFT | flags | u32::from(id.0))
+    }
+
+    /// The owner as a word, which is not 0 for a cache.
+    #[inline(always)]
+    pub(crate) const fn word(self) -> u32 {
+        self.0
+    }
+
+    /// The cache's number.
+    pub(crate) fn number(self) -> Option<u32> {
+        (self.0 >> NUMBER_SHIFT).checked_sub(1)
+    }
+
+    /// The class of the objects.
+    pub(crate) fn class(self) -> ClassId {
+        ClassId((self.0 & CLASS) as u8)
+    }
+
+    /// The first object of a slab that is to be marked when it is taken.
+    #[inline]
+    pub(super) fn first_marked(self, record: &SlabRecord, info: &ClassInfo) -> u32 {
+        match self.0 & MARKS_NEW {
+            0 => u32::MAX,
+            _ => record.known(info).end,
+        }
+    }
+
+    /// The owner that a word in the table of owners stands for.
+    pub(crate) const fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    /// Whether the first object of a slab goes first, and none is skipped.
+    pub(super) fn hands_out_in_order(self) -> bool {
+        self.0 & (MARKS_NEW | KEEPS_EMPTY) != 0
+    }
+
+    /// Whether empty slabs stay in the pool until they are taken out of it.
+    #[inline]
+    pub(super) fn keeps_empty(self) -> bool {
+        self.0 & KEEPS_EMPTY != 0
+    }
+}

@@ -1,0 +1,91 @@
+//! Where a pool's slabs lie and whose they are: what every call of a pool is told.
+#![forbid(unsafe_code)]
+
+use super::class::info;
+use super::owner::Owner;
+use super::record::SlabRecord;
+use super::table::SlabTables;
+use crate::arena::Arena;
+use crate::units::{ClassId, ClusterId, GranuleIndex};
+
+/// Where a pool's slabs lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'node> {
+    /// Pages come from here.
+    pub(crate) arena: &'node Arena,
+    /// Records are here.
+    pub(crate) tables: &'node SlabTables,
+    /// The pool is this cluster's.
+    pub(crate) cluster: ClusterId,
+    /// Whose slabs they are.
+    pub(crate) owner: Owner,
+}
+
+impl<'node> Place<'node> {
+    /// The record of the slab that begins at `slab`, if that is one of class `id` of this owner and in this place's pool.
+    #[inline]
+    pub(super) fn record_of(self, slab: GranuleIndex, id: ClassId) -> Option<&'node SlabRecord> {
+        if self.owner == Owner::MALLOC {
+            let record = self.tables.record_of(slab, id)?;
+            return (record.cluster() == Some(self.cluster)).then_some(record);
+        }
+        let is_owner = self.tables.owner_at(slab) == self.owner;
+        is_owner.then(|| self.tables.record(slab))
+    }
+
+    /// Enters a new slab of class `id`; `false` where there is no memory for its record.
+    pub(super) fn enter(self, slab: GranuleIndex, id: ClassId) -> bool {
+        match self.owner {
+            Owner::MALLOC => self.tables.enter(slab, id),
+            owner => self.tables.enter_named(slab, id, owner),
+        }
+    }
+
+    /// Removes a slab of class `id` whose objects have all come back.
+    pub(super) fn remove(self, slab: GranuleIndex, id: ClassId) {
+        match self.owner {
+            Owner::MALLOC => self.tables.remove(slab, id),
+            _ => self.tables.remove_named(slab, id),
+        }
+    }
+
+    /// How many empty slabs the pool keeps when objects come back.
+    #[inline]
+    pub(super) fn min_empty(self) -> u32 {
+        match self.owner.keeps_empty() {
+            false => self.tables.min_empty(),
+            true => u32::MAX,
+        }
+    }
+
+    /// Whether the object at `address`, which begins in a slab of class `id`, is out; the caller holds the pool's lock.
+    pub(crate) fn is_out(self, address: usize, id: ClassId) -> bool {
+        let offset = address.wrapping_sub(self.arena.base());
+        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
+        let (object, _) = info(id).object_at(offset - slab.offset());
+        let record = self.tables.record(slab);
+        record.known(info(id)).contains(&object) && !record.has(object)
+    }
+
+    /// The objects of a slab that are out, by address, the lowest first.
+    pub(crate) fn objects_out(
+        self,
+        slab: GranuleIndex,
+        id: ClassId,
+    ) -> impl Iterator<Item = usize> + use<'node> {
+        let (record, info) = (self.tables.record(slab), info(id));
+        let start = self.arena.base() + slab.offset();
+        let out = record.known(info).filter(|object| !record.has(*object));
+        out.map(move |object| start + (object * info.size) as usize)
+    }
+}
+
+impl SlabTables {
+    /// The cluster whose pool has the slab of an object of class `id` that is out, at `offset`; of any other address, any.
+    pub(crate) fn cluster_of(&self, offset: usize, id: ClassId) -> ClusterId {
+        let slab = Self::slab_of(GranuleIndex::containing(offset), info(id));
+        self.record_of(slab, id)
+            .and_then(SlabRecord::cluster)
+            .unwrap_or_default()
+    }
+}
