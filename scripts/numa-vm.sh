@@ -21,7 +21,7 @@ MACHINE_SECONDS=${NUMA_VM_SECONDS:-600}
 FIRST_SECONDS=$((MACHINE_SECONDS < 240 ? MACHINE_SECONDS : 240))
 CACHE=$TARGET/numa-vm
 PACKAGES=$CACHE/packages
-PROGRAMS=(local exhaust where onnode counters ends endless crowd)
+PROGRAMS=(local exhaust where onnode counters ends endless crowd outside)
 
 keep=no bench=no
 while [ $# -gt 0 ]; do
@@ -139,6 +139,7 @@ build_image() {
     cp -L "$PACKAGES"/tools/usr/lib/*/libnuma.so.1 "$image/lib/"
     add_binary "$PACKAGES/tools/usr/bin/numactl" bin/
     add_binary "$LIBRARY" lib/
+    add_binary "$SLUBCTL" bin/
     for program in "${PROGRAMS[@]}"; do
         compile_program "tests/numa/$program.c"
     done
@@ -271,6 +272,7 @@ check_machine() {
 
 fetch
 build_library
+build_slubctl || die 'slubctl does not build'
 mkdir -p "$CACHE"
 work=$(mktemp -d "$CACHE/run.XXXXXX")
 if [ $keep = yes ]; then

@@ -1,5 +1,6 @@
 //! What each command does.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Write};
 use std::path::Path;
@@ -17,6 +18,9 @@ use slubctl::view;
 
 use crate::arguments::{Arguments, Command, Patience, View};
 use crate::{metrics, top};
+
+/// The time between two readings of a check.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs a command and returns the exit code.
 pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCode> {
@@ -183,7 +187,14 @@ fn is_about_memory(request: Request) -> bool {
 fn check(pid: i32, stops: bool, output: &mut dyn Write) -> Result<ExitCode> {
     // A process without the library has nothing to check.
     read::process(pid, Depth::Counts)?;
-    let hold = || stops.then(|| Stopped::stop(pid)).transpose();
+    let is_first = Cell::new(true);
+    let hold = || {
+        // Whoever was changing something should come to its end.
+        if !is_first.replace(false) {
+            std::thread::sleep(PAUSE);
+        }
+        stops.then(|| Stopped::stop(pid)).transpose()
+    };
     let faults = read::check(&Process::open(pid), hold)?;
     if faults.is_empty() {
         writeln!(output, "process {pid}: the tables agree")?;

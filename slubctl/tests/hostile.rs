@@ -11,6 +11,7 @@ use slubctl::memory::{Bytes, Mapping, Memory, Process};
 use slubctl::read::{self, Depth};
 use slubctl::totals::Totals;
 use slubctl::view;
+use slubctl::view::top::{self, Grouping, Sort};
 use support::{Target, compile};
 
 /// Memory that stores what is read of it.
@@ -98,6 +99,7 @@ fn look(bytes: &Bytes) {
     }
     if let Ok(arenas) = read::squares(bytes) {
         assert!(view::map("damaged", &arenas).len() < 64 << 20);
+        assert!(view::text_map("damaged", &arenas, true).len() < 1 << 20);
     }
     if let Ok(mut snapshot) = read::target(&Present(bytes), Depth::Resident) {
         snapshot.pid = 1;
@@ -115,6 +117,17 @@ fn look(bytes: &Bytes) {
             let text = view(&snapshot);
             assert!(text.len() < 64 << 20);
         }
+        for grouping in [Grouping::Caches, Grouping::Pools] {
+            let before = top::rows(&snapshot, grouping, &[], 1.0);
+            let mut rows = top::rows(&snapshot, grouping, &before, 1.0);
+            Sort::Rate.apply(&mut rows);
+            assert!(top::head(&rows).len() < 4096);
+            rows.iter()
+                .for_each(|row| assert!(top::line(row).len() < 4096));
+        }
+        assert!(top::nodes(&snapshot).len() <= 1024);
+        let metrics = view::prometheus(&[(view::Process::default(), snapshot)]);
+        assert!(metrics.ends_with("# EOF\n"));
     }
 }
 

@@ -5,6 +5,7 @@ run spread /numa/local 300000 2
 run exhaust /numa/exhaust
 run onnode /numa/onnode
 run counters /numa/counters
+run outside /numa/outside
 run ends /numa/ends
 run default /numa/where default home
 conf numa:interleave /numa/where conf/interleave even all

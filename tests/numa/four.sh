@@ -5,6 +5,7 @@ run spread /numa/local 1000000 1
 run exhaust /numa/exhaust
 run onnode /numa/onnode
 run counters /numa/counters
+run outside /numa/outside
 run ends /numa/ends
 run default /numa/where default home
 

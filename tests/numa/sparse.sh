@@ -4,6 +4,7 @@
 run spread /numa/local 300000 2
 run onnode /numa/onnode
 run counters /numa/counters
+run outside /numa/outside
 run ends /numa/ends
 run default /numa/where default home
 run membind numactl --membind=2 /numa/where policies/membind only 2

@@ -15,8 +15,6 @@ use crate::view::name;
 
 /// A contradiction counts if it is there in this number of readings one after the other.
 const READINGS: usize = 3;
-/// The time between two readings.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// Most contradictions that are printed.
 const MOST: usize = 100;
 /// Records that are read at once.
@@ -44,7 +42,6 @@ pub fn check<T>(memory: &dyn Memory, hold: impl Fn() -> Result<T>) -> Result<Vec
             return Ok(Vec::new());
         }
         found = Some(stays);
-        std::thread::sleep(PAUSE);
     }
     Ok(found.unwrap_or_default().into_iter().take(MOST).collect())
 }

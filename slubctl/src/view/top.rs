@@ -119,7 +119,7 @@ impl Sort {
             Self::Objects => rows.sort_by_key(|it| Reverse(it.objects)),
             Self::Size => rows.sort_by_key(|it| Reverse(it.size)),
             Self::Use => rows.sort_by_key(|it| Reverse(percent(it.active, it.objects))),
-            Self::Rate => rows.sort_by_key(|it| Reverse(it.allocated + it.freed)),
+            Self::Rate => rows.sort_by_key(|it| Reverse(it.allocated.saturating_add(it.freed))),
         }
     }
 }
@@ -145,12 +145,16 @@ pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f6
                 per_slab: class.slab_objects,
                 ..Row::default()
             });
-            row.active += pool.out;
-            row.slabs += pool.slabs;
-            row.objects += pool.slabs.saturating_mul(class.slab_objects);
-            row.bytes += pool.slabs.saturating_mul(class.slab_bytes);
+            row.active = row.active.saturating_add(pool.out);
+            row.slabs = row.slabs.saturating_add(pool.slabs);
+            let objects = pool.slabs.saturating_mul(class.slab_objects);
+            row.objects = row.objects.saturating_add(objects);
+            let bytes = pool.slabs.saturating_mul(class.slab_bytes);
+            row.bytes = row.bytes.saturating_add(bytes);
             row.taken = row.taken.wrapping_add(pool.taken);
-            row.outside += pool.out.saturating_sub(pool.in_barn);
+            row.outside = row
+                .outside
+                .saturating_add(pool.out.saturating_sub(pool.in_barn));
         }
     }
     for row in rows.values_mut() {
