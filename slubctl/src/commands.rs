@@ -189,7 +189,7 @@ fn check(pid: i32, stops: bool, output: &mut dyn Write) -> Result<ExitCode> {
     read::process(pid, Depth::Counts)?;
     let is_first = Cell::new(true);
     let hold = || {
-        // Whoever was changing something should come to its end.
+        // A thread that was changing something comes to its end meanwhile.
         if !is_first.replace(false) {
             std::thread::sleep(PAUSE);
         }
