@@ -56,6 +56,7 @@ pub static ALL: &[Workload] = list! {
     "phases" phases::run, 20_000, Cores, 100_000;
     "tree/binary" tree::binary, 1_000_000, One, 1_000_000;
     "tree/list" tree::list, 1_000_000, One, 1_000_000;
+    "tree/search" tree::search, 100_000, One, 100_000;
     "grow/double" grow::double, 64 << 20, One, 23;
     "grow/step" grow::step, 64 << 20, One, 1;
     "grow/huge" huge::huge, 1 << 30, One, 32, Time HUGE_STEPS;

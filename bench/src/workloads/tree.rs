@@ -1,5 +1,6 @@
 //! *tree*: a structure of a million nodes is built and destroyed, again and again: a binary tree in
-//! depth-first order, or a list whose nodes carry a text of their own. An operation is one node.
+//! depth-first order, or a list whose nodes carry a text of their own; or of a hundred thousand, a search tree that is built by
+//! inserting keys and destroyed from the root down, so that it matters where the nodes of the next one lie. An operation is one node.
 
 use crate::crew::{crew, share};
 use crate::meter::{Meter, Outcome};
@@ -69,6 +70,48 @@ fn fell(table: &Table, tree: Option<Owned<Node>>) -> u64 {
         children: [left, right],
     } = table.remove(root);
     key + fell(table, left) + fell(table, right)
+}
+
+/// Keys in an order that is far from sorted, of which a tree becomes that is not deep: multiples of the golden section of the usual
+/// scale, by which that cannot be divided.
+const STRIDE: u64 = 61_803;
+
+pub(super) fn search(table: &Table, params: &Params) -> Outcome {
+    let count = params.scale as u64;
+    let rounds = share(params.operations, params.threads).div_ceil(count);
+    let meter = Meter::start();
+    let (elapsed, checksum) = crew(params.threads, |index, gate| {
+        let mut random = Random::new(params.seed + index as u64);
+        gate.time(|| {
+            let sum = (0..rounds).fold(0, |_, _| {
+                let first = random.draw() % count;
+                let keys = (0..count).map(|number| (first + number * STRIDE) % count);
+                fell(table, sown(table, keys))
+            });
+            assert_eq!(
+                sum,
+                count * (count - 1) / 2,
+                "a node did not keep what was written"
+            );
+            sum
+        })
+    });
+    meter.finish(rounds * count * params.threads as u64, elapsed, checksum)
+}
+
+/// The search tree that these keys make, inserted one after the other.
+fn sown(table: &Table, keys: impl Iterator<Item = u64>) -> Option<Owned<Node>> {
+    let mut root: Option<Owned<Node>> = None;
+    for key in keys {
+        let mut place = &mut root;
+        while let Some(node) = place {
+            let side = usize::from(node.key < key);
+            place = &mut node.children[side];
+        }
+        let children = [None, None];
+        *place = Some(table.place(size_of::<Node>(), Node { key, children }));
+    }
+    root
 }
 
 pub(super) fn list(table: &Table, params: &Params) -> Outcome {
