@@ -62,20 +62,29 @@ impl Pool {
                 }
             }
             let start = base + slab.offset();
-            // Objects of one slab often come in a row.
-            while let Some(object) = objects.get(turn) {
-                let offset = (*object as usize).wrapping_sub(start);
-                if offset >= info.slab_bytes() {
-                    break;
-                }
-                // Whoever put it into a sheaf has seen that it is an object's start.
-                let (index, is_start) = info.object_at(offset);
+            let is_near =
+                |object: &Slot| (*object as usize).wrapping_sub(start) < info.slab_bytes();
+            if objects.get(turn + 1).is_some_and(is_near) {
+                let rows = Rows {
+                    record,
+                    place,
+                    slab,
+                    id,
+                };
+                let (count, wrong) = rows.take_back(objects.get(turn..).unwrap_or_default());
+                turn += count;
+                bad += wrong;
+            } else {
+                let (index, is_start) = info.object_at((first as usize).wrapping_sub(start));
                 debug_assert!(is_start);
-                let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
-                if record.give(info, row).is_err() {
-                    bad += give_one_by_one(record, row, place, slab, id);
+                let lone = Row {
+                    first: index,
+                    count: 1,
+                };
+                if record.give(info, lone).is_err() {
+                    bad += give_one_by_one(record, lone, place, slab, id);
                 }
-                turn += row.count as usize;
+                turn += 1;
             }
             if record.becomes_due() {
                 place.tables.set_due(slab);
@@ -97,6 +106,39 @@ impl Place<'_> {
         let offset = (object as usize).wrapping_sub(self.arena.base());
         let is_near = offset < self.arena.bytes();
         self.owner == Owner::MALLOC && (!is_near || self.tables.record_of(slab, id).is_some())
+    }
+}
+
+/// Objects of one slab, which often come in rows.
+struct Rows<'place> {
+    record: &'place SlabRecord,
+    place: Place<'place>,
+    slab: GranuleIndex,
+    id: ClassId,
+}
+
+impl Rows<'_> {
+    /// Takes those back that `objects` begin with: how many there are, and how many of them were not out and were named.
+    // Apart, since objects that are freed in no order come alone, and are dealt with in fewer registers.
+    #[inline(never)]
+    fn take_back(&self, objects: &[Slot]) -> (usize, usize) {
+        let (info, start) = (info(self.id), self.place.arena.base() + self.slab.offset());
+        let (mut turn, mut bad) = (0, 0);
+        while let Some(object) = objects.get(turn) {
+            let offset = (*object as usize).wrapping_sub(start);
+            if offset >= info.slab_bytes() {
+                break;
+            }
+            // A caller that put it into a sheaf has seen that it is an object's start.
+            let (index, is_start) = info.object_at(offset);
+            debug_assert!(is_start);
+            let row = Row::of(objects.get(turn..).unwrap_or_default(), index, info);
+            if self.record.give(info, row).is_err() {
+                bad += give_one_by_one(self.record, row, self.place, self.slab, self.id);
+            }
+            turn += row.count as usize;
+        }
+        (turn, bad)
     }
 }
 
