@@ -304,7 +304,7 @@ unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLO
  * memory from now on, their constructor has run, and they count as in use for the cache and its limit. Null with errno EINVAL for another
  * count, and with ENOMEM if there is no memory for all of them or the cache's limit forbids it.
  *
- * slub_mempool_alloc(pool, flags): an object of the cache that is to be had without waiting, else one of the reserve, else any of the cache. With
+ * slub_mempool_alloc(pool, flags): an object of the cache that is available without waiting, else one of the reserve, else any of the cache. With
  * GFP_KERNEL, if there is none, waits until one is freed and never fails. With flags that forbid waiting (GFP_NOWAIT, GFP_ATOMIC) null
  * with ENOMEM. Null with EINVAL for flags that are refused, and for __GFP_ZERO.
  *
@@ -312,7 +312,7 @@ unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLO
  * addresses: slub_kmem_cache_free() with the cache and, where malloc is this library's, free() also give them back to the reserve
  * and wake a thread that waits.
  *
- * slub_mempool_resize(pool, count): has the pool have so many objects in reserve. Memory of fewer stays until the pool is destroyed. 0,
+ * slub_mempool_resize(pool, count): changes the number of objects in reserve to `count`. Memory of fewer stays until the pool is destroyed. 0,
  * or -1 with errno as above and the pool as it was.
  *
  * slub_mempool_destroy(pool): 0; null is ignored. -1 with EBUSY if objects of the reserve are in use, as of
