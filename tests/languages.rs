@@ -17,7 +17,7 @@ const SIGABRT: i32 = 6;
 fn a_rust_program_hears_at_its_end_what_was_wrong() {
     for release in [false, true] {
         let program = rust_program(release);
-        for (conf, deed, signal, message) in [
+        for (conf, misuse, signal, message) in [
             ("stats:exit", "right", None, "statistics of version "),
             ("", "late", Some(SIGABRT), "double free of 0x"),
             (
@@ -33,18 +33,21 @@ fn a_rust_program_hears_at_its_end_what_was_wrong() {
                 "kmalloc-64: Right Redzone overwritten",
             ),
         ] {
-            let finished = ends(&program, conf, deed);
-            assert_eq!(finished.signal(), signal, "{conf} {deed}: {finished:?}");
+            let finished = ends(&program, conf, misuse);
+            assert_eq!(finished.signal(), signal, "{conf} {misuse}: {finished:?}");
             assert!(
                 finished.stdout.ends_with("ok\n"),
-                "{conf} {deed}: {finished:?}"
+                "{conf} {misuse}: {finished:?}"
             );
             // Once: the crate and the library under a preload are two heaps, and here is one.
             let heads = finished.stderr.lines().filter_map(message_of);
-            assert!(heads.eq([finished.report()]), "{conf} {deed}: {finished:?}");
+            assert!(
+                heads.eq([finished.report()]),
+                "{conf} {misuse}: {finished:?}"
+            );
             assert!(
                 finished.report().starts_with(message),
-                "{conf} {deed}: {finished:?}"
+                "{conf} {misuse}: {finished:?}"
             );
         }
     }
@@ -53,7 +56,7 @@ fn a_rust_program_hears_at_its_end_what_was_wrong() {
 #[test]
 fn a_wrong_layout_is_noticed() {
     let program = rust_program(false);
-    for (conf, deed, message) in [
+    for (conf, misuse, message) in [
         ("", "longer", "size mismatch in sized free of 0x"),
         ("", "shorter", "size mismatch in sized free of 0x"),
         ("", "aligned", "alignment mismatch in sized free of 0x"),
@@ -66,15 +69,15 @@ fn a_wrong_layout_is_noticed() {
         ),
         ("guard:1/1", "nearly", "size mismatch in sized free of 0x"),
     ] {
-        let finished = ends(&program, conf, deed);
+        let finished = ends(&program, conf, misuse);
         assert_eq!(
             finished.signal(),
             Some(SIGABRT),
-            "{conf} {deed}: {finished:?}"
+            "{conf} {misuse}: {finished:?}"
         );
         assert!(
             finished.report().starts_with(message),
-            "{conf} {deed}: {finished:?}"
+            "{conf} {misuse}: {finished:?}"
         );
     }
     for conf in [
@@ -176,11 +179,11 @@ fn rust_program(release: bool) -> PathBuf {
     target().join(profile).join("examples/ends")
 }
 
-fn ends(program: &Path, conf: &str, deed: &str) -> Finished {
+fn ends(program: &Path, conf: &str, misuse: &str) -> Finished {
     // No file of memory for those that abort.
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -c 0; exec \"$@\"", "sh"]);
-    command.arg(program).arg(deed);
+    command.arg(program).arg(misuse);
     if !conf.is_empty() {
         command.env("SLUBMALLOC_CONF", conf);
     }

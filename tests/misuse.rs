@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use outcome::{Mode, Outcome, Stage};
-use rows::{Crime, Row, families};
+use rows::{Row, Violation, families};
 use support::{Finished, Heap, compile, libc_allowed, message_of, root, run, skipped};
 use table::{Cell, render, stored_cells};
 
@@ -101,16 +101,16 @@ fn allows(stored: &str, seen: &str) -> bool {
 
 #[test]
 fn with_a_warning_alone_the_program_goes_on_unharmed() {
-    let is_meant = |crime: Crime| crime.is_double_free() || crime.is_invalid_free();
+    let is_meant = |violation: Violation| violation.is_double_free() || violation.is_invalid_free();
     let is_report = |line: &str| message_of(line).is_some();
-    goes_on("crime:warn", is_report, is_meant, |crime| {
-        crime.words(Mode::Default, Stage::Deed)
+    goes_on("crime:warn", is_report, is_meant, |violation| {
+        violation.words(Mode::Default, Stage::Misuse)
     });
 }
 
 #[test]
 fn with_sanity_checks_alone_a_second_free_is_undone() {
-    let is_meant = |crime| crime == Crime::DoubleFree;
+    let is_meant = |violation| violation == Violation::DoubleFree;
     let is_fix = |line: &str| line.starts_with("FIX ");
     goes_on("slab_debug:F", is_fix, is_meant, |_| {
         &["Object not freed again"]
@@ -120,7 +120,7 @@ fn with_sanity_checks_alone_a_second_free_is_undone() {
 #[test]
 fn a_program_without_misuse_is_not_accused() {
     if libc_allowed() {
-        return skipped("on libc: nobody is accused there");
+        return skipped("on libc: nobody is reported there");
     }
     const ROUNDS: usize = 12;
     let program = compile("misuse/innocent.c", &["-rdynamic"]);
@@ -143,8 +143,8 @@ fn a_program_without_misuse_is_not_accused() {
 fn goes_on(
     configuration: &str,
     is_report: impl Fn(&str) -> bool + Sync,
-    is_meant: impl Fn(Crime) -> bool,
-    words: impl Fn(Crime) -> &'static [&'static str] + Sync,
+    is_meant: impl Fn(Violation) -> bool,
+    words: impl Fn(Violation) -> &'static [&'static str] + Sync,
 ) {
     if libc_allowed() {
         return skipped("on libc: nothing is promised there");
@@ -153,7 +153,7 @@ fn goes_on(
     let rows: Vec<&Row> = families
         .iter()
         .flat_map(|family| &family.rows)
-        .filter(|row| is_meant(row.crime))
+        .filter(|row| is_meant(row.violation))
         .collect();
     assert!(!rows.is_empty());
     let faults = in_parallel(rows.len(), |number| {
@@ -161,7 +161,10 @@ fn goes_on(
         let finished = run_row(row, Some(configuration))?;
         let what = format!("{}, size {} ({})", row.misuse, row.size_text(), row.command);
         let is_said = finished.stderr.lines().any(|line| {
-            is_report(line) && words(row.crime).iter().any(|words| line.contains(words))
+            is_report(line)
+                && words(row.violation)
+                    .iter()
+                    .any(|words| line.contains(words))
         });
         let is_over = finished.status.success() && finished.stdout.contains("got away\n");
         if is_said && is_over {
@@ -184,10 +187,10 @@ fn goes_on(
 
 /// What must hold in every cell, whatever the table says; the rule that does not.
 fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
-    use Crime::{None as NoCrime, Overflow, ReadAfterFree, Underflow, WriteAfterFree};
+    use Violation::{None as NoViolation, Overflow, ReadAfterFree, Underflow, WriteAfterFree};
     let any = |outcome: &Outcome| cell.outcomes.contains(outcome);
     let is_sure = cell.is_sure();
-    let crime = row.crime;
+    let violation = row.violation;
     if cell
         .outcomes
         .iter()
@@ -195,11 +198,12 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
     {
         return Some("nothing hangs, dies unexplained, or is called by a wrong name");
     }
-    if any(&Outcome::Overlapped) && !(crime == Crime::DoubleFreeHandedOut && mode == Mode::Default)
+    if any(&Outcome::Overlapped)
+        && !(violation == Violation::DoubleFreeHandedOut && mode == Mode::Default)
     {
         return Some("no block is handed out twice");
     }
-    if crime == NoCrime
+    if violation == NoViolation
         && cell
             .outcomes
             .iter()
@@ -207,16 +211,16 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
     {
         return Some("what is no block has size 0");
     }
-    if (crime.is_invalid_free() || crime.is_double_free()) && !is_sure {
+    if (violation.is_invalid_free() || violation.is_double_free()) && !is_sure {
         return Some("every invalid free and every double free is caught");
     }
     let has_new_owner = any(&Outcome::MissedInNewOwner);
     match mode {
         Mode::Default => None,
-        _ if crime.is_any_double_free() && !is_sure => {
+        _ if violation.is_any_double_free() && !is_sure => {
             Some("every double free is caught where all blocks are watched")
         }
-        Mode::SlabDebug => match crime {
+        Mode::SlabDebug => match violation {
             Overflow | Underflow if !cell.is_stopped() => {
                 Some("slab_debug catches every write next to a block")
             }
@@ -225,7 +229,7 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
             }
             _ => None,
         },
-        Mode::Guard => match crime {
+        Mode::Guard => match violation {
             // Above, a block has no pages of its own there.
             _ if row.size > MOST_GUARDED => None,
             Overflow if !is_sure => Some("guard catches every write behind a block"),

@@ -80,7 +80,7 @@ fn damage_is_reported_in_the_kernels_shape() {
 
 #[test]
 fn every_kind_of_damage_has_its_name() {
-    for (deed, size, name) in [
+    for (misuse, size, name) in [
         ("o", "64", "BUG kmalloc-64: Right Redzone overwritten"),
         ("o", "100000", "BUG large: Right Redzone overwritten"),
         ("u", "1", "BUG kmalloc-16: Left Redzone overwritten"),
@@ -91,15 +91,15 @@ fn every_kind_of_damage_has_its_name() {
         ("d", "70000", "BUG large: Object already free"),
         ("i", "64", "BUG kmalloc-64: Invalid object pointer"),
     ] {
-        let finished = damaged("slab_debug:FZPU", deed, size);
+        let finished = damaged("slab_debug:FZPU", misuse, size);
         assert_eq!(
             finished.signal(),
             Some(SIGABRT),
-            "{deed} {size} {finished:?}"
+            "{misuse} {size} {finished:?}"
         );
         assert!(
             finished.stderr.lines().any(|line| line == name),
-            "{deed} {size} {finished:?}"
+            "{misuse} {size} {finished:?}"
         );
     }
 }
@@ -173,11 +173,11 @@ fn a_trace_has_a_line_for_each_call() {
 
 #[test]
 fn a_guarded_block_stops_who_reads_it_after_its_end() {
-    for (deed, did) in [
+    for (misuse, did) in [
         ("r", "use after free: read of "),
         ("w", "use after free: write of "),
     ] {
-        let finished = damaged("guard:1/1", deed, "64");
+        let finished = damaged("guard:1/1", misuse, "64");
         let place = culprit(&finished) + 32;
         assert_eq!(finished.signal(), Some(SIGSEGV), "{finished:?}");
         let line = finished.report();
@@ -228,7 +228,7 @@ fn a_signal_that_is_sent_kills_as_ever() {
 
 #[test]
 fn a_handler_that_allocates_is_not_kept_waiting_by_a_report() {
-    let program = compile("crimes/handled.c", &[]);
+    let program = compile("violations/handled.c", &[]);
     for conf in ["slab_debug:FZP", "guard:1/1", "quarantine:1m"] {
         let mut command = Command::new(&program);
         command.arg("1").env("SLUBMALLOC_CONF", conf);
@@ -260,10 +260,10 @@ fn promises_hold(conf: &str) {
     }
 }
 
-fn damaged(conf: &str, deed: &str, size: &str) -> Finished {
+fn damaged(conf: &str, misuse: &str, size: &str) -> Finished {
     let program = compile("c/damaged.c", &["-g", "-fno-omit-frame-pointer"]);
     let mut command = Command::new(program);
-    command.args([deed, size]).env("SLUBMALLOC_CONF", conf);
+    command.args([misuse, size]).env("SLUBMALLOC_CONF", conf);
     run(Heap::Slubmalloc, &mut command, PATIENCE)
 }
 

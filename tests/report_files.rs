@@ -22,7 +22,7 @@ fn what_is_said_at_the_end_survives_a_closed_standard_error() {
     }
     let statistics = "statistics of version ";
     let overrun = "kmalloc-64: Right Redzone overwritten at 0x";
-    for (conf, deed, message) in [
+    for (conf, misuse, message) in [
         ("stats:exit", "count", statistics),
         ("slab_debug:Z", "overrun", overrun),
         ("crime:warn", "late", "double free of 0x"),
@@ -36,7 +36,7 @@ fn what_is_said_at_the_end_survives_a_closed_standard_error() {
                 &["loop", "close2"],
                 &["fork", "close2"],
             ] {
-                let acts: Vec<_> = acts.iter().chain(&[deed]).copied().collect();
+                let acts: Vec<_> = acts.iter().chain(&[misuse]).copied().collect();
                 // Where the limit may be raised, the copy lies above it.
                 let finished = run_limited(conf, &acts, to_pipe);
                 let what = format!("{conf} {acts:?} {to_pipe}: {finished:?}");
@@ -73,7 +73,7 @@ fn a_file_that_has_number_2_now_is_left_alone() {
     }
     let reused = scratch("reused").join("database");
     let reuse = format!("reuse={}", reused.display());
-    for (conf, deed) in [
+    for (conf, misuse) in [
         ("stats:exit", "count"),
         ("slab_debug:Z", "overrun"),
         ("guard:1/1,stats:exit", "count"),
@@ -81,10 +81,10 @@ fn a_file_that_has_number_2_now_is_left_alone() {
         ("crime:warn", "twice"),
     ] {
         for to_pipe in [false, true] {
-            let finished = closes(conf, &[&reuse, deed], to_pipe);
+            let finished = closes(conf, &[&reuse, misuse], to_pipe);
             assert!(!finished.report().is_empty(), "{conf}: {finished:?}");
             let bytes = fs::read(&reused).expect("the program's file");
-            assert_eq!(bytes, b"DATABASE", "{conf} {deed}");
+            assert_eq!(bytes, b"DATABASE", "{conf} {misuse}");
         }
     }
     // What was closed before the program started is nobody's either.

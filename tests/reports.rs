@@ -13,7 +13,7 @@ const SIGSEGV: i32 = 11;
 
 #[test]
 fn the_first_line_of_every_report_begins_with_program_and_process() {
-    for (conf, deed, signal, message) in [
+    for (conf, misuse, signal, message) in [
         ("", "d", Some(SIGABRT), "double free of 0x"),
         ("crime:warn", "d", None, "double free of 0x"),
         (
@@ -41,15 +41,15 @@ fn the_first_line_of_every_report_begins_with_program_and_process() {
         ),
         ("thp:1", "n", None, "SLUBMALLOC_CONF: thp takes "),
     ] {
-        let finished = damaged(conf, &[deed, "64"]);
+        let finished = damaged(conf, &[misuse, "64"]);
         if libc_allowed() {
             return skipped("on libc: there are no reports");
         }
         let first = finished.stderr.lines().next().unwrap_or_default();
         let head = format!("c-damaged-c[{}]: slubmalloc: ", finished.process);
-        assert!(first.starts_with(&head), "{conf} {deed}: {finished:?}");
+        assert!(first.starts_with(&head), "{conf} {misuse}: {finished:?}");
         assert!(finished.report().starts_with(message), "{conf}: {first}");
-        assert_eq!(finished.signal(), signal, "{conf} {deed}: {finished:?}");
+        assert_eq!(finished.signal(), signal, "{conf} {misuse}: {finished:?}");
     }
 }
 
@@ -150,7 +150,7 @@ fn unknown_keys_are_eight_lines_at_most() {
     );
 }
 
-/// Runs the program that does such deeds.
+/// Runs the program that does such misuse.
 fn damaged(conf: &str, arguments: &[&str]) -> Finished {
     let mut command = Command::new(compile("c/damaged.c", &[]));
     command.args(arguments);

@@ -8,7 +8,7 @@
 
 use super::kind::{KINDS, Kind};
 use super::page_map::PageMap;
-use crate::report::{check, our_fault};
+use crate::report::{check, internal_error};
 use crate::units::{MAX_ORDER, ORDERS, Order, PageIndex};
 
 /// The free blocks of one arena, counted; where they are stands in the page map.
@@ -179,7 +179,7 @@ impl Buddy {
         let row = self.free_blocks.get_mut(kind.index());
         match row.and_then(|row| row.get_mut(order.index())) {
             Some(count) => count,
-            None => our_fault("no such order"),
+            None => internal_error("no such order"),
         }
     }
 

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 use super::density::Density;
 use super::kind::{Kind, Use};
 use super::page_set::{PageSet, WORDS};
-use crate::report::our_fault;
+use crate::report::internal_error;
 use crate::sys::ZeroInit;
 use crate::units::{BLOCK_PAGES, ORDERS, Order};
 
@@ -139,7 +139,7 @@ impl BlockRecord {
         let index = page >> order.index();
         match self.free_words(order).get(index as usize / 64) {
             Some(word) => (word, 1 << (index % 64)),
-            None => our_fault("page outside its block"),
+            None => internal_error("page outside its block"),
         }
     }
 
@@ -223,7 +223,7 @@ impl BlockRecord {
     fn head_entry(&self, page: u32) -> &AtomicU16 {
         match self.heads.get((page % BLOCK_PAGES) as usize) {
             Some(entry) => entry,
-            None => our_fault("page outside its block"),
+            None => internal_error("page outside its block"),
         }
     }
 }

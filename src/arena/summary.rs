@@ -10,7 +10,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::kind::{KINDS, Kind};
-use crate::report::our_fault;
+use crate::report::internal_error;
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::{ORDERS, Order};
 
@@ -165,7 +165,7 @@ impl Summary {
         let start = LEVELS.get(level).copied().unwrap_or_default();
         match self.table.get(start + word).0.get(mark.column()) {
             Some(word) => word,
-            None => our_fault("no such order"),
+            None => internal_error("no such order"),
         }
     }
 }

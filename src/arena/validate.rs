@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Arena;
-use crate::report::{check, our_fault};
+use crate::report::{check, internal_error};
 use crate::sys::page_size;
 use crate::units::{PAGE_SIZE, PageIndex};
 
@@ -26,7 +26,7 @@ impl Arena {
                     used += u64::from(head.pages);
                     page = page.plus(head.pages);
                 }
-                _ => our_fault("a page is free and used, or neither"),
+                _ => internal_error("a page is free and used, or neither"),
             }
         }
         check(

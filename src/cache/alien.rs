@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use super::{BINS, ThreadCache, Ties, class_of_granule, sizing};
 use crate::heap::Node;
-use crate::report::{Crime, accuse};
+use crate::report::{Violation, report_violation};
 use crate::slab::{Object, Pool, Sheaf, SheafCell, Slot, class};
 use crate::sync::{Lock, StaticRef};
 use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
@@ -85,7 +85,11 @@ impl ThreadCache {
             Some(sheaf) if sheaf.is_near_top(object) => {
                 cell.put(sheaf);
                 let address = object.as_ptr() as usize;
-                return accuse(Crime::DoubleFree, address, ties.heap.scene(address));
+                return report_violation(
+                    Violation::DoubleFree,
+                    address,
+                    ties.heap.context(address),
+                );
             }
             Some(sheaf) if sheaf.count() == sizing::capacity(id) => {
                 deliver(ties, sheaf, node, id, object.as_ptr())

@@ -268,7 +268,7 @@ fn the_look_at_the_end_knows_all_clusters() {
             free(caches[2], object);
         }
     }
-    // Nobody is accused of anything: no cache has what a slab has.
-    caches.iter().for_each(|cache| cache.witness());
+    // Nobody is reported of anything: no cache has what a slab has.
+    caches.iter().for_each(|cache| cache.audit());
     world.end();
 }

@@ -26,7 +26,7 @@ mod sized;
 mod sizing;
 mod slow;
 mod ties;
-mod witness;
+mod audit;
 
 use core::ptr::null_mut;
 use core::sync::atomic::{

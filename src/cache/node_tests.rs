@@ -237,7 +237,7 @@ fn a_bound_heap_has_no_other_homes() {
 }
 
 #[test]
-fn strangers_in_a_barn_are_no_crime() {
+fn remote_objects_in_a_barn_are_no_violation() {
     let world = World::with(
         0b11,
         Settings {

@@ -8,7 +8,7 @@ use super::first::{is_small, retire};
 use super::room::{may_have_spare, most};
 use super::{ThreadCache, Ties, sizing};
 use crate::heap::{Home, Node};
-use crate::report::{Crime, accuse};
+use crate::report::{Violation, report_violation};
 use crate::slab::{Barn, Kind, Object, Pool, Request, Sheaf, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, ClusterId, MIN_ALIGN};
@@ -87,7 +87,11 @@ impl ThreadCache {
                 let _busy = self.busy.lock();
                 self.recover(class);
                 if self.bin(class).is_near_top(block) {
-                    return accuse(Crime::DoubleFree, address, ties.heap.scene(address));
+                    return report_violation(
+                        Violation::DoubleFree,
+                        address,
+                        ties.heap.context(address),
+                    );
                 }
                 self.look_home();
                 let bin = self.bin(class);

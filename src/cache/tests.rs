@@ -68,7 +68,7 @@ impl World {
         let mut caches = Vec::new();
         self.registry.for_each(|cache| caches.push(cache));
         // Nothing was freed twice, so nobody has what a slab has.
-        caches.iter().for_each(|cache| cache.witness());
+        caches.iter().for_each(|cache| cache.audit());
         caches
             .into_iter()
             .for_each(|cache| self.registry.exit(cache));

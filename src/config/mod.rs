@@ -39,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) watch: watch::Settings,
     /// Which plug-ins are opened as their host says.
     pub(crate) deepbind: Deepbind,
-    /// Whether crimes are only named.
+    /// Whether violations are only reported.
     pub(crate) only_warn: bool,
 }
 

@@ -18,13 +18,13 @@ extern "C" fn at_exit() {
     if !is_young() {
         look_at_exit();
     } else if let Some(cache) = own().filter(|cache| !cache.is_interrupted()) {
-        witness(cache);
+        audit(cache);
     }
 }
 
 /// Looks at what waits in the cache of the calling thread, the only one. It has a part of the stack for itself.
 #[unsafe(link_section = ".text.hot.life")]
 #[inline(never)]
-fn witness(cache: &ThreadCache) {
-    cache.witness_own();
+fn audit(cache: &ThreadCache) {
+    cache.audit_own();
 }

@@ -11,7 +11,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{Context, Violation, report_violation};
 use crate::slab::Object;
 use crate::sys::{self, Mapping};
 
@@ -97,10 +97,10 @@ impl Early {
     pub(super) fn give(&self) {
         // ORDERING: relaxed; what was written to the block is of no use any more.
         if self.is_free.swap(true, Relaxed) {
-            return accuse(
-                Crime::DoubleFree,
+            return report_violation(
+                Violation::DoubleFree,
                 self.block.as_ptr() as usize,
-                Scene::Nowhere,
+                Context::Nowhere,
             );
         }
         // The mapping ends where the block does; the first page may be that of the head.

@@ -99,7 +99,7 @@ pub(super) fn look_at_exit() {
     process.heap.empty_barns();
     CACHES.for_each(|cache| {
         if cache.is_quiet() {
-            cache.witness();
+            cache.audit();
         }
     });
 }

@@ -16,7 +16,7 @@ use super::trim::collect_spans;
 use super::uncached::{answer, home};
 use super::{debugged, debugged_kmem, early, named, thread_exit};
 use crate::cache::{ThreadCache, Ties};
-use crate::report::{self, Crime, Scene, accuse};
+use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::{Object, Request, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
@@ -224,7 +224,11 @@ fn give_named(block: Object) -> bool {
 fn give_uncached(process: Option<&Process>, block: NonNull<u8>) {
     match process {
         Some(process) => process.heap.give(block),
-        None => accuse(Crime::InvalidFree, block.as_ptr() as usize, Scene::Nowhere),
+        None => report_violation(
+            Violation::InvalidFree,
+            block.as_ptr() as usize,
+            Context::Nowhere,
+        ),
     }
 }
 

@@ -12,7 +12,7 @@ use super::process::{PROCESS, Process, is_interrupted, process};
 use super::threads::{here, inside};
 use super::{debugged, early, named};
 use crate::heap::{Home, Resized};
-use crate::report::{self, Crime, Scene, accuse};
+use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::class;
 use crate::sys;
 use crate::units::BLOCK_SIZE;
@@ -104,7 +104,7 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             }
         }),
         (None, None) => {
-            accuse(Crime::InvalidFree, block as usize, Scene::Nowhere);
+            report_violation(Violation::InvalidFree, block as usize, Context::Nowhere);
             return core::ptr::null_mut();
         }
     };

@@ -7,7 +7,7 @@ use super::malloc::{allocate, allocate_aligned, free_slow_as};
 use super::process::{PROCESS, is_interrupted};
 use super::size::{KEEPS_LONG, realloc, usable_size};
 use super::threads::here;
-use crate::report::{self, Crime, Scene, accuse};
+use crate::report::{self, Context, Violation, report_violation};
 use crate::units::{MIN_ALIGN, Zeroed};
 use crate::watch::Family;
 
@@ -33,7 +33,7 @@ pub unsafe fn delete(block: *mut u8, family: Family) {
 }
 
 /// Frees `block`, of which the caller knows the size it asked for, and the alignment, which may be 1. A block that
-/// cannot be one of those is a crime. See C23 7.24.3.4 and Rust's `GlobalAlloc`.
+/// cannot be one of those is a violation. See C23 7.24.3.4 and Rust's `GlobalAlloc`.
 ///
 /// # Safety
 ///
@@ -83,7 +83,7 @@ pub unsafe fn realloc_sized(block: *mut u8, old: usize, align: usize, size: usiz
     unsafe { realloc(block, size) }
 }
 
-/// Whether a block can be one that was asked for with that size and alignment, which is named a crime if not.
+/// Whether a block can be one that was asked for with that size and alignment, which is reported if not.
 ///
 /// A block that `realloc` shortened in place, or that an alignment above `align` 16 made longer, may have more
 /// bytes than its size needs.
@@ -109,11 +109,11 @@ fn fits(block: *mut u8, size: usize, align: usize) -> bool {
         }
     };
     let is_aligned = bytes == 0 || align <= MIN_ALIGN || (block as usize).is_multiple_of(align);
-    let crime = match (is_right, is_aligned) {
+    let violation = match (is_right, is_aligned) {
         (true, true) => return true,
-        (false, _) => Crime::SizeMismatch,
-        (true, false) => Crime::AlignMismatch,
+        (false, _) => Violation::SizeMismatch,
+        (true, false) => Violation::AlignMismatch,
     };
-    accuse(crime, block as usize, Scene::Block { bytes });
+    report_violation(violation, block as usize, Context::Block { bytes });
     false
 }

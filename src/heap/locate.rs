@@ -3,7 +3,7 @@
 
 use super::Heap;
 use super::node::Node;
-use crate::report::Scene;
+use crate::report::Context;
 use crate::slab::{NAMED, Owner, SlabTables, class};
 use crate::units::{ClassId, GranuleIndex, PageIndex};
 
@@ -85,15 +85,15 @@ impl Heap {
 
     /// The slab that `address` lies in, for a report.
     #[cold]
-    pub(crate) fn scene(&self, address: usize) -> Scene {
+    pub(crate) fn context(&self, address: usize) -> Context {
         match self.locate(address) {
             Home::Slab { node, class, .. } => {
                 let base = node.arena().base();
                 let granule = GranuleIndex::containing(address - base);
                 let slab = SlabTables::slab_of(granule, class::info(class));
-                node.tables().scene(base, slab, class)
+                node.tables().context(base, slab, class)
             }
-            Home::Named { .. } | Home::Page { .. } | Home::Outside => Scene::Nowhere,
+            Home::Named { .. } | Home::Page { .. } | Home::Outside => Context::Nowhere,
         }
     }
 }

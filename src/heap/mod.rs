@@ -9,7 +9,7 @@ mod abandon;
 mod account;
 mod barns;
 mod clusters;
-mod crimes;
+mod violations;
 mod flush;
 mod fork;
 mod growth;
@@ -35,7 +35,6 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use clusters::Clusters;
-use crimes::{crime_of, crime_of_huge};
 use limits::Bounds;
 pub(crate) use locate::Home;
 pub(crate) use node::Node;
@@ -47,11 +46,12 @@ use site::Site;
 pub use traffic::NAMES as TRAFFIC_NAMES;
 pub(crate) use traffic::{Source, Traffic};
 use tune::Tuning;
+use violations::{violation_of, violation_of_huge};
 
 use crate::huge::{Huge, HugeCounts};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
-use crate::report::{Scene, accuse};
+use crate::report::{Context, report_violation};
 use crate::slab::{Object, class};
 use crate::sys::{HugePages, Policy};
 use crate::units::{ClassId, ClusterId, MAX_NODES, NodeId, PAGE_SIZE};
@@ -216,7 +216,7 @@ impl Heap {
         let home = self.topology.home_of(node, self.homes);
         match self.nodes().find(|node| node.id() == home) {
             Some(node) => node,
-            None => crate::report::our_fault("a node without memory is a home"),
+            None => crate::report::internal_error("a node without memory is a home"),
         }
     }
 
@@ -259,7 +259,7 @@ impl Heap {
                 is_start: true,
             } => {
                 if let Err(why) = node.arena().give_large(page) {
-                    accuse(crime_of(why), address, Scene::FreePages);
+                    report_violation(violation_of(why), address, Context::FreePages);
                 }
             }
             Home::Outside => self.give_huge(address),
@@ -270,7 +270,7 @@ impl Heap {
     /// As [`Self::give`], of what belongs to no node.
     pub(crate) fn give_huge(&self, address: usize) {
         if let Err(why) = self.huge.give(address) {
-            accuse(crime_of_huge(why), address, Scene::Nowhere);
+            report_violation(violation_of_huge(why), address, Context::Nowhere);
         }
     }
 

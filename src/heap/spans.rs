@@ -6,9 +6,9 @@
 //! the arena. Pages to which the program gave other properties lose their class: the arena replaces them then.
 #![forbid(unsafe_code)]
 
-use super::crimes::crime_of;
+use super::violations::violation_of;
 use super::{Heap, Node};
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{Context, Violation, report_violation};
 use crate::slab::class;
 use crate::units::{BLOCK_SIZE, ClassId, GRANULE_SIZE, GranuleIndex, PageIndex};
 
@@ -19,10 +19,10 @@ impl Heap {
         // One that the program changed meanwhile has no class any more. Whether it is a span at all is seen under the lock.
         let is_left = node.tables().leave_span(page.granule(), id);
         if !is_left && !node.arena().has_changed() {
-            return accuse(Crime::DoubleFree, address, Scene::FreePages);
+            return report_violation(Violation::DoubleFree, address, Context::FreePages);
         }
         if let Err(why) = node.arena().give_large(page) {
-            accuse(crime_of(why), address, Scene::FreePages);
+            report_violation(violation_of(why), address, Context::FreePages);
         }
     }
 
@@ -32,7 +32,7 @@ impl Heap {
     pub(super) fn give_cached(&self, address: usize, id: ClassId) {
         match self.nodes().find(|node| node.owns(address)) {
             Some(node) => self.give_span(node, id, address),
-            None => accuse(Crime::InvalidFree, address, Scene::Nowhere),
+            None => report_violation(Violation::InvalidFree, address, Context::Nowhere),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! at this moment with no lock held; in the child of a fork such a range is lost. No system call is made under the lock
 //! but those for memory of our own.
 //!
-//! Behind each block lies a *witness*, a page that the program does not know. At a block's end the kernel is asked
+//! Behind each block lies a *marker*, a page that the program does not know. At a block's end the kernel is asked
 //! whether both are one mapping: if not, the program has given its block other properties, which would survive in
 //! the next one.
 
@@ -341,7 +341,7 @@ impl Huge {
     }
 }
 
-/// The length of a block of `bytes` with its witness.
+/// The length of a block of `bytes` with its marker.
 fn padded(bytes: usize) -> Option<usize> {
     align_up(bytes, page_size())?.checked_add(page_size())
 }

@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
-use crate::report::our_fault;
+use crate::report::internal_error;
 use crate::sys::{MappingCell, Region, Table, ZeroInit};
 
 /// Levels of a skip list, enough for a million nodes: each has a quarter of those of the level below.
@@ -233,7 +233,7 @@ impl Nodes {
         let (chunk, offset) = place_of(number as usize);
         match self.chunks.get(chunk) {
             Some(Some(table)) => table.get(offset),
-            _ => our_fault("a node is missing"),
+            _ => internal_error("a node is missing"),
         }
     }
 }

@@ -78,7 +78,7 @@ impl Huge {
         let mut kind = state.extents.kind(place);
         let mapping = state.extents.borrow(place)?;
         drop(state);
-        // The new witness was the program's.
+        // The new marker was the program's.
         if self.is_asked(kind) && mapping.properties() == Properties::Mixed {
             kind = Kind::Changed;
         }

@@ -5,7 +5,7 @@ use super::cache::NamedCache;
 use super::{Caller, Kmem, report, sizing};
 use crate::cache::{Bin, Ties};
 use crate::heap::Node;
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{Context, Violation, report_violation};
 use crate::slab::{Object, Sheaf};
 
 /// What became of an object that a thread puts into its bin.
@@ -52,7 +52,7 @@ impl Kmem {
         {
             report::wrong_cache(address, Some(cache), claimed);
         } else if !is_start {
-            accuse(Crime::InteriorPointer, address, Scene::Nowhere);
+            report_violation(Violation::InteriorPointer, address, Context::Nowhere);
         } else {
             return Ok(Some((cache, node)));
         }
@@ -89,7 +89,11 @@ impl Kmem {
         match put {
             Put::Done => {}
             Put::Twice => {
-                return accuse(Crime::DoubleFree, object.as_ptr() as usize, Scene::Nowhere);
+                return report_violation(
+                    Violation::DoubleFree,
+                    object.as_ptr() as usize,
+                    Context::Nowhere,
+                );
             }
             Put::NoRoom => self.give_all(cache, &mut [object.as_ptr()]),
         }
@@ -112,7 +116,7 @@ impl Kmem {
         });
         match is_out {
             true => cache.check_used(object),
-            false => accuse(Crime::DoubleFree, address, Scene::Nowhere),
+            false => report_violation(Violation::DoubleFree, address, Context::Nowhere),
         }
         is_out
     }

@@ -243,7 +243,7 @@ impl Kmem {
         let got = within().or_else(|| self.heap.take_small_under_pressure(within));
         match bottom.take() {
             Some(sheaf) => (sheaf, got.unwrap_or(0)),
-            None => crate::report::our_fault("a sheaf was lost"),
+            None => crate::report::internal_error("a sheaf was lost"),
         }
     }
 

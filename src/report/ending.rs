@@ -1,4 +1,4 @@
-//! Whether a thread has reported a crime and is about to abort.
+//! Whether a thread has reported a violation and is about to abort.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};

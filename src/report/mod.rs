@@ -1,4 +1,4 @@
-//! Reports: text without memory, and the two ways to end, the caller's crime and our own fault.
+//! Reports: text without memory, and the two ways to end, the caller's violation and our own fault.
 //!
 //! # Invariant
 //!
@@ -27,7 +27,7 @@ const LINE: usize = 256;
 
 /// What a caller may do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crime {
+pub(crate) enum Violation {
     /// The address was never handed out.
     InvalidFree,
     /// The address lies inside an object, not at its start.
@@ -42,7 +42,7 @@ pub(crate) enum Crime {
     Mismatch(&'static str),
 }
 
-impl Crime {
+impl Violation {
     const fn name(self) -> &'static str {
         match self {
             Self::InvalidFree => "invalid free (never handed out)",
@@ -55,9 +55,9 @@ impl Crime {
     }
 }
 
-/// Where a crime was done, as far as anybody knows.
+/// Where a violation was done, as far as anybody knows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Scene {
+pub(crate) enum Context {
     /// Outside of the heap.
     Nowhere,
     /// In a slab.
@@ -80,7 +80,7 @@ pub(crate) enum Scene {
     FreePages,
 }
 
-impl Scene {
+impl Context {
     fn describe(self, line: &mut Line<LINE>) {
         match self {
             Self::Nowhere => line,
@@ -101,39 +101,44 @@ impl Scene {
     }
 }
 
-/// Whether crimes are only named, and what was to be done is left undone.
+/// Whether violations are only reported, and what was to be done is left undone.
 static WARN_ONLY: AtomicBool = AtomicBool::new(false);
 
 // ORDERING: relaxed; set once, before there is a heap to do wrong to.
 
-/// Has crimes only named from now on.
+/// Has violations only reported from now on.
 pub(crate) fn only_warn() {
     WARN_ONLY.store(true, Relaxed);
 }
 
-/// Whether crimes are only named.
+/// Whether violations are only reported.
 pub(crate) fn only_warns() -> bool {
     WARN_ONLY.load(Relaxed)
 }
 
-/// Names the crime, the address and what it belongs to in one line and aborts; where crimes are only named,
+/// Reports the violation, the address and what it belongs to in one line and aborts; where violations are only reported,
 /// the caller leaves undone what it was asked to do.
 #[cold]
 #[inline(never)]
-pub(crate) fn accuse(crime: Crime, address: usize, scene: Scene) {
-    accuse_with(crime, address, scene, || ());
+pub(crate) fn report_violation(violation: Violation, address: usize, context: Context) {
+    report_violation_with(violation, address, context, || ());
 }
 
-/// As [`accuse`]; `more` prints what else is known of it.
+/// As [`report_violation`]; `more` prints what else is known of it.
 #[cold]
 #[inline(never)]
-pub(crate) fn accuse_with(crime: Crime, address: usize, scene: Scene, more: impl FnOnce()) {
+pub(crate) fn report_violation_with(
+    violation: Violation,
+    address: usize,
+    context: Context,
+    more: impl FnOnce(),
+) {
     let mut line = Line::<LINE>::headline();
-    line.text(crime.name()).text(" of ").hex(address);
-    scene.describe(&mut line);
-    let undone = match crime {
+    line.text(violation.name()).text(" of ").hex(address);
+    context.describe(&mut line);
+    let undone = match violation {
         // The block is as good as any, and would be lost.
-        Crime::Mismatch(_) => "; freed all the same\n",
+        Violation::Mismatch(_) => "; freed all the same\n",
         _ => "; ignored\n",
     };
     line.text(if only_warns() { undone } else { "\n" }).print();
@@ -152,7 +157,7 @@ pub(crate) fn abort() -> ! {
 
 /// Ends the process because a table of ours contradicts itself.
 #[cold]
-pub(crate) fn our_fault(what: &str) -> ! {
+pub(crate) fn internal_error(what: &str) -> ! {
     let mut line = Line::<LINE>::headline();
     line.text("internal error: ").text(what).text("\n");
     // Straight: it may be told on the deepest way of a call.
@@ -163,6 +168,6 @@ pub(crate) fn our_fault(what: &str) -> ! {
 /// Ends the process unless a table of ours agrees with itself.
 pub(crate) fn check(holds: bool, what: &str) {
     if !holds {
-        our_fault(what);
+        internal_error(what);
     }
 }

@@ -14,7 +14,7 @@ use super::record::{BadObject, SlabRecord};
 use super::row::Row;
 use super::sheaf::Slot;
 use super::table::SlabTables;
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{Context, Violation, report_violation};
 use crate::units::{ClassId, GranuleIndex};
 
 /// A flush of objects of many slabs fetches their records so far ahead.
@@ -48,7 +48,7 @@ impl Pool {
                     strangers += 1;
                 } else {
                     // All its objects came back, this one among them, and the slab went away.
-                    accuse(Crime::DoubleFree, first as usize, Scene::FreePages);
+                    report_violation(Violation::DoubleFree, first as usize, Context::FreePages);
                     bad += 1;
                 }
                 turn += 1;
@@ -153,14 +153,14 @@ fn give_one_by_one(
 ) -> usize {
     let mut bad = 0;
     for first in row.first..row.first + row.count {
-        let crime = match record.give(info(id), Row { first, count: 1 }) {
+        let violation = match record.give(info(id), Row { first, count: 1 }) {
             Ok(()) => continue,
-            Err(BadObject::Free) => Crime::DoubleFree,
-            Err(BadObject::Unknown) => Crime::InvalidFree,
+            Err(BadObject::Free) => Violation::DoubleFree,
+            Err(BadObject::Unknown) => Violation::InvalidFree,
         };
         let base = place.arena.base();
         let object = base + slab.offset() + (first * info(id).size) as usize;
-        accuse(crime, object, place.tables.scene(base, slab, id));
+        report_violation(violation, object, place.tables.context(base, slab, id));
         bad += 1;
     }
     bad

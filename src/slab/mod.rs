@@ -26,8 +26,9 @@ mod swing;
 mod table;
 mod validate;
 mod waiting;
-mod witness;
+mod audit;
 
+pub(crate) use audit::Audit;
 pub(crate) use barn::Barn;
 pub(crate) use named::{EmptySlab, NAMED};
 pub(crate) use owner::Owner;
@@ -38,4 +39,3 @@ pub(crate) use request::{Kind, Request};
 pub(crate) use sheaf::{Object, Sheaf, SheafCell, SheafStack, Slot, sheaf_bytes};
 pub(crate) use table::SlabTables;
 pub(crate) use waiting::Waiting;
-pub(crate) use witness::Witness;

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::class::{self, CLASSES};
 use super::pool::Pool;
-use crate::report::our_fault;
+use crate::report::internal_error;
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::{ClassId, ClusterId, MAX_CLUSTERS};
@@ -108,7 +108,7 @@ impl Pools {
                 let first = usize::from(cluster.0) * (CLASSES + 1);
                 self.entries.get(first + usize::from(*place))
             }
-            None => our_fault("a pool of spans"),
+            None => internal_error("a pool of spans"),
         }
     }
 
@@ -117,7 +117,7 @@ impl Pools {
         let words = self.used.get(usize::from(cluster.0));
         match words.and_then(|words| words.get(id.index() / 64)) {
             Some(word) => (word, 1 << (id.index() % 64)),
-            None => our_fault("a pool of spans"),
+            None => internal_error("a pool of spans"),
         }
     }
 }

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::class::{ClassInfo, info, is_span};
 use super::record::SlabRecord;
-use crate::report::Scene;
+use crate::report::Context;
 use crate::sync::{Lock, Once};
 use crate::sys::{PLACEMENT_ROOM, Region, Table, page_size, placement};
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
@@ -151,13 +151,13 @@ impl SlabTables {
 
     /// The slab of class `id` that begins at `slab`, `base` being the arena's address, for a report.
     #[cold]
-    pub(crate) fn scene(&self, base: usize, slab: GranuleIndex, id: ClassId) -> Scene {
+    pub(crate) fn context(&self, base: usize, slab: GranuleIndex, id: ClassId) -> Context {
         let info = info(id);
         if is_span(id) {
             let bytes = info.size as usize;
-            return Scene::Block { bytes };
+            return Context::Block { bytes };
         }
-        Scene::Slab {
+        Context::Slab {
             size: info.size,
             start: base + slab.offset(),
             objects: info.objects,

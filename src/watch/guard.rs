@@ -14,7 +14,7 @@ use super::record::{List, Record, Records, State};
 use super::zone;
 use super::{Caller, Given, report, trace};
 use crate::arena::{Arena, Span, Use};
-use crate::report::{Crime, Line, Scene, accuse, accuse_with};
+use crate::report::{Context, Line, Violation, report_violation, report_violation_with};
 use crate::slab::{Object, Request};
 use crate::sync::Lock;
 use crate::sys::{self, Fence, Region, Table, page_size};
@@ -152,24 +152,24 @@ impl Guard {
         let frames = trace::take();
         let mut blocks = self.blocks.lock();
         let Some(number) = self.owner(address) else {
-            accuse(Crime::InvalidFree, address, Scene::FreePages);
+            report_violation(Violation::InvalidFree, address, Context::FreePages);
             return Given::Done;
         };
         let record = self.records.get(number);
         if record.user() != address || record.state() != State::InUse {
-            let crime = match record.state() {
-                _ if record.user() != address => Crime::InteriorPointer,
-                _ => Crime::DoubleFree,
+            let violation = match record.state() {
+                _ if record.user() != address => Violation::InteriorPointer,
+                _ => Violation::DoubleFree,
             };
             let bytes = record.bytes();
-            let scene = Scene::Block { bytes };
-            accuse_with(crime, address, scene, || report::owners(record));
+            let context = Context::Block { bytes };
+            report_violation_with(violation, address, context, || report::owners(record));
             return Given::Done;
         }
         if let Some(what) = record.family().mismatch(caller.family) {
             let bytes = record.bytes();
-            let scene = Scene::Block { bytes };
-            accuse_with(Crime::Mismatch(what), address, scene, || {
+            let context = Context::Block { bytes };
+            report_violation_with(Violation::Mismatch(what), address, context, || {
                 report::owners(record)
             });
         }

@@ -190,7 +190,7 @@ impl Watch {
     }
 
     /// Prepares an ordinary block, which is in use, for its end; `reuse` gets the blocks that are to be used again,
-    /// this one or those that rested for long enough. Freed twice it is a crime.
+    /// this one or those that rested for long enough. Freed twice it is a violation.
     pub(crate) fn retire(&self, heap: &Heap, block: Object, mut reuse: impl FnMut(Object)) {
         let address = block.as_ptr() as usize;
         if self.quarantine.refuses(heap, address) {

@@ -8,7 +8,7 @@
 
 use super::address_map::AddressMap;
 use crate::heap::Heap;
-use crate::report::{Crime, accuse};
+use crate::report::{Violation, report_violation};
 use crate::slab::Object;
 use crate::sync::Lock;
 
@@ -42,11 +42,11 @@ impl Quarantine {
         }
     }
 
-    /// Whether a block rests here already, which is named a crime.
+    /// Whether a block rests here already, which is reported.
     pub(super) fn refuses(&self, heap: &Heap, address: usize) -> bool {
         let rests = self.has(address);
         if rests {
-            accuse(Crime::DoubleFree, address, heap.scene(address));
+            report_violation(Violation::DoubleFree, address, heap.context(address));
         }
         rests
     }

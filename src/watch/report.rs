@@ -53,7 +53,7 @@ pub(super) fn cannot(mode: &str) {
 }
 
 /// Prints a report; ends the process, or says what is done instead: with sanity checks alone, as in the kernel, and
-/// where crimes are only named.
+/// where violations are only reported.
 #[cold]
 #[inline(never)]
 pub(super) fn print(record: &Record, event: Event, flags: u8, caller: Option<&Frames>, fix: &str) {

@@ -11,15 +11,15 @@ int main(int argc, char **argv) {
     size_t size = strtoul(argv[2], NULL, 10);
     char *block = allocates(size), *other = allocates(size);
     dprintf(1, "%p\n", (void *)block);
-    char deed = argv[1][0];
-    if (deed == 'o') block[size] = 0x41;
-    if (deed == 'u') block[-1] = 0x42;
+    char misuse = argv[1][0];
+    if (misuse == 'o') block[size] = 0x41;
+    if (misuse == 'u') block[-1] = 0x42;
     frees(block);
-    if (deed == 'w') block[size / 2] = 0x43;
-    if (deed == 'r') return *(volatile char *)(block + size / 2);
-    if (deed == 'd') frees(other), frees(block);
-    if (deed == 'i') frees(other + 16);
-    if (deed == 'n') return done();
+    if (misuse == 'w') block[size / 2] = 0x43;
+    if (misuse == 'r') return *(volatile char *)(block + size / 2);
+    if (misuse == 'd') frees(other), frees(block);
+    if (misuse == 'i') frees(other + 16);
+    if (misuse == 'n') return done();
     for (int i = 0; i < 3000; i++) free(escape(malloc(size)));
     return done();
 }

@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     char *from = is(what, "last") ? block + size - 1 : is(what, "middle") ? block + size / 2 : block;
     size_t length = is(what, "whole") ? size : is(what, "read") ? 8 : 1;
     blame(block, from, length);
-    stage("deed");
+    stage("misuse");
     if (is(what, "read")) look_for(from, length, 0x6b);
     else scribble(from, length, 'x');
     stage("reuse");

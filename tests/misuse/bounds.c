@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
     char *block = escape(blocks[count / 2]);
     char *from = is(direction, "under") ? block - gap - length : block + size + gap;
     blame(block, from, length);
-    stage("deed");
+    stage("misuse");
     if (is(direction, "strcpy")) {
         memset(text, 'x', size);
         strcpy(block, escape(text));

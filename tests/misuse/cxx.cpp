@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
     } else if (is(what, "array_overflow")) {
         int *numbers = hidden(new int[size / sizeof(int)]);
         blame(numbers, numbers + size / sizeof(int), sizeof(int));
-        stage("deed");
+        stage("misuse");
         for (size_t i = 0; i <= size / sizeof(int); i++) static_cast<volatile int *>(numbers)[i] = 7;
         stage("free");
         delete[] numbers;
@@ -80,7 +80,7 @@ int main(int argc, char **argv) {
         int *first = hidden(&numbers[0]);
         numbers.resize(2 * numbers.capacity() + 1, 8);
         blame(first, first, sizeof(int));
-        stage("deed");
+        stage("misuse");
         *static_cast<volatile int *>(first) = 9;
     } else if (is(what, "c_str_of_the_dead")) {
         const char *text;
@@ -89,7 +89,7 @@ int main(int argc, char **argv) {
             text = hidden(string.c_str());
         }
         blame(text, text, 8);
-        stage("deed");
+        stage("misuse");
         look_for(text, 8, 0x6b);
     } else {
         CHECK(!"known");

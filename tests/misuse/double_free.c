@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
     } else if (is(how, "two_threads")) {
         in_a_thread(frees_it);
         blame(culprit, culprit, 1);
-        stage("deed");
+        stage("misuse");
         in_a_thread(frees_it);
     } else if (is(how, "thread_that_lives")) {
         pthread_t thread;
@@ -136,7 +136,7 @@ int main(int argc, char **argv) {
         pthread_barrier_init(&barrier, NULL, 2);
         free(culprit);
         blame(culprit, culprit, 1);
-        stage("deed");
+        stage("misuse");
         CHECK(pthread_create(&thread, NULL, frees_it_and_stays, NULL) == 0);
         pthread_barrier_wait(&barrier);
         flushes = 0;
@@ -144,7 +144,7 @@ int main(int argc, char **argv) {
         pthread_t thread;
         pthread_barrier_init(&barrier, NULL, 2);
         blame(culprit, culprit, 1);
-        stage("deed");
+        stage("misuse");
         for (int i = 0; i < 2; i++) {
             CHECK(pthread_create(&thread, NULL, frees_it_and_stays, NULL) == 0);
             pthread_barrier_wait(&barrier);
@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
         pthread_barrier_init(&barrier, NULL, 2);
         CHECK(pthread_create(&thread, NULL, frees_after_the_signal, NULL) == 0);
         blame(culprit, culprit, 1);
-        stage("deed");
+        stage("misuse");
         pthread_barrier_wait(&barrier);
         free(culprit);
         CHECK(pthread_join(thread, NULL) == 0);

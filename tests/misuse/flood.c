@@ -77,7 +77,7 @@ int main(int argc, char **argv) {
         neighbours[0] = NULL;
         size_t length = argument(argc, argv, 3);
         blame(block, block + size, length);
-        stage("deed");
+        stage("misuse");
         scribble(block + size, length, 'x');
         stage("free");
         free(block);
@@ -86,19 +86,19 @@ int main(int argc, char **argv) {
         neighbours[neighbour_count - 1] = NULL;
         size_t length = argument(argc, argv, 3);
         blame(block, block - length, length);
-        stage("deed");
+        stage("misuse");
         for (char *at = block; at-- > block - length;) *(volatile char *)at = 'x';
         stage("free");
         free(block);
     } else if (is(what, "over")) {
         blame(block, block + size, MIB);
-        stage("deed");
+        stage("misuse");
         scribble(block + size, MIB, 'x');
         stage("free");
         free(block);
     } else if (is(what, "under")) {
         blame(block, block - MIB, MIB);
-        stage("deed");
+        stage("misuse");
         for (char *at = block; at-- > block - MIB;) *(volatile char *)at = 'x';
         stage("free");
         free(block);
@@ -108,13 +108,13 @@ int main(int argc, char **argv) {
         CHECK(below != NULL && below < block);
         size_t length = argument(argc, argv, 3);
         blame(below, below + size, length);
-        stage("deed");
+        stage("misuse");
         scribble(below + size, length, 'x');
     } else if (is(what, "freed")) {
         for (int i = 0; i < neighbour_count; i++) free(neighbours[i]);
         free(block);
         blame_all(block, size);
-        stage("deed");
+        stage("misuse");
         poison(block, size, 1);
         scribbles((void *)size);
     } else if (is(what, "freed_in_turns")) {
@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
         /* What waits for its reuse is found by frees of later rounds, too. */
         for (int round = 0; round < 20; round++) {
             for (int i = 0; i < neighbour_count; i += 7) free(neighbours[i]);
-            stage("deed");
+            stage("misuse");
             for (int i = 0; i < neighbour_count; i += 7)
                 if (neighbours[i] != NULL) poison(neighbours[i], size, i + round);
             stage("reuse");
@@ -133,7 +133,7 @@ int main(int argc, char **argv) {
         free(block);
         malloc_trim(0);
         blame_all(block, size);
-        stage("deed");
+        stage("misuse");
         poison(block, size, 1);
         scribbles((void *)size);
     } else {

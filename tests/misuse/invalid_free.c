@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
     char *culprit = culprit_of(argv[1], size, offset, on_the_stack);
     if (is(by, "usable")) {
         blame(culprit, culprit, 1);
-        stage("deed");
+        stage("misuse");
         CHECK(malloc_usable_size(escape(culprit)) == 0);
         stage("harmless");
         flush_around();

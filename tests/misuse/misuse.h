@@ -1,7 +1,7 @@
 /*
  * What every misuse shares. A program says on stdout how far it came, a word a line, before each step:
  *
- *     deed     the guilty act itself
+ *     misuse     the guilty act itself
  *     free     the damaged block is freed
  *     realloc  the damaged block is resized
  *     flush    neighbours are freed, so that slabs take back what waits in caches
@@ -10,12 +10,12 @@
  *
  * so that the last word is where it was caught. Other words: "blame BLOCK FROM TO" names the block and the guilty
  * addresses, "pattern" means that what was read gives itself away, "again" that the block has a new owner before the
- * deed, "damaged" that blocks of an honest program overlapped afterwards, "got away" that all was well.
+ * misuse, "damaged" that blocks of an honest program overlapped afterwards, "got away" that all was well.
  */
 #ifndef SLUBTEST_MISUSE_H
 #define SLUBTEST_MISUSE_H
 
-#include "../crimes/crime.h"
+#include "../violations/violation.h"
 #include <pthread.h>
 #include <spawn.h>
 
@@ -41,10 +41,10 @@ static inline void blame(const void *block, const void *from, size_t length) {
     dprintf(1, "blame %p %p %p\n", block, from, (const void *)((const char *)from + length));
 }
 
-/* As stage("deed"), behind blame for a pointer that is freed. */
+/* As stage("misuse"), behind blame for a pointer that is freed. */
 static inline void *guilty(void *pointer) {
     blame(pointer, pointer, 1);
-    stage("deed");
+    stage("misuse");
     return escape(pointer);
 }
 

@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
     }
     CHECK(block != NULL);
     blame(block, block + from, size - from);
-    stage("deed");
+    stage("misuse");
     look_for(escape(block + from), size - from, 0x5a);
     void (*gives)(void *) = free;
     if (is(how, "new")) gives = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZdlPv");

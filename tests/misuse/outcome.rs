@@ -1,6 +1,6 @@
 //! What became of one run of a misuse, read from how the program died and from what it said on the way.
 
-use super::rows::{Crime, Row};
+use super::rows::{Row, Violation};
 use crate::support::{Finished, message_of};
 
 const SIGABRT: i32 = 6;
@@ -39,7 +39,7 @@ impl Mode {
 /// Where a misuse was caught, in the order in which a program gets there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    Deed,
+    Misuse,
     Fault,
     Free,
     Realloc,
@@ -52,7 +52,7 @@ impl Stage {
     /// By the last word of the program.
     fn of(word: &str) -> Option<Self> {
         Some(match word {
-            "deed" => Self::Deed,
+            "misuse" => Self::Misuse,
             "free" => Self::Free,
             "realloc" => Self::Realloc,
             "flush" => Self::Flush,
@@ -65,7 +65,7 @@ impl Stage {
     /// As the table says it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Deed => "at once",
+            Self::Misuse => "at once",
             Self::Fault => "by fault",
             Self::Free => "at free",
             Self::Realloc => "at realloc",
@@ -89,7 +89,7 @@ pub(crate) enum Outcome {
     Missed,
     /// The stray access met a hole, and nothing was said.
     Crashed,
-    /// As `Missed`, but the block had an honest new owner by then, so that the deed is no crime to be seen.
+    /// As `Missed`, but the block had an honest new owner by then, so that the misuse is no violation to be seen.
     MissedInNewOwner,
     /// Blocks of an honest program overlapped afterwards.
     Overlapped,
@@ -126,8 +126,8 @@ fn read(row: &Row, mode: Mode, finished: &Finished) -> Result<Outcome, &'static 
             if !said.has("got away") || !said.has("exit") {
                 return Err("the program ended before its end");
             }
-            Ok(match row.crime {
-                Crime::None if said.has("harmless") => Outcome::Harmless,
+            Ok(match row.violation {
+                Violation::None if said.has("harmless") => Outcome::Harmless,
                 _ if said.has("pattern") => Outcome::Pattern,
                 _ if said.has("again") => Outcome::MissedInNewOwner,
                 _ => Outcome::Missed,
@@ -135,13 +135,13 @@ fn read(row: &Row, mode: Mode, finished: &Finished) -> Result<Outcome, &'static 
         }
         (None, Some(3)) if said.has("damaged") => Ok(Outcome::Overlapped),
         (Some(SIGABRT), _) => {
-            let stage = said.last_stage().ok_or("it died before the deed")?;
-            check_report(row, mode, &said, &finished.stderr, Stage::Deed)?;
+            let stage = said.last_stage().ok_or("it died before the misuse")?;
+            check_report(row, mode, &said, &finished.stderr, Stage::Misuse)?;
             Ok(Outcome::Caught(stage))
         }
         (Some(SIGSEGV | SIGBUS), _) if finished.stderr.is_empty() => {
             // A stray access may meet a hole; one by the allocator, or by an honest program later, may not.
-            let is_own = said.last_stage() == Some(Stage::Deed) && row.crime.is_access();
+            let is_own = said.last_stage() == Some(Stage::Misuse) && row.violation.is_access();
             if is_own {
                 Ok(Outcome::Crashed)
             } else {
@@ -149,7 +149,7 @@ fn read(row: &Row, mode: Mode, finished: &Finished) -> Result<Outcome, &'static 
             }
         }
         (Some(SIGSEGV), _) => {
-            if said.last_stage() != Some(Stage::Deed) || !row.crime.is_access() {
+            if said.last_stage() != Some(Stage::Misuse) || !row.violation.is_access() {
                 return Err("a fault later than the guilty access");
             }
             check_report(row, mode, &said, &finished.stderr, Stage::Fault)?;
@@ -194,7 +194,7 @@ impl<'text> Said<'text> {
     }
 }
 
-/// Whether the report names the crime and the culprit.
+/// Whether the report reports the violation and the culprit.
 fn check_report(
     row: &Row,
     mode: Mode,
@@ -204,9 +204,9 @@ fn check_report(
 ) -> Result<(), &'static str> {
     let (block, from, to) = said.blamed.ok_or("the program blames nobody")?;
     let is_long = report.contains("BUG ") || stage == Stage::Fault;
-    if is_long && row.crime.has_block() {
+    if is_long && row.violation.has_block() {
         let has_owners = report.contains("\nAllocated: ")
-            && (!row.crime.is_of_free_block() || report.contains("\nFreed: "));
+            && (!row.violation.is_of_free_block() || report.contains("\nFreed: "));
         if !has_owners {
             return Err("the report does not tell who had the block");
         }
@@ -221,12 +221,12 @@ fn check_report(
         }
     }
     if !row
-        .crime
+        .violation
         .words(mode, stage)
         .iter()
         .any(|words| report.contains(words))
     {
-        return Err("the report does not name the crime");
+        return Err("the report does not name the violation");
     }
     let is_guilty = |address| address == block || (from..to).contains(&address);
     if !numbers_in(report).any(is_guilty) {

@@ -4,7 +4,7 @@ use super::outcome::{Mode, Stage};
 
 /// What a misuse does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crime {
+pub(crate) enum Violation {
     /// Writes on from a block's end.
     Overflow,
     /// Writes back from a block's start.
@@ -39,10 +39,10 @@ pub(crate) enum Crime {
     None,
 }
 
-impl Crime {
-    /// Whether the deed is an access to memory, and no call.
+impl Violation {
+    /// Whether the misuse is an access to memory, and no call.
     pub(crate) fn is_access(self) -> bool {
-        use Crime::{Jump, Overflow, ReadAfterFree, ReadBeyond, Underflow, WriteAfterFree};
+        use Violation::{Jump, Overflow, ReadAfterFree, ReadBeyond, Underflow, WriteAfterFree};
         matches!(
             self,
             Overflow | Underflow | Jump | ReadBeyond | WriteAfterFree | ReadAfterFree
@@ -131,7 +131,7 @@ impl Crime {
 pub(crate) struct Row {
     pub(crate) misuse: &'static str,
     pub(crate) size: usize,
-    pub(crate) crime: Crime,
+    pub(crate) violation: Violation,
     /// The program and its arguments.
     pub(crate) command: &'static str,
 }
@@ -166,15 +166,15 @@ pub(crate) struct Family {
     pub(crate) rows: Vec<Row>,
 }
 
-/// Families of rows: each row is what is done, the block's size (0 where there is none), the crime, and the command.
+/// Families of rows: each row is what is done, the block's size (0 where there is none), the violation, and the command.
 macro_rules! families {
-    ($($title:literal { $($misuse:literal, $size:literal, $crime:ident, $command:literal;)* })*) => {
+    ($($title:literal { $($misuse:literal, $size:literal, $violation:ident, $command:literal;)* })*) => {
         vec![$(Family {
             title: $title,
             rows: vec![$(Row {
                 misuse: $misuse,
                 size: $size,
-                crime: Crime::$crime,
+                violation: Violation::$violation,
                 command: $command,
             }),*],
         }),*]

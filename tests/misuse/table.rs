@@ -1,7 +1,7 @@
 //! The table as Markdown: written from what happened, and compared with the one that is stored.
 
 use super::outcome::{Mode, Outcome, Stage};
-use super::rows::{Crime, Family};
+use super::rows::{Family, Violation};
 use core::fmt::Write;
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ fails when a cell gets better or worse; `SLUBTEST_WRITE=1` writes this file anew
 
 | cell | means |
 |---|---|
-| yes | caught in every run: one line or a report that names the crime and the culprit's address, and the process ended |
+| yes | caught in every run: one line or a report that reports the violation and the culprit's address, and the process ended |
 | likely | caught in some of ten runs |
 | no | not caught. What the program damaged is its own: the allocator's state is whole, and what it hands out afterwards belongs to one owner |
 | crashes | the guilty access itself meets a hole; nothing is said |
@@ -114,7 +114,7 @@ pub(crate) fn render(families: &[Family], all: &[[Cell; 3]]) -> String {
     let rows = families.iter().flat_map(|family| &family.rows);
     let misuses: Vec<&[Cell; 3]> = rows
         .zip(all)
-        .filter_map(|(row, three)| (row.crime != Crime::None).then_some(three))
+        .filter_map(|(row, three)| (row.violation != Violation::None).then_some(three))
         .collect();
     text.push_str("\n## Caught in every run\n\n|");
     for mode in Mode::ALL {

@@ -23,11 +23,11 @@ impl Target<'_> {
         let all = extents.number("blocks")?;
         let blocks = all.saturating_sub(parked.len() as u64);
         let used = extents.number("used_bytes")?.saturating_sub(parked_bytes);
-        let witnesses = all.saturating_mul(self.memory.page_bytes());
+        let markers = all.saturating_mul(self.memory.page_bytes());
         let bytes = |bytes: u64| bytes.min(MOST_BYTES);
         Ok(Huge {
             blocks,
-            bytes: bytes(used.saturating_sub(witnesses)),
+            bytes: bytes(used.saturating_sub(markers)),
             kept_bytes: bytes(extents.number("kept_bytes")?.saturating_add(parked_bytes)),
             vacant_bytes: bytes(extents.number("vacant_bytes")?),
             lost_bytes: bytes(state.number("lost_bytes")?),

@@ -18,7 +18,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Re
 
 use super::class::{ClassInfo, MAX_OBJECTS};
 use crate::layout::{self, fields};
-use crate::report::{check, our_fault};
+use crate::report::{check, internal_error};
 use crate::sys::{ZeroInit, placement, prefetch};
 use crate::units::{GranuleIndex, PAGE_SIZE};
 pub(super) use objects::BadObject;
@@ -229,7 +229,7 @@ impl SlabRecord {
     fn bit(&self, index: u32) -> (&AtomicU64, u64) {
         match self.bits.get(index as usize / 64) {
             Some(word) => (word, 1 << (index % 64)),
-            None => our_fault("object outside its slab"),
+            None => internal_error("object outside its slab"),
         }
     }
 }

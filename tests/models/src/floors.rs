@@ -20,7 +20,7 @@
 //! A load sees any of the last seven stores that it may see. Two threads unless a test says three; the purge thread is one
 //! more. One or two calls for each thread. All orders with at most so many preemptions of a thread that could go on:
 //!
-//! | scene | preemptions |
+//! | scenario | preemptions |
 //! |---|---|
 //! | lock and first use, two threads | any number |
 //! | lock and first use, three threads | 2 |
@@ -30,7 +30,7 @@
 //!
 //! # Mistakes
 //!
-//! The tests that must find something make one mistake each: in a scene, or in the world (`Fault`).
+//! The tests that must find something make one mistake each: in a scenario, or in the world (`Fault`).
 #![forbid(unsafe_code)]
 
 use std::process::Command;
@@ -40,7 +40,7 @@ use floors::{Fault, caches, global, limits, locks, memory};
 /// Names the mistake that a test makes in a process of its own.
 const MISTAKE: &str = "SLUBMALLOC_MODELS_MISTAKE";
 
-/// There was more than one order, or the threads of the scene do not meet.
+/// There was more than one order, or the threads of the scenario do not meet.
 #[track_caller]
 fn meet(orders: usize) {
     println!("{orders} orders");

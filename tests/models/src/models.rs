@@ -20,7 +20,7 @@
 //! # Bounds
 //!
 //! All orders, without a bound on preemptions; a load sees any of the last seven stores that it may see. Both
-//! are loom's. The scenes are short: up to three objects, four steps, three visits.
+//! are loom's. The scenarios are short: up to three objects, four steps, three visits.
 //!
 //! # Mistakes
 //!
@@ -32,7 +32,7 @@ mod cache;
 #[path = "../../../src/decay.rs"]
 mod decay;
 mod heap;
-mod scene;
+mod scenario;
 mod slab;
 mod sys;
 mod units;
@@ -41,123 +41,123 @@ use cache::{
     Haste::{Never, Now},
     Mistake,
 };
-use scene::{
-    CAPACITY, Scene,
+use scenario::{
+    CAPACITY, Scenario,
     Step::{Bring, Ebb, Free, Malloc},
 };
 
 #[test]
 fn what_is_popped_is_not_taken() {
-    Scene::new(2, &[Malloc, Malloc], &[Now, Never]).check();
+    Scenario::new(2, &[Malloc, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn what_was_popped_before_a_claim_may_come_back_during_it() {
-    Scene::new(2, &[Malloc, Free, Malloc], &[Now, Never]).check();
+    Scenario::new(2, &[Malloc, Free, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn other_objects_may_come_into_claimed_slots() {
-    Scene::new(2, &[Malloc, Bring, Bring, Malloc], &[Now, Never]).check();
+    Scenario::new(2, &[Malloc, Bring, Bring, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn new_objects_come_above_a_claim() {
-    Scene::new(1, &[Bring, Malloc, Malloc], &[Now, Never]).check();
+    Scenario::new(1, &[Bring, Malloc, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn an_empty_sheaf_is_popped_during_a_claim() {
-    Scene::new(0, &[Malloc, Bring, Malloc], &[Now, Never]).check();
+    Scenario::new(0, &[Malloc, Bring, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn an_owner_that_woke_is_claimed_again() {
-    Scene::new(2, &[Malloc], &[Now, Now, Never]).check();
-    Scene::new(1, &[Malloc, Bring], &[Now, Now, Never]).check();
+    Scenario::new(2, &[Malloc], &[Now, Now, Never]).check();
+    Scenario::new(1, &[Malloc, Bring], &[Now, Now, Never]).check();
 }
 
 #[test]
 fn a_full_sheaf_has_room_where_a_gap_was() {
-    Scene::new(CAPACITY, &[Bring, Malloc], &[Now, Never]).check();
+    Scenario::new(CAPACITY, &[Bring, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn two_gaps_are_closed_at_once() {
-    Scene::new(1, &[Bring, Bring], &[Now, Now, Never]).check();
+    Scenario::new(1, &[Bring, Bring], &[Now, Now, Never]).check();
 }
 
 #[test]
 fn an_owner_may_claim_its_own_objects_above_a_claim() {
-    Scene::new(1, &[Bring, Ebb, Malloc], &[Now, Never]).check();
+    Scenario::new(1, &[Bring, Ebb, Malloc], &[Now, Never]).check();
 }
 
 #[test]
 fn an_owner_knows_of_its_own_claim_at_once() {
-    let scene = Scene::new(CAPACITY, &[Malloc, Ebb, Malloc], &[Never, Never]);
-    scene.with_pause(|| ()).check();
+    let scenario = Scenario::new(CAPACITY, &[Malloc, Ebb, Malloc], &[Never, Never]);
+    scenario.with_pause(|| ()).check();
 }
 
 #[test]
 fn a_visitor_that_comes_too_early_takes_nothing() {
-    let scene = Scene::new(1, &[Malloc], &[Now, Never]);
-    scene.with_pause(|| ()).check();
+    let scenario = Scenario::new(1, &[Malloc], &[Now, Never]);
+    scenario.with_pause(|| ()).check();
 }
 
 #[test]
 fn a_spare_sheaf_is_opened_or_taken() {
-    let scene = Scene::new(0, &[Malloc], &[Now, Never]);
-    scene.with_spare(2).check();
-    let scene = Scene::new(1, &[Malloc, Malloc], &[Now, Never]);
-    scene.with_spare(1).check();
+    let scenario = Scenario::new(0, &[Malloc], &[Now, Never]);
+    scenario.with_spare(2).check();
+    let scenario = Scenario::new(1, &[Malloc, Malloc], &[Now, Never]);
+    scenario.with_spare(1).check();
 }
 
 #[test]
 fn a_trim_takes_what_the_owner_left_alone() {
-    Scene::trim(2, &[Malloc, Malloc], None).check();
-    Scene::trim(2, &[Malloc, Free, Malloc], None).check();
-    Scene::trim(1, &[Bring, Malloc, Malloc], None).check();
-    Scene::trim(1, &[Bring, Ebb, Malloc], None).check();
+    Scenario::trim(2, &[Malloc, Malloc], None).check();
+    Scenario::trim(2, &[Malloc, Free, Malloc], None).check();
+    Scenario::trim(1, &[Bring, Malloc, Malloc], None).check();
+    Scenario::trim(1, &[Bring, Ebb, Malloc], None).check();
 }
 
 #[test]
 fn a_trim_leaves_what_another_visitor_has_claimed_since() {
-    Scene::trim(2, &[Malloc, Malloc], Some(Now)).check();
+    Scenario::trim(2, &[Malloc, Malloc], Some(Now)).check();
 }
 
 #[test]
 #[should_panic(expected = "one holder")]
 fn a_trim_without_a_barrier_is_found() {
-    let scene = Scene::trim(1, &[Malloc], None);
-    scene.with_pause(sys::wait_in_vain).check();
+    let scenario = Scenario::trim(1, &[Malloc], None);
+    scenario.with_pause(sys::wait_in_vain).check();
 }
 
 #[test]
 #[should_panic(expected = "one holder")]
 fn looking_before_taking_is_found() {
-    let scene = Scene::new(1, &[Malloc], &[Now, Never]);
-    scene.with_mistake(Mistake::LooksFirst).check();
+    let scenario = Scenario::new(1, &[Malloc], &[Now, Never]);
+    scenario.with_mistake(Mistake::LooksFirst).check();
 }
 
 #[test]
 #[should_panic(expected = "one holder")]
 fn settling_at_once_is_found() {
-    let scene = Scene::new(1, &[Malloc], &[Now, Never]);
-    scene.with_pause(sys::wait_in_vain).check();
+    let scenario = Scenario::new(1, &[Malloc], &[Now, Never]);
+    scenario.with_pause(sys::wait_in_vain).check();
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_slot_that_is_written_late_is_found() {
-    let scene = Scene::new(0, &[Bring], &[Now, Never]);
-    scene.with_mistake(Mistake::WritesLate).check();
+    let scenario = Scenario::new(0, &[Bring], &[Now, Never]);
+    scenario.with_mistake(Mistake::WritesLate).check();
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_slow_path_without_the_lock_is_found() {
-    let scene = Scene::new(0, &[Malloc], &[Now]);
-    scene
+    let scenario = Scenario::new(0, &[Malloc], &[Now]);
+    scenario
         .with_spare(1)
         .with_mistake(Mistake::ForgetsLock)
         .check();

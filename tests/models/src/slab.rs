@@ -3,7 +3,7 @@
 
 use loom::cell::Cell;
 
-use crate::scene::CAPACITY;
+use crate::scenario::CAPACITY;
 
 /// Its number; 0 is none.
 pub(crate) type Object = u32;

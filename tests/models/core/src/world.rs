@@ -1,8 +1,8 @@
-//! The world of a scene: its memory, its kernel, and which of its atomics stand for which of loom's.
+//! The world of a scenario: its memory, its kernel, and which of its atomics stand for which of loom's.
 //!
 //! # Invariant
 //!
-//! While one thread sets the scene up, and when it looks at the end, atomics are plain memory. In between,
+//! While one thread sets the scenario up, and when it looks at the end, atomics are plain memory. In between,
 //! from `together` on, each that is touched stands for one of a stock of loom's atomics, which were made before
 //! the threads were: so its first value is visible to all.
 //!
@@ -22,7 +22,7 @@ use loom::thread::{self, JoinHandle, ThreadId};
 
 use crate::sync::atomic::AtomicU32;
 
-/// Bytes of address space that a scene may reserve.
+/// Bytes of address space that a scenario may reserve.
 const AREA_BYTES: usize = 96 << 20;
 /// The operating system's page.
 const PAGE_BYTES: usize = 4096;
@@ -30,7 +30,7 @@ const PAGE_BYTES: usize = 4096;
 const MOST_STEPS: usize = 200_000;
 /// A thread's stack.
 const STACK_WORDS: usize = 64 << 10;
-/// So many atomics threads may touch in a scene.
+/// So many atomics threads may touch in a scenario.
 const STOCK: usize = 2_000;
 
 /// What is wrong in a world.
@@ -104,7 +104,7 @@ impl Sleeper {
 type Watched<T> = Rc<loom::cell::Cell<T>>;
 
 thread_local! {
-    /// The most atomics that an order of the scene touched.
+    /// The most atomics that an order of the scenario touched.
     static MOST_USED: Cell<Option<usize>> = const { Cell::new(None) };
     static MODE: Cell<Mode> = const { Cell::new(Mode::Alone) };
     static AREA: Area = Area::new();
@@ -188,31 +188,31 @@ impl World {
 }
 
 fn with<T>(work: impl FnOnce(&mut World) -> T) -> T {
-    WORLD.with_borrow_mut(|world| work(world.as_mut().expect("a scene is on")))
+    WORLD.with_borrow_mut(|world| work(world.as_mut().expect("a scenario is on")))
 }
 
-/// Runs a scene in all orders of its threads' steps; how many they were.
+/// Runs a scenario in all orders of its threads' steps; how many they were.
 ///
 /// With `most_preemptions` in orders with no more preemptions of a thread that could go on than that.
 pub fn check(
     fault: Fault,
     most_preemptions: Option<usize>,
-    scene: impl Fn() + Sync + Send + 'static,
+    scenario: impl Fn() + Sync + Send + 'static,
 ) -> usize {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = most_preemptions;
     builder.max_branches = MOST_STEPS;
     let orders = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&orders);
-    let scene = Arc::new(scene);
+    let scenario = Arc::new(scenario);
     MOST_USED.set(None);
     builder.check(move || {
         count.fetch_add(1, Relaxed);
         MODE.set(Mode::Alone);
         WORLD.set(Some(World::new(fault)));
         AREA.with(|area| area.clear(area.start, area.used.take()));
-        let scene = Arc::clone(&scene);
-        start(move || scene()).join().expect("no thread panics");
+        let scenario = Arc::clone(&scenario);
+        start(move || scenario()).join().expect("no thread panics");
         WORLD.set(None);
     });
     orders.load(Relaxed)
@@ -235,7 +235,7 @@ fn start(work: impl FnOnce() + 'static) -> JoinHandle<()> {
         .expect("there are threads")
 }
 
-/// A value in the scene's memory, which a fork copies.
+/// A value in the scenario's memory, which a fork copies.
 pub fn place<T>(value: T) -> &'static T {
     const { assert!(align_of::<T>() <= PAGE_BYTES) };
     let bytes = size_of::<T>().max(1);
@@ -244,11 +244,11 @@ pub fn place<T>(value: T) -> &'static T {
     let place = std::ptr::with_exposed_provenance_mut::<T>(start);
     // SAFETY: fresh memory, large and aligned enough.
     unsafe { place.write(value) };
-    // SAFETY: written above; the memory is there until the scene is over.
+    // SAFETY: written above; the memory is there until the scenario is over.
     unsafe { &*place }
 }
 
-/// The world's one value of that type, made when the scene begins or when it is first asked for.
+/// The world's one value of that type, made when the scenario begins or when it is first asked for.
 pub fn single<T: 'static>(make: impl FnOnce() -> T) -> &'static T {
     let known = with(|world| world.singles.get(&TypeId::of::<T>()).copied());
     let address = known.unwrap_or_else(|| {
@@ -258,13 +258,13 @@ pub fn single<T: 'static>(make: impl FnOnce() -> T) -> &'static T {
         with(|world| world.singles.insert(TypeId::of::<T>(), address));
         address
     });
-    // SAFETY: placed above; the memory is there until the scene is over.
+    // SAFETY: placed above; the memory is there until the scenario is over.
     unsafe { &*std::ptr::with_exposed_provenance::<T>(address) }
 }
 
 /// Runs these at the same time, the last one on the calling thread, and waits for all.
 pub fn together<const N: usize>(mut threads: [Box<dyn FnOnce()>; N]) {
-    // Other orders of a scene touch about as many.
+    // Other orders of a scenario touch about as many.
     let stock = MOST_USED.get().map_or(STOCK, |most| most * 2 + 100);
     let stock = (0..stock).map(|_| Rc::new(AtomicU64::new(0))).collect();
     with(|world| world.stock = stock);
@@ -294,7 +294,7 @@ pub fn together<const N: usize>(mut threads: [Box<dyn FnOnce()>; N]) {
     });
 }
 
-/// What is a fork's child: it has the scene's memory as it is at this moment, and the calling thread alone.
+/// What is a fork's child: it has the scenario's memory as it is at this moment, and the calling thread alone.
 pub fn fork(child: impl FnOnce()) {
     let (start, used) = AREA.with(|area| (area.start, area.used.get()));
     let memory = std::ptr::with_exposed_provenance_mut::<u8>(start);

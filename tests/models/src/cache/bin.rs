@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use super::Mistake;
 use super::atomic::{AtomicPtr, AtomicU32, compiler_fence};
 use super::ends::Ends;
-use crate::scene::CAPACITY;
+use crate::scenario::CAPACITY;
 use crate::slab::{Object, SheafCell, Slot, Slots};
 
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! The floors of the library, compiled as they are on atomics that loom watches, above a floor `sys` whose kernel is
-//! simulated; and scenes on them.
+//! simulated; and scenarios on them.
 #![expect(
     dead_code,
     unreachable_pub,
     unused_imports,
-    reason = "the floors have more than the scenes use"
+    reason = "the floors have more than the scenarios use"
 )]
 
 // All that the shipped files say about `core` means this.

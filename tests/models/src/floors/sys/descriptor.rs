@@ -1,4 +1,4 @@
-//! Descriptors: there is one, and what is written to it tells why a scene ends.
+//! Descriptors: there is one, and what is written to it tells why a scenario ends.
 #![forbid(unsafe_code)]
 
 use core::ffi::CStr;

@@ -24,7 +24,7 @@ pub(crate) fn show_file(_path: &CStr, _show: &mut dyn FnMut(&[u8]) -> bool) -> O
     None
 }
 
-/// Ends the scene.
+/// Ends the scenario.
 pub(crate) fn abort() -> ! {
     panic!("the library aborts");
 }
@@ -66,7 +66,7 @@ pub(crate) fn program_name(_name: &mut [u8; PROGRAM_NAME]) -> &[u8] {
     b"models"
 }
 
-/// The scene's own: each world has one.
+/// The scenario's own: each world has one.
 pub(crate) fn fork_gate() -> &'static ForkGate {
     world::single(ForkGate::new)
 }
@@ -76,7 +76,7 @@ pub(crate) fn kernel_thread_id() -> u32 {
     world::number() as u32
 }
 
-/// Threads of a scene exist until it is over.
+/// Threads of a scenario exist until it is over.
 pub(crate) fn has_thread(_number: u32) -> bool {
     true
 }

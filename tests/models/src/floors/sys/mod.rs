@@ -1,4 +1,4 @@
-//! The floor `sys`: what only counts and moves is the library's, what asks the machine asks the scene's world.
+//! The floor `sys`: what only counts and moves is the library's, what asks the machine asks the scenario's world.
 
 #[path = "../../../../../src/sys/backing.rs"]
 mod backing;

@@ -1,4 +1,4 @@
-//! System calls about memory, answered by the scene's world; all others are refused.
+//! System calls about memory, answered by the scenario's world; all others are refused.
 
 use core::world;
 

@@ -1,10 +1,10 @@
 /* Frees the inside of a large or huge object. argv: size, offset. */
-#include "crime.h"
+#include "violation.h"
 
 int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
     char *block = malloc(argument(argc, argv, 1));
     CHECK(block != NULL);
-    free(accuse(block + argument(argc, argv, 2)));
+    free(report_violation(block + argument(argc, argv, 2)));
     return got_away();
 }

@@ -2,7 +2,7 @@
  * Two threads free one object; its slab goes away and becomes another class's; then the first thread's sheaf
  * is flushed. The new owner's objects must not be touched.
  */
-#include "crime.h"
+#include "violation.h"
 #include <pthread.h>
 
 enum { OTHERS = 200000 };
@@ -16,7 +16,7 @@ static void *frees_all(void *unused) {
 int main(void) {
     slubmalloc_is_in_charge();
     settle(4096);
-    free(accuse(neighbours[NEIGHBOURS / 2]));
+    free(report_violation(neighbours[NEIGHBOURS / 2]));
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, frees_all, NULL) == 0 && pthread_join(thread, NULL) == 0);
     for (int i = 0; i < OTHERS; i++) CHECK((others[i] = malloc(64)) != NULL);

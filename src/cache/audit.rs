@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::{ThreadCache, Ties};
-use crate::report::{Crime, accuse};
-use crate::slab::{Pool, Slot, Witness, class};
+use crate::report::{Violation, report_violation};
+use crate::slab::{Audit, Pool, Slot, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, MAX_CLUSTERS, MIN_ALIGN, PAGE_SIZE};
 
@@ -14,47 +14,47 @@ const SIEVE_BITS: usize = 1 << 13;
 const SCATTER: usize = 0x9e37_79b9_7f4a_7c15;
 
 impl ThreadCache {
-    /// Names the crime with every object that waits here and is not out for its slab. The cache's thread may go on
+    /// Reports the violation with every object that waits here and is not out for its slab. The cache's thread may go on
     /// meanwhile.
     ///
     /// With all pools of a class locked, no object of it comes back to a slab or leaves it. So what is read from a sheaf then,
     /// at any moment, was out all the time, unless somebody freed it once more than it was handed out.
-    pub(crate) fn witness(&self) {
+    pub(crate) fn audit(&self) {
         let Some(ties) = self.ties() else {
             return;
         };
         let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
             let _pools = lock_all(ties, id);
-            let mut witness = Witness::new(ties.home.place(self.cluster()), id);
+            let mut audit = Audit::new(ties.home.place(self.cluster()), id);
             let bin = self.bin(id);
             bin.objects(self.claims_of(id))
-                .for_each(|object| witness.doubt(object));
+                .for_each(|object| audit.doubt(object));
             if let Some(spare) = bin.spare.take() {
-                spare.objects().iter().for_each(|it| witness.doubt(*it));
+                spare.objects().iter().for_each(|it| audit.doubt(*it));
                 bin.spare.put(spare);
             }
         }
     }
 
-    /// Names the crime with every object that waits here and is not out for its slab, and with the first of each class that
+    /// Reports the violation with every object that waits here and is not out for its slab, and with the first of each class that
     /// waits here twice. The cache is the calling thread's, which is not interrupted in it, and no other thread has one.
     ///
     /// Nothing is written but the cache's lock: in the child of a fork, each page that is written to is copied first.
     #[inline(always)]
-    pub(crate) fn witness_own(&self) {
+    pub(crate) fn audit_own(&self) {
         let Some(ties) = self.ties() else {
             return;
         };
         let busy = self.busy.lock();
         for id in class::all().filter(|id| self.stock(*id) > 0) {
-            let mut witness = Witness::new(ties.home.place(self.cluster()), id);
+            let mut audit = Audit::new(ties.home.place(self.cluster()), id);
             for sheaf in self.waiting(id) {
-                sheaf.iter().for_each(|object| witness.doubt(*object));
+                sheaf.iter().for_each(|object| audit.doubt(*object));
             }
             if let Some(twin) = self.twin(id) {
                 let address = twin as usize;
-                accuse(Crime::DoubleFree, address, ties.heap.scene(address));
+                report_violation(Violation::DoubleFree, address, ties.heap.context(address));
             }
         }
         busy.end();

@@ -1,10 +1,10 @@
 /* Frees a small object twice in a row: seen at once. argv[1]: size. */
-#include "crime.h"
+#include "violation.h"
 
 int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
     settle(argument(argc, argv, 1));
-    void *block = accuse(neighbours[0]);
+    void *block = report_violation(neighbours[0]);
     free(block);
     free(escape(block));
     return got_away();

@@ -1,4 +1,4 @@
-//! A scene: the owner of a cache with its steps, a visitor with its visits.
+//! A scenario: the owner of a cache with its steps, a visitor with its visits.
 #![forbid(unsafe_code)]
 
 use std::rc::Rc;
@@ -26,7 +26,7 @@ pub(crate) enum Step {
 
 /// What happens.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scene {
+pub(crate) struct Scenario {
     in_main: usize,
     in_spare: usize,
     steps: &'static [Step],
@@ -37,7 +37,7 @@ pub(crate) struct Scene {
     mistake: Option<Mistake>,
 }
 
-impl Scene {
+impl Scenario {
     /// The owner of a cache with `in_main` objects in its main sheaf takes `steps`; meanwhile a visitor
     /// comes once for each of `visits`, with as much time between them as must be.
     pub(crate) fn new(in_main: usize, steps: &'static [Step], visits: &'static [Haste]) -> Self {
@@ -76,7 +76,7 @@ impl Scene {
         Self { mistake, ..self }
     }
 
-    /// Runs the scene in all orders.
+    /// Runs the scenario in all orders.
     pub(crate) fn check(self) {
         loom::model(move || self.run());
     }

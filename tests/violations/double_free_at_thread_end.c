@@ -2,7 +2,7 @@
  * Frees a small object twice, with others between, then the thread ends: what it leaves to the next one has no object twice.
  * argv[1]: size.
  */
-#include "crime.h"
+#include "violation.h"
 #include <pthread.h>
 
 static void *culprit_thread(void *block) {
@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
     settle(argument(argc, argv, 1));
     pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, culprit_thread, accuse(neighbours[0])) == 0);
+    CHECK(pthread_create(&thread, NULL, culprit_thread, report_violation(neighbours[0])) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     neighbours[0] = NULL;
     return got_away();

@@ -1,5 +1,5 @@
 /* Two threads each free the same small object. argv[1]: size. */
-#include "crime.h"
+#include "violation.h"
 #include <pthread.h>
 
 static void *one_of_two(void *block) {
@@ -10,7 +10,7 @@ static void *one_of_two(void *block) {
 int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
     settle(argument(argc, argv, 1));
-    void *block = accuse(neighbours[0]);
+    void *block = report_violation(neighbours[0]);
     for (int i = 0; i < 2; i++) {
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, one_of_two, block) == 0 && pthread_join(thread, NULL) == 0);

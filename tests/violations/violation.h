@@ -1,14 +1,14 @@
 /*
- * What every crime shares. The culprit's address goes to stdout before the deed, so that the test can
- * compare it with the one in the report; whoever comes back from the deed lives to print "got away".
+ * What every violation shares. The culprit's address goes to stdout before the misuse, so that the test can
+ * compare it with the one in the report; whoever comes back from the misuse lives to print "got away".
  */
-#ifndef SLUBTEST_CRIME_H
-#define SLUBTEST_CRIME_H
+#ifndef SLUBTEST_VIOLATION_H
+#define SLUBTEST_VIOLATION_H
 
 #include "../c/check.h"
 #include <sys/resource.h>
 
-static inline void *accuse(void *culprit) {
+static inline void *report_violation(void *culprit) {
     struct rlimit no_core = {0, 0};
     CHECK(setrlimit(RLIMIT_CORE, &no_core) == 0);
     dprintf(1, "%p\n", culprit);

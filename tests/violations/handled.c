@@ -1,5 +1,5 @@
 /* A handler for SIGABRT that allocates, as every crash reporter does, is not kept waiting. argv[1]: where it is seen. */
-#include "crime.h"
+#include "violation.h"
 #include <signal.h>
 
 static void reporter(int number) {
@@ -18,7 +18,7 @@ int main(int argc, char **argv) {
     slubmalloc_is_in_charge();
     signal(SIGABRT, reporter);
     int at_once = argument(argc, argv, 1) == 1;
-    void *block = accuse(malloc(64)), *other = malloc(64);
+    void *block = report_violation(malloc(64)), *other = malloc(64);
     free(block);
     if (!at_once) free(other);
     free(block);

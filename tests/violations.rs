@@ -1,6 +1,6 @@
-//! Misuse, one program per crime: each dies by SIGABRT with one line that names the crime and the culprit.
+//! Misuse, one program per violation: each dies by SIGABRT with one line that reports the violation and the culprit.
 //!
-//! The fast path of `free` looks at neither the object nor its slab, so crimes with small objects are seen
+//! The fast path of `free` looks at neither the object nor its slab, so violations with small objects are seen
 //! at the latest when the sheaves are flushed; their programs drive that flush. All others die on the spot.
 #![cfg(not(any(miri, loom)))]
 
@@ -10,7 +10,7 @@ use core::time::Duration;
 use std::process::Command;
 use support::{Heap, compile, libc_allowed, message_of, run, skipped};
 
-/// How the reports name the crimes, any of the words being right: the only place that knows.
+/// How the reports name the violations, any of the words being right: the only place that knows.
 const INVALID_FREE: &[&str] = &["invalid free"];
 const DOUBLE_FREE: &[&str] = &["double free"];
 const INTERIOR: &[&str] = &["interior pointer"];
@@ -174,9 +174,9 @@ fn freeing_with_a_wrong_size() {
     }
 }
 
-/// Runs `crimes/{program}.c` and reads its death; on libc it is only run, for libc words it differently.
+/// Runs `violations/{program}.c` and reads its death; on libc it is only run, for libc words it differently.
 fn dies_of(words: &[&str], program: &str, arguments: &[&str]) {
-    let criminal = compile(&format!("crimes/{program}.c"), &[]);
+    let criminal = compile(&format!("violations/{program}.c"), &[]);
     let finished = run(
         Heap::Slubmalloc,
         Command::new(criminal).args(arguments),

@@ -8,12 +8,12 @@ use super::place::Place;
 use super::record::SlabRecord;
 use super::sheaf::Slot;
 use super::table::SlabTables;
-use crate::report::{Crime, Scene, accuse};
+use crate::report::{Context, Violation, report_violation};
 use crate::units::{ClassId, GranuleIndex};
 
 /// Looks at objects of one node and class that somebody has in a sheaf. No object of the sheaf comes back to its slab
 /// meanwhile: the caller has read it since it locked the pool, or the sheaf is its own.
-pub(crate) struct Witness<'node> {
+pub(crate) struct Audit<'node> {
     place: Place<'node>,
     id: ClassId,
     info: &'static ClassInfo,
@@ -30,7 +30,7 @@ struct KnownSlab<'node> {
 
 // The child of each fork comes by here at its end. So all of it is inlined there: code elsewhere would be another part of
 // the file to map.
-impl<'node> Witness<'node> {
+impl<'node> Audit<'node> {
     #[inline(always)]
     pub(crate) fn new(place: Place<'node>, id: ClassId) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl<'node> Witness<'node> {
         }
     }
 
-    /// Names the crime if `object` is in its slab as well, or was never out.
+    /// Reports the violation if `object` is in its slab as well, or was never out.
     #[inline(always)]
     pub(crate) fn doubt(&mut self, object: Slot) {
         let address = object as usize;
@@ -55,14 +55,14 @@ impl<'node> Witness<'node> {
             return;
         };
         let (index, _) = self.info.object_at(offset - slab.start);
-        let crime = if !slab.known.contains(&index) {
-            Crime::InvalidFree
+        let violation = if !slab.known.contains(&index) {
+            Violation::InvalidFree
         } else if slab.record.has(index) {
-            Crime::DoubleFree
+            Violation::DoubleFree
         } else {
             return;
         };
-        self.accuse(crime, offset, address);
+        self.report_violation(violation, offset, address);
     }
 
     /// The slab of the object at `address`.
@@ -75,7 +75,7 @@ impl<'node> Witness<'node> {
         }
         let slab = SlabTables::slab_of(GranuleIndex::containing(offset), self.info);
         if tables.class_at(slab) != self.id {
-            accuse(Crime::DoubleFree, address, Scene::FreePages);
+            report_violation(Violation::DoubleFree, address, Context::FreePages);
             return None;
         }
         let record = tables.record(slab);
@@ -88,9 +88,13 @@ impl<'node> Witness<'node> {
 
     #[cold]
     #[inline(never)]
-    fn accuse(&self, crime: Crime, offset: usize, address: usize) {
+    fn report_violation(&self, violation: Violation, offset: usize, address: usize) {
         let slab = SlabTables::slab_of(GranuleIndex::containing(offset), self.info);
         let base = self.place.arena.base();
-        accuse(crime, address, self.place.tables.scene(base, slab, self.id));
+        report_violation(
+            violation,
+            address,
+            self.place.tables.context(base, slab, self.id),
+        );
     }
 }
