@@ -3,7 +3,14 @@
 fn main() {
     // What a program that is linked with the library asks the loader for: a file beside it, or a link to it, has this name.
     let major = std::env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets the version");
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libslubmalloc.so.{major}");
+    let package = std::env::var("CARGO_PKG_NAME").expect("cargo sets the name");
+    let is_api = package == "slubmalloc-api";
+    let name = if is_api {
+        "libslubmalloc-api"
+    } else {
+        "libslubmalloc"
+    };
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{name}.so.{major}");
     // Nothing is torn down at exit, and threads may still run our code: the library stays.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // So the compiler's start files have nothing to do. Their code, and the byte that they write to at exit, would be page
@@ -25,6 +32,6 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__rseq_size=0");
     }
     // The archive is built from the same source, without this.
-    println!("cargo:rustc-cfg=preload");
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-cfg={}", if is_api { "api" } else { "preload" });
+    println!("cargo:rerun-if-changed=../cdylib/build.rs");
 }

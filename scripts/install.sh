@@ -10,8 +10,9 @@
 # --uninstall      removes the files and folders that were installed below the prefix, and nothing else
 #
 # Installs below the prefix: lib/libslubmalloc.so.VERSION with the links libslubmalloc.so.MAJOR (the soname, for programs
-# that are linked with it) and libslubmalloc.so (for the linker and LD_PRELOAD), lib/libslubmalloc.a,
-# include/slubmalloc.h, include/slubmalloc/kernel.h, share/man/man3/slub_kmem_cache.3, lib/pkgconfig/slubmalloc.pc,
+# that are linked with it) and libslubmalloc.so (for the linker and LD_PRELOAD), lib/libslubmalloc.a, the same but for an archive of
+# libslubmalloc-api.so, which has the kernel's interface without malloc, include/slubmalloc.h, include/slubmalloc/kernel.h,
+# share/man/man3/slub_kmem_cache.3, lib/pkgconfig/slubmalloc.pc and slubmalloc-api.pc,
 # bin/slubctl with its man page, completions for bash, fish and zsh, and share/slubctl/grafana.json, a dashboard for its metrics, and
 # share/slubmalloc/installed, the list that --uninstall reads.
 # As root, runs ldconfig if the loader searches PREFIX/lib; otherwise prints what is left to do.
@@ -145,6 +146,9 @@ before=$(installed)
 put 755 "$LIBRARY" "lib/libslubmalloc.so.$version"
 link "libslubmalloc.so.$version" "lib/libslubmalloc.so.${version%%.*}"
 link "libslubmalloc.so.${version%%.*}" lib/libslubmalloc.so
+put 755 "$API_LIBRARY" "lib/libslubmalloc-api.so.$version"
+link "libslubmalloc-api.so.$version" "lib/libslubmalloc-api.so.${version%%.*}"
+link "libslubmalloc-api.so.${version%%.*}" lib/libslubmalloc-api.so
 put 644 "${LIBRARY%.so}.a" lib/libslubmalloc.a
 put 644 "$ROOT/cdylib/include/slubmalloc.h" include/slubmalloc.h
 put 644 "$ROOT/cdylib/include/slubmalloc/kernel.h" include/slubmalloc/kernel.h
@@ -164,11 +168,13 @@ fish share/fish/vendor_completions.d/slubctl.fish
 zsh share/zsh/site-functions/_slubctl
 END
 fi
-pc=$(cat "$ROOT/cdylib/slubmalloc.pc.in"; echo .)
-pc=${pc//@prefix@/"$prefix"}
-pc=${pc//@version@/"$version"}
-printf '%s' "${pc%.}" >"$filled"
-put 644 "$filled" lib/pkgconfig/slubmalloc.pc
+for name in slubmalloc slubmalloc-api; do
+    pc=$(cat "$ROOT/cdylib/$name.pc.in"; echo .)
+    pc=${pc//@prefix@/"$prefix"}
+    pc=${pc//@version@/"$version"}
+    printf '%s' "${pc%.}" >"$filled"
+    put 644 "$filled" "lib/pkgconfig/$name.pc"
+done
 
 if [ -z "$destdir" ]; then
     folder "$(dirname "$list")"

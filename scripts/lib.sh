@@ -14,6 +14,7 @@ export PATH
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 case $TARGET in /*) ;; *) TARGET=$PWD/$TARGET ;; esac
 LIBRARY=$TARGET/release/libslubmalloc.so
+API_LIBRARY=$TARGET/release/libslubmalloc-api.so
 
 if [ -t 1 ]; then
     BOLD=$'\e[1m' RED=$'\e[31m' GREEN=$'\e[32m' PLAIN=$'\e[0m'
@@ -166,19 +167,21 @@ need_typos() {
     if in_ci; then exit 1; fi
 }
 
-# build_library: the release library at $LIBRARY and the archive beside it, silent unless it fails.
+# build_library: the release library at $LIBRARY, the one without malloc at $API_LIBRARY, and the archive beside them, silent unless it fails.
 build_library() {
     have cargo || die "no cargo: install Rust from https://rustup.rs"
     need gcc >&2
     local log
     log=$(mktemp)
     if ! (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET \
-        cargo build --release -p slubmalloc-cdylib -p slubmalloc-staticlib) >"$log" 2>&1; then
+        cargo build --release -p slubmalloc-cdylib -p slubmalloc-staticlib -p slubmalloc-api) >"$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
         die "the library does not build"
     fi
     rm -f "$log"
+    # Cargo's names have no hyphen.
+    ln -sf libslubmalloc_api.so "$API_LIBRARY"
 }
 
 # build_slubctl: the program at $SLUBCTL, silent unless it fails.

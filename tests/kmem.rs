@@ -9,7 +9,9 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
-use support::{Finished, Heap, cargo_build, compile, full, library, message_of, root, run, target};
+use support::{
+    Finished, Heap, api_library, cargo_build, compile, full, library, message_of, root, run, target,
+};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const SIGABRT: i32 = 6;
@@ -305,7 +307,7 @@ fn a_cache_with_objects_in_use_is_kept_and_says_where_they_are() {
 
 /// Runs a program in each way that it can have the library.
 fn keeps(name: &str, arguments: &[&str]) {
-    for flags in [shared(), fully_static()] {
+    for flags in [shared(), fully_static(), beside_another_malloc()] {
         ran(name, &flags, Heap::Libc, arguments).is_ok();
     }
     // While a thread of its own gives memory back all the time.
@@ -340,6 +342,16 @@ fn shared() -> Vec<String> {
         format!("-L{folder}"),
         format!("-Wl,--disable-new-dtags,-rpath,{folder}"),
         "-lslubmalloc".to_owned(),
+    ]
+}
+
+fn beside_another_malloc() -> Vec<String> {
+    let folder = api_library().parent().expect("a folder").display();
+    vec![
+        "-DAPI".to_owned(),
+        format!("-L{folder}"),
+        format!("-Wl,--disable-new-dtags,-rpath,{folder}"),
+        "-lslubmalloc-api".to_owned(),
     ]
 }
 

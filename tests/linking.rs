@@ -30,6 +30,7 @@ fn install_lays_out_library_header_and_pkg_config() {
         "share/man/man1/slubctl.1",
         "share/bash-completion/completions/slubctl",
         "share/slubctl/grafana.json",
+        "lib/pkgconfig/slubmalloc-api.pc",
     ] {
         assert!(prefix().join(file).is_file(), "{file} was not installed");
     }
@@ -41,6 +42,12 @@ fn install_lays_out_library_header_and_pkg_config() {
     let mut slubctl = Command::new(prefix().join("bin/slubctl"));
     let version = run(Heap::Libc, slubctl.arg("--version"), PATIENCE).succeeded();
     assert_eq!(version.stdout.trim_end(), format!("slubctl {VERSION}"));
+    let library = format!("libslubmalloc-api.so.{VERSION}");
+    let soname = concat!("libslubmalloc-api.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+    assert_eq!(to("libslubmalloc-api.so"), Path::new(soname));
+    assert_eq!(to(soname), Path::new(&library));
+    let file = fs::symlink_metadata(prefix().join("lib").join(library)).expect("the library");
+    assert!(file.is_file());
 }
 
 #[test]

@@ -370,6 +370,21 @@ size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
 /*
+ * libslubmalloc-api.so has all functions of this header but none of malloc's names, for programs that keep their own malloc. There
+ * free(), realloc() and malloc_usable_size() are another library's and do not know what these functions give; the following do.
+ * They are free(), realloc() and malloc_usable_size() of this library's, also where those have these names as well.
+ *
+ *     cc program.c $(pkg-config --cflags --libs slubmalloc-api)
+ *
+ * A block of another library or of another copy of this one, which a process may have by dlopen(), is reported as any wrong free is.
+ */
+void slub_free(void *ptr) SLUBMALLOC_NOTHROW;
+void *slub_realloc(void *ptr, size_t size) SLUBMALLOC_NOTHROW;
+size_t slub_usable_size(const void *ptr) SLUBMALLOC_NOTHROW;
+/* As malloc_trim(). */
+int slub_trim(void) SLUBMALLOC_NOTHROW;
+
+/*
  * kmalloc and its family: blocks of malloc's, with the kernel's flags.
  *
  * What any of these functions gives can be freed by slub_kfree, slub_kvfree, slub_vfree and free(), and slub_kfree frees what malloc

@@ -4,49 +4,11 @@ use core::ffi::{c_int, c_void};
 
 use slubmalloc_core::{ClassStats, Line, Stats};
 
-use crate::errno::{or_enomem, refuse};
-
 /// malloc_trim(3): gives free memory back to the kernel; 1 if there was any. `_pad` bytes, glibc's
 /// reserve at the heap's top, have no meaning here.
 #[unsafe(no_mangle)]
 extern "C" fn malloc_trim(_pad: usize) -> c_int {
     c_int::from(slubmalloc_core::trim())
-}
-
-/// `slubmalloc.h`: the version of the library that serves this process, in the form of `SLUBMALLOC_VERSION`.
-#[unsafe(no_mangle)]
-extern "C" fn slubmalloc_version() -> c_int {
-    const VERSION: c_int = part(env!("CARGO_PKG_VERSION_MAJOR")) * 10_000
-        + part(env!("CARGO_PKG_VERSION_MINOR")) * 100
-        + part(env!("CARGO_PKG_VERSION_PATCH"));
-    VERSION
-}
-
-/// One number of a version; two digits at most, so that versions compare as numbers.
-const fn part(text: &str) -> c_int {
-    let number = match c_int::from_str_radix(text, 10) {
-        Ok(number) => number,
-        Err(_) => c_int::MAX,
-    };
-    assert!(number < 100);
-    number
-}
-
-/// `slubmalloc.h`: a block on a node that the program names. `EINVAL` for a node that threads take no
-/// memory from.
-#[unsafe(no_mangle)]
-extern "C" fn slubmalloc_alloc_onnode(size: usize, node: c_int) -> *mut u8 {
-    let node = u8::try_from(node).ok();
-    match node.and_then(|node| slubmalloc_core::alloc_onnode(size, node)) {
-        Some(block) => or_enomem(block),
-        None => refuse(libc::EINVAL),
-    }
-}
-
-/// `slubmalloc.h`: the node that an address is on, -1 for none of ours.
-#[unsafe(no_mangle)]
-extern "C" fn slubmalloc_node_of(address: *const c_void) -> c_int {
-    slubmalloc_core::node_of(address.cast()).map_or(-1, c_int::from)
 }
 
 /// mallopt(3). Answers as glibc does. `M_TRIM_THRESHOLD` is how much unused memory stays, -1 for all of it;

@@ -1,4 +1,4 @@
-//! The C and C++ face of slubmalloc: symbols, `errno`, and no logic.
+//! The C and C++ face of slubmalloc: symbols, `errno`, and no logic. With `cfg(api)` without the names of `malloc`.
 //!
 //! # Invariant
 //!
@@ -6,24 +6,28 @@
 //! another library may have put itself.
 #![cfg_attr(not(test), no_std)]
 
+#[cfg(not(api))]
 mod cxx;
 #[cfg(preload)]
 mod deepbind;
 #[cfg(preload)]
 mod descriptors;
 mod errno;
+#[cfg(not(api))]
 mod exports;
+#[cfg(not(api))]
 mod extensions;
 mod kmalloc;
 mod kmem;
-#[cfg(preload)]
+#[cfg(any(preload, api))]
 mod imports;
-#[cfg(preload)]
+#[cfg(any(preload, api))]
 mod life;
 #[cfg(preload)]
 mod limits;
 mod loader;
 mod mempool;
+mod own;
 #[cfg(preload)]
 mod properties;
 mod stats_json;

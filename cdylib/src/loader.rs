@@ -29,7 +29,7 @@ const FUNCTION: u8 = 2;
 
 /// Returns the address of the definition of `name` that comes after this library's in the loader's list, whose order
 /// is that of the search for all that was there at the start; 0 if there is none.
-#[cfg(preload)]
+#[cfg(any(preload, api))]
 #[unsafe(link_section = ".text.hot.life")]
 pub(crate) fn next(name: &CStr) -> usize {
     let mut search = Search {
@@ -48,6 +48,7 @@ pub(crate) fn next(name: &CStr) -> usize {
 }
 
 /// Returns the address of `name` in the loaded library whose file is called `file`; 0 if there is none.
+#[cfg(not(api))]
 pub(crate) fn in_library(file: &CStr, name: &CStr) -> usize {
     let mut search = Search {
         name,

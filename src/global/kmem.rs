@@ -148,7 +148,7 @@ pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
     if is_interrupted() {
         return own().map_or((), |own| own.defer(object));
     }
-    if !cache.exists() {
+    if !known().is_some_and(|kmem| kmem.has(cache)) {
         return no_cache(core::ptr::from_ref(cache).addr());
     }
     let is_given = with(|kmem| match watching() {
@@ -174,7 +174,7 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     if report::is_ending() || is_interrupted() {
         return Err(KmemError::NoMemory);
     }
-    if !cache.exists() {
+    if !known().is_some_and(|kmem| kmem.has(cache)) {
         no_cache(core::ptr::from_ref(cache).addr());
         return Err(KmemError::Invalid);
     }

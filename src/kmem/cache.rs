@@ -95,6 +95,11 @@ impl NamedCache {
         self.owner().class()
     }
 
+    /// The cache's number.
+    pub(super) fn number(&self) -> u32 {
+        self.number.load(Relaxed)
+    }
+
     /// Bytes of an object's slot.
     pub(crate) fn slot(&self) -> usize {
         self.info().size as usize

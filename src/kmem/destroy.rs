@@ -27,7 +27,7 @@ impl Kmem {
         cache: &'static NamedCache,
         threads: &Registry,
     ) -> Result<(), KmemError> {
-        let is_live = {
+        let is_live = self.has(cache) && {
             let life = self.life.lock();
             if self.leave_alias(&life, cache) {
                 return Ok(());

@@ -95,6 +95,15 @@ impl Kmem {
         self.caches.look(number as usize)?.get()
     }
 
+    /// Whether a handle is of a cache of this heap's, and the cache exists.
+    pub(crate) fn has(&self, cache: &'static NamedCache) -> bool {
+        let number = cache.number();
+        let known = (1..Owner::MOST)
+            .contains(&number)
+            .then(|| self.cache(number));
+        cache.exists() && known.flatten().is_some_and(|it| core::ptr::eq(it, cache))
+    }
+
     /// Memory of zeroes apart from the program's.
     pub(crate) fn take_memory(&self, bytes: usize) -> Option<NonNull<u8>> {
         self.store.take(bytes)

@@ -6,6 +6,17 @@
 #include <pthread.h>
 #include <slubmalloc.h>
 
+/* Beside another malloc: what the programs call malloc is this library's then. */
+#ifdef API
+#include <malloc.h>
+#define malloc(size) slub_kmalloc(size, SLUB_GFP_KERNEL)
+#define free(block) slub_free(block)
+#define realloc(block, size) slub_realloc(block, size)
+#define malloc_usable_size(block) slub_usable_size(block)
+#define malloc_trim(pad) slub_trim()
+#define free_sized(block, size) slub_free(block)
+#endif
+
 /* Also in a static program. */
 static inline void malloc_is_ours(void) {
     void *block = malloc(1);

@@ -30,6 +30,27 @@ pub(crate) fn library() -> &'static Path {
     })
 }
 
+/// The library without the names of malloc's, built now, beside links with its names of the linker's and the loader's.
+pub(crate) fn api_library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        cargo_build(&["--release", "-p", "slubmalloc-api"], target());
+        let library = target().join("release/libslubmalloc_api.so");
+        assert!(library.is_file(), "{} was not built", library.display());
+        let soname = concat!("libslubmalloc-api.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+        for name in ["libslubmalloc-api.so", soname] {
+            let link = library.with_file_name(name);
+            match std::os::unix::fs::symlink("libslubmalloc_api.so", link) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    panic!("no link: {error}")
+                }
+                _ => {}
+            }
+        }
+        library
+    })
+}
+
 /// What one of the binutils prints of a file.
 pub(crate) fn output_of(tool: &str, arguments: &[&str], file: &Path) -> String {
     let output = Command::new(tool)

@@ -1,0 +1,72 @@
+/* Two copies of the library in one process, and what one of them does with a pointer of the other. Arguments: the files, and what. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <slubmalloc.h>
+#include <stdio.h>
+#include <string.h>
+
+struct copy {
+    void *(*kmalloc)(size_t, slub_gfp_t);
+    void (*kfree)(const void *);
+    void (*free)(void *);
+    void *(*realloc)(void *, size_t);
+    size_t (*usable_size)(const void *);
+    struct slub_kmem_cache *(*create)(const char *, unsigned, unsigned, unsigned, void (*)(void *));
+    void *(*alloc)(struct slub_kmem_cache *, slub_gfp_t);
+    void (*cache_free)(struct slub_kmem_cache *, void *);
+    int (*destroy)(struct slub_kmem_cache *);
+};
+
+static void *name(void *handle, const char *text)
+{
+    void *found = dlsym(handle, text);
+    if (found == NULL) fprintf(stderr, "no %s\n", text), _Exit(3);
+    return found;
+}
+
+static struct copy copy_in(const char *file)
+{
+    void *it = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (it == NULL) fprintf(stderr, "%s\n", dlerror()), _Exit(3);
+    struct copy copy;
+    *(void **)&copy.kmalloc = name(it, "slub_kmalloc");
+    *(void **)&copy.kfree = name(it, "slub_kfree");
+    *(void **)&copy.free = name(it, "slub_free");
+    *(void **)&copy.realloc = name(it, "slub_realloc");
+    *(void **)&copy.usable_size = name(it, "slub_usable_size");
+    *(void **)&copy.create = name(it, "slub_kmem_cache_create");
+    *(void **)&copy.alloc = name(it, "slub_kmem_cache_alloc");
+    *(void **)&copy.cache_free = name(it, "slub_kmem_cache_free");
+    *(void **)&copy.destroy = name(it, "slub_kmem_cache_destroy");
+    return copy;
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 4) return 2;
+    struct copy one = copy_in(arguments[1]), two = copy_in(arguments[2]);
+    const char *what = arguments[3];
+    struct slub_kmem_cache *ones = one.create("ones", 64, 0, 0, NULL), *twos = two.create("twos", 64, 0, 0, NULL);
+    void *small = one.kmalloc(100, SLUB_GFP_KERNEL), *large = one.kmalloc(100 << 10, SLUB_GFP_KERNEL);
+    void *huge = one.kmalloc(20 << 20, SLUB_GFP_KERNEL), *object = one.alloc(ones, SLUB_GFP_KERNEL);
+    two.free(two.kmalloc(100, SLUB_GFP_KERNEL));
+    if (ones == NULL || twos == NULL || small == NULL || large == NULL || huge == NULL || object == NULL) return 3;
+    if (one.kmalloc == two.kmalloc) return 4;
+    if (!strcmp(what, "sizes")) {
+        if (two.usable_size(small) || two.usable_size(large) || two.usable_size(huge) || two.usable_size(object)) return 5;
+        if (one.usable_size(small) < 100 || one.usable_size(object) != 64) return 6;
+        one.free(small), one.kfree(large), one.free(huge), one.free(object);
+        return one.destroy(ones) || two.destroy(twos);
+    }
+    if (!strcmp(what, "free")) two.free(small);
+    if (!strcmp(what, "free-large")) two.free(large);
+    if (!strcmp(what, "free-huge")) two.free(huge);
+    if (!strcmp(what, "free-object")) two.free(object);
+    if (!strcmp(what, "kfree")) two.kfree(small);
+    if (!strcmp(what, "realloc")) two.realloc(small, 200);
+    if (!strcmp(what, "cache-free")) two.cache_free(twos, object);
+    if (!strcmp(what, "handle-alloc")) two.alloc(ones, SLUB_GFP_KERNEL);
+    if (!strcmp(what, "handle-free")) two.cache_free(ones, object);
+    if (!strcmp(what, "handle-destroy")) two.destroy(ones);
+    return 7;
+}
