@@ -75,7 +75,7 @@ fails when a cell gets better or worse; `SLUBTEST_WRITE=1` writes this file anew
 
 | cell | means |
 |---|---|
-| yes | caught in every run: one line or a report that reports the violation and the culprit's address, and the process ended |
+| yes | caught in every run: one line or a report that names the violation and the culprit's address, and the process ended |
 | likely | caught in some of ten runs |
 | no | not caught. What the program damaged is its own: the allocator's state is whole, and what it hands out afterwards belongs to one owner |
 | crashes | the guilty access itself meets a hole; nothing is said |
