@@ -79,7 +79,7 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
         && is_unwatched(|_| true)
     {
         // SAFETY: the caller's promise.
-        return unsafe { copy_to(block, old_bytes, size) };
+        return unsafe { copy_to(old, old_bytes, size) };
     }
     let resized = match (early::find(block), process()) {
         (Some(early), _) => early
@@ -117,7 +117,7 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             core::ptr::null_mut()
         }
         // SAFETY: the caller's promise.
-        Resized::Copy { old_bytes } => unsafe { copy_to(block, old_bytes, size) },
+        Resized::Copy { old_bytes } => unsafe { copy_to(old, old_bytes, size) },
     }
 }
 
@@ -126,21 +126,18 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
 /// # Safety
 ///
 /// As for [`realloc`].
-unsafe fn copy_to(block: *mut u8, old_bytes: usize, size: usize) -> *mut u8 {
-    let Some(old) = NonNull::new(block) else {
-        return block;
-    };
+unsafe fn copy_to(old: NonNull<u8>, old_bytes: usize, size: usize) -> *mut u8 {
     let new = malloc(size);
     if let Some(new) = NonNull::new(new) {
         // SAFETY: two blocks, both at least as long as the shorter one.
         unsafe { sys::copy(old, new, old_bytes.min(size)) };
         // SAFETY: the caller gives the old block up.
-        unsafe { free(block) };
+        unsafe { free(old.as_ptr()) };
     } else if size <= old_bytes {
         // A smaller block would be better, but the old one serves.
         // ORDERING: relaxed, for who is told a size of what was given here.
         KEEPS_LONG.store(true, Relaxed);
-        return block;
+        return old.as_ptr();
     }
     new
 }
