@@ -23,6 +23,9 @@ fn main() {
     if is_arch("x86_64") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,keep-text-section-prefix");
     }
+    // Code that hardly any program runs lies apart.
+    let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets the folder");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{root}/../cdylib/rare.ld");
     // Names of glibc 2.32 and 2.35, which an import would need: they are looked up when the library is loaded (`life.rs`).
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__libc_single_threaded=0");
     println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=_dl_find_object=0");
@@ -34,4 +37,5 @@ fn main() {
     // The archive is built from the same source, without this.
     println!("cargo:rustc-cfg={}", if is_api { "api" } else { "preload" });
     println!("cargo:rerun-if-changed=../cdylib/build.rs");
+    println!("cargo:rerun-if-changed=../cdylib/rare.ld");
 }

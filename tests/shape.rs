@@ -184,6 +184,32 @@ fn is_small() {
 }
 
 #[test]
+fn what_hardly_any_program_runs_lies_apart() {
+    let sections = sections();
+    let rare = sections.iter().find(|it| it.name == ".text.rare");
+    let rare = rare.expect("a section");
+    // Half of it would mean that names have changed and `cdylib/rare.ld` has not.
+    assert!(rare.bytes > 80 << 10, "{} bytes", rare.bytes);
+    let symbols = tool("nm", &["--dynamic", "--defined-only"]);
+    let is_rare = |name: &str| {
+        let line = symbols.lines().find(|line| line.ends_with(name));
+        let address = number(
+            line.expect(name)
+                .split_whitespace()
+                .next()
+                .expect("an address"),
+        );
+        (rare.address..rare.address + rare.bytes).contains(&address)
+    };
+    for name in [" malloc_info", " slub_kmalloc", " slubmalloc_stats_json"] {
+        assert!(is_rare(name), "{name}");
+    }
+    for name in [" malloc", " free", " realloc", " calloc"] {
+        assert!(!is_rare(name), "{name}");
+    }
+}
+
+#[test]
 #[cfg(target_arch = "x86_64")]
 fn the_fast_path_is_the_stored_one() {
     checks_library("fast-path.sh", &[]);
@@ -249,6 +275,7 @@ fn dynamic_entry(tag: &str) -> String {
 
 struct Section {
     name: String,
+    address: usize,
     offset: usize,
     bytes: usize,
     /// In memory at run time, and in the file.
@@ -271,6 +298,7 @@ fn sections() -> Vec<Section> {
             fields[1] != "NOBITS" && fields.get(6).is_some_and(|flags| flags.contains('A'));
         found.push(Section {
             name: fields[0].to_owned(),
+            address: number(fields[2]),
             offset: number(fields[3]),
             bytes: number(fields[4]),
             is_loaded,
