@@ -78,6 +78,11 @@ fn mempools_wait_and_do_not_fail() {
 }
 
 #[test]
+fn what_idle_threads_have_at_hand_goes_to_others_and_back() {
+    keeps("idle", &[]);
+}
+
+#[test]
 fn caches_are_merged_where_all_of_them_allow_it() {
     keeps("merge", &[]);
 }

@@ -3,7 +3,9 @@
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::ptr::NonNull;
 
-use slubmalloc_core::{self as core_alloc, CacheArgs, KmemError, NamedCache, PrefilledSheaf};
+use slubmalloc_core::{
+    self as core_alloc, CacheArgs, CacheHandle, KmemError, Missed, PrefilledSheaf,
+};
 
 use crate::errno::refuse;
 
@@ -22,7 +24,7 @@ unsafe extern "C" fn slub_kmem_cache_create(
     align: c_uint,
     flags: c_uint,
     constructor: Hook,
-) -> *mut NamedCache {
+) -> CacheHandle {
     let args = CacheArgs {
         align,
         constructor,
@@ -43,27 +45,22 @@ unsafe extern "C" fn slub_kmem_cache_create_args(
     size: c_uint,
     args: *const CacheArgs,
     flags: c_uint,
-) -> *mut NamedCache {
+) -> CacheHandle {
     // SAFETY: the caller's promise.
     match unsafe { CacheArgs::read(args) } {
         // SAFETY: the caller's promise.
         Some(args) => unsafe { create(name, size, args, flags) },
-        None => refuse(libc::EINVAL).cast(),
+        None => no_handle(KmemError::Invalid),
     }
 }
 
 /// `kmem_cache_destroy`: 0, or -1 with `EBUSY`, or `EINVAL` for one that was destroyed before.
-///
-/// # Safety
-///
-/// `cache` is null or was created.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn slub_kmem_cache_destroy(cache: *const NamedCache) -> c_int {
-    // SAFETY: the caller's promise; a cache's structure stays for ever.
-    let Some(cache) = (unsafe { cache.as_ref() }) else {
-        return 0;
-    };
-    zero_or_errno(core_alloc::kmem_destroy(cache))
+extern "C" fn slub_kmem_cache_destroy(cache: CacheHandle) -> c_int {
+    match cache.is_null() {
+        true => 0,
+        false => zero_or_errno(core_alloc::kmem_destroy(cache)),
+    }
 }
 
 // As for malloc and free.
@@ -79,16 +76,16 @@ core::arch::global_asm!(
 /// `kmem_cache_alloc`.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".text.hot.kmem_alloc")]
-extern "C" fn slub_kmem_cache_alloc(cache: &'static NamedCache, flags: c_uint) -> *mut u8 {
+extern "C" fn slub_kmem_cache_alloc(cache: CacheHandle, flags: c_uint) -> *mut u8 {
     match core_alloc::kmem_alloc_fast(cache, flags) {
-        Some(object) => object.as_ptr(),
-        None => alloc_slow(cache, flags, -1),
+        Ok(object) => object.as_ptr(),
+        Err(missed) => alloc_missed(missed, flags),
     }
 }
 
 /// `kmem_cache_zalloc`.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_zalloc(cache: &'static NamedCache, flags: c_uint) -> *mut u8 {
+extern "C" fn slub_kmem_cache_zalloc(cache: CacheHandle, flags: c_uint) -> *mut u8 {
     const ZERO: c_uint = 0x100;
     alloc_slow(cache, flags | ZERO, -1)
 }
@@ -96,7 +93,7 @@ extern "C" fn slub_kmem_cache_zalloc(cache: &'static NamedCache, flags: c_uint) 
 /// `kmem_cache_alloc_node`.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_alloc_node(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: c_uint,
     node: c_int,
 ) -> *mut u8 {
@@ -106,7 +103,7 @@ extern "C" fn slub_kmem_cache_alloc_node(
 /// `kmem_cache_free`. Keeps `errno`.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".text.hot.kmem_free")]
-extern "C" fn slub_kmem_cache_free(cache: &'static NamedCache, object: *mut u8) {
+extern "C" fn slub_kmem_cache_free(cache: CacheHandle, object: *mut u8) {
     if !core_alloc::kmem_free_fast(cache, object) {
         core_alloc::kmem_free_slow(cache, object);
     }
@@ -119,7 +116,7 @@ extern "C" fn slub_kmem_cache_free(cache: &'static NamedCache, object: *mut u8) 
 /// `objects` has room for `count`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_alloc_bulk(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: c_uint,
     count: usize,
     objects: *mut *mut u8,
@@ -146,7 +143,7 @@ unsafe extern "C" fn slub_kmem_cache_alloc_bulk(
 /// `objects` has `count` objects of the cache.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_free_bulk(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     count: usize,
     objects: *const *mut u8,
 ) {
@@ -159,39 +156,39 @@ unsafe extern "C" fn slub_kmem_cache_free_bulk(
 
 /// `kmem_cache_shrink`.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_shrink(cache: &'static NamedCache) -> c_int {
+extern "C" fn slub_kmem_cache_shrink(cache: CacheHandle) -> c_int {
     core_alloc::kmem_shrink(cache);
     0
 }
 
 /// `kmem_cache_size`.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_size(cache: &'static NamedCache) -> c_uint {
-    cache.size() as c_uint
+extern "C" fn slub_kmem_cache_size(cache: CacheHandle) -> c_uint {
+    core_alloc::kmem_size(cache) as c_uint
 }
 
 /// The alignment of objects.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_alignment(cache: &'static NamedCache) -> c_uint {
-    cache.alignment() as c_uint
+extern "C" fn slub_kmem_cache_alignment(cache: CacheHandle) -> c_uint {
+    core_alloc::kmem_alignment(cache) as c_uint
 }
 
 /// The name.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_name(cache: &'static NamedCache) -> *const c_char {
-    cache.name().cast()
+extern "C" fn slub_kmem_cache_name(cache: CacheHandle) -> *const c_char {
+    core_alloc::kmem_name(cache).cast()
 }
 
 /// Objects that the program holds.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_used(cache: &'static NamedCache) -> usize {
+extern "C" fn slub_kmem_cache_used(cache: CacheHandle) -> usize {
     core_alloc::kmem_used(cache)
 }
 
 /// The most objects that may be out: 0, or -1 with `EINVAL`.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usize) -> c_int {
-    if cache.set_limit(objects) {
+extern "C" fn slub_kmem_cache_set_limit(cache: CacheHandle, objects: usize) -> c_int {
+    if core_alloc::kmem_set_limit(cache, objects) {
         return 0;
     }
     refuse(libc::EINVAL);
@@ -201,7 +198,7 @@ extern "C" fn slub_kmem_cache_set_limit(cache: &'static NamedCache, objects: usi
 /// `kmem_cache_prefill_sheaf`.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_prefill_sheaf(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: c_uint,
     count: c_uint,
 ) -> *mut PrefilledSheaf {
@@ -214,7 +211,7 @@ extern "C" fn slub_kmem_cache_prefill_sheaf(
 /// `kmem_cache_alloc_from_sheaf`. An empty sheaf leaves `errno` alone.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_alloc_from_sheaf(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: c_uint,
     sheaf: &mut PrefilledSheaf,
 ) -> *mut u8 {
@@ -231,7 +228,7 @@ extern "C" fn slub_kmem_cache_alloc_from_sheaf(
 /// `*sheaf` is a sheaf of the caller's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_refill_sheaf(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: c_uint,
     sheaf: &mut NonNull<PrefilledSheaf>,
     count: c_uint,
@@ -256,7 +253,7 @@ unsafe extern "C" fn slub_kmem_cache_refill_sheaf(
 /// The sheaf is null or the caller's, and gone afterwards.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_return_sheaf(
-    _cache: *const NamedCache,
+    _cache: CacheHandle,
     _flags: c_uint,
     sheaf: *mut PrefilledSheaf,
 ) {
@@ -288,25 +285,32 @@ extern "C" fn slub_rcu_end(number: u64) -> c_int {
     -1
 }
 
-unsafe fn create(
-    name: *const c_char,
-    size: c_uint,
-    args: CacheArgs,
-    flags: c_uint,
-) -> *mut NamedCache {
+unsafe fn create(name: *const c_char, size: c_uint, args: CacheArgs, flags: c_uint) -> CacheHandle {
     let name = match name.is_null() {
         true => &[],
         // SAFETY: the caller's promise.
         false => unsafe { CStr::from_ptr(name) }.to_bytes(),
     };
     match core_alloc::kmem_create(name, size as usize, args, flags) {
-        Ok(cache) => core::ptr::from_ref(cache).cast_mut(),
-        Err(why) => refuse(errno_of(why)).cast(),
+        Ok(cache) => cache,
+        Err(why) => no_handle(why),
     }
 }
 
+/// Null, with `errno`.
+pub(crate) fn no_handle(why: KmemError) -> CacheHandle {
+    refuse(errno_of(why));
+    CacheHandle::NULL
+}
+
 #[cold]
-extern "C" fn alloc_slow(cache: &'static NamedCache, flags: c_uint, node: c_int) -> *mut u8 {
+#[inline(never)]
+extern "C" fn alloc_missed(missed: Missed, flags: c_uint) -> *mut u8 {
+    alloc_slow(core_alloc::missed_cache(missed), flags, -1)
+}
+
+#[cold]
+extern "C" fn alloc_slow(cache: CacheHandle, flags: c_uint, node: c_int) -> *mut u8 {
     match core_alloc::kmem_alloc_slow(cache, flags, node) {
         Ok(object) => object.as_ptr(),
         Err(why) => refuse(errno_of(why)),

@@ -79,6 +79,14 @@ impl Bin {
         !CHECKED || (address as u32 & own(&self.mask)).wrapping_mul(divisor) < divisor
     }
 
+    /// The same with an instruction fewer, and a load more.
+    #[inline(always)]
+    pub(crate) fn is_start_of_named(&self, address: usize) -> bool {
+        let product = (address as u32 & own(&self.mask)).wrapping_mul(own(&self.divisor));
+        // SAFETY: as in `own`. Volatile, so that it is a second load, which the comparison takes in.
+        !CHECKED || product < unsafe { self.divisor.as_ptr().read_volatile() }
+    }
+
     /// Puts an object on the main sheaf; `false` if that is full, or if the object is one of the topmost two
     /// already.
     #[inline(always)]

@@ -18,6 +18,7 @@ mod growth;
 mod idle;
 pub(crate) mod layout;
 mod named;
+mod named_idle;
 mod notice;
 mod registry;
 mod room;
@@ -39,7 +40,8 @@ pub(crate) use bin::Bin;
 use front::Front;
 pub(crate) use idle::{Haste, SETTLE_MS};
 use named::NamedBins;
-pub(crate) use named::{BIN_BYTES, BinTable};
+pub(crate) use named::{BIN_BYTES, BinTable, Notes};
+pub(crate) use named_idle::Taken;
 use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
@@ -279,7 +281,7 @@ impl ThreadCache {
                 .store(home.tables().class_map().cast_mut(), Relaxed);
             self.arena_bytes
                 .store(home.tables().covered_bytes(), Relaxed);
-            self.named.look(home.tables());
+            self.named.look(home.arena().base(), home.tables());
         }
     }
 

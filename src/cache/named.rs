@@ -8,25 +8,38 @@
 
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{
-    AtomicPtr, AtomicU16, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+    AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
     compiler_fence,
 };
 
 use super::bin::Bin;
 use super::{ThreadCache, own};
 use crate::layout::{Part, part};
-use crate::slab::{Object, SlabTables};
+use crate::slab::{Handles, Object, SlabTables};
 use crate::units::GRANULE_SHIFT;
 
-/// The bins and what the fast path must know of the home's named slabs; zero is a thread that has none.
+/// The bins and what the fast paths must know of the home's named slabs, in one line of the processor's cache; zero is a
+/// thread that has none.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct NamedBins {
-    bins: AtomicPtr<Bin>,
-    /// Bytes of all bins. After them there is a number for each: how many objects its last refill brought.
+    /// The handle of the cache whose bin is the first, and bytes of all bins.
+    first: AtomicUsize,
     bytes: AtomicUsize,
-    owners: AtomicPtr<AtomicU32>,
-    /// Bytes of the home's arena that `owners` has a word for.
+    /// The bins. After them there are [`Notes`] of each.
+    bins: AtomicPtr<Bin>,
+    /// The handle after the last bin's.
+    end: AtomicUsize,
+    /// Where the bins would begin if a handle were the offset of its bin.
+    origin: AtomicPtr<Bin>,
+    /// The handle of each granule's owner in the home's arena.
+    owners: AtomicPtr<AtomicU64>,
+    arena_base: AtomicUsize,
+    /// Bytes of the arena that `owners` has a word for.
     covered: AtomicUsize,
+    /// When objects were claimed and by which visitor, as of malloc's bins.
+    pub(super) claimed_at: AtomicU64,
+    pub(super) visitor: AtomicU32,
 }
 
 impl NamedBins {
@@ -36,27 +49,58 @@ impl NamedBins {
     pub(super) const BYTES: Part = part!(Self, bytes);
 }
 
-/// Bytes of a bin, and of its number.
+/// What is known of a bin beside its sheaves.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Notes {
+    /// How many objects the last refill brought.
+    pub(crate) last: AtomicU16,
+    /// Objects at the bottom of the main sheaf that are claimed, and slots there whose objects went.
+    pub(super) claims: AtomicU16,
+    pub(super) gaps: AtomicU16,
+    /// Whether the thread came by since the last visit.
+    pub(super) is_used: AtomicU16,
+}
+
+/// Bytes of a bin.
 pub(crate) const BIN_BYTES: usize = size_of::<Bin>();
-const ENTRY_BYTES: usize = BIN_BYTES + size_of::<AtomicU16>();
+const ENTRY_BYTES: usize = BIN_BYTES + size_of::<Notes>();
+
+const _: () = assert!(Handles::STRIDE == BIN_BYTES);
 
 // ORDERING: relaxed, as in `mod.rs`.
 
 impl NamedBins {
     pub(super) const fn none() -> Self {
         Self {
-            bins: AtomicPtr::new(null_mut()),
+            first: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            bins: AtomicPtr::new(null_mut()),
+            end: AtomicUsize::new(0),
+            origin: AtomicPtr::new(null_mut()),
             owners: AtomicPtr::new(null_mut()),
+            arena_base: AtomicUsize::new(0),
             covered: AtomicUsize::new(0),
+            claimed_at: AtomicU64::new(0),
+            visitor: AtomicU32::new(0),
         }
     }
 
-    /// Takes note of how far the owners of a home's slabs reach by now.
-    pub(super) fn look(&self, tables: &SlabTables) {
-        let (owners, covered) = tables.owner_map();
+    /// Takes note of where the home's arena is, and how far the owners of its slabs reach by now.
+    pub(super) fn look(&self, arena_base: usize, tables: &SlabTables) {
+        let (owners, covered) = tables.handle_map();
+        self.arena_base.store(arena_base, Relaxed);
         self.owners.store(owners.cast_mut(), Relaxed);
         self.covered.store(covered, Relaxed);
+    }
+
+    /// Has `bytes` of bins from now on, the first of which belongs to the handle `first`.
+    fn set(&self, bins: *mut Bin, bytes: usize, first: usize) {
+        self.bins.store(bins, Relaxed);
+        self.bytes.store(bytes, Relaxed);
+        self.first.store(first, Relaxed);
+        self.end.store(first + bytes, Relaxed);
+        self.origin.store(bins.wrapping_byte_sub(first), Relaxed);
     }
 
     /// Whether there is a bin at `place`.
@@ -67,7 +111,7 @@ impl NamedBins {
 
     /// The bin at `place`, where there is one. Not an `Option`, which would be tested once more.
     #[inline(always)]
-    fn bin(&self, place: usize) -> &Bin {
+    pub(super) fn bin(&self, place: usize) -> &Bin {
         debug_assert!(self.has(place));
         // SAFETY: inside of the table, which begins with bins, and places are multiples of their length.
         let bin = unsafe { self.bins.load(Relaxed).byte_add(place) };
@@ -75,14 +119,19 @@ impl NamedBins {
         unsafe { &*bin }
     }
 
-    /// How many objects the last refill of a bin brought.
-    fn last_refill(&self, place: usize) -> &AtomicU16 {
+    /// What is known of a bin.
+    pub(super) fn notes(&self, place: usize) -> &Notes {
         let bytes = own(&self.bytes);
         debug_assert!(place < bytes);
-        let numbers = self.bins.load(Relaxed).wrapping_byte_add(bytes);
-        let number = numbers.cast::<AtomicU16>().wrapping_add(place / BIN_BYTES);
-        // SAFETY: the table has as many numbers as bins.
-        unsafe { &*number }
+        let all = self.bins.load(Relaxed).wrapping_byte_add(bytes);
+        let notes = all.cast::<Notes>().wrapping_add(place / BIN_BYTES);
+        // SAFETY: the table has as many notes as bins, zeroes at first.
+        unsafe { &*notes }
+    }
+
+    /// The places of all bins.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        (0..own(&self.bytes)).step_by(BIN_BYTES)
     }
 }
 
@@ -97,49 +146,80 @@ pub(crate) struct BinTable {
 }
 
 impl ThreadCache {
-    /// Takes an object from the bin at `place`, a multiple of [`BIN_BYTES`].
+    /// Takes an object of the cache with this handle. Any other word is a handle of which the thread has no bin. Where there is
+    /// no object, the place of the bin, there or not: the fast path need not keep the handle.
     #[inline(always)]
-    pub(crate) fn pop_named(&self, place: usize) -> Option<Object> {
+    pub(crate) fn pop_named(&self, handle: usize) -> Result<Object, usize> {
+        let place = handle.wrapping_sub(own(&self.named.first));
         if !self.named.has(place) {
-            return None;
+            return Err(place);
         }
-        self.named.bin(place).pop()
+        self.named.bin(place).pop().ok_or(place)
     }
 
-    /// Puts an object of this cache's node whose slab has the `owner` on the bin at `place`; `false` for any other address, and
-    /// if the bin has no room.
+    /// The handle of which [`Self::pop_named`] gave the place.
+    pub(crate) fn handle_at(&self, place: usize) -> usize {
+        place.wrapping_add(own(&self.named.first))
+    }
+
+    /// Puts an object of this cache's node whose slab is one of the cache with this handle on its bin; `false` for any other
+    /// address, and if the bin has no room.
     #[inline(always)]
-    pub(crate) fn push_named(&self, place: usize, owner: u32, block: *mut u8) -> bool {
-        if !self.named.has(place) {
-            return false;
-        }
-        let bin = self.named.bin(place);
-        let offset = (block as usize).wrapping_sub(own(&self.arena_base));
-        if offset >= own(&self.named.covered) {
+    pub(crate) fn push_named(&self, handle: usize, block: *mut u8) -> bool {
+        let named = &self.named;
+        let offset = (block as usize).wrapping_sub(own(&named.arena_base));
+        if offset >= own(&named.covered) {
             return false;
         }
         // SAFETY: the table covers the granule.
-        let entry = unsafe { self.named.owners.load(Relaxed).add(offset >> GRANULE_SHIFT) };
+        let entry = unsafe { named.owners.load(Relaxed).add(offset >> GRANULE_SHIFT) };
         // SAFETY: as above; it lives for ever, and does not change while somebody holds the object. An atomic load would do.
-        let known = unsafe { entry.cast::<u32>().read() };
-        known == owner && bin.is_start(block as usize) && bin.push(block)
+        let owner = unsafe { entry.cast::<u64>().read() };
+        // What an object belongs to is a handle of this copy of the library's: only the end is left to look at.
+        if owner != handle as u64 || handle >= own(&named.end) {
+            return false;
+        }
+        // SAFETY: the handle is one of those that the table has a bin for.
+        let bin = unsafe { &*named.origin.load(Relaxed).wrapping_byte_add(handle) };
+        bin.is_start_of_named(block as usize) && bin.push(block)
     }
 
-    /// Runs `change` with the bin at `place` and the number of its last refill, under the cache's lock; `None` if the thread has
-    /// no such bin.
+    /// Runs `change` with the bin at `place` and its notes, of which nothing is claimed then, under the cache's lock; `None` if
+    /// the thread has no such bin. For the cache's thread, and for who knows that it does not use the bin meanwhile.
     pub(crate) fn with_named<T>(
         &self,
         place: usize,
-        change: impl FnOnce(&Bin, &AtomicU16) -> T,
+        change: impl FnOnce(&Bin, &Notes) -> T,
     ) -> Option<T> {
         let _busy = self.busy.lock();
         let is_there = self.named.has(place);
-        is_there.then(|| change(self.named.bin(place), self.named.last_refill(place)))
+        is_there.then(|| {
+            self.named.recover(place);
+            change(self.named.bin(place), self.named.notes(place))
+        })
     }
 
     /// Objects in the bin at `place`, as another thread sees them at this moment.
     pub(crate) fn named_stock(&self, place: usize) -> usize {
-        self.with_named(place, |bin, _| bin.count()).unwrap_or(0)
+        let _busy = self.busy.lock();
+        if !self.named.has(place) {
+            return 0;
+        }
+        self.named.bin(place).count() + usize::from(self.named.notes(place).claims.load(Relaxed))
+    }
+
+    /// Tells the place of each bin and how many objects are in it, as of [`Self::named_stock`].
+    pub(crate) fn each_named(&self, mut see: impl FnMut(usize, usize)) {
+        let _busy = self.busy.lock();
+        for place in self.named.places() {
+            let claims = self.named.notes(place).claims.load(Relaxed);
+            see(place, self.named.bin(place).count() + usize::from(claims));
+        }
+    }
+
+    /// Whether a thread of this process or of the one that it was forked from has this cache.
+    pub(crate) fn has_owner(&self) -> bool {
+        self.owned.load(Relaxed) != 0
     }
 
     /// Bytes that a table with the bin at `place` needs.
@@ -151,7 +231,7 @@ impl ThreadCache {
 
     /// Has the thread's bins in this memory of zeroes from now on, which is longer than what they were in; that is the caller's
     /// again.
-    pub(crate) fn move_named(&self, new: BinTable) -> Option<BinTable> {
+    pub(crate) fn move_named(&self, new: BinTable, handles: Handles) -> Option<BinTable> {
         let _busy = self.busy.lock();
         let (old, old_bytes) = (self.named.bins.load(Relaxed), own(&self.named.bytes));
         let bytes = new.bytes / ENTRY_BYTES * BIN_BYTES;
@@ -163,15 +243,14 @@ impl ThreadCache {
                 core::ptr::copy_nonoverlapping(old.as_ptr().cast::<u8>(), bins.cast(), old_bytes)
             };
         }
-        let refills = old_bytes / BIN_BYTES * size_of::<AtomicU16>();
-        let numbers = bins.wrapping_byte_add(bytes).cast::<u8>();
+        let notes = old_bytes / BIN_BYTES * size_of::<Notes>();
+        let new_notes = bins.wrapping_byte_add(bytes).cast::<u8>();
         if !old.is_null() {
             let from = old.wrapping_byte_add(old_bytes).cast::<u8>();
-            // SAFETY: as above, for the numbers after the bins.
-            unsafe { core::ptr::copy_nonoverlapping(from, numbers, refills) };
+            // SAFETY: as above, for the notes after the bins.
+            unsafe { core::ptr::copy_nonoverlapping(from, new_notes, notes) };
         }
-        self.named.bins.store(bins, Relaxed);
-        self.named.bytes.store(bytes, Relaxed);
+        self.named.set(bins, bytes, handles.first());
         Some(BinTable {
             memory: NonNull::new(old)?.cast(),
             bytes: table_length(old_bytes),
@@ -181,9 +260,10 @@ impl ThreadCache {
     /// Takes the table, whose bins are all without sheaves; `None` if there is none.
     pub(crate) fn leave_named(&self) -> Option<BinTable> {
         let _busy = self.busy.lock();
-        let bins = NonNull::new(self.named.bins.swap(null_mut(), Relaxed))?;
+        let bins = NonNull::new(self.named.bins.load(Relaxed))?;
         let bytes = own(&self.named.bytes);
-        self.named.bytes.store(0, Relaxed);
+        self.named.set(null_mut(), 0, 0);
+        self.named.claimed_at.store(0, Relaxed);
         Some(BinTable {
             memory: bins.cast(),
             bytes: table_length(bytes),

@@ -5,15 +5,16 @@ use core::ptr::NonNull;
 use super::birth::{alive, inside_alive};
 use super::debugged_kmem;
 use super::malloc::tick_own;
-use super::named::{known, with};
-use super::process::{is_interrupted, process, watching};
+use super::named::{find, known, with};
+use super::process::{PROCESS, is_interrupted, process, watching};
 use super::purge_thread::Moment;
 use super::threads::{CACHES, here, own};
+use super::trim::collect_named;
 use crate::kmem::{
-    self, CacheArgs, FAST_FLAGS, Gfp, Kmem, KmemError, NamedCache, no_cache, wrong_cache,
+    self, CacheArgs, CacheHandle, FAST_FLAGS, Gfp, Kmem, KmemError, NamedCache, wrong_cache,
 };
 use crate::report;
-use crate::slab::Object;
+use crate::slab::{Handles, Object};
 use crate::sys;
 use crate::units::NodeId;
 
@@ -23,7 +24,7 @@ pub fn kmem_create(
     size: usize,
     args: CacheArgs,
     flags: u32,
-) -> Result<&'static NamedCache, KmemError> {
+) -> Result<CacheHandle, KmemError> {
     let process = process().ok_or(KmemError::NoMemory)?;
     if is_interrupted() {
         return Err(KmemError::NoMemory);
@@ -31,8 +32,9 @@ pub fn kmem_create(
     inside_alive(|| {
         let make = || Kmem::new(&process.heap);
         let kmem = process.kmem.get_or_try_make(make);
-        kmem.ok_or(KmemError::NoMemory)?
-            .create(name, size, args, flags, &process.watch)
+        let kmem = kmem.ok_or(KmemError::NoMemory)?;
+        let cache = kmem.create(name, size, args, flags, &process.watch)?;
+        Ok(cache.handle())
     })
 }
 
@@ -41,21 +43,54 @@ pub fn kmem_create(
 /// # Errors
 ///
 /// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before; both are reported.
-pub fn kmem_destroy(cache: &'static NamedCache) -> Result<(), KmemError> {
+pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
+    let cache = find(cache).ok_or(KmemError::Invalid)?;
     debugged_kmem::wake();
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
     done.unwrap_or(Err(KmemError::Invalid))
 }
 
-/// Gives back what is not in use of a cache, but for what other threads have at hand.
-pub fn kmem_shrink(cache: &'static NamedCache) {
-    let _ = with(|kmem| kmem.shrink(alive(), cache));
+/// Gives back what is not in use of a cache.
+pub fn kmem_shrink(cache: CacheHandle) {
+    if let Some(cache) = find(cache) {
+        collect(cache);
+        let _ = with(|kmem| kmem.shrink(alive(), cache));
+    }
+}
+
+/// Takes back what all threads have at hand of a cache; whether there was anything.
+pub(super) fn collect(cache: &'static NamedCache) -> bool {
+    let collect = |kmem| collect_named(PROCESS.get()?, kmem, cache).then_some(());
+    with(collect).flatten().is_some()
 }
 
 /// Objects of a cache that the program holds.
-pub fn kmem_used(cache: &'static NamedCache) -> usize {
+pub fn kmem_used(cache: CacheHandle) -> usize {
+    let Some(cache) = find(cache) else {
+        return 0;
+    };
     debugged_kmem::wake();
     with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
+}
+
+/// Bytes of an object of a cache, as they were asked for.
+pub fn kmem_size(cache: CacheHandle) -> usize {
+    find(cache).map_or(0, NamedCache::size)
+}
+
+/// What the address of every object of a cache is a multiple of.
+pub fn kmem_alignment(cache: CacheHandle) -> usize {
+    find(cache).map_or(0, NamedCache::alignment)
+}
+
+/// The name of a cache, a string of C.
+pub fn kmem_name(cache: CacheHandle) -> *const u8 {
+    find(cache).map_or(core::ptr::null(), NamedCache::name)
+}
+
+/// Has at most so many objects of a cache out of its slabs from now on; `false` for one that others may share.
+pub fn kmem_set_limit(cache: CacheHandle, objects: usize) -> bool {
+    find(cache).is_some_and(|cache| cache.set_limit(objects))
 }
 
 /// Begins a grace period and returns its number, 0 where there is no cache; see `slub_rcu_begin` in slubmalloc.h.
@@ -69,23 +104,43 @@ pub fn rcu_end(number: u64) -> bool {
     is_nothing || with(|kmem| kmem.end_grace(alive(), number)).unwrap_or(false)
 }
 
-/// The fast path of an allocation: the thread has an object of the cache at hand, and no flag needs more.
+/// An allocation whose fast path gave up: the cache, as the fast path left it, and flags.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Missed(usize);
+
+/// The fast path of an allocation: the thread has an object of the cache at hand, and no flag needs more. Where it gives up,
+/// what [`missed_cache`] finds the cache with.
 #[inline(always)]
-pub fn kmem_alloc_fast(cache: &NamedCache, flags: u32) -> Option<NonNull<u8>> {
+pub fn kmem_alloc_fast(cache: CacheHandle, flags: u32) -> Result<NonNull<u8>, Missed> {
     if flags & !FAST_FLAGS != 0 {
-        return None;
+        return Err(Missed(cache.addr()));
     }
-    here().pop_named(cache.place())
+    here().pop_named(cache.addr()).map_err(Missed)
+}
+
+/// The cache of an allocation whose fast path gave up. A signal handler may have given the thread its bins meanwhile.
+pub fn missed_cache(missed: Missed) -> CacheHandle {
+    let whole = CacheHandle(missed.0);
+    match known() {
+        Some(kmem) if kmem.is_handle(whole) => whole,
+        Some(kmem) if missed.0 < Handles::BYTES => CacheHandle(kmem.first_handle() + missed.0),
+        _ => CacheHandle(here().handle_at(missed.0)),
+    }
 }
 
 /// What an allocation does where [`kmem_alloc_fast`] gives up. `node` is -1 for the thread's own.
 #[inline(never)]
 pub fn kmem_alloc_slow(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: u32,
     node: i32,
 ) -> Result<NonNull<u8>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    if report::is_ending() || is_interrupted() {
+        return Err(KmemError::NoMemory);
+    }
+    let cache = find(cache).ok_or(KmemError::Invalid)?;
     if gfp.zeroes() && cache.constructs() || node < -1 {
         return Err(KmemError::Invalid);
     }
@@ -104,7 +159,7 @@ pub fn kmem_alloc_slow(
 ///
 /// As for one object.
 pub fn kmem_alloc_bulk(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: u32,
     places: &mut [*mut u8],
 ) -> Result<(), KmemError> {
@@ -112,7 +167,7 @@ pub fn kmem_alloc_bulk(
     let mut failed = Gfp::new(flags).map_or(Err(KmemError::Invalid), |_| Ok(()));
     for place in places.iter_mut() {
         let object = match kmem_alloc_fast(cache, flags) {
-            Some(object) if failed.is_ok() => object,
+            Ok(object) if failed.is_ok() => object,
             _ => match failed.and_then(|()| kmem_alloc_slow(cache, flags, -1)) {
                 Ok(object) => object,
                 Err(why) => {
@@ -132,13 +187,13 @@ pub fn kmem_alloc_bulk(
 
 /// The fast path of a free: `object` is one of the cache, and the thread's sheaf has room.
 #[inline(always)]
-pub fn kmem_free_fast(cache: &NamedCache, object: *mut u8) -> bool {
-    here().push_named(cache.place(), cache.owner_word(), object)
+pub fn kmem_free_fast(cache: CacheHandle, object: *mut u8) -> bool {
+    here().push_named(cache.addr(), object)
 }
 
 /// What a free does where [`kmem_free_fast`] gives up; null is ignored.
 #[inline(never)]
-pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
+pub fn kmem_free_slow(cache: CacheHandle, object: *mut u8) {
     let Some(object) = NonNull::new(object) else {
         return;
     };
@@ -148,9 +203,9 @@ pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
     if is_interrupted() {
         return own().map_or((), |own| own.defer(object));
     }
-    if !known().is_some_and(|kmem| kmem.has(cache)) {
-        return no_cache(core::ptr::from_ref(cache).addr());
-    }
+    let Some(cache) = find(cache) else {
+        return;
+    };
     let is_given = with(|kmem| match watching() {
         Some(process) => debugged_kmem::give(process, kmem, Some(cache), object),
         None => kmem.give(alive(), Some(cache), object),
@@ -162,7 +217,7 @@ pub fn kmem_free_slow(cache: &'static NamedCache, object: *mut u8) {
 }
 
 /// Frees objects of a cache.
-pub fn kmem_free_bulk(cache: &'static NamedCache, objects: &[*mut u8]) {
+pub fn kmem_free_bulk(cache: CacheHandle, objects: &[*mut u8]) {
     for object in objects {
         if !kmem_free_fast(cache, *object) {
             kmem_free_slow(cache, *object);
@@ -171,13 +226,6 @@ pub fn kmem_free_bulk(cache: &'static NamedCache, objects: &[*mut u8]) {
 }
 
 fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemError> {
-    if report::is_ending() || is_interrupted() {
-        return Err(KmemError::NoMemory);
-    }
-    if !known().is_some_and(|kmem| kmem.has(cache)) {
-        no_cache(core::ptr::from_ref(cache).addr());
-        return Err(KmemError::Invalid);
-    }
     let attempt = || {
         inside_alive(|| {
             let kmem = known().ok_or(KmemError::NoMemory)?;
@@ -195,6 +243,9 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     if taken.is_none() && watching().is_some() {
         // What the limit counts may be in quarantine.
         debugged_kmem::wake();
+        taken = attempt()?;
+    }
+    if taken.is_none() && gfp.may_collect() && cache.is_at_limit() && collect(cache) {
         taken = attempt()?;
     }
     if gfp.may_wait() {

@@ -4,11 +4,12 @@
 use core::ptr::NonNull;
 
 use super::birth::alive;
-use super::named::{known, with};
+use super::kmem::collect;
+use super::named::{find, with};
 use super::process::is_interrupted;
 use super::threads::CACHES;
 use super::{kmem_alloc_fast, kmem_alloc_slow, kmem_free_fast, kmem_free_slow};
-use crate::kmem::{Gfp, KmemError, NamedCache, no_cache};
+use crate::kmem::{CacheHandle, Gfp, KmemError, NamedCache};
 use crate::report;
 
 /// A pool of `count` objects, 1 to 65,535, in reserve beside those of a cache.
@@ -17,13 +18,14 @@ use crate::report;
 ///
 /// [`KmemError::Invalid`] for another count, [`KmemError::NoMemory`] if there is none for all of them, or the cache's limit
 /// forbids them.
-pub fn mempool_create(
-    cache: &'static NamedCache,
-    count: usize,
-) -> Result<&'static NamedCache, KmemError> {
-    let create =
-        |kmem: &'static crate::kmem::Kmem| kmem.create_reserve(alive(), cache, count, &CACHES);
-    with(create).unwrap_or(Err(KmemError::NoMemory))
+pub fn mempool_create(cache: CacheHandle, count: usize) -> Result<CacheHandle, KmemError> {
+    let cache = find(cache).ok_or(KmemError::Invalid)?;
+    let create = || {
+        let pool = with(|kmem| kmem.create_reserve(alive(), cache, count, &CACHES));
+        pool.unwrap_or(Err(KmemError::NoMemory))
+    };
+    let pool = collecting(cache, create)?;
+    Ok(pool.handle())
 }
 
 /// An object: of the cache, or of the reserve. With flags that allow waiting, waits until there is one.
@@ -31,12 +33,14 @@ pub fn mempool_create(
 /// # Errors
 ///
 /// [`KmemError::NoMemory`] only with flags that forbid waiting; [`KmemError::Invalid`] also for `__GFP_ZERO`.
-pub fn mempool_alloc(pool: &'static NamedCache, flags: u32) -> Result<NonNull<u8>, KmemError> {
+pub fn mempool_alloc(pool: CacheHandle, flags: u32) -> Result<NonNull<u8>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let Some(cache) = pool.base().filter(|_| pool.exists() && !gfp.zeroes()) else {
+    let (pool, cache) = find_pool(pool)?;
+    if gfp.zeroes() {
         return Err(KmemError::Invalid);
-    };
-    if let Some(object) = kmem_alloc_fast(cache, flags) {
+    }
+    let cache = cache.handle();
+    if let Ok(object) = kmem_alloc_fast(cache, flags) {
         return Ok(object);
     }
     let reserved = || with(|kmem| kmem.take_reserved(alive(), pool)).flatten();
@@ -61,10 +65,11 @@ pub fn mempool_alloc(pool: &'static NamedCache, flags: u32) -> Result<NonNull<u8
 }
 
 /// Frees an object of a pool or of its cache; null is ignored.
-pub fn mempool_free(pool: &'static NamedCache, object: *mut u8) {
-    let Some(cache) = pool.base() else {
-        return no_cache(core::ptr::from_ref(pool).addr());
+pub fn mempool_free(pool: CacheHandle, object: *mut u8) {
+    let Ok((pool, cache)) = find_pool(pool) else {
+        return;
     };
+    let cache = cache.handle();
     if !kmem_free_fast(cache, object) {
         kmem_free_slow(cache, object);
     }
@@ -76,9 +81,12 @@ pub fn mempool_free(pool: &'static NamedCache, object: *mut u8) {
 /// # Errors
 ///
 /// As for [`mempool_create`]; the pool is as it was.
-pub fn mempool_resize(pool: &'static NamedCache, count: usize) -> Result<(), KmemError> {
-    let resized = with(|kmem| kmem.resize_reserve(alive(), pool, count));
-    resized.unwrap_or(Err(KmemError::NoMemory))
+pub fn mempool_resize(pool: CacheHandle, count: usize) -> Result<(), KmemError> {
+    let (pool, cache) = find_pool(pool)?;
+    collecting(cache, || {
+        let resized = with(|kmem| kmem.resize_reserve(alive(), pool, count));
+        resized.unwrap_or(Err(KmemError::NoMemory))
+    })
 }
 
 /// Destroys a pool whose reserve nobody uses any more.
@@ -86,12 +94,25 @@ pub fn mempool_resize(pool: &'static NamedCache, count: usize) -> Result<(), Kme
 /// # Errors
 ///
 /// [`KmemError::InUse`] if objects of the reserve are in use, which is reported; [`KmemError::Invalid`] for what is no pool.
-pub fn mempool_destroy(pool: &'static NamedCache) -> Result<(), KmemError> {
-    let known = known().is_some();
+pub fn mempool_destroy(pool: CacheHandle) -> Result<(), KmemError> {
+    let (pool, _) = find_pool(pool)?;
     let destroyed = with(|kmem| kmem.destroy_reserve(alive(), pool, &CACHES));
-    destroyed.unwrap_or(if known {
-        Err(KmemError::NoMemory)
-    } else {
-        Err(KmemError::Invalid)
-    })
+    destroyed.unwrap_or(Err(KmemError::NoMemory))
+}
+
+/// Tries something for which a cache may have too few objects; once more if threads had some at hand.
+fn collecting<T>(
+    cache: &'static NamedCache,
+    attempt: impl Fn() -> Result<T, KmemError>,
+) -> Result<T, KmemError> {
+    match attempt() {
+        Err(KmemError::NoMemory) if collect(cache) => attempt(),
+        result => result,
+    }
+}
+
+/// The pool with a handle and its cache; an error for what is none, and if it does not exist that is reported.
+fn find_pool(handle: CacheHandle) -> Result<(&'static NamedCache, &'static NamedCache), KmemError> {
+    let pool = find(handle).ok_or(KmemError::Invalid)?;
+    Ok((pool, pool.base().ok_or(KmemError::Invalid)?))
 }

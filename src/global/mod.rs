@@ -45,8 +45,9 @@ pub use kmalloc::{
     alloc_at_least, kcalloc, kfree, kfree_sensitive, kmalloc, kmemdup, krealloc, ksize, vmalloc,
 };
 pub use kmem::{
-    kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk,
-    kmem_free_fast, kmem_free_slow, kmem_shrink, kmem_used, rcu_begin, rcu_end,
+    Missed, kmem_alignment, kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create,
+    kmem_destroy, kmem_free_bulk, kmem_free_fast, kmem_free_slow, kmem_name, kmem_set_limit,
+    kmem_shrink, kmem_size, kmem_used, missed_cache, rcu_begin, rcu_end,
 };
 pub use look::{
     class_stats, keeps_deepbind, limit_stats, node_stats, print_stats, stats, traffic, validate,

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use super::birth::inside_alive;
 use super::process::{PROCESS, is_interrupted};
-use crate::kmem::Kmem;
+use crate::kmem::{CacheHandle, Kmem, NamedCache, no_cache, unknown_cache};
 
 /// The bytes of the object at `address`, if it is one of a named cache.
 pub(super) fn usable_size(address: usize) -> Option<usize> {
@@ -21,6 +21,19 @@ pub(super) fn take_memory(bytes: usize) -> Option<NonNull<u8>> {
 /// Takes back what [`take_memory`] gave.
 pub(super) fn give_memory(memory: NonNull<u8>, bytes: usize) {
     let _ = with(|kmem| kmem.give_memory(memory, bytes));
+}
+
+/// The cache with a handle; none if there is no such cache, which is reported.
+pub(super) fn find(handle: CacheHandle) -> Option<&'static NamedCache> {
+    let kmem = known();
+    let cache = kmem.and_then(|kmem| kmem.find(handle));
+    if cache.is_none() {
+        match kmem.is_some_and(|kmem| kmem.is_handle(handle)) {
+            true => no_cache(handle),
+            false => unknown_cache(handle),
+        }
+    }
+    cache
 }
 
 pub(super) fn known() -> Option<&'static Kmem> {

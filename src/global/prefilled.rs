@@ -7,15 +7,15 @@
 use core::ptr::NonNull;
 
 use super::kmem::{kmem_alloc_bulk, kmem_free_bulk};
-use super::named::{give_memory, take_memory};
-use crate::kmem::{Gfp, KmemError, NamedCache};
+use super::named::{find, give_memory, take_memory};
+use crate::kmem::{CacheHandle, Gfp, KmemError, NamedCache};
 use crate::sys;
 
 /// Objects of a cache for their owner. Opaque to the program.
 #[derive(Debug)]
 #[repr(C)]
 pub struct PrefilledSheaf {
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     capacity: usize,
     count: usize,
 }
@@ -33,7 +33,7 @@ const fn bytes_for(capacity: usize) -> usize {
 ///
 /// As for an object; [`KmemError::Invalid`] also for another count.
 pub fn prefill_sheaf(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: u32,
     count: usize,
 ) -> Result<NonNull<PrefilledSheaf>, KmemError> {
@@ -56,22 +56,28 @@ pub fn prefill_sheaf(
 ///
 /// [`KmemError::Invalid`] for flags that are refused and for a sheaf of another cache.
 pub fn alloc_from_sheaf(
-    cache: &NamedCache,
+    cache: CacheHandle,
     flags: u32,
     sheaf: &mut PrefilledSheaf,
 ) -> Result<Option<NonNull<u8>>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    if !core::ptr::eq(sheaf.cache, cache) || gfp.zeroes() && cache.constructs() {
-        return Err(KmemError::Invalid);
-    }
+    let zeroes = gfp.zeroes();
+    let size = match zeroes {
+        true => find(cache)
+            .filter(|it| !it.constructs())
+            .map(NamedCache::size),
+        false => Some(0),
+    };
+    let size = size.filter(|_| sheaf.cache == cache);
+    let size = size.ok_or(KmemError::Invalid)?;
     let Some(last) = sheaf.count.checked_sub(1) else {
         return Ok(None);
     };
     let object = sheaf.slots().get(last).copied().and_then(NonNull::new);
     sheaf.count = last;
-    if let Some(object) = object.filter(|_| gfp.zeroes()) {
+    if let Some(object) = object.filter(|_| zeroes) {
         // SAFETY: the object is the caller's from now on, and that long.
-        unsafe { sys::clear(object, cache.size()) };
+        unsafe { sys::clear(object, size) };
     }
     Ok(object)
 }
@@ -86,7 +92,7 @@ pub fn alloc_from_sheaf(
 ///
 /// The sheaf is the caller's, and gone where the answer is another one.
 pub unsafe fn refill_sheaf(
-    cache: &'static NamedCache,
+    cache: CacheHandle,
     flags: u32,
     sheaf: NonNull<PrefilledSheaf>,
     count: usize,
@@ -94,7 +100,7 @@ pub unsafe fn refill_sheaf(
     // SAFETY: the caller's promise.
     let old = unsafe { &mut *sheaf.as_ptr() };
     Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    if !core::ptr::eq(old.cache, cache) {
+    if old.cache != cache {
         return Err(KmemError::Invalid);
     }
     if count <= old.capacity {
@@ -143,7 +149,7 @@ impl PrefilledSheaf {
     }
 }
 
-fn new(cache: &'static NamedCache, capacity: usize) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+fn new(cache: CacheHandle, capacity: usize) -> Result<NonNull<PrefilledSheaf>, KmemError> {
     if !(1..=MOST).contains(&capacity) {
         return Err(KmemError::Invalid);
     }

@@ -216,7 +216,7 @@ impl Purge {
             // The next calls then come by as well.
             own.drain_within(&mut budget);
         }
-        let mut bytes = self.visit_caches(round.elapsed, &mut budget);
+        let mut bytes = self.visit_caches(memory, round.elapsed, &mut budget);
         bytes += memory.heap.decay_some(&mut round, &mut budget);
         self.progress.set(round);
         let is_over = memory.heap.is_over(round) && !self.visits.is_on.load(Relaxed);
@@ -242,7 +242,7 @@ impl Purge {
             return 0;
         }
         self.visits.begin();
-        let bytes = self.visit_caches(Elapsed::AT_REST, budget);
+        let bytes = self.visit_caches(memory, Elapsed::AT_REST, budget);
         let mut round = Round::new(Elapsed::AT_REST);
         let bytes = bytes + memory.heap.decay_some(&mut round, budget);
         // ORDERING: release, as above.
@@ -289,12 +289,12 @@ impl Purge {
     }
 
     /// Goes on with a visit to all caches; the bytes that went.
-    fn visit_caches(&self, elapsed: Elapsed, budget: &mut Budget) -> usize {
+    fn visit_caches(&self, memory: Memory<'_>, elapsed: Elapsed, budget: &mut Budget) -> usize {
         let haste = match elapsed.is_long() {
             true => Haste::Now,
             false => Haste::IfIdle,
         };
-        let (bytes, parked) = self.visits.go_on(haste, budget);
+        let (bytes, parked) = self.visits.go_on(memory, haste, budget);
         if let Some(parked) = parked {
             self.parked.store(parked, Relaxed);
             self.known.store(CACHES.count(), Relaxed);

@@ -11,6 +11,7 @@ use super::process::{PROCESS, Process};
 use super::threads::{CACHES, inside, own};
 use crate::cache::{Haste, SETTLE_MS, ThreadCache};
 use crate::decay::{Budget, Elapsed};
+use crate::kmem::{Kmem, NamedCache};
 use crate::slab::Request;
 use crate::sys;
 use core::ptr;
@@ -49,7 +50,12 @@ pub(super) fn trim_all(process: &Process) -> bool {
 fn collect_caches(process: &Process) {
     CACHES.adopt_orphans(usize::MAX);
     CACHES.cool_all();
-    let pinned: usize = caches().map(ThreadCache::pinned_bytes).sum();
+    let named = |cache| {
+        let kmem = process.kmem.get();
+        kmem.map_or(0, |kmem| kmem.parked(cache).1)
+    };
+    let pinned = |cache: &'static ThreadCache| cache.pinned_bytes() + named(cache);
+    let pinned: usize = caches().map(pinned).sum();
     if pinned <= LEAST_PINNED.max(process.heap.touched_bytes() / PINNED_SHARE) {
         return;
     }
@@ -82,14 +88,38 @@ fn collect(
     let claim =
         |any: bool, cache: &ThreadCache| cache.claim_for(number, haste, &mut budget).1 || any;
     let is_taken = |cache: &&ThreadCache| spared.is_none_or(|spared| !ptr::eq(spared, *cache));
-    if !caches().filter(is_taken).fold(false, claim) {
+    let any = caches().filter(is_taken).fold(false, claim);
+    let kmem = process.kmem.get().filter(|_| haste == Haste::Now);
+    let any_named =
+        kmem.is_some_and(|kmem| kmem.claim(None, &CACHES, number, &mut Budget::unlimited()));
+    if !any && !any_named {
         return;
     }
-    let is_settled = process.thread.may_ask_kernel() && sys::barrier() || wait();
-    if !is_settled {
+    if !(passes_barrier(process) || wait()) {
         return;
     }
+    let mut budget = Budget::unlimited();
     caches().for_each(|cache| _ = cache.take_claimed(number, &mut budget));
+    kmem.inspect(|kmem| kmem.take_claimed(&CACHES, number, &mut budget));
+}
+
+/// Takes back what threads have at hand of a named cache; whether there was anything. They know of the claims when the kernel
+/// has given them a barrier, or after some hundredths of a second.
+pub(super) fn collect_named(process: &Process, kmem: &Kmem, cache: &'static NamedCache) -> bool {
+    if kmem.at_hand(cache, &CACHES) == 0 {
+        return false;
+    }
+    let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
+    if kmem.claim(Some(cache), &CACHES, number, &mut budget) {
+        let _ = passes_barrier(process) || settle();
+        kmem.take_claimed(&CACHES, number, &mut budget);
+    }
+    true
+}
+
+/// Has all threads pass a barrier, if the kernel may be asked for that and can.
+fn passes_barrier(process: &Process) -> bool {
+    process.thread.may_ask_kernel() && sys::barrier()
 }
 
 /// Waits until all threads know of claims.

@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use super::memory::Memory;
 use super::threads::CACHES;
 use crate::cache::{Haste, ThreadCache};
 use crate::decay::Budget;
@@ -39,7 +40,12 @@ impl Visits {
 
     /// Goes on within the budget; returns the bytes that went, and those that are left in all caches once the last was
     /// visited.
-    pub(super) fn go_on(&self, haste: Haste, budget: &mut Budget) -> (usize, Option<usize>) {
+    pub(super) fn go_on(
+        &self,
+        memory: Memory<'_>,
+        haste: Haste,
+        budget: &mut Budget,
+    ) -> (usize, Option<usize>) {
         let mut bytes = 0;
         while self.is_on.load(Relaxed) && !budget.is_spent() {
             let Some(cache) = CACHES.next(self.last.get()) else {
@@ -47,8 +53,9 @@ impl Visits {
                 return (bytes, Some(self.parked.load(Relaxed)));
             };
             self.last.set(Some(cache));
-            bytes += cache.visit(haste, budget);
-            self.parked.fetch_add(cache.parked_bytes(), Relaxed);
+            let (went, left) = memory.visit(cache, haste, budget);
+            bytes += went;
+            self.parked.fetch_add(left, Relaxed);
         }
         (bytes, None)
     }

@@ -2,11 +2,12 @@
 //!
 //! # Invariant
 //!
-//! All but the counters is written while the cache is created, before anybody has its handle. `place` is beyond every table
-//! of bins while the structure is no cache, so that fast paths leave it alone.
+//! All but the counters is written while the cache is created, before anybody has its handle. While the structure is no cache
+//! no thread has anything in its bin, so that fast paths give up.
 
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use super::handle::CacheHandle;
 use crate::cache::BIN_BYTES;
 use crate::heap::{Heap, Node};
 use crate::slab::class::{self, ClassInfo};
@@ -18,12 +19,12 @@ use crate::units::ClassId;
 /// A constructor or destructor.
 pub(crate) type Hook = extern "C" fn(*mut u8);
 
-/// A cache of objects of one kind, with a name. Opaque to the program.
+/// A cache of objects of one kind, with a name.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub struct NamedCache {
-    /// Where each thread's table has this cache's bin.
-    pub(super) place: AtomicUsize,
+pub(crate) struct NamedCache {
+    /// What the program has of it.
+    pub(super) handle: AtomicUsize,
     /// What the slabs are marked with.
     pub(super) owner: AtomicU32,
     pub(super) number: AtomicU32,
@@ -66,19 +67,17 @@ pub(super) const ENDED: u8 = 3;
 // `limit` and `out` are numbers that order nothing.
 
 impl NamedCache {
-    /// The place of the cache's bin in a thread's table.
-    #[inline(always)]
-    pub(crate) fn place(&self) -> usize {
-        self.place.load(Relaxed)
+    /// What the program has of the cache.
+    pub(crate) fn handle(&self) -> CacheHandle {
+        CacheHandle(self.handle.load(Relaxed))
     }
 
-    /// The place that the cache's number has, whether threads use it or not.
-    pub(super) fn own_place(&self) -> usize {
-        place_of(self.number.load(Relaxed))
+    /// The place of the cache's bin in a thread's table.
+    pub(super) fn place(&self) -> usize {
+        (self.number().saturating_sub(1)) as usize * BIN_BYTES
     }
 
     /// What the cache's slabs are marked with.
-    #[inline(always)]
     pub(crate) fn owner_word(&self) -> u32 {
         self.owner.load(Relaxed)
     }
@@ -110,23 +109,23 @@ impl NamedCache {
     }
 
     /// Bytes of an object, as they were asked for.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size.load(Relaxed) as usize
     }
 
     /// What the address of every object is a multiple of.
-    pub fn alignment(&self) -> usize {
+    pub(crate) fn alignment(&self) -> usize {
         self.align.load(Relaxed) as usize
     }
 
     /// The name, a string of C.
-    pub fn name(&self) -> *const u8 {
+    pub(crate) fn name(&self) -> *const u8 {
         self.name.load(Relaxed)
     }
 
     /// Has at most so many objects out of the slabs from now on, those that threads have at hand included; `false` for a
     /// cache that others may share.
-    pub fn set_limit(&self, objects: usize) -> bool {
+    pub(crate) fn set_limit(&self, objects: usize) -> bool {
         let is_alone = self.aliases.load(Relaxed) == 0;
         if is_alone {
             self.limit.store(objects, Relaxed);
@@ -193,6 +192,11 @@ impl NamedCache {
         }
     }
 
+    /// Whether the limit lets no more objects out.
+    pub(crate) fn is_at_limit(&self) -> bool {
+        self.out.load(Relaxed) >= self.limit.load(Relaxed)
+    }
+
     /// Objects that are out of the slabs.
     pub(super) fn out(&self) -> usize {
         self.out.load(Relaxed)
@@ -233,8 +237,3 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 unsafe impl ZeroInit for NamedCache {}
 // SAFETY: null is no reference.
 unsafe impl ZeroInit for StaticRef<NamedCache> {}
-
-/// The place of the bin of the cache with a number.
-pub(super) fn place_of(number: u32) -> usize {
-    (number.saturating_sub(1)) as usize * BIN_BYTES
-}

@@ -3,7 +3,6 @@
 
 use super::Kmem;
 use super::cache::NamedCache;
-use super::destroy::each;
 use crate::cache::Registry;
 
 /// The most of a name that is told.
@@ -57,13 +56,12 @@ impl Kmem {
 
     /// Objects of a cache in sheaves.
     pub(super) fn cached(&self, cache: &'static NamedCache, threads: &Registry) -> usize {
-        let place = cache.own_place();
-        let in_bins = each(threads).map(|thread| thread.named_stock(place));
+        let in_bins = self.at_hand(cache, threads);
         let in_barns = self.all_slabs(cache).map(|slabs| {
             let pool = slabs.entry.pool.lock();
             pool.barn.stock(cache.capacity())
         });
-        in_bins.sum::<usize>() + in_barns.sum::<usize>()
+        in_bins + in_barns.sum::<usize>()
     }
 
     /// A copy of a cache's name, if it is one.

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::args::CacheArgs;
-use super::cache::{ENDED, Entry, LIVE, NamedCache, place_of};
+use super::cache::{ENDED, Entry, LIVE, NamedCache};
 use super::checks::slot_bytes;
 use super::flags::{
     SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_POISON,
@@ -93,7 +93,6 @@ impl Kmem {
         cache.set_name(text, name);
         cache.base.set(base);
         cache.set_hooks(args.constructor, args.destructor);
-        let number = cache.number.load(Relaxed);
         let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
         cache.checks.store(flags & (SLAB_CHECKS | WATCHED), Relaxed);
@@ -114,12 +113,6 @@ impl Kmem {
         };
         cache.limit.store(limit, Relaxed);
         cache.out.store(0, Relaxed);
-        let place = match cache.is_checked() {
-            // No thread has such a bin.
-            true => usize::MAX,
-            false => place_of(number),
-        };
-        cache.place.store(place, Relaxed);
         cache.state.store(LIVE, Relaxed);
         Some(cache)
     }
@@ -144,7 +137,7 @@ impl Kmem {
             last = entry;
         }
         cache.number.store(number, Relaxed);
-        cache.place.store(usize::MAX, Relaxed);
+        cache.handle.store(self.handles.of(number), Relaxed);
         life.last = number;
         self.caches.get(number as usize).set(Some(cache));
         Some(cache)

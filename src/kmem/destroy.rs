@@ -1,13 +1,13 @@
 //! Emptying a cache, and destroying it.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::cache::{ENDED, LIVE, NamedCache};
 use super::create::KmemError;
 use super::slabs::Slabs;
 use super::{Caller, Kmem, report};
-use crate::cache::{BIN_BYTES, Bin, Registry, ThreadCache};
+use crate::cache::{BIN_BYTES, Bin, Notes, Registry, ThreadCache};
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Node;
 use crate::slab::{Barn, Sheaf};
@@ -27,7 +27,7 @@ impl Kmem {
         cache: &'static NamedCache,
         threads: &Registry,
     ) -> Result<(), KmemError> {
-        let is_live = self.has(cache) && {
+        let is_live = cache.exists() && {
             let life = self.life.lock();
             if self.leave_alias(&life, cache) {
                 return Ok(());
@@ -40,7 +40,7 @@ impl Kmem {
                 .is_ok()
         };
         if !is_live {
-            report::no_cache(core::ptr::from_ref(cache).addr());
+            report::no_cache(cache.handle());
             return Err(KmemError::Invalid);
         }
         for thread in each(threads) {
@@ -67,7 +67,6 @@ impl Kmem {
                 self.store.give_sheaf(sheaf, cache.capacity());
             }
         }
-        cache.place.store(usize::MAX, Relaxed);
         if let Some((text, bytes)) = cache.take_name() {
             self.store.give(text, bytes);
         }
@@ -153,7 +152,7 @@ impl Kmem {
 
     /// Takes what a thread has at hand of a cache back into the slabs.
     pub(super) fn drain_bin(&self, thread: &'static ThreadCache, cache: &'static NamedCache) {
-        let drain = |bin: &Bin, last: &AtomicU16| {
+        let drain = |bin: &Bin, notes: &Notes| {
             let room = bin.capacity();
             if let Some(sheaf) = bin.close() {
                 let empty = self.flush(cache, sheaf);
@@ -164,9 +163,9 @@ impl Kmem {
                 self.store.give_sheaf(empty, cache.capacity());
             }
             bin.describe(0, 0);
-            last.store(0, Relaxed);
+            notes.last.store(0, Relaxed);
         };
-        let _ = thread.with_named(cache.own_place(), drain);
+        let _ = thread.with_named(cache.place(), drain);
     }
 
     pub(super) fn empty_barns(&self, cache: &'static NamedCache) {

@@ -78,6 +78,11 @@ impl Gfp {
         self.0 & DIRECT_RECLAIM != 0
     }
 
+    /// Whether what other threads have at hand may be taken for it, which can take some hundredths of a second.
+    pub(crate) const fn may_collect(self) -> bool {
+        self.may_wait() && self.0 & NORETRY == 0
+    }
+
     /// Whether no memory is the end of the process.
     pub(crate) const fn never_fails(self) -> bool {
         self.0 & NOFAIL != 0

@@ -77,7 +77,7 @@ impl Kmem {
             Some((thread, ties))
                 if core::ptr::eq(node, ties.home) && !cache.is_checked() && !is_starved =>
             {
-                let place = cache.own_place();
+                let place = cache.place();
                 let is_there = self.make_place(thread, place);
                 thread.look_home();
                 let put = is_there

@@ -15,7 +15,9 @@ mod destroy;
 mod flags;
 mod grace;
 mod give;
+mod handle;
 mod hooks;
+mod idle;
 pub(crate) mod layout;
 mod merge;
 mod name;
@@ -27,22 +29,25 @@ mod store;
 mod take;
 
 #[cfg(test)]
+mod idle_tests;
+#[cfg(test)]
 mod tests;
 
 use core::ptr::NonNull;
 
 use crate::cache::{ThreadCache, Ties};
 use crate::heap::{Heap, Home, Node};
-use crate::slab::Owner;
+use crate::slab::{Handles, Owner};
 use crate::sync::{Lock, StaticRef};
 use crate::sys::{Region, Table};
 
 pub use args::CacheArgs;
-pub use cache::NamedCache;
+pub(crate) use cache::NamedCache;
 pub(crate) use counts::CacheCounts;
 pub use create::KmemError;
 pub(crate) use flags::{FAST_FLAGS, Gfp};
-pub(crate) use report::{no_cache, out_of_memory, wrong_cache};
+pub use handle::CacheHandle;
+pub(crate) use report::{no_cache, out_of_memory, unknown_cache, wrong_cache};
 use store::Store;
 
 /// A thread that has a cache, and what that is tied to.
@@ -55,6 +60,9 @@ pub(crate) struct Kmem {
     store: Store,
     /// Every structure that was ever made, by its number, which begins with 1.
     caches: Table<StaticRef<NamedCache>>,
+    /// Addresses that stand for them, and whose region that is.
+    handles: Handles,
+    _region: Region,
     /// Held while a cache is created or destroyed.
     life: Lock<Life>,
     /// The last grace period that began.
@@ -77,10 +85,17 @@ impl Kmem {
     pub(crate) fn new(heap: &'static Heap) -> Option<Self> {
         let bytes = Table::<StaticRef<NamedCache>>::bytes_for(Owner::MOST as usize);
         let store = Store::new(heap)?;
+        let (caches, region) =
+            Region::reserve_fenced(bytes + Handles::BYTES, 0, 1 << 16)?.split(bytes);
+        let handles = Handles::new(region.at(0).addr().get());
+        heap.nodes()
+            .for_each(|node| node.tables().set_handles(handles));
         Some(Self {
             heap,
             store,
-            caches: Table::new(Region::reserve_fenced(bytes, 0, 1 << 16)?),
+            caches: Table::new(caches),
+            handles,
+            _region: region,
             life: Lock::new(Life {
                 last: 0,
                 unused: StaticRef::none(),
@@ -95,13 +110,21 @@ impl Kmem {
         self.caches.look(number as usize)?.get()
     }
 
-    /// Whether a handle is of a cache of this heap's, and the cache exists.
-    pub(crate) fn has(&self, cache: &'static NamedCache) -> bool {
-        let number = cache.number();
-        let known = (1..Owner::MOST)
-            .contains(&number)
-            .then(|| self.cache(number));
-        cache.exists() && known.flatten().is_some_and(|it| core::ptr::eq(it, cache))
+    /// The cache with a handle, if it is one of this heap's that exists.
+    pub(crate) fn find(&self, handle: CacheHandle) -> Option<&'static NamedCache> {
+        let number = self.handles.number(handle.addr())?;
+        self.cache(number).filter(|cache| cache.exists())
+    }
+
+    /// The handle of the cache with number 1.
+    pub(crate) fn first_handle(&self) -> usize {
+        self.handles.first()
+    }
+
+    /// Whether a handle is of a cache of this heap's, which may exist no more.
+    pub(crate) fn is_handle(&self, handle: CacheHandle) -> bool {
+        let number = self.handles.number(handle.addr());
+        number.is_some_and(|number| self.cache(number).is_some())
     }
 
     /// Memory of zeroes apart from the program's.

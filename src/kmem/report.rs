@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::cache::NamedCache;
+use super::handle::CacheHandle;
 use crate::report::{Line, abort, only_warns};
 use crate::watch::byte_at;
 
@@ -26,12 +27,26 @@ pub(crate) fn wrong_cache(address: usize, from: Option<&NamedCache>, to: &NamedC
     }
 }
 
-/// Reports a handle that is no cache.
+/// Reports the handle of a cache that does not exist any more.
 #[cold]
 #[inline(never)]
-pub(crate) fn no_cache(handle: usize) {
+pub(crate) fn no_cache(handle: CacheHandle) {
     let mut line = Line::<256>::headline();
-    line.text("use of a destroyed cache ").hex(handle);
+    line.text("use of a destroyed cache ").hex(handle.addr());
+    line.text(if only_warns() { "; ignored\n" } else { "\n" })
+        .print();
+    if !only_warns() {
+        abort();
+    }
+}
+
+/// Reports what is no handle of a cache of this copy of the library's.
+#[cold]
+#[inline(never)]
+pub(crate) fn unknown_cache(handle: CacheHandle) {
+    let mut line = Line::<256>::headline();
+    line.text("unknown cache ").hex(handle.addr());
+    line.text(": this copy of the library did not create it");
     line.text(if only_warns() { "; ignored\n" } else { "\n" })
         .print();
     if !only_warns() {

@@ -66,15 +66,11 @@ impl NamedCache {
     /// Has every thread that comes by give back what it has at hand, since one waits for an object.
     fn starve(&self) {
         self.waiters.fetch_add(1, Relaxed);
-        self.place.store(usize::MAX, Relaxed);
     }
 
     /// One thread waits no longer.
     fn recover(&self) {
-        // Whoever is the last comes after all others have stored.
-        if self.waiters.fetch_sub(1, Relaxed) == 1 && !self.is_checked() {
-            self.place.store(self.own_place(), Relaxed);
-        }
+        self.waiters.fetch_sub(1, Relaxed);
     }
 
     /// Whether a thread waits for an object of this cache, which no thread's sheaves may have then.

@@ -2,12 +2,12 @@
 
 use core::cell::Cell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::cache::NamedCache;
 use super::slabs::Slabs;
 use super::{Caller, Gfp, Kmem, sizing};
-use crate::cache::{Bin, BinTable, ThreadCache, Ties};
+use crate::cache::{Bin, BinTable, Notes, ThreadCache, Ties};
 use crate::heap::Node;
 use crate::slab::{Object, Sheaf, Slot};
 use crate::units::NodeId;
@@ -59,12 +59,12 @@ impl Kmem {
         cache: &'static NamedCache,
         gfp: Gfp,
     ) -> Option<Object> {
-        let place = cache.own_place();
+        let place = cache.place();
         let may_grow = gfp.may_wait() || place < thread.named_bytes();
         if !may_grow || !self.make_place(thread, place) {
             return self.take_past(Some((thread, ties)), cache, ties.home, gfp);
         }
-        let refill = |bin: &Bin, last: &AtomicU16| self.refill(ties, cache, gfp, bin, last);
+        let refill = |bin: &Bin, notes: &Notes| self.refill(ties, cache, gfp, bin, notes);
         let object = match thread.with_named(place, refill)? {
             Refill::Object(object) => Some(object),
             Refill::New(mut sheaf, room) => {
@@ -88,7 +88,7 @@ impl Kmem {
         let Some(memory) = self.store.take(bytes) else {
             return false;
         };
-        if let Some(old) = thread.move_named(BinTable { memory, bytes }) {
+        if let Some(old) = thread.move_named(BinTable { memory, bytes }, self.handles) {
             self.store.give(old.memory, old.bytes);
         }
         true
@@ -100,7 +100,7 @@ impl Kmem {
         cache: &'static NamedCache,
         gfp: Gfp,
         bin: &Bin,
-        last: &AtomicU16,
+        notes: &Notes,
     ) -> Refill {
         let capacity = cache.capacity();
         if bin.main_count() > 0 || bin.swap_for_objects(capacity) {
@@ -113,7 +113,11 @@ impl Kmem {
             return bin.pop().map_or(Refill::Nothing, Refill::Object);
         }
         // ORDERING: relaxed, the thread's own number.
-        let wanted = sizing::refill(cache.size(), usize::from(last.load(Relaxed)), capacity);
+        let wanted = sizing::refill(
+            cache.size(),
+            usize::from(notes.last.load(Relaxed)),
+            capacity,
+        );
         // A caller that must not wait gets no new sheaf.
         let ready = match gfp.may_wait() {
             true => self.sheaf_for(cache, bin, wanted),
@@ -134,7 +138,7 @@ impl Kmem {
             (sheaf, got) = self.fill(cache, ties.home, sheaf, wanted, gfp);
         }
         // ORDERING: as above.
-        last.store(got as u16, Relaxed);
+        notes.last.store(got as u16, Relaxed);
         if got > 0 && cache.constructs() {
             return Refill::New(sheaf, room);
         }

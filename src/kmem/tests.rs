@@ -16,14 +16,14 @@ use crate::watch::Watch;
 
 const KERNEL: u32 = 0xcc0;
 
-struct World {
+pub(super) struct World {
     heap: &'static Heap,
-    kmem: &'static Kmem,
-    registry: Registry,
+    pub(super) kmem: &'static Kmem,
+    pub(super) registry: Registry,
 }
 
 impl World {
-    fn new(nodes: u64) -> Self {
+    pub(super) fn new(nodes: u64) -> Self {
         let settings = Settings {
             arena_bytes: 64 << 20,
             ..Settings::TEST
@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    fn thread(&self, node: u8) -> Caller {
+    pub(super) fn thread(&self, node: u8) -> Caller {
         let home = self.heap.home_of(NodeId(node));
         let ties = Ties {
             heap: self.heap,
@@ -46,22 +46,22 @@ impl World {
         (self.registry.birth(ties).unwrap(), ties)
     }
 
-    fn cache(&self, size: usize, args: CacheArgs) -> &'static NamedCache {
+    pub(super) fn cache(&self, size: usize, args: CacheArgs) -> &'static NamedCache {
         self.kmem
             .create(b"test", size, args, 0, &unwatched())
             .unwrap()
     }
 
-    fn used(&self, cache: &'static NamedCache) -> usize {
+    pub(super) fn used(&self, cache: &'static NamedCache) -> usize {
         self.kmem.used(cache, &self.registry)
     }
 
-    fn destroy(&self, cache: &'static NamedCache) -> bool {
+    pub(super) fn destroy(&self, cache: &'static NamedCache) -> bool {
         self.kmem.destroy(None, cache, &self.registry).is_ok()
     }
 
     /// The threads end, and everything agrees.
-    fn end(&self, threads: &[Caller]) {
+    pub(super) fn end(&self, threads: &[Caller]) {
         for (thread, _) in threads {
             self.kmem.leave(thread);
             self.registry.exit(thread);
@@ -77,21 +77,20 @@ impl World {
     }
 }
 
-fn alloc(world: &World, thread: Caller, cache: &'static NamedCache) -> Option<Object> {
-    let fast = thread.0.pop_named(cache.place());
+pub(super) fn alloc(world: &World, thread: Caller, cache: &'static NamedCache) -> Option<Object> {
+    let fast = thread.0.pop_named(cache.handle().addr()).ok();
     let gfp = Gfp::new(KERNEL).unwrap();
     fast.or_else(|| world.kmem.take(Some(thread), cache, gfp))
 }
 
-fn free(world: &World, thread: Caller, cache: &'static NamedCache, object: Object) {
-    let (place, owner) = (cache.place(), cache.owner_word());
-    if !thread.0.push_named(place, owner, object.as_ptr()) {
+pub(super) fn free(world: &World, thread: Caller, cache: &'static NamedCache, object: Object) {
+    if !thread.0.push_named(cache.handle().addr(), object.as_ptr()) {
         assert!(world.kmem.give(Some(thread), Some(cache), object));
     }
 }
 
 /// Numbers without a pattern, the same each time.
-fn numbers(mut state: u64) -> impl FnMut() -> usize {
+pub(super) fn numbers(mut state: u64) -> impl FnMut() -> usize {
     move || {
         state ^= state << 13;
         state ^= state >> 7;

@@ -31,7 +31,7 @@ mod audit;
 pub(crate) use audit::Audit;
 pub(crate) use barn::Barn;
 pub(crate) use named::{EmptySlab, NAMED};
-pub(crate) use owner::Owner;
+pub(crate) use owner::{Handles, Owner};
 pub(crate) use place::Place;
 pub(crate) use pool::{Pool, PoolCounts};
 pub(crate) use pools::{PLACES as POOL_PLACES, Pools};

@@ -2,20 +2,20 @@
 //!
 //! # Invariant
 //!
-//! All granules of such a slab have [`NAMED`] in the class map and their owner in a table of its own, which is reserved when
-//! the first of them is made. An owner is written before the first object of the slab is handed out.
+//! All granules of such a slab have [`NAMED`] in the class map, and their owner and its handle in tables of their own, which
+//! are reserved when the first of them is made. Both are written before the first object of the slab is handed out.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::class::{ALL_CLASSES, info};
 use super::list::SlabList;
-use super::owner::Owner;
+use super::owner::{Handles, Owner};
 use super::place::Place;
 use super::pool::{EMPTY_LIST, Pool};
 use super::table::SlabTables;
 use crate::decay::Elapsed;
-use crate::sys::{Region, Table};
+use crate::sys::{Region, Table, ZeroInit};
 use crate::units::{ClassId, GRANULE_SIZE, GranuleIndex};
 
 /// What the class map has for slabs of named caches, in place of a class: no bin takes their objects.
@@ -52,9 +52,14 @@ impl SlabTables {
         owner.map_or(Owner::MALLOC, |owner| Owner::from_word(owner.load(Relaxed)))
     }
 
-    /// The first granule's owner, for fast paths, and how many bytes of the arena such words cover.
-    pub(crate) fn owner_map(&self) -> (*const AtomicU32, usize) {
-        match self.owners.get() {
+    /// Where the handles of caches are.
+    pub(crate) fn set_handles(&self, handles: Handles) {
+        self.first_handle.store(handles.first(), Relaxed);
+    }
+
+    /// The handle of the first granule's owner, for fast paths, and how many bytes of the arena such words cover.
+    pub(crate) fn handle_map(&self) -> (*const AtomicU64, usize) {
+        match self.handles.get() {
             Some(table) => (table.as_ptr(), table.ready() * GRANULE_SIZE),
             None => (core::ptr::null(), 0),
         }
@@ -75,7 +80,11 @@ impl SlabTables {
         let Some(owners) = self.owners.get_or_try_make(|| reserve(self.granules)) else {
             return false;
         };
-        if !self.grow(end) || !owners.grow(end.next_multiple_of(STEP).min(self.granules)) {
+        let Some(handles) = self.handles.get_or_try_make(|| reserve(self.granules)) else {
+            return false;
+        };
+        let known = end.next_multiple_of(STEP).min(self.granules);
+        if !self.grow(end) || !owners.grow(known) || !handles.grow(known) {
             return false;
         }
         let record = self.record(slab);
@@ -83,22 +92,32 @@ impl SlabTables {
         if owner.hands_out_in_order() {
             record.skip_none();
         }
-        (slab.index()..end).for_each(|granule| owners.get(granule).store(owner.word(), Relaxed));
+        let all = Handles::new(self.first_handle.load(Relaxed));
+        // No thread's bin has what is the library's own.
+        let known = owner.number().filter(|number| *number > 0);
+        let handle = known.map_or(0, |number| all.of(number));
+        for granule in slab.index()..end {
+            owners.get(granule).store(owner.word(), Relaxed);
+            handles.get(granule).store(handle as u64, Relaxed);
+        }
         self.mark(slab, id, NAMED);
         true
     }
 
     pub(super) fn remove_named(&self, slab: GranuleIndex, id: ClassId) {
         self.remove(slab, id);
+        let end = slab.index() + info(id).granules as usize;
+        if let Some(handles) = self.handles.get() {
+            (slab.index()..end).for_each(|granule| handles.get(granule).store(0, Relaxed));
+        }
         if let Some(owners) = self.owners.get() {
-            let end = slab.index() + info(id).granules as usize;
             (slab.index()..end).for_each(|granule| owners.get(granule).store(0, Relaxed));
         }
     }
 }
 
-fn reserve(granules: usize) -> Option<Table<AtomicU32>> {
-    let bytes = Table::<AtomicU32>::bytes_for(granules);
+fn reserve<T: ZeroInit>(granules: usize) -> Option<Table<T>> {
+    let bytes = Table::<T>::bytes_for(granules);
     Some(Table::new(Region::reserve_fenced(bytes, 0, 1 << 16)?))
 }
 

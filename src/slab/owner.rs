@@ -9,6 +9,45 @@ use crate::units::ClassId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(u32);
 
+/// The handles of caches: addresses that stand for numbers, with nothing at them to read. No other copy of the library in
+/// the process has one of these.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Handles {
+    /// That of the cache with number 1.
+    first: usize,
+}
+
+impl Handles {
+    /// From one handle to the next.
+    pub(crate) const STRIDE: usize = 32;
+    /// What all of them cover.
+    pub(crate) const BYTES: usize = Owner::MOST as usize * Self::STRIDE;
+
+    /// Those from `first` on.
+    pub(crate) const fn new(first: usize) -> Self {
+        Self { first }
+    }
+
+    /// The handle of the cache with number 1.
+    pub(crate) const fn first(self) -> usize {
+        self.first
+    }
+
+    /// The handle of the cache with a number, which is not 0.
+    pub(crate) const fn of(self, number: u32) -> usize {
+        self.first + (number.saturating_sub(1)) as usize * Self::STRIDE
+    }
+
+    /// The number of the cache with a handle; `None` for any other address.
+    pub(crate) const fn number(self, handle: usize) -> Option<u32> {
+        let place = handle.wrapping_sub(self.first);
+        if place >= Self::BYTES || !place.is_multiple_of(Self::STRIDE) {
+            return None;
+        }
+        Some((place / Self::STRIDE) as u32 + 1)
+    }
+}
+
 const CLASS: u32 = 0xff;
 /// Objects that were never out are marked in the sheaf: bit 0 of their address is set.
 const MARKS_NEW: u32 = 1 << 8;
@@ -70,5 +109,22 @@ impl Owner {
     #[inline]
     pub(super) fn keeps_empty(self) -> bool {
         self.0 & KEEPS_EMPTY != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_and_numbers_are_one_to_one() {
+        let handles = Handles::new(1 << 40);
+        for number in [1, 2, 77, Owner::MOST - 1] {
+            assert_eq!(handles.number(handles.of(number)), Some(number));
+            assert_eq!(handles.number(handles.of(number) + 8), None);
+        }
+        for other in [0, (1 << 40) - 32, (1 << 40) + Handles::BYTES, usize::MAX] {
+            assert_eq!(handles.number(other), None, "{other:#x}");
+        }
     }
 }

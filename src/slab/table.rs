@@ -7,7 +7,7 @@
 //! pages to give back, or if its record was a slab's and is none any more; it may be due without.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use super::class::{ClassInfo, info, is_span};
 use super::record::SlabRecord;
@@ -38,6 +38,9 @@ pub(crate) struct SlabTables {
     pub(super) growth: Lock<()>,
     /// The owner of each granule, once there is a named cache; see `named.rs`.
     pub(super) owners: Once<Table<AtomicU32>>,
+    /// The handle of each granule's owner, for fast paths, and where handles are.
+    pub(super) handles: Once<Table<AtomicU64>>,
+    pub(super) first_handle: AtomicUsize,
     pub(super) granules: usize,
     min_empty: u32,
 }
@@ -76,6 +79,8 @@ impl SlabTables {
             records: Table::new(records),
             growth: Lock::new(()),
             owners: Once::new(),
+            handles: Once::new(),
+            first_handle: AtomicUsize::new(0),
             granules,
             min_empty: if is_tiny { 0 } else { MIN_EMPTY },
         }

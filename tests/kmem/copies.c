@@ -50,6 +50,10 @@ int main(int count, char **arguments)
     void *small = one.kmalloc(100, SLUB_GFP_KERNEL), *large = one.kmalloc(100 << 10, SLUB_GFP_KERNEL);
     void *huge = one.kmalloc(20 << 20, SLUB_GFP_KERNEL), *object = one.alloc(ones, SLUB_GFP_KERNEL);
     two.free(two.kmalloc(100, SLUB_GFP_KERNEL));
+    if (!strcmp(what, "handle-alloc-early")) two.alloc(ones, SLUB_GFP_KERNEL);
+    /* Both caches have the same number, and the thread has objects of both at hand. */
+    for (int i = 0; i < 100; i++) one.cache_free(ones, one.alloc(ones, SLUB_GFP_KERNEL));
+    for (int i = 0; i < 100; i++) two.cache_free(twos, two.alloc(twos, SLUB_GFP_KERNEL));
     if (ones == NULL || twos == NULL || small == NULL || large == NULL || huge == NULL || object == NULL) return 3;
     if (one.kmalloc == two.kmalloc) return 4;
     if (!strcmp(what, "sizes")) {
