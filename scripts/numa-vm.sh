@@ -4,7 +4,7 @@
 # the library. Every page is asked of the kernel.
 #
 #     scripts/numa-vm.sh [--keep] [--only NAME]    the machines, or one of them: four, cpuless, sparse, limits, limits_v1,
-#                                                strict, crowd
+#                                                strict, clusters
 #     scripts/numa-vm.sh --bench                   a Markdown table: where allocators take memory from
 #
 # --keep leaves what was built and the machines' serial logs in the target directory and says where.
@@ -15,13 +15,13 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-MACHINES=(four cpuless sparse limits limits_v1 strict crowd)
+MACHINES=(four cpuless sparse limits limits_v1 strict clusters)
 # Emulated, a machine takes half a minute, and some minutes beside busy processes; one that takes longer than this hangs.
 MACHINE_SECONDS=${NUMA_VM_SECONDS:-600}
 FIRST_SECONDS=$((MACHINE_SECONDS < 240 ? MACHINE_SECONDS : 240))
 CACHE=$TARGET/numa-vm
 PACKAGES=$CACHE/packages
-PROGRAMS=(local exhaust where onnode counters ends endless crowd outside)
+PROGRAMS=(local exhaust where onnode counters ends endless clusters outside)
 
 keep=no bench=no
 while [ $# -gt 0 ]; do
@@ -230,7 +230,7 @@ machine_limits_v1() { machine_limits; }
 machine_strict() { machine_limits; }
 
 # One node; sixteen processors, of which eight each share a cache.
-machine_crowd() {
+machine_clusters() {
     hardware=(-m 1024 -smp 16,sockets=2,cores=8,threads=1)
 }
 

@@ -20,7 +20,7 @@ MODES_LIMIT = 8192
 OWN_LIMIT = 128 << 10
 
 # Only the modes that find misuse call these.
-MODES = r"slubmalloc::(watch|report::symbol|global::debugged|global::debugged_kmem)::"
+MODES = r"slubmalloc::(modes|report::symbol|global::debugged|global::debugged_kmem)::"
 
 # An internal error ends the process after a line of its own; no program gets that far.
 INTERNAL = r"report::internal_error$|rust_begin_unwind$"
@@ -50,7 +50,7 @@ INDIRECT = [
      [r"sys::policy::current_node"]),
     (r"unwind::find::object$", []),  # glibc's _dl_find_object, which calls nothing
     # What more is known of a misuse; the C library's memset.
-    (r"report::report_violation_with$", [r"watch::report::owners$", r"Guard>?::.*\{\{closure"]),
+    (r"report::report_violation_with$", [r"modes::report::owners$", r"Guard>?::.*\{\{closure"]),
     (r"zone::paint$", []),
     (r"Heap::new$", [r"sys::policy::current_node"]),
     (r"Config::apply$", [r"^core::ops::function::FnOnce::call_once$"]),

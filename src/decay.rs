@@ -1,14 +1,14 @@
-//! What lies unused, and how much of it goes: arithmetic alone.
+//! What lies unused, and how much of it goes: only arithmetic.
 //!
 //! # Invariant
 //!
 //! What was needed within the last step of time never goes.
 #![forbid(unsafe_code)]
 
-/// Steps of time in which what is unused has mostly gone: `purge_ms` has so many.
+/// Steps of time in `purge_ms`, in which what is unused has mostly gone.
 pub(crate) const STEPS: u32 = 8;
 
-/// The time that a round of purging accounts for, in steps.
+/// The time that a purge accounts for, in steps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Elapsed {
     /// Since the last round.
@@ -46,26 +46,26 @@ impl Elapsed {
     }
 }
 
-/// The lowest level of a stock since the last round: so much of it nobody needed. All zero is a stock
-/// that was empty.
+/// The lowest level of a cache since the last purge: what nobody needed of it. All zero is a cache that was
+/// empty.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct LowWater(usize);
+pub(crate) struct LowWatermark(usize);
 
-impl LowWater {
-    /// The level of an empty stock.
+impl LowWatermark {
+    /// That of an empty cache.
     pub(crate) const fn none() -> Self {
         Self(0)
     }
 
-    /// Takes note that the stock has sunk to `level`.
+    /// Records that the cache has sunk to `level`.
     #[inline]
     pub(crate) fn note(&mut self, level: usize) {
         self.0 = self.0.min(level);
     }
 
-    /// How much of a stock that is at `level` goes now: of what was unused three quarters stay for each
+    /// Returns how much of a cache that is at `level` goes now: of what was unused three quarters stay for each
     /// step, but at least `least` goes.
-    pub(crate) fn surplus(&mut self, level: usize, elapsed: Elapsed, least: usize) -> usize {
+    pub(crate) fn excess(&mut self, level: usize, elapsed: Elapsed, least: usize) -> usize {
         let (unused, steps) = match elapsed.quiet {
             0 => (self.0.min(level), elapsed.steps),
             quiet => (level, quiet),
@@ -74,14 +74,14 @@ impl LowWater {
             true => 0,
             false => kept(unused, steps, least),
         };
-        let surplus = unused - kept;
+        let excess = unused - kept;
         // What is not done by the next round shows again then.
         self.0 = level;
-        surplus
+        excess
     }
 }
 
-/// What a call of the program's spends on a round of purging, in tenths of a microsecond as a slow machine needs them.
+/// What a call of the program's spends on a purge, in tenths of a microsecond as a slow machine needs them.
 const CALL: usize = 5_000;
 /// A slab, a pageblock, a pool or a bin that is looked at.
 const VISIT: usize = 2;
@@ -93,7 +93,7 @@ const PAGE: usize = 5;
 /// Pages that are given back at once, at least.
 const LEAST_PAGES: usize = 64;
 
-/// How much a round of purging may still do before the call that it runs in returns.
+/// How much a purge may still do before the call that it runs in returns.
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: usize,
@@ -131,7 +131,7 @@ impl Budget {
         self.spend_pages(pages);
     }
 
-    /// So many pages lost their memory.
+    /// Pages lost their memory.
     pub(crate) fn spend_pages(&mut self, pages: usize) {
         self.spend(pages * PAGE);
     }
@@ -179,25 +179,22 @@ mod tests {
 
     #[test]
     fn what_is_used_in_turns_stays() {
-        let mut low = LowWater::default();
+        let mut low = LowWatermark::default();
         for _ in 0..100 {
-            assert_eq!(low.surplus(1000, after(1), 10), 0);
+            assert_eq!(low.excess(1000, after(1), 10), 0);
             low.note(0);
         }
     }
 
     #[test]
     fn what_nobody_needs_goes_on_a_smooth_curve_and_to_the_end() {
-        let (mut low, mut level) = (LowWater::default(), 100_000);
-        assert_eq!(low.surplus(level, after(1), 100), 0);
+        let (mut low, mut level) = (LowWatermark::default(), 100_000);
+        assert_eq!(low.excess(level, after(1), 100), 0);
         let mut before = usize::MAX;
         for step in 1..=40 {
-            let surplus = low.surplus(level, after(1), 100);
-            assert!(
-                surplus <= before && surplus >= level.min(100),
-                "step {step}"
-            );
-            (level, before) = (level - surplus, surplus);
+            let excess = low.excess(level, after(1), 100);
+            assert!(excess <= before && excess >= level.min(100), "step {step}");
+            (level, before) = (level - excess, excess);
             if step == STEPS {
                 assert!((5_000..15_000).contains(&level), "{level} are left");
             }
@@ -207,26 +204,26 @@ mod tests {
 
     #[test]
     fn steps_at_once_do_what_single_ones_do() {
-        let (mut once, mut level) = (LowWater(8_000), 8_000);
-        let at_once = once.surplus(level, after(3), 1);
-        let mut single = LowWater(8_000);
+        let (mut once, mut level) = (LowWatermark(8_000), 8_000);
+        let at_once = once.excess(level, after(3), 1);
+        let mut single = LowWatermark(8_000);
         for _ in 0..3 {
-            level -= single.surplus(level, after(1), 1);
+            level -= single.excess(level, after(1), 1);
         }
         assert_eq!(at_once, 8_000 - level);
     }
 
     #[test]
     fn a_quiet_time_counts_for_all_there_is() {
-        let mut low = LowWater(0);
+        let mut low = LowWatermark(0);
         let quiet = Elapsed {
             steps: 1,
             quiet: 16,
         };
-        assert_eq!(low.surplus(1 << 18, quiet, 64), 1 << 18);
+        assert_eq!(low.excess(1 << 18, quiet, 64), 1 << 18);
         let quiet = Elapsed { steps: 1, quiet: 8 };
-        let surplus = low.surplus(1 << 18, quiet, 64);
-        assert!(surplus > (1 << 18) * 85 / 100 && surplus < 1 << 18);
-        assert_eq!(LowWater(0).surplus(77, Elapsed::FOR_EVER, 1), 77);
+        let excess = low.excess(1 << 18, quiet, 64);
+        assert!(excess > (1 << 18) * 85 / 100 && excess < 1 << 18);
+        assert_eq!(LowWatermark(0).excess(77, Elapsed::FOR_EVER, 1), 77);
     }
 }

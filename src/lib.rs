@@ -16,7 +16,7 @@ mod arena;
 mod slab;
 mod huge;
 mod heap;
-mod watch;
+mod modes;
 mod cache;
 mod kmem;
 mod stats;
@@ -32,17 +32,18 @@ pub use global::{
     kmem_free_slow, kmem_name, kmem_set_limit, kmem_shrink, kmem_size, kmem_used, kmemdup,
     krealloc, ksize, limit_stats, malloc, malloc_fast, malloc_slow, map_from, memalign,
     mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize, missed_cache,
-    new_slow, node_of, node_stats, page_order, print_stats, property_change, rcu_begin, rcu_end,
-    realloc, realloc_fast, realloc_sized, realloc_slow, stats, traffic, trim, usable_size,
+    new_slow, node_of, node_stats, numastat, page_order, print_stats, property_change, rcu_begin,
+    rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow, stats, trim, usable_size,
     validate, vmalloc,
 };
 pub use global::{
     PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
 };
 pub use global_alloc::Slubmalloc;
-pub use heap::{LimitStats, TRAFFIC_NAMES};
+pub use heap::LimitStats;
 pub use kmem::{CacheArgs, CacheHandle, KmemError};
+pub use modes::Family;
+pub use numa::NUMASTAT_NAMES;
 pub use report::{Line, kept_descriptor};
 pub use stats::{ClassStats, NodeStats, Stats};
 pub use sys::{know_find_object, know_property_calls, know_rseq, know_single_threaded, page_size};
-pub use watch::Family;

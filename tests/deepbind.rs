@@ -103,12 +103,12 @@ fn what_is_no_value_of_deepbind_is_told() {
 #[test]
 fn the_loader_s_errors_come_through() {
     let ours = host("error", "").succeeded();
-    let mut alone = Command::new(host_program());
-    alone
+    let mut by_itself = Command::new(host_program());
+    by_itself
         .arg(plugin())
         .arg("error")
         .env("SLUBTEST_ALLOW_LIBC", "1");
-    let libcs = run(Heap::Libc, &mut alone, PATIENCE).succeeded();
+    let libcs = run(Heap::Libc, &mut by_itself, PATIENCE).succeeded();
     assert_eq!(ours.stdout, libcs.stdout);
 }
 
@@ -118,9 +118,9 @@ fn the_loader_still_sees_who_calls() {
     let (program, library) = middle(&dir, &[]);
     assert!(library.is_file());
     run(Heap::Slubmalloc, &mut Command::new(&program), PATIENCE).is_ok();
-    let mut alone = Command::new(&program);
-    alone.env("SLUBTEST_ALLOW_LIBC", "1");
-    run(Heap::Libc, &mut alone, PATIENCE).is_ok();
+    let mut by_itself = Command::new(&program);
+    by_itself.env("SLUBTEST_ALLOW_LIBC", "1");
+    run(Heap::Libc, &mut by_itself, PATIENCE).is_ok();
 }
 
 #[test]

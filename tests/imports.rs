@@ -133,7 +133,7 @@ fn programs_of_both_libcs_start_each_other() {
     skip_unless!("musl-gcc");
     let dir = scratch("tree");
     let musls = musl(&dir, "other_libc.c", &["-pthread"]);
-    let alone = musl(&dir, "other_libc.c", &["-pthread", "-static"]);
+    let standalone = musl(&dir, "other_libc.c", &["-pthread", "-static"]);
     let glibcs = compile("c/other_libc.c", &[]);
     let mut shell = Command::new("sh");
     shell.args([
@@ -141,7 +141,7 @@ fn programs_of_both_libcs_start_each_other() {
         "for program; do \"$program\"; done; exec \"$1\"",
         "sh",
     ]);
-    shell.args([&musls, &glibcs, &alone, &musls]);
+    shell.args([&musls, &glibcs, &standalone, &musls]);
     let all = run(Heap::Slubmalloc, &mut shell, PATIENCE).succeeded();
     assert_eq!(
         (all.stdout.as_str(), all.stderr.as_str()),

@@ -129,7 +129,7 @@ fn what_new_allocates_only_delete_may_free_where_that_is_looked_at() {
                 finished.stderr.contains("\nAllocated: age="),
                 "{finished:?}"
             );
-            // Alone, sanity checks repair and go on.
+            // Without more, sanity checks repair and go on.
             let finished = families("slab_debug:F", take, give, size).succeeded();
             let name = if size == "64" { "kmalloc-64" } else { "large" };
             let bug = format!("\nBUG {name}: {what}\n");

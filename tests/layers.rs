@@ -102,9 +102,9 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/unwind/tests.rs",
     "sys/weak.rs",
     "sys/zero.rs",
-    "watch/address_map.rs",
-    "watch/bytes.rs",
-    "watch/record.rs",
+    "modes/address_map.rs",
+    "modes/bytes.rs",
+    "modes/record.rs",
 ];
 
 /// The only floor that calls libc.

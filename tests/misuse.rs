@@ -218,7 +218,7 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
     match mode {
         Mode::Default => None,
         _ if violation.is_any_double_free() && !is_sure => {
-            Some("every double free is caught where all blocks are watched")
+            Some("every double free is caught where all blocks are debugged")
         }
         Mode::SlabDebug => match violation {
             Overflow | Underflow if !cell.is_stopped() => {
@@ -232,7 +232,7 @@ fn broken_rule(row: &Row, mode: Mode, cell: &Cell) -> Option<&'static str> {
         Mode::Guard => match violation {
             // Above, a block has no pages of its own there.
             _ if row.size > MOST_GUARDED => None,
-            Overflow if !is_sure => Some("guard catches every write behind a block"),
+            Overflow if !is_sure => Some("guard catches every write after a block"),
             WriteAfterFree | ReadAfterFree if !is_by_fault(cell) && !has_new_owner => {
                 Some("guard faults at every use of a free block")
             }

@@ -22,7 +22,7 @@ const PROMISES: &[(&str, &[&str])] = &[
     ("starved", &[]),
     ("too_large", &[]),
     ("usable_size", &[]),
-    ("watched", &[]),
+    ("debugged", &[]),
 ];
 
 #[test]
@@ -188,7 +188,7 @@ fn a_guarded_block_stops_who_reads_it_after_its_end() {
         };
         assert!(line.starts_with(&did), "{line}");
         assert!(line.contains(&format!(
-            "{place:#x}, 32 bytes behind the start of a block of 64 bytes"
+            "{place:#x}, 32 bytes after the start of a block of 64 bytes"
         )));
         assert!(finished.stderr.contains("Freed: age="));
     }

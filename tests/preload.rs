@@ -70,7 +70,7 @@ fn a_refused_request_leaves_the_heap_warm() {
 
 #[test]
 fn numbers_taken_beside_a_busy_thread_are_possible() {
-    keeps_promise("c/watched.c", &[]);
+    keeps_promise("c/debugged.c", &[]);
 }
 
 #[test]

@@ -134,10 +134,10 @@ fn git_makes_the_same_history() {
             .current_dir(dir)
             .env("HOME", dir)
             .env("GIT_CONFIG_NOSYSTEM", "1");
-        for who in ["AUTHOR", "COMMITTER"] {
+        for role in ["AUTHOR", "COMMITTER"] {
             command
-                .env(format!("GIT_{who}_NAME"), "A Name")
-                .env(format!("GIT_{who}_EMAIL"), "a@example.org");
+                .env(format!("GIT_{role}_NAME"), "A Name")
+                .env(format!("GIT_{role}_EMAIL"), "a@example.org");
         }
     });
 }
@@ -258,7 +258,7 @@ fn apache_serves_pages_of_php() {
         return support::skipped("no mod_php here");
     }
     let pages = HEAPS.map(|heap| {
-        // Children without rights must come by, whoever owns the repository.
+        // Children without rights must get through, whatever the repository's owner.
         let dir = std::env::temp_dir().join(format!("slubmalloc-{}-{heap:?}", std::process::id()));
         fs::create_dir_all(&dir).expect("a directory");
         let web = web::Web::apache(heap, &dir, sources::PHP);

@@ -59,10 +59,10 @@ fn the_lines_of_the_kernels_reports_are_the_kernels() {
     if libc_allowed() {
         return skipped("on libc: there are no reports");
     }
-    let behind: Vec<_> = finished.stderr.lines().skip(1).collect();
-    assert_eq!(behind[0], "=".repeat(77));
-    assert_eq!(behind[1], "BUG kmalloc-64: Object already free");
-    assert!(behind.iter().all(|line| message_of(line).is_none()));
+    let after: Vec<_> = finished.stderr.lines().skip(1).collect();
+    assert_eq!(after[0], "=".repeat(77));
+    assert_eq!(after[1], "BUG kmalloc-64: Object already free");
+    assert!(after.iter().all(|line| message_of(line).is_none()));
 }
 
 #[test]

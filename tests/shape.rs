@@ -39,13 +39,13 @@ fn exports_are_the_list() {
         .iter()
         .filter(|name| !exported.contains(name))
         .collect();
-    let surplus: Vec<_> = exported
+    let unlisted: Vec<_> = exported
         .iter()
         .filter(|name| !expected.contains(name))
         .collect();
     assert!(
-        missing.is_empty() && surplus.is_empty(),
-        "missing: {missing:?}\nnot on the list: {surplus:?}"
+        missing.is_empty() && unlisted.is_empty(),
+        "missing: {missing:?}\nnot on the list: {unlisted:?}"
     );
 }
 

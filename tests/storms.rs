@@ -157,7 +157,7 @@ impl Storm {
         command
     }
 
-    /// Libraries that differ in their path alone, which is how the loader tells them apart.
+    /// Libraries that differ only in their path, which is how the loader tells them apart.
     fn plugins(&self) -> Vec<PathBuf> {
         (0..self.libraries)
             .map(|number| {

@@ -15,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// What everything is tried with.
 const CONFIGURATIONS: [&str; 3] = ["", "purge_thread:on", "slab_debug:FZPU"];
 
-/// Create and join may cost so many times what they cost under libc's heap.
+/// Create and join may cost this many times what they cost under libc's heap.
 const MOST_RATIO: f64 = 1.2;
-/// The machine does other things too: the best of so many tries counts.
+/// The machine does other things too: the best of this many tries counts.
 const TRIES: usize = 5;
 
 #[test]

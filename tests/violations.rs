@@ -162,7 +162,7 @@ fn reallocating_what_is_not_a_block() {
 
 #[test]
 fn freeing_with_a_wrong_size() {
-    for (real, claimed) in [
+    for (real, stated) in [
         ("64", "4096"),
         ("4096", "64"),
         ("64", "100000"),
@@ -170,7 +170,7 @@ fn freeing_with_a_wrong_size() {
         ("100000", "200000"),
         ("16777216", "64"),
     ] {
-        dies_of(SIZE_MISMATCH, "wrong_size", &[real, claimed]);
+        dies_of(SIZE_MISMATCH, "wrong_size", &[real, stated]);
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Lap {
 }
 
 impl Gate {
-    /// A gate for so many threads.
+    /// A gate for `count` threads.
     #[must_use]
     pub fn of(threads: usize) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! How long single calls take: random replacement, every `malloc` and `free` timed alone.
+//! How long single calls take: random replacement, every `malloc` and `free` timed by itself.
 //!
 //! Sizes are 16 to 1,024 bytes. Each fourth thousand of replacements is a burst instead: a thousand
 //! objects more, then as many fewer, so that refills and flushes are among the calls.

@@ -70,7 +70,7 @@ impl Meter {
         status_bytes("VmRSS:").saturating_sub(self.resident_bytes)
     }
 
-    /// Reads everything again; `elapsed` is the wall time of the timed part alone.
+    /// Reads everything again; `elapsed` is the wall time of only the timed part.
     #[must_use]
     pub fn finish(self, operations: u64, elapsed: Duration, checksum: u64) -> Outcome {
         let usage = Usage::now();
@@ -127,7 +127,7 @@ fn forget_peak() {
     }
 }
 
-/// The most this process has had resident so far, in bytes.
+/// The most this process has had resident, in bytes.
 #[must_use]
 pub fn peak_bytes() -> u64 {
     status_bytes("VmHWM:")

@@ -19,7 +19,7 @@ pub fn set(number: usize) {
     NUMBER.store(number, Relaxed);
 }
 
-/// By how many bytes the array that was made as number `what` lies behind the start of its page.
+/// By how many bytes the array that was made as number `what` lies after the start of its page.
 #[must_use]
 pub fn offset(what: usize) -> usize {
     // ORDERING: relaxed, set before.

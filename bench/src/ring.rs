@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! An object is in one place: with a thread, in a ring's slot between `tail` and `head`, or in an
-//! exchange's cell. Whoever takes it out owns it.
+//! exchange's cell. The thread that takes it out owns it.
 
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
@@ -44,7 +44,7 @@ pub struct Receiver<'a, T> {
 // SAFETY: the two ends touch disjoint slots, see `send` and `receive`.
 unsafe impl<T: Send> Sync for Ring<T> {}
 
-/// So many objects are sent, or their slots given back, at once.
+/// Objects that are sent, or whose slots are given back, at once.
 const GROUP: usize = 32;
 
 impl<T> Ring<T> {
@@ -146,7 +146,7 @@ impl<T: Send> Exchange<T> {
         let pointer = object.map_or(null_mut(), Owned::into_raw);
         // ORDERING: acquire what the previous owner wrote, release what we wrote.
         let previous = self.0.swap(pointer, Ordering::AcqRel);
-        // SAFETY: whatever is in the cell came from `into_raw`, and the swap made it ours alone.
+        // SAFETY: whatever is in the cell came from `into_raw`, and the swap made it only ours.
         unsafe { Owned::from_raw(previous) }
     }
 }

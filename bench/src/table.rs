@@ -7,7 +7,7 @@ use core::ffi::c_void;
 
 /// The allocation functions of one allocator.
 ///
-/// Whoever builds a table promises that its functions behave as the C standard (and, for
+/// The builder of a table promises that its functions behave as the C standard (and, for
 /// `memalign` and `usable_size`, the Linux manual pages) say: the safe types of this crate rest on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {

@@ -130,12 +130,12 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
             put(line.text("\"/>\n"));
         }
     });
-    slubmalloc_core::traffic(|node, pages| {
+    slubmalloc_core::numastat(|node, pages| {
         let mut line = Line::new();
         line.text("<node nr=\"")
             .number(usize::from(node))
             .text("\"");
-        for (name, count) in slubmalloc_core::TRAFFIC_NAMES.iter().zip(pages) {
+        for (name, count) in slubmalloc_core::NUMASTAT_NAMES.iter().zip(pages) {
             line.text(" ").text(name).text("=\"");
             line.number(*count as usize).text("\"");
         }

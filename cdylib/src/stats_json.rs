@@ -71,11 +71,11 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     });
     out.put(Line::new().text("],\"numastat\":["));
     is_first = true;
-    slubmalloc_core::traffic(|node, pages| {
+    slubmalloc_core::numastat(|node, pages| {
         let mut line = Line::new();
         begin(&mut line, &mut is_first);
         numbers(&mut line, &[("node", usize::from(node))]);
-        for (name, count) in slubmalloc_core::TRAFFIC_NAMES.iter().zip(pages) {
+        for (name, count) in slubmalloc_core::NUMASTAT_NAMES.iter().zip(pages) {
             numbers(line.text(","), &[(name, *count as usize)]);
         }
         out.put(line.text("}"));

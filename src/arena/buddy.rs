@@ -76,7 +76,7 @@ impl Buddy {
         self.find(map, order, kind).is_some()
     }
 
-    /// Fresh pages behind `page`: its pageblock is for anything, if it begins there.
+    /// Fresh pages from `page` on: its pageblock is for anything, if it begins there.
     pub(super) fn enter(&mut self, map: &PageMap, page: PageIndex) {
         if page.in_block() == 0 {
             self.take_over(map, page, Kind::Any);
@@ -125,7 +125,7 @@ impl Buddy {
             };
             self.unlist(map, block, order);
             let block_end = block.plus(order.pages());
-            // Behind a span's end the first block begins there; only the last may be too long.
+            // At a span's end the first block begins there; only the last may be too long.
             self.give_run(map, block, page.0 - block.0);
             self.give_run(map, end, block_end.0.saturating_sub(end.0));
             page = block_end;

@@ -3,7 +3,7 @@
 //!
 //! # Invariant
 //!
-//! A mark is set without a lock, by whoever makes the call; it goes when the page was replaced.
+//! A mark is set without a lock, by the caller; it goes when the page was replaced.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;

@@ -22,13 +22,13 @@ impl Arena {
         self.used.store(used, Relaxed);
     }
 
-    /// Pages that have memory behind them, lent or not.
+    /// Pages that have memory, lent or not.
     pub(crate) fn touched_pages(&self) -> usize {
-        // ORDERING: relaxed, a number for who decides whether to purge.
+        // ORDERING: relaxed, a number that decides whether to purge.
         self.used.load(Relaxed) + self.dirty_pages()
     }
 
-    /// By how many pages it has grown beyond what it had of late, wrapping.
+    /// By how many pages it has grown beyond what it had recently, wrapping.
     #[inline]
     pub(crate) fn growth(&self) -> u32 {
         self.growth.count()
@@ -50,9 +50,9 @@ impl Arena {
         self.used.load(Relaxed)
     }
 
-    /// Free pages that still have memory behind them.
+    /// Free pages that still have memory.
     pub(crate) fn dirty_pages(&self) -> usize {
-        // ORDERING: relaxed, a number for who decides whether to purge.
+        // ORDERING: relaxed, a number that decides whether to purge.
         self.dirty.load(Relaxed)
     }
 }

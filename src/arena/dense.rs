@@ -1,7 +1,7 @@
 //! Huge pages for slabs: the kernel may back their pageblocks with pages of 2 MiB where an arena has become large, and where
 //! nearly all of the memory of slabs before them was used.
 //!
-//! One pageblock in so many is a sample: it gets no huge pages and tells of those behind it. Where the kernel gave one, all of
+//! One pageblock in 32 is a sample: it gets no huge pages and stands for those after it. Where the kernel gave one, all of
 //! it is there, used or not; and it may make one of a few pages again that were left of one. So where memory goes back in
 //! smaller pieces, the advice is withdrawn. See the kernel's `Documentation/admin-guide/mm/transhuge.rst`.
 #![forbid(unsafe_code)]
@@ -16,11 +16,11 @@ use crate::units::{BLOCK_PAGES, PAGE_SIZE, PageIndex};
 
 /// Slabs get huge pages from this pageblock on: of 128 MiB an untouched half of a huge page is less than one per cent.
 const DENSE_FROM: u32 = 32 * BLOCK_PAGES;
-/// One pageblock in so many is a sample.
+/// One pageblock in this many is a sample.
 const SAMPLE: u32 = 32;
 /// Pageblocks after which a sample has been filled, most likely.
 const FILLED: u32 = 4;
-/// Where advice begins or ends there may be two mappings more, of which a process may have 65,530: so often in the life of an
+/// Where advice begins or ends there may be two mappings more, of which a process may have 65,530: this often in the life of an
 /// arena it may begin, which is enough for 128 GiB with samples in between, and end.
 const MOST_BEGINNINGS: u32 = 1_024;
 const MOST_ENDS: u32 = 3_072;

@@ -53,7 +53,7 @@ fn every_alignment_is_kept_behind_a_span_of_every_length() {
             assert_eq!(
                 span.is_some(),
                 start < BLOCK_PAGES,
-                "{align:?} behind {pages}"
+                "{align:?} after {pages}"
             );
             if let Some(span) = span {
                 assert!(span.first.0 >= pages && span.first.0 % align.pages() == 0);

@@ -1,4 +1,4 @@
-//! What an arena grows by beyond what it had of late: a sign for who holds what others could use.
+//! What an arena grows by beyond what it had recently: a sign for threads that hold what others could use.
 //!
 //! # Invariant
 //!
@@ -7,13 +7,13 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// What an arena had counts less by one part of so many with each round of purging.
+/// What an arena had counts less by this share with each purge.
 const FALL: usize = 8;
 
 /// How eagerly free pages go.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Growth is made up for when it is one part of so many of what is used …
+    /// Growth is made up for when it is this share of what is used …
     share: usize,
     /// … but no less than these pages.
     least_pages: usize,
@@ -43,7 +43,7 @@ impl Pace {
         is_for_all: true,
     };
 
-    /// So many pages do not count where so many are used.
+    /// Pages that do not count where `used` are used.
     fn least(&self, used: usize) -> usize {
         (used / self.share.max(1)).max(self.least_pages)
     }
@@ -53,13 +53,13 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Growth {
     pace: Pace,
-    /// The most pages that had memory of late.
+    /// The most pages that had memory recently.
     high: AtomicUsize,
     /// By how many pages that has risen, wrapping.
     count: AtomicU32,
     /// Those that nobody has made up for.
-    owed: AtomicUsize,
-    /// So many pages might still go when somebody last looked, …
+    excess: AtomicUsize,
+    /// Pages that might still go when that was last checked, …
     most: AtomicUsize,
     /// … and when that was, in milliseconds.
     at: AtomicU64,
@@ -74,7 +74,7 @@ impl Growth {
             pace,
             high: AtomicUsize::new(0),
             count: AtomicU32::new(0),
-            owed: AtomicUsize::new(0),
+            excess: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             at: AtomicU64::new(0),
         }
@@ -86,7 +86,7 @@ impl Growth {
         let grown = pages.saturating_sub(self.high.load(Relaxed));
         if grown > 0 {
             self.high.store(pages, Relaxed);
-            self.rise(grown, self.owed.load(Relaxed) + grown);
+            self.rise(grown, self.excess.load(Relaxed) + grown);
         }
     }
 
@@ -94,17 +94,17 @@ impl Growth {
     #[inline]
     pub(super) fn note_free(&self, dirty: usize, used: usize) {
         if self.pace.is_for_all && dirty > self.pace.least(used) {
-            self.rise(1, self.owed.load(Relaxed).max(dirty));
+            self.rise(1, self.excess.load(Relaxed).max(dirty));
         }
     }
 
-    fn rise(&self, count: usize, owed: usize) {
+    fn rise(&self, count: usize, excess: usize) {
         self.count
             .store(self.count().wrapping_add(count as u32), Relaxed);
-        self.owed.store(owed, Relaxed);
+        self.excess.store(excess, Relaxed);
     }
 
-    /// A round of purging begins, with `pages` that have memory.
+    /// A purge begins, with `pages` that have memory.
     pub(super) fn fall(&self, pages: usize) {
         let high = self.high.load(Relaxed);
         self.high.store(pages.max(high - high / FALL), Relaxed);
@@ -112,7 +112,7 @@ impl Growth {
 
     /// Whether it is time for free pages to go, in an arena of which `used` pages are lent.
     pub(super) fn is_due(&self, used: usize) -> bool {
-        self.owed.load(Relaxed) > self.pace.least(used)
+        self.excess.load(Relaxed) > self.pace.least(used)
     }
 
     /// How many of `dirty` free pages go in place of what the arena has grown by.
@@ -124,12 +124,12 @@ impl Growth {
             .load(Relaxed)
             .saturating_add(earned)
             .min(self.pace.most_pages);
-        let pages = self.owed.swap(0, Relaxed).min(dirty).min(most);
+        let pages = self.excess.swap(0, Relaxed).min(dirty).min(most);
         self.most.store(most - pages, Relaxed);
         pages
     }
 
-    /// So many pages went: as many may come again before that is growth.
+    /// `pages` went: as many may come again before that is growth.
     pub(super) fn note_gone(&self, pages: usize) {
         let high = self.high.load(Relaxed);
         self.high.store(high.saturating_sub(pages), Relaxed);
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_not_there_of_late_is_growth() {
+    fn only_what_was_not_there_recently_is_growth() {
         let growth = Growth::new(Pace::USUAL);
         growth.note(100);
         growth.note(40);

@@ -35,7 +35,7 @@ impl Kind {
     /// All of them.
     pub(super) const ALL: [Self; KINDS] = [Self::Any, Self::Slabs, Self::Large];
 
-    /// The kind of pageblock for a span, in an arena of so many pages.
+    /// The kind of pageblock for a span, in an arena of `pages`.
     pub(super) fn wanted(used_for: Use, pages: u32) -> Self {
         match used_for {
             _ if !is_apart(pages) => Self::Any,
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-/// Whether an arena of so many pages has pageblocks of several kinds.
+/// Whether an arena of `pages` has pageblocks of several kinds.
 pub(super) fn is_apart(pages: u32) -> bool {
     pages >= APART_FROM
 }

@@ -16,7 +16,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
         data, map, dirty, used, lost_pages,
         state as state in Lock::<State>::VALUE,
     }),
-    fields!(State as "arena_state" { buddy, frontier, owed }),
+    fields!(State as "arena_state" { buddy, committed, excess }),
     fields!(Buddy as "buddy" { free_blocks }),
     fields!(PageMap as "page_map" {
         records as records in Table::<BlockRecord>::ENTRIES,

@@ -27,13 +27,13 @@ impl Arena {
         state
             .buddy
             .give_run(&self.map, first.plus(pages), order.pages() - pages);
-        let zero = self.soil(state, first, pages, used_for) == 0;
+        let zero = self.account_lent(state, first, pages, used_for) == 0;
         self.map.set_head(first, Some(Head { pages, used_for }));
         Some(Span { first, pages, zero })
     }
 
-    /// Accounts pages as lent, and marks them as dirty but for a slab's; how many were.
-    pub(super) fn soil(
+    /// Accounts pages as lent, and marks them as dirty but for a slab's; returns how many were dirty.
+    pub(super) fn account_lent(
         &self,
         state: &mut State,
         first: PageIndex,
@@ -45,14 +45,14 @@ impl Arena {
             self.map.set_dirty(first, pages, true);
         }
         state.low.note(self.add_dirty(-dirty.cast_signed()));
-        state.owed = state.owed.saturating_sub(dirty);
+        state.excess = state.excess.saturating_sub(dirty);
         self.add_used(pages as isize);
         self.growth.note(self.touched_pages());
         dirty
     }
 
     /// Accounts pages as free.
-    pub(super) fn regain(&self, first: PageIndex, pages: u32) {
+    pub(super) fn account_free(&self, first: PageIndex, pages: u32) {
         self.map.note_dirty(first);
         let dirty = self.add_dirty(self.map.dirty_pages(first, pages) as isize);
         self.add_used(-(pages as isize));
@@ -63,7 +63,7 @@ impl Arena {
     pub(crate) fn take_soon(&self, pages: u32, align: Order, used_for: Use) -> Option<Span> {
         let order = Order::holding(pages).max(align);
         let mut state = self.state.lock_soon()?;
-        let kind = Kind::wanted(used_for, state.frontier);
+        let kind = Kind::wanted(used_for, state.committed);
         let taken = state.buddy.take(&self.map, order, kind);
         let first = taken.or_else(|| state.buddy.take(&self.map, order, Kind::Any))?;
         let span = self.lend(&mut state, first, order, pages, used_for)?;

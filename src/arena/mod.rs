@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! A committed page is either free in the buddy system or part of exactly one span. Pages beyond
-//! the frontier are neither.
+//! the committed end are neither.
 
 mod buddy;
 mod charges;
@@ -11,7 +11,7 @@ mod changed;
 mod count;
 mod dense;
 mod density;
-mod frontier;
+mod commit;
 mod growth;
 mod kind;
 mod lend;
@@ -19,7 +19,6 @@ pub(crate) mod layout;
 mod page_map;
 mod page_set;
 mod purge;
-mod reach;
 mod record;
 mod slab;
 mod summary;
@@ -30,7 +29,7 @@ pub(crate) use purge::Pass;
 pub(crate) use record::Head;
 pub(crate) use slab::Touched;
 
-use crate::decay::LowWater;
+use crate::decay::LowWatermark;
 use crate::limit::Budget;
 use crate::sync::{Lock, StaticRef};
 use crate::sys::Region;
@@ -42,7 +41,7 @@ use kind::Kind;
 use page_map::PageMap;
 use purge::Release;
 
-/// Free memory in pageblocks of the other kind may be one part of so many of what is used before it is taken.
+/// Free memory in pageblocks of the other kind may be this share of what is used before it is taken.
 const APART_SHARE: usize = 16;
 
 /// Sole ownership of a run of pages.
@@ -73,7 +72,7 @@ pub(crate) enum NotASpan {
 pub(crate) struct Arena {
     data: Region,
     map: PageMap,
-    /// Held while the frontier moves: the kernel is asked without the lock that everybody needs.
+    /// Held while memory is committed or decommitted: the kernel is asked without the lock that everybody needs.
     growing: Lock<()>,
     /// Held while the kernel takes the memory of pages that are out of the buddy system.
     purging: Lock<()>,
@@ -94,11 +93,11 @@ pub(crate) struct Arena {
 #[derive(Debug)]
 struct State {
     buddy: Buddy,
-    frontier: u32,
-    /// The fewest free dirty pages of late.
-    low: LowWater,
+    committed: u32,
+    /// The low watermark of free dirty pages.
+    low: LowWatermark,
     /// Pages that are still to go in this round.
-    owed: usize,
+    excess: usize,
     /// Pages whose memory goes back at this moment.
     release: Option<Release>,
 }
@@ -110,7 +109,7 @@ pub(crate) struct ArenaCounts {
     pub(crate) free_blocks: [u32; ORDERS],
     /// Free pages.
     pub(crate) free_pages: u64,
-    /// Free pages that still have memory behind them.
+    /// Free pages that still have memory.
     pub(crate) dirty_pages: u64,
     /// Pages that were committed.
     pub(crate) committed_pages: u64,
@@ -136,9 +135,9 @@ impl Arena {
             purging: Lock::new(()),
             state: Lock::new(State {
                 buddy: Buddy::default(),
-                frontier: 0,
-                low: LowWater::default(),
-                owed: 0,
+                committed: 0,
+                low: LowWatermark::default(),
+                excess: 0,
                 release: None,
             }),
             budget: StaticRef::none(),
@@ -161,7 +160,7 @@ impl Arena {
         self.data.bytes()
     }
 
-    /// The reserved addresses themselves, for who has to make pointers.
+    /// The reserved address range, used to derive pointers.
     pub(crate) fn region(&self) -> &Region {
         &self.data
     }
@@ -172,7 +171,7 @@ impl Arena {
         let order = Order::holding(pages).max(align);
         let (mut state, first) = loop {
             let mut state = self.state.lock();
-            let kind = Kind::wanted(used_for, state.frontier);
+            let kind = Kind::wanted(used_for, state.committed);
             if let Some(first) = state.buddy.take(&self.map, order, kind) {
                 break (state, first);
             }
@@ -195,16 +194,16 @@ impl Arena {
         self.renewed(span)
     }
 
-    /// Bytes up to the frontier.
+    /// Bytes up to the committed end.
     pub(crate) fn committed_bytes(&self) -> usize {
-        PageIndex(self.state.lock().frontier).offset()
+        PageIndex(self.state.lock().committed).offset()
     }
 
     /// Gives a span back.
     pub(crate) fn give(&self, span: Span) {
         let mut state = self.state.lock();
         self.map.set_head(span.first, None);
-        self.regain(span.first, span.pages);
+        self.account_free(span.first, span.pages);
         state.buddy.give_run(&self.map, span.first, span.pages);
     }
 
@@ -222,7 +221,7 @@ impl Arena {
             self.large_head(&state, page)?;
         }
         self.map.set_head(page, None);
-        self.regain(page, head.pages);
+        self.account_free(page, head.pages);
         state.buddy.give_run(&self.map, page, head.pages);
         Ok(head.pages)
     }
@@ -245,10 +244,10 @@ impl Arena {
             if page.in_block() + pages > BLOCK_PAGES {
                 return false;
             }
-            if new_end.0 > state.frontier {
+            if new_end.0 > state.committed {
                 // After the last span there is memory that nobody has committed yet.
                 drop(state);
-                if !self.reach(new_end.0) {
+                if !self.commit_to(new_end.0) {
                     return false;
                 }
                 state = self.state.lock();
@@ -260,9 +259,9 @@ impl Arena {
                 state.buddy.give_run(&self.map, old_end, more);
                 return false;
             }
-            self.soil(&mut state, old_end, more, head.used_for);
+            self.account_lent(&mut state, old_end, more, head.used_for);
         } else {
-            self.regain(page, head.pages - pages);
+            self.account_free(page, head.pages - pages);
             state.buddy.give_run(&self.map, new_end, head.pages - pages);
         }
         self.map.set_head(page, Some(Head { pages, ..head }));
@@ -278,7 +277,7 @@ impl Arena {
             free_pages: state.buddy.free_pages()
                 + state.release.map_or(0, |pages| u64::from(pages.count())),
             dirty_pages: self.dirty_pages() as u64,
-            committed_pages: u64::from(state.frontier),
+            committed_pages: u64::from(state.committed),
             map_bytes: self.map.committed_bytes(),
         }
     }
@@ -302,7 +301,7 @@ impl Arena {
     }
 
     fn large_head(&self, state: &State, page: PageIndex) -> Result<Head, NotASpan> {
-        if page.0 >= state.frontier {
+        if page.0 >= state.committed {
             return Err(NotASpan::Beyond);
         }
         match self.map.head(page) {

@@ -42,8 +42,8 @@ impl PageMap {
     }
 
     /// Gives the address space for pages from `pages` on back.
-    pub(super) fn cut(&self, pages: usize) {
-        self.records.cut(blocks_for(pages));
+    pub(super) fn shrink(&self, pages: usize) {
+        self.records.shrink(blocks_for(pages));
     }
 
     /// Whether the pageblock that holds `page` has a record.

@@ -1,4 +1,4 @@
-//! Giving the memory behind free pages back to the kernel: whole 2 MiB first, so that no huge page is
+//! Giving the memory of free pages back to the kernel: whole 2 MiB first, so that no huge page is
 //! broken for little, and what lies in smaller pieces as far as it is much.
 //!
 //! # Invariant
@@ -68,8 +68,8 @@ impl Arena {
         let mut state = self.state.lock();
         let dirty = self.dirty_pages();
         self.growth.fall(self.touched_pages());
-        let surplus = state.low.surplus(dirty, elapsed, LEAST).max(state.owed);
-        state.owed = surplus.min(dirty.saturating_sub(kept));
+        let excess = state.low.excess(dirty, elapsed, LEAST).max(state.excess);
+        state.excess = excess.min(dirty.saturating_sub(kept));
     }
 
     /// Gives back what the round decided on, but for `kept` pages, from the pageblock below `end` on downwards, which it
@@ -91,14 +91,14 @@ impl Arena {
     /// Gives as many free pages back as the arena has grown by, but for `kept` ones, until the budget is spent; `now` is
     /// the time in milliseconds.
     pub(crate) fn make_up_for_growth(&self, now: u64, kept: usize, budget: &mut Budget) {
-        // Whoever is at it already does as well.
+        // A thread that is already purging does as well.
         let Some(_purging) = self.purging.lock_soon() else {
             return;
         };
         let mut state = self.state.lock();
         let spare = self.dirty_pages().saturating_sub(kept);
         let pages = self.growth.make_up(spare, now);
-        state.owed = state.owed.max(pages);
+        state.excess = state.excess.max(pages);
         drop(state);
         let (mut left, mut end) = (pages, usize::MAX);
         while left > 0
@@ -114,23 +114,23 @@ impl Arena {
     /// Dirty pages that may stay in pieces below 2 MiB.
     pub(crate) fn waste_pages(&self) -> usize {
         let state = self.state.lock();
-        let used = state.frontier as usize - state.buddy.free_pages() as usize;
+        let used = state.committed as usize - state.buddy.free_pages() as usize;
         (used / WASTE_SHARE).max(WASTE)
     }
 
     /// Ends a round: what is left of its decision stays.
     pub(crate) fn end_decay(&self) {
-        self.state.lock().owed = 0;
+        self.state.lock().excess = 0;
     }
 
-    /// Gives the memory behind all free pages back; the number of pages.
+    /// Gives the memory of all free pages back and returns the number of pages.
     pub(crate) fn purge(&self) -> usize {
         let (mut end, mut budget) = (usize::MAX, Budget::unlimited());
         self.purge_blocks(SINGLE, None, &mut end, &mut budget).0
     }
 
     /// Gives pages of free blocks of at least `order` back, from the highest on: the lowest are used first. With `kept` it
-    /// stops when no more than that are dirty, or what is owed has gone.
+    /// stops when no more than that are dirty, or the excess has gone.
     fn purge_blocks(
         &self,
         least: Order,
@@ -161,13 +161,13 @@ impl Arena {
         let (release, dirty) = {
             let mut state = self.state.lock();
             let wanted = match kept {
-                Some(kept) => state.owed.min(self.dirty_pages().saturating_sub(kept)),
+                Some(kept) => state.excess.min(self.dirty_pages().saturating_sub(kept)),
                 None => usize::MAX,
             };
             if wanted == 0 {
                 return None;
             }
-            let blocks = state.frontier.div_ceil(BLOCK_PAGES) as usize;
+            let blocks = state.committed.div_ceil(BLOCK_PAGES) as usize;
             let block = self.map.highest_dirty(blocks.min(*end), least)?;
             budget.visit();
             let (pages, is_all) = purgeable(&self.map, block, least, wanted.min(budget.pages()));
@@ -207,7 +207,7 @@ impl Arena {
             self.map.set_head(first, Some(Head { pages, used_for }));
         }
         state.low.note(self.add_dirty(-dirty.cast_signed()));
-        state.owed = state.owed.saturating_sub(dirty);
+        state.excess = state.excess.saturating_sub(dirty);
         state.release = Some(*release);
         dirty
     }

@@ -28,7 +28,7 @@ impl Arena {
                 self.map.set_dirty(span.first.plus(first), count, is_dirty);
             }
         }
-        self.regain(span.first, span.pages);
+        self.account_free(span.first, span.pages);
         state.buddy.give_run(&self.map, span.first, span.pages);
     }
 }

@@ -48,7 +48,7 @@ const LOWEST: usize = LEVELS.len() - 1;
 
 // ORDERING: relaxed throughout this file; the arena's lock orders all accesses.
 
-/// The levels, one behind the other in one table that grows at the lowest level.
+/// The levels, one after the other in one table that grows at the lowest level.
 #[derive(Debug)]
 pub(super) struct Summary {
     table: Table<Words>,

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(
     clippy::disallowed_macros,
-    reason = "proptest tells of a failure by a panic"
+    reason = "proptest reports a failure by a panic"
 )]
 
 extern crate std;
@@ -50,12 +50,12 @@ fn a_large_span_grows_and_shrinks_where_it_is() {
     assert!(arena.resize(page, 40));
     assert_eq!(arena.large_pages(page), Ok(40));
     assert!(arena.resize(page, 3));
-    let behind = arena.take(1, SINGLE, Use::Large).unwrap().first;
-    assert_eq!(behind, PageIndex(3));
+    let after = arena.take(1, SINGLE, Use::Large).unwrap().first;
+    assert_eq!(after, PageIndex(3));
     assert!(!arena.resize(page, 4));
     arena.validate();
     assert_eq!(arena.give_large(page), Ok(3));
-    assert_eq!(arena.give_large(behind), Ok(1));
+    assert_eq!(arena.give_large(after), Ok(1));
     assert_eq!(arena.counts().free_blocks[6], 1);
     arena.validate();
 }
@@ -82,24 +82,24 @@ fn alignment_costs_no_pages() {
 }
 
 #[test]
-fn a_retreat_gives_up_what_is_free_at_the_end() {
+fn decommitting_gives_up_what_is_free_at_the_end() {
     let arena = arena(4096);
     let low = arena.take(20, SINGLE, Use::Large).unwrap();
     let high = arena.take(1000, SINGLE, Use::Large).unwrap();
     arena.give(high);
-    arena.retreat();
+    arena.decommit_end();
     arena.validate();
     assert_eq!(arena.counts().committed_pages, 32);
     assert_eq!(arena.unused_bytes(), (4096 - 32) * PAGE_SIZE);
-    assert!(arena.cut());
+    assert!(arena.shrink());
     assert_eq!(arena.bytes(), BLOCK_SIZE);
-    assert!(!arena.cut());
+    assert!(!arena.shrink());
     let again = arena.take(1000, SINGLE, Use::Large).unwrap();
     assert!(again.zero);
     arena.give(again);
     arena.give(low);
-    assert!(arena.retreat() > 1000);
-    assert!(arena.cut());
+    assert!(arena.decommit_end() > 1000);
+    assert!(arena.shrink());
     arena.validate();
     assert_eq!(arena.counts().committed_pages, 0);
     assert_eq!(arena.bytes(), 0);

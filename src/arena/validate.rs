@@ -10,10 +10,10 @@ impl Arena {
     /// Checks that every committed page is free or in exactly one span; aborts otherwise.
     pub(crate) fn validate(&self) {
         let state = self.state.lock();
-        state.buddy.validate(&self.map, state.frontier);
+        state.buddy.validate(&self.map, state.committed);
         let mut page = PageIndex(0);
         let (mut used, mut dirty) = (0, 0);
-        while page.0 < state.frontier {
+        while page.0 < state.committed {
             match (self.map.free_block_of(page), self.map.head(page)) {
                 (Some((_, order)), None) => {
                     let pages = self.map.dirty_pages(page, order.pages()) as usize;
@@ -30,7 +30,7 @@ impl Arena {
             }
         }
         check(
-            used + state.buddy.free_pages() == u64::from(state.frontier),
+            used + state.buddy.free_pages() == u64::from(state.committed),
             "pages are lost",
         );
         check(dirty == self.dirty_pages(), "dirty pages are miscounted");

@@ -1,4 +1,4 @@
-//! Alien buffers: a thread's freed objects of other nodes, on their way home, in sheaves that the
+//! Alien buffers: a thread's freed objects of other nodes, to be returned to their node, in sheaves that the
 //! home's barn takes whole.
 //!
 //! # Invariant
@@ -10,7 +10,7 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
-use super::{BINS, ThreadCache, Ties, class_of_granule, sizing};
+use super::{BINS, Binding, ThreadCache, class_of_granule, sizing};
 use crate::heap::Node;
 use crate::report::{Violation, report_violation};
 use crate::slab::{Object, Pool, Sheaf, SheafCell, Slot, class};
@@ -73,13 +73,19 @@ impl ThreadCache {
 
     /// Puts an object of `node` into the sheaf that goes there, which is made or exchanged first.
     #[cold]
-    pub(super) fn send_home(&self, ties: Ties, node: &'static Node, id: ClassId, object: Object) {
+    pub(super) fn send_home(
+        &self,
+        binding: Binding,
+        node: &'static Node,
+        id: ClassId,
+        object: Object,
+    ) {
         if class::is_span(id) {
-            return ties.heap.give(object);
+            return binding.heap.give(object);
         }
         let _busy = self.busy.lock();
-        let Some(cell) = self.alien_sheaf(ties, node, id) else {
-            return ties.heap.give(object);
+        let Some(cell) = self.alien_sheaf(binding, node, id) else {
+            return binding.heap.give(object);
         };
         let sheaf = match cell.take() {
             Some(sheaf) if sheaf.is_near_top(object) => {
@@ -88,30 +94,31 @@ impl ThreadCache {
                 return report_violation(
                     Violation::DoubleFree,
                     address,
-                    ties.heap.context(address),
+                    binding.heap.context(address),
                 );
             }
             Some(sheaf) if sheaf.count() == sizing::capacity(id) => {
-                deliver(ties, sheaf, node, id, object.as_ptr())
+                deliver(binding, sheaf, node, id, object.as_ptr())
             }
             // Sheaves that went there empty come back, so that none is made for each thread.
             None => barn_of(node, id, object.as_ptr()).lock().barn.take_empty(),
             other => other,
         };
-        let Some(mut sheaf) = sheaf.or_else(|| ties.home.metadata().new_sheaf(sizing::bytes(id)))
+        let Some(mut sheaf) =
+            sheaf.or_else(|| binding.home.metadata().new_sheaf(sizing::bytes(id)))
         else {
-            return ties.heap.give(object);
+            return binding.heap.give(object);
         };
         sheaf.push(object);
         cell.put(sheaf);
     }
 
-    /// Sends home what waits to go there.
-    pub(super) fn drain_aliens(&self, ties: Ties) {
+    /// Returns all remote objects to their nodes.
+    pub(super) fn drain_aliens(&self, binding: Binding) {
         let Some(aliens) = self.aliens.get() else {
             return;
         };
-        for node in ties.heap.nodes() {
+        for node in binding.heap.nodes() {
             let alien = aliens.nodes.get(node.id().index());
             let Some(sheaves) = alien.and_then(|alien| alien.sheaves.get()) else {
                 continue;
@@ -122,13 +129,13 @@ impl ThreadCache {
                 };
                 let one = sheaf.objects().first().copied().unwrap_or(null_mut());
                 let rest = if sheaf.count() == sizing::capacity(id) {
-                    deliver(ties, sheaf, node, id, one)
+                    deliver(binding, sheaf, node, id, one)
                 } else {
                     Some(sheaf)
                 };
                 if let Some(mut sheaf) = rest {
                     let pool = barn_of(node, id, one);
-                    ties.heap.flush(node, id, &mut sheaf);
+                    binding.heap.flush(node, id, &mut sheaf);
                     pool.lock().barn.put_empty(sheaf);
                 }
             }
@@ -144,9 +151,9 @@ impl ThreadCache {
         }
     }
 
-    /// Number of objects that wait to go home to other nodes.
+    /// Number of objects to be returned to other nodes.
     #[cfg(test)]
-    pub(super) fn alien_stock(&self) -> usize {
+    pub(super) fn alien_objects(&self) -> usize {
         let aliens = self.aliens.get().into_iter();
         let sheaves = aliens
             .flat_map(|aliens| &aliens.nodes)
@@ -158,20 +165,20 @@ impl ThreadCache {
     /// is up to date then.
     fn alien_sheaf(
         &self,
-        ties: Ties,
+        binding: Binding,
         node: &'static Node,
         id: ClassId,
     ) -> Option<&'static SheafCell> {
         let aliens = match self.aliens.get() {
             Some(aliens) => aliens,
             None => {
-                let fresh = ties.home.metadata().zeroed::<Aliens>()?;
+                let fresh = binding.home.metadata().zeroed::<Aliens>()?;
                 self.aliens.get_or_init(|| fresh)
             }
         };
         let alien = aliens.nodes.get(node.id().index())?;
         if alien.sheaves.get().is_none() {
-            alien.sheaves.set(Some(ties.home.metadata().zeroed()?));
+            alien.sheaves.set(Some(binding.home.metadata().zeroed()?));
         }
         alien.base.store(node.arena().base(), Relaxed);
         let class_map = node.tables().class_map().cast_mut();
@@ -183,18 +190,24 @@ impl ThreadCache {
 
 /// Gives a full sheaf to its home's barn, where threads are that allocated an object like this one; an empty one for it, if
 /// there is one.
-fn deliver(ties: Ties, full: Sheaf, home: &'static Node, id: ClassId, one: Slot) -> Option<Sheaf> {
+fn deliver(
+    binding: Binding,
+    full: Sheaf,
+    home: &'static Node,
+    id: ClassId,
+    one: Slot,
+) -> Option<Sheaf> {
     let mut pool = barn_of(home, id, one).lock();
     let empty = pool.barn.take_empty();
-    let Some(mut oldest) = pool.barn.put_full(full, ties.barn_places(id)) else {
+    let Some(mut oldest) = pool.barn.put_full(full, binding.barn_places(id)) else {
         return empty;
     };
     if let Some(empty) = empty {
         pool.barn.put_empty(empty);
     }
     drop(pool);
-    // Strangers may be in it, from a time when that node was out of memory.
-    ties.heap.flush(home, id, &mut oldest);
+    // Remote objects may be in it, from a time when that node was out of memory.
+    binding.heap.flush(home, id, &mut oldest);
     Some(oldest)
 }
 

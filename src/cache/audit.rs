@@ -2,7 +2,7 @@
 //! sheaves twice, was freed twice.
 #![forbid(unsafe_code)]
 
-use super::{ThreadCache, Ties};
+use super::{Binding, ThreadCache};
 use crate::report::{Violation, report_violation};
 use crate::slab::{Audit, Pool, Slot, class};
 use crate::sync::Guard;
@@ -20,18 +20,18 @@ impl ThreadCache {
     /// With all pools of a class locked, no object of it comes back to a slab or leaves it. So what is read from a sheaf then,
     /// at any moment, was out all the time, unless somebody freed it once more than it was handed out.
     pub(crate) fn audit(&self) {
-        let Some(ties) = self.ties() else {
+        let Some(binding) = self.binding() else {
             return;
         };
         let _busy = self.busy.lock();
-        for id in class::all().filter(|id| self.stock(*id) > 0) {
-            let _pools = lock_all(ties, id);
-            let mut audit = Audit::new(ties.home.place(self.cluster()), id);
+        for id in class::all().filter(|id| self.cached(*id) > 0) {
+            let _pools = lock_all(binding, id);
+            let mut audit = Audit::new(binding.home.place(self.cluster()), id);
             let bin = self.bin(id);
-            bin.objects(self.claims_of(id))
-                .for_each(|object| audit.doubt(object));
+            bin.objects(self.detached_of(id))
+                .for_each(|object| audit.suspect(object));
             if let Some(spare) = bin.spare.take() {
-                spare.objects().iter().for_each(|it| audit.doubt(*it));
+                spare.objects().iter().for_each(|it| audit.suspect(*it));
                 bin.spare.put(spare);
             }
         }
@@ -43,18 +43,22 @@ impl ThreadCache {
     /// Nothing is written but the cache's lock: in the child of a fork, each page that is written to is copied first.
     #[inline(always)]
     pub(crate) fn audit_own(&self) {
-        let Some(ties) = self.ties() else {
+        let Some(binding) = self.binding() else {
             return;
         };
         let busy = self.busy.lock();
-        for id in class::all().filter(|id| self.stock(*id) > 0) {
-            let mut audit = Audit::new(ties.home.place(self.cluster()), id);
+        for id in class::all().filter(|id| self.cached(*id) > 0) {
+            let mut audit = Audit::new(binding.home.place(self.cluster()), id);
             for sheaf in self.waiting(id) {
-                sheaf.iter().for_each(|object| audit.doubt(*object));
+                sheaf.iter().for_each(|object| audit.suspect(*object));
             }
             if let Some(twin) = self.twin(id) {
                 let address = twin as usize;
-                report_violation(Violation::DoubleFree, address, ties.heap.context(address));
+                report_violation(
+                    Violation::DoubleFree,
+                    address,
+                    binding.heap.context(address),
+                );
             }
         }
         busy.end();
@@ -64,7 +68,7 @@ impl ThreadCache {
     pub(super) fn small_pages(&self) -> usize {
         let _busy = self.busy.lock();
         let mut pages = 0;
-        for id in class::all().filter(|id| self.stock(*id) > 0) {
+        for id in class::all().filter(|id| self.cached(*id) > 0) {
             let mut last = usize::MAX;
             for object in self.waiting(id).into_iter().flatten() {
                 let page = *object as usize / PAGE_SIZE;
@@ -78,7 +82,7 @@ impl ThreadCache {
     /// Whether any object waits here twice. The cache is the calling thread's.
     pub(super) fn has_twins(&self) -> bool {
         let _busy = self.busy.lock();
-        class::all().any(|id| self.stock(id) > 1 && self.twin(id).is_some())
+        class::all().any(|id| self.cached(id) > 1 && self.twin(id).is_some())
     }
 
     /// The first object of a class that waits here for the second time.
@@ -113,16 +117,16 @@ impl ThreadCache {
     #[inline(always)]
     fn waiting(&self, id: ClassId) -> [&[Slot]; 2] {
         let bin = self.bin(id);
-        [bin.own_objects(self.claims_of(id)), bin.spare.objects()]
+        [bin.own_objects(self.detached_of(id)), bin.spare.objects()]
     }
 }
 
 /// Locks the pools of a class of all clusters, the lowest number first.
-fn lock_all(ties: Ties, id: ClassId) -> [Option<Guard<'static, Pool>>; MAX_CLUSTERS] {
+fn lock_all(binding: Binding, id: ClassId) -> [Option<Guard<'static, Pool>>; MAX_CLUSTERS] {
     let mut guards = [const { None }; MAX_CLUSTERS];
-    let clusters = ties.heap.clusters().entered();
+    let clusters = binding.heap.clusters().entered();
     for (guard, cluster) in guards.iter_mut().zip(clusters) {
-        *guard = Some(ties.home.pool(cluster, id).lock());
+        *guard = Some(binding.home.pool(cluster, id).lock());
     }
     guards
 }

@@ -4,12 +4,12 @@
 //!
 //! A bin without sheaves is empty and full at once, so both fast paths leave it alone. Only the cache's
 //! thread changes a bin, with one exception: who holds the cache's lock may move the main sheaf's bottom
-//! (`ends.rs`, `idle.rs`) and take the spare sheaf.
+//! (`bounds.rs`, `idle.rs`) and take the spare sheaf.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed};
 
-use super::ends::Ends;
+use super::bounds::Bounds;
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
 use crate::sys::prefetch;
 
@@ -17,7 +17,7 @@ use crate::sys::prefetch;
 #[derive(Debug)]
 #[repr(C, align(32))]
 pub(crate) struct Bin {
-    pub(super) ends: Ends,
+    pub(super) bounds: Bounds,
     /// See [`crate::slab::class::ClassInfo::divisor`].
     divisor: AtomicU32,
     /// The slab's length less one.
@@ -35,13 +35,13 @@ const CHECKED: bool = !cfg!(unchecked);
 const NOTHING: u32 = u32::MAX;
 
 // ORDERING: relaxed throughout this file. A bin belongs to one thread; others read it for
-// statistics, where a torn moment does not matter. For the two ends see `ends.rs`.
+// statistics, where a torn moment does not matter. For the two ends see `bounds.rs`.
 
 impl Bin {
     /// A bin without sheaves and without a class.
     pub(crate) const fn none() -> Self {
         Self {
-            ends: Ends {
+            bounds: Bounds {
                 top: AtomicPtr::new(core::ptr::null_mut()),
                 bottom: AtomicU32::new(NOTHING),
                 limit: AtomicU32::new(0),
@@ -54,7 +54,7 @@ impl Bin {
 
     /// Tells what `is_start` must know about the class; the bin has no sheaves.
     pub(crate) fn describe(&self, divisor: u32, mask: u32) {
-        self.ends.bottom.store(NOTHING, Relaxed);
+        self.bounds.bottom.store(NOTHING, Relaxed);
         self.divisor.store(divisor, Relaxed);
         self.mask.store(mask, Relaxed);
     }
@@ -62,7 +62,7 @@ impl Bin {
     /// Takes the newest object of the main sheaf and brings the next one near.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Object> {
-        let top = self.ends.take()?;
+        let top = self.bounds.take()?;
         // SAFETY: above the bottom, so `top` is a filled slot of the main sheaf.
         let object = unsafe { top.read() };
         // Without this the caller's first write to its next object misses the cache.
@@ -91,8 +91,8 @@ impl Bin {
     /// already.
     #[inline(always)]
     pub(crate) fn push(&self, object: Slot) -> bool {
-        let top = self.ends.top.load(Relaxed);
-        if top as u32 >= own(&self.ends.limit) {
+        let top = self.bounds.top.load(Relaxed);
+        if top as u32 >= own(&self.bounds.limit) {
             return false;
         }
         // What was freed last is what is freed twice most often: in a row, or with its owner between. An
@@ -109,13 +109,13 @@ impl Bin {
         let above = unsafe { top.add(1) };
         // SAFETY: that slot is unused.
         unsafe { above.write(object) };
-        self.ends.put(above);
+        self.bounds.put(above);
         true
     }
 
     /// Whether `object` is one of the next two that `pop` would give.
     pub(crate) fn is_near_top(&self, object: Object) -> bool {
-        let top = self.ends.top.load(Relaxed);
+        let top = self.bounds.top.load(Relaxed);
         (0..self.main_count().min(2)).any(|below| {
             // SAFETY: the bin has more filled slots than that.
             let slot = unsafe { top.sub(below) };
@@ -129,80 +129,80 @@ impl Bin {
         self.main_count() + self.spare.count()
     }
 
-    /// Number of objects in the main sheaf that nobody claims.
+    /// Number of objects in the main sheaf that nobody detached.
     pub(crate) fn main_count(&self) -> usize {
-        self.ends.count()
+        self.bounds.count()
     }
 
     /// Whether there is a main sheaf.
     pub(crate) fn has_main(&self) -> bool {
-        self.ends.limit.load(Relaxed) != 0
+        self.bounds.limit.load(Relaxed) != 0
     }
 
-    /// Number of objects that the main sheaf, of which nothing is claimed, has room for.
+    /// Number of objects that the main sheaf, of which nothing is detached, has room for.
     pub(crate) fn capacity(&self) -> usize {
-        let (bottom, limit) = (&self.ends.bottom, &self.ends.limit);
+        let (bottom, limit) = (&self.bounds.bottom, &self.bounds.limit);
         let bytes = limit.load(Relaxed).saturating_sub(bottom.load(Relaxed));
         bytes as usize / size_of::<Slot>()
     }
 
-    /// The objects of the main sheaf, and `claimed` ones below its bottom, as they are at this moment; for who holds the
+    /// The objects of the main sheaf, and `detached` ones below its bottom, as they are at this moment; the caller holds the
     /// cache's lock.
     #[inline]
-    pub(crate) fn objects(&self, claimed: usize) -> impl Iterator<Item = Slot> {
+    pub(crate) fn objects(&self, detached: usize) -> impl Iterator<Item = Slot> {
         // ORDERING: acquire, pairs with `put`: a slot is written before `top` says so.
-        let top = self.ends.top.load(Acquire) as u32;
-        let bottom = self.ends.bottom_place();
+        let top = self.bounds.top.load(Acquire) as u32;
+        let bottom = self.bounds.bottom_place();
         let above = top.saturating_sub(bottom as u32) as usize / size_of::<Slot>();
-        let first = bottom.wrapping_add(1).wrapping_sub(claimed);
-        let count = if self.has_main() { claimed + above } else { 0 };
+        let first = bottom.wrapping_add(1).wrapping_sub(detached);
+        let count = if self.has_main() { detached + above } else { 0 };
         // SAFETY: a filled slot; its thread may fill it anew meanwhile, and either word will do.
         (0..count).map(move |index| unsafe { first.wrapping_add(index).read_volatile() })
     }
 
     /// The same for the cache's thread, which takes and gives nothing meanwhile.
     #[inline(always)]
-    pub(crate) fn own_objects(&self, claimed: usize) -> &[Slot] {
+    pub(crate) fn own_objects(&self, detached: usize) -> &[Slot] {
         if !self.has_main() {
             return &[];
         }
         let first = self
-            .ends
+            .bounds
             .bottom_place()
             .wrapping_add(1)
-            .wrapping_sub(claimed);
-        // SAFETY: the slots from the claimed ones up to the top are filled.
-        unsafe { core::slice::from_raw_parts(first, claimed + self.main_count()) }
+            .wrapping_sub(detached);
+        // SAFETY: the slots from the detached ones up to the top are filled.
+        unsafe { core::slice::from_raw_parts(first, detached + self.main_count()) }
     }
 
-    /// Claims all objects of the main sheaf for whoever holds the cache's lock; how many there may be.
-    /// Until the claim is settled the cache's thread takes none of them.
-    pub(crate) fn claim(&self) -> usize {
-        self.ends.claim()
+    /// Detaches all objects of the main sheaf and returns how many; the caller holds the cache's lock.
+    /// Until that is settled the cache's thread takes none of them.
+    pub(crate) fn detach(&self) -> usize {
+        self.bounds.detach()
     }
 
-    /// The `count` objects that were claimed, so long ago that the cache's thread knows of it, if it left
-    /// them alone. For who holds the cache's lock.
-    pub(crate) fn claimed(&self, count: usize) -> Option<&[Slot]> {
-        let first = self.ends.claimed(count)?;
+    /// The `count` objects that were detached, so long ago that the cache's thread knows of it, if it took
+    /// none. The caller holds the cache's lock.
+    pub(crate) fn detached(&self, count: usize) -> Option<&[Slot]> {
+        let first = self.bounds.detached(count)?;
         // SAFETY: the slots below the bottom are filled, and the thread takes none of them any more.
         Some(unsafe { core::slice::from_raw_parts(first, count) })
     }
 
-    /// Lets `count` objects that were claimed be taken again.
-    pub(crate) fn unclaim(&self, count: usize) {
-        self.ends.unclaim(count);
+    /// Lets `count` objects that were detached be taken again.
+    pub(crate) fn reattach(&self, count: usize) {
+        self.bounds.reattach(count);
     }
 
-    /// Closes the gap of `gone` slots below the bottom, whose objects went elsewhere. For the cache's
-    /// thread alone.
+    /// Closes the gap of `gone` slots below the bottom, whose objects went elsewhere. Only for the
+    /// cache's thread.
     pub(crate) fn close_gap(&self, gone: usize) {
         let count = self.main_count();
-        let from = self.ends.bottom_place();
+        let from = self.bounds.bottom_place();
         let to = from.wrapping_sub(gone);
         // SAFETY: both ranges are slots of the main sheaf.
         unsafe { core::ptr::copy(from.wrapping_add(1), to.wrapping_add(1), count) };
-        self.ends.move_to(to, count);
+        self.bounds.move_to(to, count);
     }
 
     /// Makes `sheaf` the main sheaf of a bin that has none.
@@ -217,9 +217,9 @@ impl Bin {
         // SAFETY: a sheaf has its count of slots above the bottom.
         let top = unsafe { bottom.add(count) };
         let limit = low + (capacity * size_of::<Slot>()) as u32;
-        self.ends.top.store(top.as_ptr(), Relaxed);
-        self.ends.limit.store(limit, Relaxed);
-        self.ends.bottom.store(low, Relaxed);
+        self.bounds.top.store(top.as_ptr(), Relaxed);
+        self.bounds.limit.store(limit, Relaxed);
+        self.bounds.bottom.store(low, Relaxed);
     }
 
     /// Takes the main sheaf out.
@@ -228,10 +228,10 @@ impl Bin {
             return None;
         }
         let count = self.main_count();
-        let bottom = NonNull::new(self.ends.bottom_place())?;
-        self.ends.limit.store(0, Relaxed);
-        self.ends.bottom.store(NOTHING, Relaxed);
-        self.ends.top.store(core::ptr::null_mut(), Relaxed);
+        let bottom = NonNull::new(self.bounds.bottom_place())?;
+        self.bounds.limit.store(0, Relaxed);
+        self.bounds.bottom.store(NOTHING, Relaxed);
+        self.bounds.top.store(core::ptr::null_mut(), Relaxed);
         // SAFETY: the sheaf was forgotten in `open`; its slots are filled up to `top`.
         Some(unsafe { Sheaf::from_bottom(bottom, count) })
     }
@@ -265,7 +265,7 @@ impl Bin {
     }
 }
 
-/// Reads a number on the fast path that the calling thread alone writes.
+/// Reads a number on the fast path that only the calling thread writes.
 #[inline(always)]
 pub(super) fn own(number: &AtomicU32) -> u32 {
     // SAFETY: an aligned word that no other thread writes as long as this one lives. An atomic load would do, but the

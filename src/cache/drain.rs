@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::retire;
-use super::{ThreadCache, Ties, sizing};
+use super::{Binding, ThreadCache, sizing};
 use crate::decay::Budget;
 use crate::slab::{Sheaf, class};
 use crate::units::ClassId;
@@ -22,58 +22,59 @@ impl ThreadCache {
 
     /// As [`Self::drain`], until the budget is spent.
     pub(crate) fn drain_within(&self, budget: &mut Budget) {
-        let Some(ties) = self.ties() else {
+        let Some(binding) = self.binding() else {
             return;
         };
         let _busy = self.busy.lock();
-        self.recover_all();
+        self.reattach_all();
         for id in class::every() {
             let bin = self.bin(id);
             if budget.is_spent() {
                 return;
             }
             budget.flush(bin.count());
-            self.close(ties, id);
+            self.close(binding, id);
         }
         // ORDERING: relaxed, see the module.
         self.refills.iter().for_each(|last| last.store(0, Relaxed));
-        self.drain_aliens(ties);
+        self.drain_aliens(binding);
     }
 
     /// Gives up spans, of which a second free shows once they are back, and what belongs to other nodes.
-    pub(super) fn drain_strangers(&self) {
-        let Some(ties) = self.ties() else {
+    pub(super) fn drain_remote(&self) {
+        let Some(binding) = self.binding() else {
             return;
         };
         let _busy = self.busy.lock();
         for id in class::spans() {
-            self.recover(id);
-            self.close_small(ties, id);
+            self.reattach(id);
+            self.close_small(binding, id);
         }
-        self.drain_aliens(ties);
+        self.drain_aliens(binding);
     }
 
     /// Empties and takes out a main sheaf that is a small one, if there is one; the caller holds the cache's lock.
-    pub(super) fn close_small(&self, ties: Ties, id: ClassId) {
+    pub(super) fn close_small(&self, binding: Binding, id: ClassId) {
         let bin = self.bin(id);
         let room = bin.capacity();
         if let Some(mut small) = bin.close() {
-            ties.heap.flush(ties.home, id, &mut small);
-            retire(ties, small, room);
+            binding.heap.flush(binding.home, id, &mut small);
+            retire(binding, small, room);
         }
     }
 
     /// Gives a sheaf with what is in it to the barn.
-    pub(super) fn put_away(&self, ties: Ties, id: ClassId, mut sheaf: Sheaf) {
-        let mut pool = self.pool(ties, id).lock();
+    pub(super) fn put_away(&self, binding: Binding, id: ClassId, mut sheaf: Sheaf) {
+        let mut pool = self.pool(binding, id).lock();
         if sheaf.count() == sizing::capacity(id) {
-            match pool.barn.put_full(sheaf, ties.barn_places(id)) {
+            match pool.barn.put_full(sheaf, binding.barn_places(id)) {
                 None => return,
                 Some(oldest) => sheaf = oldest,
             }
         }
-        ties.heap
-            .flush_with(pool, ties.home, self.cluster(), id, &mut sheaf);
-        self.pool(ties, id).lock().barn.put_empty(sheaf);
+        binding
+            .heap
+            .flush_with(pool, binding.home, self.cluster(), id, &mut sheaf);
+        self.pool(binding, id).lock().barn.put_empty(sheaf);
     }
 }

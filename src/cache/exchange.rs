@@ -53,7 +53,7 @@ impl ThreadCache {
     }
 
     /// Runs `exchange` for a cache that has memory and whose thread, the caller, was not interrupted in the allocator, nor is to
-    /// come by for each object. A bin of which anything is claimed is for those who undo that.
+    /// come by for each object. A bin of which anything is detached is for those who undo that.
     fn exchange<T>(&self, id: ClassId, exchange: impl FnOnce() -> Option<T>) -> Option<T> {
         self.heap.get()?;
         if self.is_interrupted() || self.is_awaited.load(Relaxed) != 0 {
@@ -61,7 +61,7 @@ impl ThreadCache {
         }
         self.inside(|| {
             let _busy = self.busy.lock();
-            let is_plain = self.get(&self.claims, id) == 0 && self.get(&self.gaps, id) == 0;
+            let is_plain = self.get(&self.detached, id) == 0 && self.get(&self.gaps, id) == 0;
             is_plain.then(exchange)?
         })
     }

@@ -7,22 +7,22 @@
 #![forbid(unsafe_code)]
 
 use super::bin::Bin;
-use super::{ThreadCache, Ties, sizing};
+use super::{Binding, ThreadCache, sizing};
 use crate::slab::{Sheaf, class, sheaf_bytes};
 use crate::units::ClassId;
 
 impl ThreadCache {
     /// Opens an empty small sheaf in a bin without sheaves; `false` where there is no memory, or the bin shall have none.
-    pub(super) fn open_first(&self, ties: Ties, id: ClassId) -> bool {
-        let room = self.first_room(ties, id);
+    pub(super) fn open_first(&self, binding: Binding, id: ClassId) -> bool {
+        let room = self.first_room(binding, id);
         if room == 0 {
             return false;
         }
         // Where a small sheaf is as large as any, the barn has them.
         let sheaf = if room < sizing::capacity(id) || class::is_span(id) {
-            take_small(ties, sizing::FIRST_CAPACITY)
+            take_small(binding, sizing::FIRST_CAPACITY)
         } else {
-            self.take_empty(ties, id)
+            self.take_empty(binding, id)
         };
         let Some(sheaf) = sheaf else {
             return false;
@@ -31,17 +31,17 @@ impl ThreadCache {
         true
     }
 
-    /// Moves what is in the small main sheaf to one of full size, or in a crowd to a larger one with room for `new`
+    /// Moves what is in the small main sheaf to one of full size, or among many threads to a larger one with room for `new`
     /// objects; `false` where there is no memory. What the room may be changes with every moment, so the caller has
     /// asked for it once.
-    pub(super) fn enlarge(&self, ties: Ties, id: ClassId, new: usize) -> bool {
+    pub(super) fn enlarge(&self, binding: Binding, id: ClassId, new: usize) -> bool {
         let bin = self.bin(id);
         let old = bin.capacity();
         debug_assert!(old < new);
         let empty = if new < sizing::capacity(id) {
-            take_small(ties, new)
+            take_small(binding, new)
         } else {
-            self.take_empty(ties, id)
+            self.take_empty(binding, id)
         };
         let Some(mut sheaf) = empty else {
             return false;
@@ -52,7 +52,7 @@ impl ThreadCache {
                 .zip(small.objects())
                 .for_each(|(slot, object)| *slot = *object);
             small.clear();
-            retire(ties, small, old);
+            retire(binding, small, old);
         }
         bin.open(sheaf, new);
         true
@@ -60,24 +60,24 @@ impl ThreadCache {
 
     /// Gives half of what is in a small main sheaf that must not grow to the barn; `false` where there is
     /// no main sheaf.
-    pub(super) fn share(&self, ties: Ties, id: ClassId) -> bool {
+    pub(super) fn share(&self, binding: Binding, id: ClassId) -> bool {
         let bin = self.bin(id);
         let (room, capacity) = (bin.capacity(), sizing::capacity(id));
         let Some(mut small) = bin.close() else {
             return false;
         };
-        if ties.barn_places(id) == 0 {
-            ties.heap.flush(ties.home, id, &mut small);
+        if binding.barn_places(id) == 0 {
+            binding.heap.flush(binding.home, id, &mut small);
             bin.open(small, room);
             return true;
         }
-        let mut pool = self.pool(ties, id).lock();
+        let mut pool = self.pool(binding, id).lock();
         let mut open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
         if open.is_none() {
             // Memory for one may have to be committed, and another thread may store one meanwhile.
             drop(pool);
-            let new = ties.home.metadata().new_sheaf(sizing::bytes(id));
-            pool = self.pool(ties, id).lock();
+            let new = binding.home.metadata().new_sheaf(sizing::bytes(id));
+            pool = self.pool(binding, id).lock();
             open = pool.barn.take_open();
             match new {
                 Some(new) if open.is_some() => pool.barn.put_empty(new),
@@ -91,25 +91,25 @@ impl ThreadCache {
             if open.count() < capacity {
                 pool.barn.put_open(open);
             } else {
-                let most = ties.barn_places(id);
+                let most = binding.barn_places(id);
                 spilled = pool.barn.put_full(open, most);
             }
             drop(pool);
         } else {
             drop(pool);
-            ties.heap.flush(ties.home, id, &mut small);
+            binding.heap.flush(binding.home, id, &mut small);
         }
         if let Some(mut oldest) = spilled {
-            ties.heap.flush(ties.home, id, &mut oldest);
-            self.pool(ties, id).lock().barn.put_empty(oldest);
+            binding.heap.flush(binding.home, id, &mut oldest);
+            self.pool(binding, id).lock().barn.put_empty(oldest);
         }
         bin.open(small, room);
         true
     }
 
-    fn take_empty(&self, ties: Ties, id: ClassId) -> Option<Sheaf> {
-        let empty = self.pool(ties, id).lock().barn.take_empty();
-        empty.or_else(|| ties.home.metadata().new_sheaf(sizing::bytes(id)))
+    fn take_empty(&self, binding: Binding, id: ClassId) -> Option<Sheaf> {
+        let empty = self.pool(binding, id).lock().barn.take_empty();
+        empty.or_else(|| binding.home.metadata().new_sheaf(sizing::bytes(id)))
     }
 }
 
@@ -119,21 +119,21 @@ pub(super) fn is_small(bin: &Bin, id: ClassId) -> bool {
 }
 
 /// Puts an empty small sheaf with room for `capacity` objects away, for whichever bin needs one next.
-pub(super) fn retire(ties: Ties, small: Sheaf, capacity: usize) {
+pub(super) fn retire(binding: Binding, small: Sheaf, capacity: usize) {
     debug_assert!(small.count() == 0);
-    let mut stacks = ties.home.small_sheaves().lock();
+    let mut stacks = binding.home.small_sheaves().lock();
     if let Some(stack) = stacks.get_mut(usize::from(capacity > sizing::FIRST_CAPACITY)) {
         stack.push(small);
     }
 }
 
-fn take_small(ties: Ties, capacity: usize) -> Option<Sheaf> {
-    let mut stacks = ties.home.small_sheaves().lock();
+fn take_small(binding: Binding, capacity: usize) -> Option<Sheaf> {
+    let mut stacks = binding.home.small_sheaves().lock();
     let (stack, room) = match capacity > sizing::FIRST_CAPACITY {
         false => (0, sizing::FIRST_CAPACITY),
         true => (1, sizing::SECOND_CAPACITY),
     };
     let sheaf = stacks.get_mut(stack)?.pop();
     drop(stacks);
-    sheaf.or_else(|| ties.home.metadata().new_sheaf(sheaf_bytes(room)))
+    sheaf.or_else(|| binding.home.metadata().new_sheaf(sheaf_bytes(room)))
 }

@@ -1,4 +1,4 @@
-//! Making way for what the program needs: where its node grows, or threads come, a cache gives up what waits in it.
+//! Making way for what the program needs: where its node grows, or threads come, a cache gives up its objects.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
@@ -7,7 +7,7 @@ use super::ThreadCache;
 use crate::decay::Budget;
 use crate::heap::Node;
 
-/// What waits here may be one part of so many of what is lent …
+/// What is cached may be this share of what is lent …
 const SHARE: usize = 32;
 /// … and as many bytes at least.
 const LEAST: usize = 256 << 10;
@@ -19,21 +19,21 @@ impl ThreadCache {
     #[inline]
     pub(crate) fn is_in_the_way(&self) -> bool {
         let has_grown = |home: &Node| home.arena().growth() != self.growth.load(Relaxed);
-        self.home.get().is_some_and(has_grown) || self.is_crowd_changed()
+        self.home.get().is_some_and(has_grown) || self.is_thread_count_stale()
     }
 
-    /// Gives up what waits here, if that is much, and has the home node make way too, if it has grown by much. No memory
+    /// Gives up what is cached, if that is much, and has the home node make way too, if it has grown by much. No memory
     /// goes back to the system unless that `may_purge`.
     #[cold]
     #[inline(never)]
     pub(crate) fn make_way(&self, may_purge: bool) {
-        let Some(ties) = self.ties() else {
+        let Some(binding) = self.binding() else {
             return;
         };
-        if self.is_crowd_changed() {
-            self.leave_room(ties);
+        if self.is_thread_count_stale() {
+            self.leave_room(binding);
         }
-        let arena = ties.home.arena();
+        let arena = binding.home.arena();
         self.growth.store(arena.growth(), Relaxed);
         if !arena.has_grown() {
             return;
@@ -42,6 +42,6 @@ impl ThreadCache {
         if self.parked_bytes() > (arena.used_bytes() / SHARE).max(LEAST) {
             self.drain_within(&mut budget);
         }
-        ties.heap.make_way(ties.home, may_purge, &mut budget);
+        binding.heap.make_way(binding.home, may_purge, &mut budget);
     }
 }

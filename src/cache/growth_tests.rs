@@ -32,7 +32,7 @@ fn make_way(cache: &ThreadCache) {
 fn what_waits_in_a_cache_serves_before_the_heap_grows_by_much() {
     let world = World::new(1, 256 << 20);
     let (here, arena) = (world.thread(0), node(&world).arena());
-    // Each size after the other, as many as a sheaf has room for: none is served by what waits of those before.
+    // Each size after the other, as many as a sheaf has room for: none is served by what is cached of those before.
     for id in class::spans() {
         let blocks: Vec<_> = (0..sizing::capacity(id))
             .map(|_| {
@@ -103,7 +103,7 @@ fn threads_that_only_free_keep_little_however_many_they_are() {
         }
         parked += thread.parked_bytes();
         if count > 200 {
-            assert!(thread.stock(id) <= 1, "{count} threads");
+            assert!(thread.cached(id) <= 1, "{count} threads");
         }
     }
     // The first ones have room for more than the last.
@@ -115,17 +115,17 @@ fn threads_that_only_free_keep_little_however_many_they_are() {
 }
 
 #[test]
-fn a_thread_that_was_alone_makes_room_for_a_crowd() {
+fn a_thread_that_was_the_only_one_makes_room_for_many() {
     let world = World::new(1, 1 << 30);
     let here = world.thread(0);
     let blocks: Vec<_> = (0..40).map(|_| alloc(here, 40_000).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
     let before = here.parked_bytes();
-    assert!(before >= 6 * 40_000 && !here.is_crowd_changed());
+    assert!(before >= 6 * 40_000 && !here.is_thread_count_stale());
     let others: Vec<_> = (0..100).map(|_| world.thread(0)).collect();
     make_way(here);
     assert_eq!(here.parked_bytes(), 0);
-    assert!(!here.is_crowd_changed() && others.len() == 100);
+    assert!(!here.is_thread_count_stale() && others.len() == 100);
     world.end();
 }
 
@@ -136,14 +136,14 @@ fn the_next_thread_gets_what_the_last_one_left() {
     let blocks: Vec<_> = (0..50).map(|_| alloc(first, 100).unwrap()).collect();
     let last = *blocks.last().unwrap();
     blocks.into_iter().for_each(|block| free(first, block));
-    let left = first.stock(id);
+    let left = first.cached(id);
     assert!(left >= 50);
     world.registry.leave(first);
     assert_eq!(world.registry.count(), 0);
     // What it left counts as waiting, and goes as that of an idle thread does.
     assert_eq!(world.in_use(), 0);
     let second = world.thread(0);
-    assert!(core::ptr::eq(first, second) && second.stock(id) == left);
+    assert!(core::ptr::eq(first, second) && second.cached(id) == left);
     assert_eq!(second.pop(id), Some(last));
     free(second, last);
     world.registry.leave(second);
@@ -202,7 +202,7 @@ fn a_thread_on_another_node_finds_an_empty_cache() {
     free(here, block);
     free(here, own);
     world.registry.leave(here);
-    assert_eq!(here.alien_stock(), 0);
+    assert_eq!(here.alien_objects(), 0);
     let next = world.thread(1);
     assert!(core::ptr::eq(here, next) && next.parked_bytes() == 0);
     assert_eq!(world.in_use(), 0);

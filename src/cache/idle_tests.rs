@@ -26,18 +26,18 @@ fn what_an_idle_thread_left_behind_is_taken_and_the_thread_goes_on() {
     let (here, id) = (world.thread(0), class_of(64));
     let blocks: Vec<_> = (0..2_000).map(|_| alloc(here, 64).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
-    let parked = here.stock(id);
+    let parked = here.cached(id);
     assert!(parked > sizing::capacity(id), "only {parked} are parked");
     // The first visit sees that it was refilled since it began.
     assert_eq!(visit(here, Haste::IfIdle), 0);
     let spare = visit(here, Haste::IfIdle);
     assert_eq!(spare, sizing::capacity(id) * 64);
-    // Claimed, and too early to be taken.
+    // Detached, and too early to be taken.
     assert_eq!(visit(here, Haste::IfIdle), 0);
     assert_eq!(here.parked_bytes(), parked * 64 - spare);
     settle();
     assert_eq!(visit(here, Haste::IfIdle) + spare, parked * 64);
-    assert_eq!((here.stock(id), world.in_use()), (0, 0));
+    assert_eq!((here.cached(id), world.in_use()), (0, 0));
     let again: Vec<_> = (0..2_000).map(|_| alloc(here, 64).unwrap()).collect();
     assert_eq!(world.in_use(), 2_000);
     again.into_iter().for_each(|block| free(here, block));
@@ -50,37 +50,37 @@ fn a_thread_that_wakes_keeps_its_objects_and_comes_by_once() {
     let (here, id) = (world.thread(0), class_of(64));
     let blocks: Vec<_> = (0..100).map(|_| alloc(here, 64).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
-    let parked = here.stock(id);
+    let parked = here.cached(id);
     visit(here, Haste::Now);
-    assert!(here.is_claimed() && here.pop(id).is_none());
+    assert!(here.has_detached() && here.pop(id).is_none());
     let block = alloc(here, 64).unwrap();
-    assert_eq!(here.stock(id), parked - 1);
+    assert_eq!(here.cached(id), parked - 1);
     // The fast path works again at once.
     let next = here.pop(id).unwrap();
     settle();
     visit(here, Haste::Never);
-    assert_eq!(here.stock(id), parked - 2);
+    assert_eq!(here.cached(id), parked - 2);
     [block, next].into_iter().for_each(|it| free(here, it));
     assert_eq!(world.in_use(), 0);
     world.end();
 }
 
 #[test]
-fn what_is_freed_above_a_claim_stays_and_the_gap_is_closed() {
+fn what_is_freed_above_detached_objects_stays_and_the_gap_is_closed() {
     let world = World::new(1, 64 << 20);
     let (here, id) = (world.thread(0), class_of(64));
     let blocks: Vec<_> = (0..300).map(|_| alloc(here, 64).unwrap()).collect();
     let (first, later) = blocks.split_at(100);
     first.iter().for_each(|block| free(here, *block));
     visit(here, Haste::Now);
-    let claimed = here.claims_of(id);
-    assert!(claimed > 0);
-    let fits = sizing::capacity(id) - claimed;
+    let detached = here.detached_of(id);
+    assert!(detached > 0);
+    let fits = sizing::capacity(id) - detached;
     let (on_top, rest) = later.split_at(fits.min(20));
     on_top.iter().for_each(|block| free(here, *block));
     settle();
-    assert_eq!(visit(here, Haste::Never), claimed * 64);
-    assert_eq!(here.stock(id), on_top.len());
+    assert_eq!(visit(here, Haste::Never), detached * 64);
+    assert_eq!(here.cached(id), on_top.len());
     rest.iter().for_each(|block| free(here, *block));
     assert_eq!(world.in_use(), 0);
     world.end();
@@ -167,32 +167,34 @@ fn what_is_not_needed_goes_by_and_by() {
 }
 
 #[test]
-fn what_a_trim_has_claimed_is_taken_by_it_alone() {
+fn what_a_trim_has_detached_is_taken_by_it_alone() {
     let world = World::new(1, 64 << 20);
     let (here, id) = (world.thread(0), class_of(64));
     let blocks: Vec<_> = (0..300).map(|_| alloc(here, 64).unwrap()).collect();
     blocks.into_iter().for_each(|block| free(here, block));
-    let parked = here.stock(id);
+    let parked = here.cached(id);
     let mut budget = Budget::unlimited();
-    let (spare, is_claimed) = here.claim_for(7, Haste::Now, &mut budget);
-    assert!(is_claimed && spare < parked * 64);
-    assert_eq!(here.take_claimed(8, &mut budget), 0);
+    let (spare, has_detached) = here.detach_for(7, Haste::Now, &mut budget);
+    assert!(has_detached && spare < parked * 64);
+    assert_eq!(here.take_detached(8, &mut budget), 0);
     // The test is one thread, which needs no barrier.
-    assert_eq!(here.take_claimed(7, &mut budget) + spare, parked * 64);
-    assert_eq!((here.stock(id), world.in_use()), (0, 0));
-    assert_eq!(here.take_claimed(7, &mut budget), 0);
+    assert_eq!(here.take_detached(7, &mut budget) + spare, parked * 64);
+    assert_eq!((here.cached(id), world.in_use()), (0, 0));
+    assert_eq!(here.take_detached(7, &mut budget), 0);
     world.end();
 }
 
 #[test]
-fn in_a_crowd_sheaves_stay_small_and_objects_find_others() {
+fn among_many_threads_sheaves_stay_small_and_objects_find_others() {
     let world = World::new(1, 1 << 30);
-    let threads: Vec<_> = (0..=sizing::CROWD).map(|_| world.thread(0)).collect();
+    let threads: Vec<_> = (0..=sizing::MANY_THREADS)
+        .map(|_| world.thread(0))
+        .collect();
     let id = class_of(64);
     for thread in &threads {
         let blocks: Vec<_> = (0..500).map(|_| alloc(thread, 64).unwrap()).collect();
         blocks.into_iter().for_each(|block| free(thread, block));
-        assert!(thread.stock(id) <= sizing::SECOND_CAPACITY);
+        assert!(thread.cached(id) <= sizing::SECOND_CAPACITY);
     }
     assert_eq!(world.in_use(), 0);
     let node = world.heap.nodes().next().unwrap();

@@ -3,7 +3,7 @@
 
 use super::alien::{Alien, Aliens, Sheaves};
 use super::bin::Bin;
-use super::ends::Ends;
+use super::bounds::Bounds;
 use super::named::NamedBins;
 use super::registry::{Lists, Registry, WARM};
 use super::{ThreadCache, sizing};
@@ -19,12 +19,12 @@ pub(crate) const ROWS: &[&[Row]] = &[
     }),
     fields!(Lists as "cache_lists" { all }),
     fields!(ThreadCache as "cache" {
-        bins, home, owned, next, aliens, claims, thread,
+        bins, home, owned, next, aliens, detached, thread,
         named as named_bins in NamedBins::BINS,
         named as named_bytes in NamedBins::BYTES,
     }),
-    fields!(Bin as "bin" { ends, spare }),
-    fields!(Ends as "ends" { top, bottom, limit }),
+    fields!(Bin as "bin" { bounds, spare }),
+    fields!(Bounds as "sheaf_bounds" { top, bottom, limit }),
     fields!(Aliens as "aliens" { nodes }),
     fields!(Alien as "alien" { sheaves }),
     fields!(Sheaves as "alien_sheaves" {}),

@@ -1,19 +1,19 @@
-//! A thread's sheaves in front of the heap.
+//! A thread's sheaves, between it and the heap.
 //!
 //! # Invariant
 //!
-//! The fast paths touch this cache alone: no lock, no atomic read-modify-write. Everything else
+//! The fast paths touch only this cache: no lock, no atomic read-modify-write. Everything else
 //! holds `busy`, so that a fork finds no cache half changed.
 
 mod alien;
 mod bin;
 mod deferred;
 mod drain;
-mod ends;
+mod bounds;
 mod exchange;
 mod first;
-mod follow;
-mod front;
+mod rehome;
+mod stub;
 mod growth;
 mod idle;
 pub(crate) mod layout;
@@ -26,7 +26,7 @@ mod shared;
 mod sized;
 mod sizing;
 mod slow;
-mod ties;
+mod binding;
 mod audit;
 
 use core::ptr::null_mut;
@@ -37,7 +37,7 @@ use core::sync::atomic::{
 };
 
 pub(crate) use bin::Bin;
-use front::Front;
+pub(crate) use binding::Binding;
 pub(crate) use idle::{Haste, SETTLE_MS};
 use named::NamedBins;
 pub(crate) use named::{BIN_BYTES, BinTable, Notes};
@@ -45,7 +45,7 @@ pub(crate) use named_idle::Taken;
 use once_cell::race::OnceRef;
 pub(crate) use registry::Registry;
 pub(crate) use sizing::capacity as sheaf_capacity;
-pub(crate) use ties::Ties;
+use stub::Stub;
 
 use crate::heap::{Heap, Node};
 use crate::slab::{NAMED, Object, class};
@@ -71,7 +71,7 @@ pub(crate) struct ThreadCache {
     class_map: AtomicPtr<AtomicU8>,
     /// Where in this cache the bin of a size is, in 16-byte steps: one load from size to bin.
     places: [AtomicU16; class::FINE_ENTRIES],
-    /// Nothing in the two static caches, which have no memory behind them.
+    /// Nothing in the two static caches, which have no memory.
     heap: StaticRef<Heap>,
     home: StaticRef<Node>,
     /// Whose pools it takes objects from; written under its lock.
@@ -85,35 +85,35 @@ pub(crate) struct ThreadCache {
     /// The next cache of the registry, and of its list of unowned ones.
     next: StaticRef<Self>,
     next_free: StaticRef<Self>,
-    /// What goes home to other nodes.
+    /// What is to be returned to other nodes.
     aliens: OnceRef<'static, Aliens>,
     /// Slow paths since the thread was looked for, and how often it was found elsewhere since.
     steps: AtomicU32,
     strays: AtomicU32,
     /// How many objects the last refill of a class brought.
     refills: Counts,
-    /// Objects at the bottom of each main sheaf that are claimed, and slots there whose objects went.
-    claims: Counts,
+    /// Objects at the bottom of each main sheaf that are detached, and slots there whose objects went.
+    detached: Counts,
     gaps: Counts,
     /// Slow paths since the clock was last read.
     slow_paths: AtomicU32,
     /// Whether each refill brings one object, so that the thread comes by as often as it allocates.
     is_awaited: AtomicU32,
-    /// When they were claimed, in milliseconds; 0 if nothing is.
-    claimed_at: AtomicU64,
-    /// The number of the visitor that claimed them, 0 for a round of purging.
+    /// When they were detached, in milliseconds; 0 if nothing is.
+    detached_at: AtomicU64,
+    /// The number of the visitor that detached them, 0 for a purge.
     visitor: AtomicU32,
     /// Whether each bin was refilled since the last visit.
     refilled: Counts,
     /// What the thread's slot points to in place of this cache, where every call is to come by the slow paths; and
     /// from there back.
-    front: StaticRef<Front>,
-    behind: StaticRef<Self>,
+    stub: StaticRef<Stub>,
+    stubbed: StaticRef<Self>,
     /// The home's growth when this cache last made way for it.
     growth: AtomicU32,
     /// How many threads there were when the room of its sheaves was last looked at.
-    crowd: AtomicU32,
-    /// The thread's number, where something is watched.
+    seen_threads: AtomicU32,
+    /// The thread's number, where a debug mode is on.
     thread: AtomicU32,
     /// How often its thread has come into the allocator past the fast paths and not left it.
     inside: AtomicU32,
@@ -137,12 +137,12 @@ unsafe impl ZeroInit for ThreadCache {}
 // SAFETY: made of atomics; a node of zeroes has no memory.
 unsafe impl ZeroInit for Aliens {}
 // SAFETY: made of atomics; the cache in it is one without memory.
-unsafe impl ZeroInit for Front {}
+unsafe impl ZeroInit for Stub {}
 // SAFETY: made of atomics; zero is no sheaf.
 unsafe impl ZeroInit for Sheaves {}
 
 // ORDERING: relaxed throughout this module. A cache belongs to one thread; it changes hands under
-// the registry's lock, and others read its numbers for statistics alone.
+// the registry's lock, and others read its numbers only for statistics.
 
 impl ThreadCache {
     /// A cache without memory: every bin is empty and full, no address is near.
@@ -165,17 +165,17 @@ impl ThreadCache {
             steps: AtomicU32::new(0),
             strays: AtomicU32::new(0),
             refills: [const { AtomicU8::new(0) }; BINS],
-            claims: [const { AtomicU8::new(0) }; BINS],
+            detached: [const { AtomicU8::new(0) }; BINS],
             gaps: [const { AtomicU8::new(0) }; BINS],
             slow_paths: AtomicU32::new(0),
             is_awaited: AtomicU32::new(0),
-            claimed_at: AtomicU64::new(0),
+            detached_at: AtomicU64::new(0),
             visitor: AtomicU32::new(0),
             refilled: [const { AtomicU8::new(0) }; BINS],
-            front: StaticRef::none(),
-            behind: StaticRef::none(),
+            stub: StaticRef::none(),
+            stubbed: StaticRef::none(),
             growth: AtomicU32::new(0),
-            crowd: AtomicU32::new(0),
+            seen_threads: AtomicU32::new(0),
             thread: AtomicU32::new(0),
             inside: AtomicU32::new(0),
             deferred: Deferred::none(),
@@ -186,26 +186,26 @@ impl ThreadCache {
     }
 
     /// Whether it is tied to that.
-    fn is_at_home(&self, ties: Ties) -> bool {
-        self.ties().is_some_and(|known| {
-            core::ptr::eq(known.heap, ties.heap) && core::ptr::eq(known.home, ties.home)
+    fn is_at_home(&self, binding: Binding) -> bool {
+        self.binding().is_some_and(|known| {
+            core::ptr::eq(known.heap, binding.heap) && core::ptr::eq(known.home, binding.home)
         })
     }
 
-    /// Ties a cache without objects to a heap and a node.
-    fn move_in(&self, ties: Ties) {
-        self.settle(ties.home);
+    /// Binding a cache without objects to a heap and a node.
+    fn move_in(&self, binding: Binding) {
+        self.settle(binding.home);
         self.steps.store(0, Relaxed);
         self.strays.store(0, Relaxed);
-        self.heap.set(Some(ties.heap));
-        self.home.set(Some(ties.home));
+        self.heap.set(Some(binding.heap));
+        self.home.set(Some(binding.home));
         for id in class::every() {
             let info = class::info(id);
             self.bin(id)
                 .describe(info.divisor, (info.slab_bytes() - 1) as u32);
         }
-        self.share_bins(ties.heap.shares_bins());
-        self.look_home();
+        self.share_bins(binding.heap.shares_bins());
+        self.refresh_home();
     }
 
     /// Runs what takes locks for this cache's thread. A signal handler can tell then what it has interrupted.
@@ -213,7 +213,7 @@ impl ThreadCache {
     pub(crate) fn inside<T>(&self, run: impl FnOnce() -> T) -> T {
         let before = self.inside.load(Relaxed);
         self.inside.store(before + 1, Relaxed);
-        // No lock is taken before the handler can see this, and none held behind it.
+        // No lock is taken before the handler can see this, and none held after it.
         compiler_fence(SeqCst);
         let answer = run();
         compiler_fence(SeqCst);
@@ -227,8 +227,8 @@ impl ThreadCache {
     }
 
     /// What the cache is tied to; `None` for the static ones.
-    pub(crate) fn ties(&self) -> Option<Ties> {
-        Some(Ties {
+    pub(crate) fn binding(&self) -> Option<Binding> {
+        Some(Binding {
             heap: self.heap.get()?,
             home: self.home.get()?,
         })
@@ -246,7 +246,7 @@ impl ThreadCache {
         debug_assert!(bytes <= class::FINE_LIMIT);
         // SAFETY: one entry for each 16 bytes up to the limit.
         let place = unsafe { self.places.get_unchecked(bytes.div_ceil(class::FINE_STEP)) };
-        // SAFETY: written by the cache's thread alone. An atomic load would do as well.
+        // SAFETY: written only by the cache's thread. An atomic load would do as well.
         let place = unsafe { place.as_ptr().read() };
         // SAFETY: places are offsets of bins.
         let bin = unsafe { self.bins.as_ptr().byte_add(usize::from(place)) };
@@ -274,21 +274,21 @@ impl ThreadCache {
     }
 
     /// Takes note of how far the home node's class map reaches by now.
-    pub(crate) fn look_home(&self) {
+    pub(crate) fn refresh_home(&self) {
         if let Some(home) = self.home.get() {
             self.arena_base.store(home.arena().base(), Relaxed);
             self.class_map
                 .store(home.tables().class_map().cast_mut(), Relaxed);
             self.arena_bytes
                 .store(home.tables().covered_bytes(), Relaxed);
-            self.named.look(home.arena().base(), home.tables());
+            self.named.refresh(home.arena().base(), home.tables());
         }
     }
 
     /// Number of objects of a class that wait here; another thread sees a moment of it, which is
     /// never more than there is room for.
-    pub(crate) fn stock(&self, id: ClassId) -> usize {
-        (self.bin(id).count() + self.claims_of(id)).min(2 * sizing::capacity(id))
+    pub(crate) fn cached(&self, id: ClassId) -> usize {
+        (self.bin(id).count() + self.detached_of(id)).min(2 * sizing::capacity(id))
     }
 
     fn get(&self, counts: &Counts, id: ClassId) -> usize {
@@ -321,7 +321,7 @@ fn class_of_granule(class_map: *mut AtomicU8, granule: usize) -> ClassId {
     ClassId(unsafe { entry.cast::<u8>().read() })
 }
 
-/// Reads a number that the calling thread alone writes.
+/// Reads a number that only the calling thread writes.
 #[inline(always)]
 fn own(number: &AtomicUsize) -> usize {
     // SAFETY: nobody writes meanwhile. An atomic load would do, but the compiler does not fold it

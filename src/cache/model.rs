@@ -4,7 +4,7 @@
 
 #![expect(
     clippy::disallowed_macros,
-    reason = "proptest tells of a failure by a panic"
+    reason = "proptest reports a failure by a panic"
 )]
 
 extern crate std;
@@ -32,14 +32,14 @@ use interpreter::{
 #[expect(
     dead_code,
     unused_imports,
-    reason = "what the program of tests/fuzz alone needs"
+    reason = "only the program of tests/fuzz needs this"
 )]
 #[path = "../../tests/fuzz/src/interpreter/mod.rs"]
 mod interpreter;
 
 /// Threads that a list can name.
 const THREADS: usize = 8;
-/// Where clusters have pools of their own, so many do.
+/// Clusters that have pools of their own.
 const CLUSTERS: u8 = 3;
 const TOO_MUCH: usize = isize::MAX as usize + 1;
 
@@ -152,13 +152,14 @@ fn object(block: Block) -> Object {
 impl Target for Machine {
     fn take(&mut self, how: Take, bytes: usize, align: usize) -> Result<usize, Fault> {
         let cache = self.here();
-        let ties = cache.ties().ok_or("a cache without a home")?;
+        let binding = cache.binding().ok_or("a cache without a home")?;
         let taken = match how {
             Take::Calloc => self.alloc(bytes, Zeroed::Yes),
-            Take::OnNode(node) => ties
-                .heap
-                .node(NodeId(node))
-                .and_then(|node| ties.heap.take(node, &Request::new(bytes, 1, Zeroed::No)?)),
+            Take::OnNode(node) => binding.heap.node(NodeId(node)).and_then(|node| {
+                binding
+                    .heap
+                    .take(node, &Request::new(bytes, 1, Zeroed::No)?)
+            }),
             _ if align > 16 => take(cache, bytes, align, Zeroed::No),
             _ => self.alloc(bytes, Zeroed::No),
         };
@@ -206,9 +207,9 @@ impl Target for Machine {
             // As a thread does that frees nearly all it has.
             1 => {
                 let _busy = cache.busy.lock();
-                cache.claim_own();
+                cache.detach_own();
             }
-            // What is claimed is taken, and the spare sheaves of idle classes.
+            // What is detached is taken, and the spare sheaves of idle classes.
             2 => drop(cache.visit(Haste::Never, &mut Budget::unlimited())),
             3 | 4 => {
                 let elapsed = Elapsed {

@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! A bin of zeroes is one without sheaves. Only the thread uses its table, and whoever holds its cache's lock looks at bins
+//! A bin of zeroes is one without sheaves. Only the thread uses its table, and the holder of its cache's lock looks at bins
 //! that the thread does not use at that moment: those of a cache that is being destroyed. Where the owners of the home's slabs
 //! are is looked up together with the home.
 
@@ -37,8 +37,8 @@ pub(super) struct NamedBins {
     arena_base: AtomicUsize,
     /// Bytes of the arena that `owners` has a word for.
     covered: AtomicUsize,
-    /// When objects were claimed and by which visitor, as of malloc's bins.
-    pub(super) claimed_at: AtomicU64,
+    /// When objects were detached and by which visitor, as of malloc's bins.
+    pub(super) detached_at: AtomicU64,
     pub(super) visitor: AtomicU32,
 }
 
@@ -55,8 +55,8 @@ impl NamedBins {
 pub(crate) struct Notes {
     /// How many objects the last refill brought.
     pub(crate) last: AtomicU16,
-    /// Objects at the bottom of the main sheaf that are claimed, and slots there whose objects went.
-    pub(super) claims: AtomicU16,
+    /// Objects at the bottom of the main sheaf that are detached, and slots there whose objects went.
+    pub(super) detached: AtomicU16,
     pub(super) gaps: AtomicU16,
     /// Whether the thread came by since the last visit.
     pub(super) is_used: AtomicU16,
@@ -81,13 +81,13 @@ impl NamedBins {
             owners: AtomicPtr::new(null_mut()),
             arena_base: AtomicUsize::new(0),
             covered: AtomicUsize::new(0),
-            claimed_at: AtomicU64::new(0),
+            detached_at: AtomicU64::new(0),
             visitor: AtomicU32::new(0),
         }
     }
 
-    /// Takes note of where the home's arena is, and how far the owners of its slabs reach by now.
-    pub(super) fn look(&self, arena_base: usize, tables: &SlabTables) {
+    /// Records where the home's arena is, and how far the owners of its slabs reach by now.
+    pub(super) fn refresh(&self, arena_base: usize, tables: &SlabTables) {
         let (owners, covered) = tables.handle_map();
         self.arena_base.store(arena_base, Relaxed);
         self.owners.store(owners.cast_mut(), Relaxed);
@@ -184,8 +184,8 @@ impl ThreadCache {
         bin.is_start_of_named(block as usize) && bin.push(block)
     }
 
-    /// Runs `change` with the bin at `place` and its notes, of which nothing is claimed then, under the cache's lock; `None` if
-    /// the thread has no such bin. For the cache's thread, and for who knows that it does not use the bin meanwhile.
+    /// Runs `change` with the bin at `place` and its notes, of which nothing is detached then, under the cache's lock; `None` if
+    /// the thread has no such bin. For the cache's thread, or while it does not use the bin.
     pub(crate) fn with_named<T>(
         &self,
         place: usize,
@@ -194,26 +194,26 @@ impl ThreadCache {
         let _busy = self.busy.lock();
         let is_there = self.named.has(place);
         is_there.then(|| {
-            self.named.recover(place);
+            self.named.reattach(place);
             change(self.named.bin(place), self.named.notes(place))
         })
     }
 
     /// Objects in the bin at `place`, as another thread sees them at this moment.
-    pub(crate) fn named_stock(&self, place: usize) -> usize {
+    pub(crate) fn named_objects(&self, place: usize) -> usize {
         let _busy = self.busy.lock();
         if !self.named.has(place) {
             return 0;
         }
-        self.named.bin(place).count() + usize::from(self.named.notes(place).claims.load(Relaxed))
+        self.named.bin(place).count() + usize::from(self.named.notes(place).detached.load(Relaxed))
     }
 
-    /// Tells the place of each bin and how many objects are in it, as of [`Self::named_stock`].
+    /// Tells the place of each bin and how many objects are in it, as of [`Self::named_objects`].
     pub(crate) fn each_named(&self, mut see: impl FnMut(usize, usize)) {
         let _busy = self.busy.lock();
         for place in self.named.places() {
-            let claims = self.named.notes(place).claims.load(Relaxed);
-            see(place, self.named.bin(place).count() + usize::from(claims));
+            let detached = self.named.notes(place).detached.load(Relaxed);
+            see(place, self.named.bin(place).count() + usize::from(detached));
         }
     }
 
@@ -263,7 +263,7 @@ impl ThreadCache {
         let bins = NonNull::new(self.named.bins.load(Relaxed))?;
         let bytes = own(&self.named.bytes);
         self.named.set(null_mut(), 0, 0);
-        self.named.claimed_at.store(0, Relaxed);
+        self.named.detached_at.store(0, Relaxed);
         Some(BinTable {
             memory: bins.cast(),
             bytes: table_length(bytes),
@@ -286,7 +286,7 @@ impl ThreadCache {
     }
 }
 
-/// The length of the table with so many bytes of bins.
+/// The length of the table for `bytes` of bins.
 fn table_length(bin_bytes: usize) -> usize {
     (bin_bytes / BIN_BYTES * ENTRY_BYTES).next_power_of_two()
 }

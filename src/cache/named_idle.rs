@@ -1,9 +1,9 @@
-//! Taking back what waits in the bins of named caches, while their threads may wake at any moment.
+//! Taking back what is cached in the bins of named caches, while their threads may wake at any moment.
 //!
 //! # Invariant
 //!
-//! As for malloc's bins, see `idle.rs`: an object leaves a main sheaf through its thread, or through a claim that the thread
-//! has left alone. Where the objects go is the caller's affair, who knows the caches.
+//! As for malloc's bins, see `idle.rs`: an object leaves a main sheaf through its thread, or by being detached, unless the
+//! thread took it. Where the objects go is the caller's affair, who knows the caches.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -18,7 +18,7 @@ use crate::sys;
 #[derive(Debug)]
 pub(crate) enum Taken<'sheaf> {
     /// Objects that stay where they are, since the thread may look at them.
-    Claimed(&'sheaf [Slot]),
+    Detached(&'sheaf [Slot]),
     /// The spare sheaf, of full size.
     Spare(Sheaf),
 }
@@ -26,14 +26,14 @@ pub(crate) enum Taken<'sheaf> {
 // ORDERING: relaxed, see `idle.rs`.
 
 impl NamedBins {
-    /// Undoes the claim on a bin's main sheaf and closes the gap that an earlier one left. Every slow path of the cache's
+    /// Reattaches a bin's main sheaf and closes the gap that an earlier one left. Every slow path of the cache's
     /// thread begins with it, under the lock.
-    pub(super) fn recover(&self, place: usize) {
+    pub(super) fn reattach(&self, place: usize) {
         let (bin, notes) = (self.bin(place), self.notes(place));
         notes.is_used.store(1, Relaxed);
-        let claimed = take(&notes.claims);
-        if claimed > 0 {
-            bin.unclaim(claimed);
+        let detached = take(&notes.detached);
+        if detached > 0 {
+            bin.reattach(detached);
         }
         let gone = take(&notes.gaps);
         if gone > 0 {
@@ -41,61 +41,61 @@ impl NamedBins {
         }
     }
 
-    /// Claims what is in a bin's main sheaf; whether there was anything.
-    fn claim(&self, place: usize) -> bool {
-        let claims = &self.notes(place).claims;
-        let count = self.bin(place).claim();
-        claims.store(claims.load(Relaxed) + count as u16, Relaxed);
+    /// Detaches what is in a bin's main sheaf; returns whether there was anything.
+    fn detach(&self, place: usize) -> bool {
+        let detached = &self.notes(place).detached;
+        let count = self.bin(place).detach();
+        detached.store(detached.load(Relaxed) + count as u16, Relaxed);
         count > 0
     }
 
-    /// Hands what is claimed and was left alone to `give`.
+    /// Hands what is detached and was left alone to `give`.
     fn collect(&self, give: &mut impl FnMut(usize, Taken<'_>)) {
-        self.claimed_at.store(0, Relaxed);
+        self.detached_at.store(0, Relaxed);
         self.visitor.store(0, Relaxed);
         for place in self.places() {
             let (bin, notes) = (self.bin(place), self.notes(place));
-            let count = take(&notes.claims);
+            let count = take(&notes.detached);
             if count == 0 {
                 continue;
             }
-            match bin.claimed(count) {
+            match bin.detached(count) {
                 Some(objects) => {
-                    give(place, Taken::Claimed(objects));
+                    give(place, Taken::Detached(objects));
                     let gone = usize::from(notes.gaps.load(Relaxed)) + count;
                     notes.gaps.store(gone as u16, Relaxed);
                     notes.last.store(0, Relaxed);
                 }
                 // The thread woke in between.
-                None => bin.unclaim(count),
+                None => bin.reattach(count),
             }
         }
     }
 
-    /// Takes the spare sheaf of a bin and claims its main one; whether there is anything in that.
+    /// Takes the spare sheaf of a bin and detaches its main one; returns whether there is anything in that.
     fn take_and_claim(&self, place: usize, give: &mut impl FnMut(usize, Taken<'_>)) -> bool {
         if let Some(spare) = self.bin(place).spare.take() {
             give(place, Taken::Spare(spare));
         }
-        self.claim(place)
+        self.detach(place)
     }
 
-    /// Takes note of who claimed something just now.
+    /// Records which visitor detached something just now.
     fn note_claims(&self, visitor: u32) {
-        self.claimed_at.store(sys::milliseconds().max(1), Relaxed);
+        self.detached_at.store(sys::milliseconds().max(1), Relaxed);
         self.visitor.store(visitor, Relaxed);
     }
 }
 
 impl ThreadCache {
-    /// Takes what was claimed `SETTLE_MS` ago or more. Then takes the spare sheaves and claims the main ones of bins that the
+    /// Takes what was detached `SETTLE_MS` ago or more. Then takes the spare sheaves and detaches the main ones of bins that the
     /// thread did not come to since the last visit, or of all.
     pub(crate) fn visit_named(&self, haste: Haste, mut give: impl FnMut(usize, Taken<'_>)) {
         let _busy = self.busy.lock();
         let named = &self.named;
-        let claimed_at = named.claimed_at.load(Relaxed);
-        if claimed_at != 0 {
-            if sys::milliseconds() < claimed_at + SETTLE_MS {
+        let detached_at = named.detached_at.load(Relaxed);
+        if detached_at != 0 {
+            if sys::milliseconds() < detached_at + SETTLE_MS {
                 return;
             }
             named.collect(&mut give);
@@ -112,9 +112,9 @@ impl ThreadCache {
         }
     }
 
-    /// Takes the spare sheaves and claims the main ones, of one bin or of all, for a visitor who will call
-    /// [`Self::take_claimed_named`] with the same `number`, not 0; whether anything is claimed.
-    pub(crate) fn claim_named(
+    /// Takes the spare sheaves and detaches the main ones, of one bin or of all, for a visitor who will call
+    /// [`Self::take_detached_named`] with the same `number`, not 0; whether anything is detached.
+    pub(crate) fn detach_named(
         &self,
         only: Option<usize>,
         number: u32,
@@ -123,7 +123,7 @@ impl ThreadCache {
         let _busy = self.busy.lock();
         let named = &self.named;
         let places = named.places();
-        let mut any = named.claimed_at.load(Relaxed) != 0;
+        let mut any = named.detached_at.load(Relaxed) != 0;
         for place in places.filter(|place| only.is_none_or(|only| only == *place)) {
             any |= named.take_and_claim(place, &mut give);
         }
@@ -133,11 +133,11 @@ impl ThreadCache {
         any
     }
 
-    /// Takes what the visitor with that `number` has claimed, if nobody came in between. Since then the cache's thread passed a
+    /// Takes what the visitor with that `number` has detached, if nobody came in between. Since then the cache's thread passed a
     /// barrier (`sys::barrier`), or `SETTLE_MS` passed.
-    pub(crate) fn take_claimed_named(&self, number: u32, mut give: impl FnMut(usize, Taken<'_>)) {
+    pub(crate) fn take_detached_named(&self, number: u32, mut give: impl FnMut(usize, Taken<'_>)) {
         let _busy = self.busy.lock();
-        if self.named.visitor.load(Relaxed) == number && self.named.claimed_at.load(Relaxed) != 0 {
+        if self.named.visitor.load(Relaxed) == number && self.named.detached_at.load(Relaxed) != 0 {
             self.named.collect(&mut give);
         }
     }

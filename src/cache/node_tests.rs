@@ -1,4 +1,4 @@
-//! Threads on machines with several nodes: where their memory comes from, and that it goes home.
+//! Threads on machines with several nodes: where their memory comes from, and that it is returned there.
 #![forbid(unsafe_code)]
 
 extern crate std;
@@ -69,12 +69,12 @@ fn a_thread_that_stays_elsewhere_is_rehomed_and_one_that_passes_is_not() {
     live(cache)
         .into_iter()
         .for_each(|object| free(cache, object));
-    assert_eq!(cache.ties().unwrap().home.id(), NodeId(0));
+    assert_eq!(cache.binding().unwrap().home.id(), NodeId(0));
     // Stays.
     RUNNING.set(Some(2));
     let old = live(cache);
     let new = live(cache);
-    assert_eq!(cache.ties().unwrap().home.id(), NodeId(2));
+    assert_eq!(cache.binding().unwrap().home.id(), NodeId(2));
     assert!(new.iter().all(|object| home_of(&world, *object) == 2));
     old.into_iter()
         .chain(new)
@@ -88,12 +88,12 @@ fn a_thread_that_stays_elsewhere_is_rehomed_and_one_that_passes_is_not() {
 fn a_thread_on_a_node_without_memory_stays_where_it_is() {
     let world = world(0b11, Choice::Local);
     let cache = world.thread(5);
-    let home = cache.ties().unwrap().home.id();
+    let home = cache.binding().unwrap().home.id();
     RUNNING.set(Some(5));
     live(cache)
         .into_iter()
         .for_each(|object| free(cache, object));
-    assert_eq!(cache.ties().unwrap().home.id(), home);
+    assert_eq!(cache.binding().unwrap().home.id(), home);
     RUNNING.set(None);
     world.end();
 }
@@ -168,14 +168,14 @@ fn pages_are_counted_where_they_came_from() {
     let world = world(0b101, Choice::Local);
     let cache = world.thread(2);
     RUNNING.set(Some(2));
-    let before = world.heap.traffic().of(NodeId(2));
+    let before = world.heap.numastat().of(NodeId(2));
     let block = alloc(cache, 100 << 10).unwrap();
     let object = alloc(cache, 64).unwrap();
     let huge = alloc(cache, 5 << 20).unwrap();
-    let after = world.heap.traffic().of(NodeId(2));
+    let after = world.heap.numastat().of(NodeId(2));
     let pages = 28 + 16 + 1_280;
     assert_eq!((after[0] - before[0], after[4] - before[4]), (pages, pages));
-    assert_eq!(world.heap.traffic().of(NodeId(0)), [0; 6]);
+    assert_eq!(world.heap.numastat().of(NodeId(0)), [0; 6]);
     for block in [block, object, huge] {
         free(cache, block);
     }
@@ -196,7 +196,7 @@ fn what_is_interleaved_has_arenas_for_slabs_and_for_blocks() {
     };
     assert!(!kinds(object.as_ptr() as usize) && kinds(block.as_ptr() as usize));
     let turns: u64 = (0..4)
-        .map(|node| world.heap.traffic().of(NodeId(node))[3])
+        .map(|node| world.heap.numastat().of(NodeId(node))[3])
         .sum();
     assert_eq!(turns, 16 + 256);
     free(cache, object);
@@ -260,7 +260,7 @@ fn remote_objects_in_a_barn_are_no_violation() {
     near.into_iter().for_each(|object| free(poor, object));
     free(poor, first_far);
     world.registry.exit(poor);
-    // Then the other thread sends so many there that it has to leave.
+    // Then the other thread sends enough there that it has to leave.
     rest.into_iter().for_each(|object| free(rich, object));
     assert_eq!(world.in_use(), 0);
     world.end();

@@ -60,7 +60,7 @@ impl Registry {
         };
         let mut cache = first;
         for _ in 0..most {
-            // Whoever died inside of the allocator holds locks for ever.
+            // A thread that died inside of the allocator holds locks for ever.
             let is_over =
                 self.is_owned(cache) && cache.lifeline.is_cut() && !cache.is_interrupted();
             if is_over {

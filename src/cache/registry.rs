@@ -10,15 +10,15 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-use super::{ThreadCache, Ties};
+use super::{Binding, ThreadCache};
 use crate::sync::{Lock, StaticRef};
 use crate::units::PAGE_SIZE;
 
-/// No process has so many generations of parents.
+/// More generations of parents than any process has.
 pub(super) const WARM: u32 = u32::MAX;
-/// So many caches are left as they were …
+/// Caches that are left as they were, at most …
 const WARM_CACHES: usize = 4;
-/// … if what waits in each is no more, and lies on no more pages: memory of 2 MiB in all.
+/// … if what each holds is no more, and lies on no more pages: memory of 2 MiB in all.
 const WARM_BYTES: usize = 512 << 10;
 const WARM_PAGES: usize = WARM_BYTES / PAGE_SIZE;
 
@@ -72,7 +72,7 @@ impl Registry {
 
     /// Number of caches that a thread owns.
     pub(crate) fn count(&self) -> usize {
-        // ORDERING: relaxed, a number for who decides about threads.
+        // ORDERING: relaxed, a number that decides about threads.
         self.owned.load(Relaxed)
     }
 
@@ -83,11 +83,11 @@ impl Registry {
     }
 
     /// A cache for a new thread; `None` where there is no memory for one.
-    pub(crate) fn birth(&self, ties: Ties) -> Option<&'static ThreadCache> {
+    pub(crate) fn birth(&self, binding: Binding) -> Option<&'static ThreadCache> {
         self.reap(LOOKS);
         let lists = self.lists.lock();
         let warm = lists.take_warm();
-        let is_at_home = warm.is_some_and(|cache| cache.is_at_home(ties));
+        let is_at_home = warm.is_some_and(|cache| cache.is_at_home(binding));
         if let Some(cache) = warm.filter(|_| !is_at_home) {
             cache.drain();
         }
@@ -103,7 +103,7 @@ impl Registry {
                     orphan
                 }
                 None => {
-                    let cache = ties.home.metadata().zeroed::<ThreadCache>()?;
+                    let cache = binding.home.metadata().zeroed::<ThreadCache>()?;
                     cache.next.set(lists.all.get());
                     lists.all.set(Some(cache));
                     cache
@@ -113,9 +113,9 @@ impl Registry {
         if !is_at_home {
             // Who visits caches does not hold the lists' lock.
             let _busy = cache.busy.lock();
-            cache.move_in(ties);
+            cache.move_in(binding);
         }
-        cache.begin_in_cluster(ties);
+        cache.begin_in_cluster(binding);
         // ORDERING: relaxed, under the lists' lock. A thread that did not survive a fork may have been inside.
         cache.inside.store(0, Relaxed);
         cache.lifeline.forget();
@@ -126,11 +126,11 @@ impl Registry {
         self.births.fetch_add(1, Relaxed);
         // ORDERING: relaxed, as above.
         let others = self.owned.fetch_add(1, Relaxed);
-        ties.heap.note_threads(others + 1);
+        binding.heap.note_threads(others + 1);
         Some(cache)
     }
 
-    /// Takes a cache back whose thread ends; what waits in it goes to the barns and slabs.
+    /// Takes a cache back whose thread ends; its objects go to the barns and slabs.
     pub(crate) fn exit(&self, cache: &'static ThreadCache) {
         cache.drain();
         let lists = self.lists.lock();
@@ -138,11 +138,13 @@ impl Registry {
         lists.release(cache);
     }
 
-    /// Takes a cache back whose thread ends, and leaves what waits in it to the next thread, if that is not much. What the
+    /// Takes a cache back whose thread ends, and leaves its objects to the next thread, if those are not many. What the
     /// thread has freed twice goes to the slabs, where it shows.
     pub(crate) fn leave(&self, cache: &'static ThreadCache) {
-        cache.drain_strangers();
-        let is_tiny = cache.ties().is_some_and(|ties| ties.heap.is_tiny());
+        cache.drain_remote();
+        let is_tiny = cache
+            .binding()
+            .is_some_and(|binding| binding.heap.is_tiny());
         let is_little = cache.parked_bytes() <= WARM_BYTES && cache.small_pages() <= WARM_PAGES;
         if !is_tiny && is_little && !cache.has_twins() {
             let lists = self.lists.lock();
@@ -179,12 +181,12 @@ impl Registry {
         }
         let threads = usize::from(survivor.is_some());
         self.owned.store(threads, Relaxed);
-        if let Some(ties) = survivor.and_then(ThreadCache::ties) {
-            ties.heap.note_threads(threads);
+        if let Some(binding) = survivor.and_then(ThreadCache::binding) {
+            binding.heap.note_threads(threads);
         }
     }
 
-    /// Takes at most `most` orphans back; what waits in them goes to the barns and slabs.
+    /// Takes at most `most` orphans back; their objects go to the barns and slabs.
     pub(crate) fn adopt_orphans(&self, most: usize) {
         for _ in 0..most {
             let lists = self.lists.lock();
@@ -271,8 +273,8 @@ impl Registry {
     pub(super) fn retire(&self, cache: &'static ThreadCache, owned: u32) {
         // ORDERING: relaxed, under the lists' lock.
         let threads = self.owned.fetch_sub(1, Relaxed);
-        if let Some(ties) = cache.ties() {
-            ties.heap.note_threads(threads - 1);
+        if let Some(binding) = cache.binding() {
+            binding.heap.note_threads(threads - 1);
         }
         // ORDERING: as above.
         cache.owned.store(owned, Relaxed);

@@ -9,7 +9,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::is_small;
-use super::{ThreadCache, Ties, sizing};
+use super::{Binding, ThreadCache, sizing};
 use crate::heap::Heap;
 use crate::slab::class;
 use crate::units::ClassId;
@@ -19,12 +19,12 @@ use crate::units::ClassId;
 impl ThreadCache {
     /// How many objects of class `id` a sheaf that is opened now has room for; 0 where they are not worth it. If the others
     /// have room for many already, they are emptied first.
-    pub(super) fn first_room(&self, ties: Ties, id: ClassId) -> usize {
-        let room = most(ties, id).min(sizing::FIRST_CAPACITY);
+    pub(super) fn first_room(&self, binding: Binding, id: ClassId) -> usize {
+        let room = most(binding, id).min(sizing::FIRST_CAPACITY);
         if room > 0 && sizing::is_larger(id) {
             let others: usize = larger().map(|id| self.room_bytes(id)).sum();
-            if others + room * size(id) > share(ties) {
-                self.close_larger(ties);
+            if others + room * size(id) > share(binding) {
+                self.close_larger(binding);
             }
         }
         room
@@ -32,38 +32,38 @@ impl ThreadCache {
 
     /// Whether there are twice as many threads, or half as many, as when this was last looked at.
     #[inline]
-    pub(super) fn is_crowd_changed(&self) -> bool {
+    pub(super) fn is_thread_count_stale(&self) -> bool {
         let threads = self.heap.get().map_or(0, Heap::threads).max(sizing::FEW);
-        let known = (self.crowd.load(Relaxed) as usize).max(sizing::FEW);
+        let known = (self.seen_threads.load(Relaxed) as usize).max(sizing::FEW);
         threads > 2 * known || 2 * threads < known
     }
 
     /// Gives up sheaves whose room is that of fewer threads than there are.
-    pub(super) fn leave_room(&self, ties: Ties) {
+    pub(super) fn leave_room(&self, binding: Binding) {
         let _busy = self.busy.lock();
-        let threads = ties.heap.threads() as u32;
-        if self.crowd.swap(threads, Relaxed) < threads {
-            self.close_larger(ties);
+        let threads = binding.heap.threads() as u32;
+        if self.seen_threads.swap(threads, Relaxed) < threads {
+            self.close_larger(binding);
         }
     }
 
     /// Empties and takes out all sheaves for larger objects; the caller holds the cache's lock.
     #[cold]
-    fn close_larger(&self, ties: Ties) {
+    fn close_larger(&self, binding: Binding) {
         for id in larger() {
-            self.recover(id);
-            self.close(ties, id);
+            self.reattach(id);
+            self.close(binding, id);
         }
     }
 
     /// Empties and takes out the sheaves of a class; the caller holds the cache's lock.
-    pub(super) fn close(&self, ties: Ties, id: ClassId) {
+    pub(super) fn close(&self, binding: Binding, id: ClassId) {
         let bin = self.bin(id);
         if is_small(bin, id) || class::is_span(id) {
-            return self.close_small(ties, id);
+            return self.close_small(binding, id);
         }
         for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
-            self.put_away(ties, id, sheaf);
+            self.put_away(binding, id, sheaf);
         }
     }
 
@@ -83,13 +83,13 @@ impl ThreadCache {
 }
 
 /// The room that a main sheaf of this class may have.
-pub(super) fn most(ties: Ties, id: ClassId) -> usize {
-    let (capacity, threads) = (sizing::capacity(id), ties.heap.threads());
+pub(super) fn most(binding: Binding, id: ClassId) -> usize {
+    let (capacity, threads) = (sizing::capacity(id), binding.heap.threads());
     if sizing::is_larger(id) {
-        sizing::room(id, share(ties))
-    } else if ties.heap.is_tiny() {
+        sizing::room(id, share(binding))
+    } else if binding.heap.is_tiny() {
         sizing::tiny_room(id)
-    } else if threads > sizing::CROWD {
+    } else if threads > sizing::MANY_THREADS {
         capacity.min(sizing::SECOND_CAPACITY)
     } else {
         capacity
@@ -97,15 +97,15 @@ pub(super) fn most(ties: Ties, id: ClassId) -> usize {
 }
 
 /// Whether the sheaves of this class may have a spare one.
-pub(super) fn may_have_spare(ties: Ties, id: ClassId) -> bool {
-    !ties.heap.is_tiny() && (!sizing::is_larger(id) || ties.heap.threads() <= sizing::FEW)
+pub(super) fn may_have_spare(binding: Binding, id: ClassId) -> bool {
+    !binding.heap.is_tiny() && (!sizing::is_larger(id) || binding.heap.threads() <= sizing::FEW)
 }
 
 /// Bytes of larger objects that a thread's sheaves have room for.
-fn share(ties: Ties) -> usize {
-    match ties.heap.is_tiny() {
-        true => sizing::tiny_share(ties.heap.threads()),
-        false => sizing::share(ties.heap.threads(), ties.home.arena().used_bytes()),
+fn share(binding: Binding) -> usize {
+    match binding.heap.is_tiny() {
+        true => sizing::tiny_share(binding.heap.threads()),
+        false => sizing::share(binding.heap.threads(), binding.home.arena().used_bytes()),
     }
 }
 

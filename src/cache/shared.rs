@@ -9,7 +9,7 @@
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use super::bin::Bin;
-use super::{ThreadCache, Ties, sizing};
+use super::{Binding, ThreadCache, sizing};
 use crate::slab::class;
 use crate::units::{ClassId, PAGE_SIZE};
 
@@ -61,8 +61,8 @@ impl ThreadCache {
     /// The same where the bin of that class, which is `known`, has to be filled for a size of class `own`. When four
     /// pages of such objects were brought, they have a bin of their own. Where memory
     /// counts more than time they never have.
-    pub(super) fn serving_anew(&self, ties: Ties, own: ClassId, known: ClassId) -> ClassId {
-        if own == known || ties.heap.is_tiny() {
+    pub(super) fn serving_anew(&self, binding: Binding, own: ClassId, known: ClassId) -> ClassId {
+        if own == known || binding.heap.is_tiny() {
             return known;
         }
         let objects = sizing::refill(known, self.get(&self.refills, known));

@@ -117,7 +117,7 @@ fn objects_of_either_class_are_known_by_their_size_in_any_thread() {
     let world = world(true);
     let (here, there) = (world.thread(0), world.thread(0));
     let objects: Vec<_> = (0..2_000).map(|_| alloc(here, 80).unwrap()).collect();
-    // It hears of the slabs by its first object.
+    // It notices the slabs by its first object.
     free(there, alloc(there, 16).unwrap());
     let (first, last) = (objects[0], objects[1_999]);
     assert_eq!((usable(&world, first), usable(&world, last)), (96, 80));

@@ -43,7 +43,7 @@ impl ThreadCache {
         (bytes != 0 && self.bin(id).is_start(block as usize)).then_some(bytes)
     }
 
-    /// The class of `block`, in this cache's node, for who wants no more `bytes` than that has.
+    /// The class of `block`, in this cache's node, if it has at least `bytes` bytes.
     #[inline(always)]
     fn class_at(&self, block: *const u8, bytes: usize) -> Option<ClassId> {
         let offset = (block as usize).wrapping_sub(own(&self.arena_base));

@@ -1,13 +1,13 @@
-//! How much a thread and a barn keep: constants and arithmetic alone.
+//! How much a thread and a barn keep: only constants and arithmetic.
 #![forbid(unsafe_code)]
 
 use crate::slab::{class, sheaf_bytes};
 use crate::units::ClassId;
 
-/// Objects of a sheaf, by the largest size that gets so many: a sheaf is 64 to 1,920 bytes, and
+/// Objects of a sheaf, by the largest size that gets that number: a sheaf is 64 to 1,920 bytes, and
 /// what it holds is about 32 KiB, up to 384 KiB for the largest that come from slabs. Spans are worth less each: a thread
 /// that frees one and needs one of about that size again is served by the first few. The long sheaves are an odd number of
-/// times 128 bytes long, and lie one behind the other: else the tops of all would be at few places of a page.
+/// times 128 bytes long, and lie one after the other: else the tops of all would be at few places of a page.
 const CAPACITIES: [(u32, usize); 9] = [
     (128, 238),
     (256, 110),
@@ -29,9 +29,9 @@ const ALL_SHARES: (usize, usize) = (8 << 20, 64 << 20);
 const LENT_SHARE: usize = 2;
 /// All threads' where less memory is worth more time.
 const TINY_SHARES: usize = 64 << 10;
-/// And so many bytes of smaller objects of a class are a thread's.
+/// Bytes of smaller objects of a class that a thread has.
 const TINY_SHEAF: usize = 4 << 10;
-/// A sheaf has room for one part of so many of that.
+/// A sheaf has room for this share of that.
 const SHEAVES: usize = 4;
 
 /// Whether the objects of a class are larger ones.
@@ -39,7 +39,7 @@ pub(super) fn is_larger(id: ClassId) -> bool {
     class::info(id).size > LARGER
 }
 
-/// How many bytes of larger objects a thread's sheaves have room for where there are so many threads and `lent` bytes are
+/// How many bytes of larger objects a thread's sheaves have room for where there are `threads` and `lent` bytes are
 /// in use.
 pub(super) fn share(threads: usize, lent: usize) -> usize {
     if threads <= FEW {
@@ -67,16 +67,16 @@ pub(super) fn room(id: ClassId, share: usize) -> usize {
     let least = usize::from(size <= share);
     (share / SHEAVES / size).clamp(least, capacity(id))
 }
-/// The first refill of a bin brings so many bytes, or one object; each further one twice as many
+/// Bytes that the first refill of a bin brings, or one object; each further one twice as many
 /// objects. A thread that allocates little parks little, but no two threads write to one cache line
 /// because of that.
 const FIRST_REFILL: usize = 64;
-/// The first sheaf of a bin has room for so many.
+/// Objects in the first sheaf of a bin.
 pub(crate) const FIRST_CAPACITY: usize = 6;
-/// The second has room for so many, and what comes after it is of full size.
+/// Objects in the second; the next is of full size.
 pub(crate) const SECOND_CAPACITY: usize = 30;
 /// In a process with more threads than this nobody opens one beyond the second any more.
-pub(crate) const CROWD: usize = 128;
+pub(crate) const MANY_THREADS: usize = 128;
 
 /// The room of a sheaf for `wanted` objects or more that grows, where the most is `most`.
 pub(super) fn step(wanted: usize, most: usize) -> usize {
@@ -90,7 +90,7 @@ pub(super) fn step(wanted: usize, most: usize) -> usize {
 const BARN_BYTES: usize = 512 << 10;
 /// … and where clusters have barns of their own, down to this part of it each …
 const BARN_DIVIDED: usize = 4;
-/// … but at least and at most so many.
+/// … but at least and at most these numbers.
 const BARN_SHEAVES: (usize, usize) = (2, 16);
 /// How many objects a sheaf of this class holds.
 #[inline]
@@ -123,7 +123,7 @@ pub(crate) fn refill(id: ClassId, last: usize) -> usize {
     (last * 2).clamp(first, capacity(id))
 }
 
-/// How many full sheaves a barn of this class keeps where there is one for each of so many clusters, and how many while
+/// How many full sheaves a barn of this class keeps where there is one for each of `clusters`, and how many while
 /// memory is short.
 pub(crate) fn barn(id: ClassId, is_tight: bool, clusters: usize) -> usize {
     if is_tight {

@@ -1,12 +1,12 @@
 //! What a thread cache does when a fast path gives up: exchange sheaves with the barn, refill
-//! from the slabs, flush to them, send strangers home.
+//! from the slabs, flush to them, return remote objects to their nodes.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::first::{is_small, retire};
 use super::room::{may_have_spare, most};
-use super::{ThreadCache, Ties, sizing};
+use super::{Binding, ThreadCache, sizing};
 use crate::heap::{Home, Node};
 use crate::report::{Violation, report_violation};
 use crate::slab::{Barn, Kind, Object, Pool, Request, Sheaf, class};
@@ -17,10 +17,10 @@ impl ThreadCache {
     /// A block for a request, from wherever it has to come.
     #[cold]
     #[inline(never)]
-    pub(crate) fn alloc_slow(&self, ties: Ties, request: &Request) -> Option<Object> {
-        let ties = self.follow(ties);
+    pub(crate) fn alloc_slow(&self, binding: Binding, request: &Request) -> Option<Object> {
+        let binding = self.rehome(binding);
         let Kind::Small(own) = request.kind() else {
-            return self.alloc_span(ties, request);
+            return self.alloc_span(binding, request);
         };
         let mut id = own;
         if request.align() <= MIN_ALIGN {
@@ -28,17 +28,17 @@ impl ThreadCache {
         }
         let object = self
             .pop(id)
-            .or_else(|| self.refill_or_drain(ties, self.serving_anew(ties, own, id)))?;
+            .or_else(|| self.refill_or_drain(binding, self.serving_anew(binding, own, id)))?;
         Some(request.clear(object))
     }
 
     /// A block above the slabs' largest: a span that waits here, or whatever the heap has.
     // Not one with `alloc_slow`: what the heap calls needs nearly all of the stack that is allowed, so these end in tail calls.
-    fn alloc_span(&self, ties: Ties, request: &Request) -> Option<Object> {
+    fn alloc_span(&self, binding: Binding, request: &Request) -> Option<Object> {
         let waiting = match request.kind() {
             Kind::Large { class, .. } if class != ClassId::NONE => {
                 let _busy = self.busy.lock();
-                self.recover(class);
+                self.reattach(class);
                 self.set(&self.refilled, class, 1);
                 self.pop(class)
             }
@@ -46,26 +46,26 @@ impl ThreadCache {
         };
         match waiting {
             Some(object) => Some(request.clear(object)),
-            None => self.alloc_large(ties, request),
+            None => self.alloc_large(binding, request),
         }
     }
 
-    fn alloc_large(&self, ties: Ties, request: &Request) -> Option<Object> {
-        let heap = ties.heap;
-        heap.take_large(ties.home, request).or_else(|| {
+    fn alloc_large(&self, binding: Binding, request: &Request) -> Option<Object> {
+        let heap = binding.heap;
+        heap.take_large(binding.home, request).or_else(|| {
             if !heap.pressure_helps(request) {
                 return None;
             }
             self.drain();
-            heap.take_under_pressure(ties.home, request)
+            heap.take_under_pressure(binding.home, request)
         })
     }
 
-    /// Fills the main sheaf, if need be with what waits in this cache and in the barns given up.
-    fn refill_or_drain(&self, ties: Ties, id: ClassId) -> Option<Object> {
+    /// Fills the main sheaf, if need be after this cache and the barns have given up theirs.
+    fn refill_or_drain(&self, binding: Binding, id: ClassId) -> Option<Object> {
         let slab = class::info(id).slab_bytes();
-        let heap = ties.heap;
-        let refill = || heap.take_within(slab, || self.refill(ties, id));
+        let heap = binding.heap;
+        let refill = || heap.take_within(slab, || self.refill(binding, id));
         refill().or_else(|| {
             self.drain();
             heap.take_small_under_pressure(refill)
@@ -75,40 +75,40 @@ impl ThreadCache {
     /// Takes back a block that the fast path did not take.
     #[cold]
     #[inline(never)]
-    pub(crate) fn free_slow(&self, ties: Ties, block: Object) {
-        self.follow_cluster(ties);
+    pub(crate) fn free_slow(&self, binding: Binding, block: Object) {
+        self.check_cluster(binding);
         let address = block.as_ptr() as usize;
-        match ties.heap.locate(address) {
+        match binding.heap.locate(address) {
             Home::Slab {
                 node,
                 class,
                 is_start: true,
-            } if core::ptr::eq(node, ties.home) => {
+            } if core::ptr::eq(node, binding.home) => {
                 let _busy = self.busy.lock();
-                self.recover(class);
+                self.reattach(class);
                 if self.bin(class).is_near_top(block) {
                     return report_violation(
                         Violation::DoubleFree,
                         address,
-                        ties.heap.context(address),
+                        binding.heap.context(address),
                     );
                 }
-                self.look_home();
+                self.refresh_home();
                 let bin = self.bin(class);
                 let is_in = bin.push(block.as_ptr())
-                    || self.make_room(ties, class, block) && bin.push(block.as_ptr());
+                    || self.make_room(binding, class, block) && bin.push(block.as_ptr());
                 if !is_in {
-                    ties.heap.give(block);
+                    binding.heap.give(block);
                 }
             }
             Home::Slab {
                 node,
                 class,
                 is_start: true,
-            } => self.send_home(ties, node, class, block),
-            Home::Page { is_start: true, .. } => ties.heap.give(block),
-            Home::Outside => ties.heap.give_huge(address),
-            _ => ties.heap.misplaced(address),
+            } => self.send_home(binding, node, class, block),
+            Home::Page { is_start: true, .. } => binding.heap.give(block),
+            Home::Outside => binding.heap.give_huge(address),
+            _ => binding.heap.misplaced(address),
         }
     }
 
@@ -118,11 +118,11 @@ impl ThreadCache {
     }
 
     /// Fills the main sheaf of a class and takes an object from it.
-    fn refill(&self, ties: Ties, id: ClassId) -> Option<Object> {
+    fn refill(&self, binding: Binding, id: ClassId) -> Option<Object> {
         let _busy = self.busy.lock();
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
-        self.recover(id);
+        self.reattach(id);
         if bin.main_count() > 0 {
             return bin.pop();
         }
@@ -135,11 +135,11 @@ impl ThreadCache {
             _ => 1,
         };
         let is_full_size = bin.has_main() && !is_small(bin, id);
-        let (most, is_much) = (most(ties, id), wanted > sizing::FIRST_CAPACITY);
+        let (most, is_much) = (most(binding, id), wanted > sizing::FIRST_CAPACITY);
         let mut pool = None;
         if is_full_size || is_much && most == capacity {
-            let mut locked = self.pool(ties, id).lock();
-            if self.take_full(ties, id, &mut locked.barn) {
+            let mut locked = self.pool(binding, id).lock();
+            if self.take_full(binding, id, &mut locked.barn) {
                 return bin.pop();
             }
             // What makes a sheaf ready takes locks of its own. This one is.
@@ -147,26 +147,28 @@ impl ThreadCache {
         }
         let room = sizing::step(wanted, most);
         let ready = if is_much && bin.capacity() < room {
-            self.enlarge(ties, id, room)
+            self.enlarge(binding, id, room)
         } else {
-            bin.has_main() || self.open_first(ties, id)
+            bin.has_main() || self.open_first(binding, id)
         };
         if !ready {
-            return ties.heap.take_object(ties.home, id);
+            return binding.heap.take_object(binding.home, id);
         }
         let (room, mut sheaf) = (bin.capacity(), bin.close()?);
         let wanted = wanted.min(room);
-        let pool = pool.unwrap_or_else(|| self.pool(ties, id).lock());
-        let mut got = self.fetch(pool, ties, id, &mut sheaf, wanted);
+        let pool = pool.unwrap_or_else(|| self.pool(binding, id).lock());
+        let mut got = self.fetch(pool, binding, id, &mut sheaf, wanted);
         let cluster = self.cluster();
-        ties.heap.note_slabs(ties.home, ties.home, cluster, id);
+        binding
+            .heap
+            .note_slabs(binding.home, binding.home, cluster, id);
         if got == 0 {
-            got = fill_from_afar(ties, cluster, id, &mut sheaf, wanted);
+            got = fill_from_afar(binding, cluster, id, &mut sheaf, wanted);
         }
         self.set(&self.refills, id, got);
         bin.open(sheaf, room);
         // The slab tables may have grown.
-        self.look_home();
+        self.refresh_home();
         bin.pop()
     }
 
@@ -174,29 +176,31 @@ impl ThreadCache {
     fn fetch(
         &self,
         mut pool: Guard<'static, Pool>,
-        ties: Ties,
+        binding: Binding,
         id: ClassId,
         sheaf: &mut Sheaf,
         wanted: usize,
     ) -> usize {
-        if wanted <= sizing::FIRST_CAPACITY || most(ties, id) < sizing::capacity(id) {
+        if wanted <= sizing::FIRST_CAPACITY || most(binding, id) < sizing::capacity(id) {
             let few = pool.barn.take_few(sheaf, wanted);
             if few > 0 {
                 return few;
             }
         }
-        ties.home.fill_from(pool, self.cluster(), id, sheaf, wanted)
+        binding
+            .home
+            .fill_from(pool, self.cluster(), id, sheaf, wanted)
     }
 
     /// Exchanges the empty main sheaf, if there is one, for a full one; `false` if the barn has none.
-    fn take_full(&self, ties: Ties, id: ClassId, barn: &mut Barn) -> bool {
+    fn take_full(&self, binding: Binding, id: ClassId, barn: &mut Barn) -> bool {
         let bin = self.bin(id);
         let Some(full) = barn.take_full() else {
             return false;
         };
         let (is_small, room) = (is_small(bin, id), bin.capacity());
         match bin.close() {
-            Some(empty) if is_small => retire(ties, empty, room),
+            Some(empty) if is_small => retire(binding, empty, room),
             Some(empty) => barn.put_empty(empty),
             None => {}
         }
@@ -205,61 +209,63 @@ impl ThreadCache {
     }
 
     /// Makes room on the main sheaf of a class for an object; `false` where there is no memory for a sheaf.
-    fn make_room(&self, ties: Ties, id: ClassId, object: Object) -> bool {
+    fn make_room(&self, binding: Binding, id: ClassId, object: Object) -> bool {
         let bin = self.bin(id);
         let capacity = sizing::capacity(id);
         if class::is_span(id) {
-            return !bin.has_main() && self.open_first(ties, id);
+            return !bin.has_main() && self.open_first(binding, id);
         }
         if !bin.has_main() {
-            return self.open_first(ties, id);
+            return self.open_first(binding, id);
         }
         if is_small(bin, id) {
-            let most = most(ties, id);
+            let most = most(binding, id);
             return if bin.capacity() < most {
-                self.enlarge(ties, id, sizing::step(bin.capacity() + 1, most))
+                self.enlarge(binding, id, sizing::step(bin.capacity() + 1, most))
             } else {
-                self.share(ties, id)
+                self.share(binding, id)
             };
         }
         if bin.swap_for_room(capacity) {
             return true;
         }
-        let cluster = self.origin(ties, id, object);
-        let mut pool = ties.home.pool(cluster, id).lock();
+        let cluster = self.origin(binding, id, object);
+        let mut pool = binding.home.pool(cluster, id).lock();
         let mut empty = pool.barn.take_empty();
         if empty.is_none() {
             // Memory for it may have to be committed.
             drop(pool);
-            empty = ties.home.metadata().new_sheaf(sizing::bytes(id));
-            pool = ties.home.pool(cluster, id).lock();
+            empty = binding.home.metadata().new_sheaf(sizing::bytes(id));
+            pool = binding.home.pool(cluster, id).lock();
         }
         let Some(mut full) = bin.close() else {
             return false;
         };
         let Some(empty) = empty else {
-            ties.heap
-                .flush_with(pool, ties.home, cluster, id, &mut full);
+            binding
+                .heap
+                .flush_with(pool, binding.home, cluster, id, &mut full);
             bin.open(full, capacity);
             return true;
         };
-        if !bin.spare.is_some() && may_have_spare(ties, id) {
+        if !bin.spare.is_some() && may_have_spare(binding, id) {
             bin.spare.put(full);
             bin.open(empty, capacity);
             return true;
         }
-        let most = ties.barn_places(id);
+        let most = binding.barn_places(id);
         let Some(mut oldest) = pool.barn.put_full(full, most) else {
             bin.open(empty, capacity);
             return true;
         };
         pool.barn.put_empty(empty);
-        let is_ebbing = pool.is_ebbing(id, capacity);
-        ties.heap
-            .flush_with(pool, ties.home, cluster, id, &mut oldest);
+        let is_nearly_free = pool.is_nearly_free(id, capacity);
+        binding
+            .heap
+            .flush_with(pool, binding.home, cluster, id, &mut oldest);
         bin.open(oldest, capacity);
-        if is_ebbing {
-            self.claim_own();
+        if is_nearly_free {
+            self.detach_own();
         }
         true
     }
@@ -268,16 +274,16 @@ impl ThreadCache {
 /// Fills a sheaf from the nearest node that has memory left.
 #[cold]
 fn fill_from_afar(
-    ties: Ties,
+    binding: Binding,
     cluster: ClusterId,
     id: ClassId,
     sheaf: &mut Sheaf,
     wanted: usize,
 ) -> usize {
-    let mut nodes = ties.heap.nearest_first(ties.home);
+    let mut nodes = binding.heap.nearest_first(binding.home);
     let fill = |node: &'static Node| {
         let got = node.fill(cluster, id, sheaf, wanted);
-        ties.heap.note_slabs(node, ties.home, cluster, id);
+        binding.heap.note_slabs(node, binding.home, cluster, id);
         (got > 0).then_some(got)
     };
     nodes.find_map(fill).unwrap_or(0)

@@ -32,7 +32,7 @@ fn a_span_that_was_freed_comes_back_first_and_holds_zeroes_if_that_is_wanted() {
         // SAFETY: the block has that many bytes.
         unsafe { span.write_bytes(0xa5, least) };
         free(here, span);
-        assert_eq!(here.stock(id), 1);
+        assert_eq!(here.cached(id), 1);
         assert_eq!(take(here, least, 64 << 10, Zeroed::No), Some(span));
         free(here, span);
         assert_eq!(take(here, size, 1, Zeroed::Yes), Some(span));

@@ -154,7 +154,7 @@ fn nobody_who_can_be_served_waits_for_the_kernel() {
                 world.heap.trim();
             }
             kept.iter().for_each(|(_, block)| free(here, *block));
-            node.arena().retreat();
+            node.arena().decommit_end();
         }
     });
     let asked: u64 = plan.tallies().values().map(|tally| tally.seen).sum();

@@ -39,7 +39,7 @@ impl World {
     pub(super) fn thread(&self, node: u8) -> &'static ThreadCache {
         let home = self.heap.home_of(NodeId(node));
         self.registry
-            .birth(Ties {
+            .birth(Binding {
                 heap: self.heap,
                 home,
             })
@@ -58,8 +58,8 @@ impl World {
             }
         }
         self.registry.for_each(|cache| {
-            waiting += class::all().map(|id| cache.stock(id)).sum::<usize>();
-            waiting += cache.alien_stock();
+            waiting += class::all().map(|id| cache.cached(id)).sum::<usize>();
+            waiting += cache.alien_objects();
         });
         out - waiting
     }
@@ -87,12 +87,12 @@ pub(super) fn take(
     zeroed: Zeroed,
 ) -> Option<Object> {
     let request = Request::new(bytes, align, zeroed)?;
-    cache.alloc_slow(cache.ties()?, &request)
+    cache.alloc_slow(cache.binding()?, &request)
 }
 
 pub(super) fn free(cache: &ThreadCache, block: Object) {
     if !cache.push(block.as_ptr()) && !cache.push_alien(block.as_ptr()) {
-        cache.free_slow(cache.ties().unwrap(), block);
+        cache.free_slow(cache.binding().unwrap(), block);
     }
 }
 
@@ -162,7 +162,7 @@ fn one_thread_allocates_and_another_frees_without_growth() {
 }
 
 #[test]
-fn a_remote_object_goes_home() {
+fn a_remote_object_is_returned_to_its_node() {
     let world = World::new(0b101, SMALL_ARENA);
     let (here, there) = (world.thread(0), world.thread(2));
     for round in 0..3_000 {
@@ -277,7 +277,7 @@ fn the_first_sheaf_is_small_and_grows() {
     assert_eq!(cache.bin(id).capacity(), sizing::SECOND_CAPACITY);
     blocks.extend((0..60).map(|_| alloc(cache, 64).unwrap()));
     assert_eq!(cache.bin(id).capacity(), sizing::capacity(id));
-    // A thread that frees alone begins small as well.
+    // A thread that only frees begins small as well.
     let other = world.thread(0);
     let left = blocks.split_off(sizing::FIRST_CAPACITY);
     blocks.into_iter().for_each(|block| free(other, block));
@@ -300,12 +300,12 @@ fn the_first_sheaf_is_small_and_grows() {
 #[test]
 fn threads_that_come_and_go_take_no_more_sheaves() {
     let world = World::new(0b11, 64 << 20);
-    let stranger = world.thread(1);
+    let remote = world.thread(1);
     let life = || {
         let thread = world.thread(0);
         for size in [16, 100, 1_000, 5_000, 9_000, 30_000] {
-            // One of another node, which goes home.
-            free(thread, alloc(stranger, size).unwrap());
+            // One of another node, which is returned there.
+            free(thread, alloc(remote, size).unwrap());
             let blocks: Vec<_> = (0..40).map(|_| alloc(thread, size).unwrap()).collect();
             blocks.into_iter().for_each(|block| free(thread, block));
         }

@@ -1,7 +1,7 @@
 //! Which plug-ins keep the flag `RTLD_DEEPBIND` that they are opened with.
 #![forbid(unsafe_code)]
 
-/// Room for the names of plug-ins, a zero behind each.
+/// Room for the names of plug-ins, a zero after each.
 const NAME_BYTES: usize = 128;
 
 /// The choice of `deepbind`.

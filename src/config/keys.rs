@@ -3,11 +3,11 @@
 
 use super::{Config, ThreadChoice, print_help, size, size_or_off};
 use crate::limit::LimitChoice;
+use crate::modes::Options;
 use crate::numa::Choice;
 use crate::report::{Output, write_to_file};
 use crate::sys::HugePages;
 use crate::units::MAX_CLUSTERS;
-use crate::watch::Options;
 
 /// The smallest reservation that may be asked for; a smaller one would not hold a program.
 const MIN_ARENA: usize = 64 << 20;
@@ -16,12 +16,12 @@ pub(super) const MAX_ARENA: usize = 4 << 40;
 const MIN_LIMIT: usize = 16 << 20;
 const MAX_PURGE_MS: u64 = 3_600_000;
 
-/// Whether memory may go back within so many milliseconds.
+/// Whether memory may go back within that many milliseconds.
 pub(crate) fn is_purge_time(milliseconds: u64) -> bool {
     milliseconds <= MAX_PURGE_MS
 }
 
-/// Whether a limit may be so many bytes.
+/// Whether a limit may be that many bytes.
 pub(crate) fn is_limit(bytes: usize) -> bool {
     bytes >= MIN_LIMIT
 }
@@ -99,7 +99,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         default: "off",
         does: "put one block of each class in N on pages of its own, against a page that faults",
         set: |config, value| {
-            config.watch.guard = match value {
+            config.modes.guard = match value {
                 b"off" => 0,
                 _ => u32::try_from(size(value.strip_prefix(b"1/")?)?)
                     .ok()
@@ -220,7 +220,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         default: "0",
         does: "freed blocks to keep from being used again, in bytes",
         set: |config, value| {
-            config.watch.quarantine = size_or_off(value)?;
+            config.modes.quarantine = size_or_off(value)?;
             Some(())
         },
     },
@@ -240,7 +240,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         values: "SIZE|off",
         bounds: "",
         default: "64m",
-        does: "freed mappings above 4 MiB to keep for reuse, more if as much was in use of late; 0 for none",
+        does: "freed mappings above 4 MiB to keep for reuse, more if as much was in use recently; 0 for none",
         set: |config, value| {
             config.heap.reuse_bytes = size_or_off(value)?;
             Some(())
@@ -253,7 +253,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         default: "off",
         does: "sanity checks, red zones, poison, user tracking, trace: for all caches or those named, as in the kernel",
         set: |config, value| {
-            config.watch.debug = Options::parse(value)?;
+            config.modes.debug = Options::parse(value)?;
             Some(())
         },
     },
@@ -278,7 +278,7 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         values: "auto|system|never|always|off",
         bounds: "",
         default: "system",
-        does: "transparent huge pages: as set for the system, never, for heaps above 32 MiB and blocks above 4 MiB, or in heaps above 128 MiB for small objects alone",
+        does: "transparent huge pages: as set for the system, never, for heaps above 32 MiB and blocks above 4 MiB, or in heaps above 128 MiB only for small objects",
         set: |config, value| {
             config.heap.huge_pages = match value {
                 b"auto" => HugePages::Auto,
@@ -297,10 +297,10 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
         default: "off",
         does: "clear blocks when they are freed, or when they are handed out",
         set: |config, value| {
-            let watch = &mut config.watch;
-            (watch.zero_on_free, watch.zero_on_alloc) = match value {
-                b"free" => (true, watch.zero_on_alloc),
-                b"alloc" => (watch.zero_on_free, true),
+            let clearing = &mut config.modes.clearing;
+            (clearing.on_free, clearing.on_alloc) = match value {
+                b"free" => (true, clearing.on_alloc),
+                b"alloc" => (clearing.on_free, true),
                 b"off" => (false, false),
                 _ => return None,
             };

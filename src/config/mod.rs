@@ -11,11 +11,11 @@ mod keys;
 
 use crate::heap::Settings;
 use crate::limit::{Limit, LimitChoice};
+use crate::modes;
 use crate::numa::Choice;
 use crate::report::{Line, Output, has_file};
 use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
-use crate::watch;
 use deepbind::Deepbind;
 use keys::{KEYS, Key, MAX_ARENA};
 pub(crate) use keys::{is_limit, is_purge_time};
@@ -35,8 +35,8 @@ pub(crate) struct Config {
     pub(crate) purge_ms: Option<u64>,
     /// Whether there is a thread for that.
     pub(crate) purge_thread: ThreadChoice,
-    /// What is watched.
-    pub(crate) watch: watch::Settings,
+    /// The debug modes.
+    pub(crate) modes: modes::Settings,
     /// Which plug-ins are opened as their host says.
     pub(crate) deepbind: Deepbind,
     /// Whether violations are only reported.
@@ -94,7 +94,7 @@ impl Config {
             stats_at_exit: false,
             purge_ms: Some(DEFAULT_PURGE_MS),
             purge_thread: ThreadChoice::Auto,
-            watch: watch::Settings::OFF,
+            modes: modes::Settings::OFF,
             deepbind: Deepbind::OFF,
             only_warn: false,
         }
@@ -107,17 +107,17 @@ impl Config {
     }
 
     /// What follows from all keys together.
-    pub(crate) fn conclude(&mut self, is_watched: bool) {
+    pub(crate) fn conclude(&mut self, has_modes: bool) {
         let heap = &mut self.heap;
         let may_go = self.purge_ms.is_some() && heap.huge_pages != HugePages::Always;
         heap.is_eager = heap.is_tiny && may_go;
-        // What is watched goes by its class.
-        heap.shares_bins &= !is_watched;
+        // The modes know a block by its class.
+        heap.shares_bins &= !has_modes;
     }
 
     /// Whether the program's end may have something to say on standard error.
     pub(crate) fn needs_standard_error(&self) -> bool {
-        let reports = self.only_warn || self.watch.finds_misuse();
+        let reports = self.only_warn || self.modes.finds_misuse();
         reports && !has_file(Output::Reports) || self.stats_at_exit && !has_file(Output::Statistics)
     }
 
@@ -127,7 +127,7 @@ impl Config {
     #[inline(never)]
     pub(crate) fn apply(&mut self, text: &[u8], mut complain: impl FnMut(&[u8])) {
         let (mut unknown, mut refused) = (0, 0);
-        // What is said in so many words counts more than a preset, wherever that stands.
+        // A key that is set explicitly counts more than a preset, wherever that stands.
         let (presets, others) = (settings(text, true), settings(text, false));
         for (name, value) in presets.chain(others) {
             let key = KEYS.iter().find(|key| key.name.as_bytes() == name);
@@ -268,7 +268,7 @@ fn print_wrapped(text: &str, column: usize) {
     }
 }
 
-/// A number of bytes, with `k`, `m`, `g` or `t` behind it for powers of 1,024.
+/// A number of bytes, with `k`, `m`, `g` or `t` after it for powers of 1,024.
 fn size(text: &[u8]) -> Option<usize> {
     let (digits, shift) = match text.split_last()? {
         (b'k' | b'K', digits) => (digits, 10),

@@ -3,7 +3,7 @@
 
 extern crate std;
 use super::*;
-use crate::watch::Options;
+use crate::modes::Options;
 use std::{string::String, vec::Vec};
 
 fn parse(text: &str) -> (Config, Vec<String>) {
@@ -90,12 +90,12 @@ fn what_is_not_understood_is_one_line_each_and_changes_nothing() {
 fn names_of_caches_belong_to_slab_debug() {
     let (config, lines) = parse("slab_debug:Z,kmalloc-64,large;U,kmalloc-*,crime:warn,guard:1/100");
     let options = Options::parse(b"Z,kmalloc-64,large;U,kmalloc-*");
-    assert_eq!(Some(config.watch.debug), options);
-    assert!(config.only_warn && config.watch.guard == 100 && lines.is_empty());
+    assert_eq!(Some(config.modes.debug), options);
+    assert!(config.only_warn && config.modes.guard == 100 && lines.is_empty());
     let (config, lines) = parse("slab_debug:FZ,kmalloc-7,zero:free,quarantine:1m,guard:2");
-    assert_eq!(config.watch.debug, Options::OFF);
-    assert!(config.watch.zero_on_free && !config.watch.zero_on_alloc);
-    assert_eq!((config.watch.quarantine, lines.len()), (1 << 20, 2));
+    assert_eq!(config.modes.debug, Options::OFF);
+    assert!(config.modes.clearing.on_free && !config.modes.clearing.on_alloc);
+    assert_eq!((config.modes.quarantine, lines.len()), (1 << 20, 2));
     assert!(lines[0].contains("slab_debug takes") && lines[1].contains("guard takes"));
 }
 
@@ -109,10 +109,10 @@ fn off_is_off_for_every_key_that_can_be() {
         assert!(cannot || key.values.contains("off"), "{}", key.name);
     }
     let (config, _) = parse("slab_debug:FZP,slab_debug:off");
-    assert_eq!(config.watch.debug, Options::OFF);
+    assert_eq!(config.modes.debug, Options::OFF);
     let text = "quarantine:1m,quarantine:off,reuse:off,purge_ms:off,thp:off";
     let (config, lines) = parse(text);
-    assert_eq!((config.watch.quarantine, config.heap.reuse_bytes), (0, 0));
+    assert_eq!((config.modes.quarantine, config.heap.reuse_bytes), (0, 0));
     assert_eq!(config.purge_ms, None);
     assert_eq!(config.heap.huge_pages, HugePages::Never);
     assert!(lines.is_empty());

@@ -22,7 +22,7 @@ extern "C" fn at_exit() {
     }
 }
 
-/// Looks at what waits in the cache of the calling thread, the only one. It has a part of the stack for itself.
+/// Checks what is in the cache of the calling thread, the only one. It has a part of the stack for itself.
 #[unsafe(link_section = ".text.hot.life")]
 #[inline(never)]
 fn audit(cache: &ThreadCache) {

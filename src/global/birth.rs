@@ -4,15 +4,15 @@
 use super::process::{current_node, process};
 use super::thread_exit;
 use super::threads::{CACHES, has_left, here, inside, leave_caches};
-use crate::cache::{ThreadCache, Ties};
+use crate::cache::{Binding, ThreadCache};
 use crate::sys::{self, tls};
 
 /// The calling thread's cache, born now if it was not yet; `None` for a thread without.
-pub(super) fn alive() -> Option<(&'static ThreadCache, Ties)> {
+pub(super) fn alive() -> Option<(&'static ThreadCache, Binding)> {
     let cache = here();
-    match (cache.ties(), cache.behind()) {
-        (Some(ties), _) => Some((cache, ties)),
-        (None, Some(cache)) => Some((cache, cache.ties()?)),
+    match (cache.binding(), cache.stubbed()) {
+        (Some(binding), _) => Some((cache, binding)),
+        (None, Some(cache)) => Some((cache, cache.binding()?)),
         (None, None) if has_left() => None,
         (None, None) => birth(),
     }
@@ -32,14 +32,14 @@ fn come_alive() {
 }
 
 #[cold]
-fn birth() -> Option<(&'static ThreadCache, Ties)> {
+fn birth() -> Option<(&'static ThreadCache, Binding)> {
     let process = process()?;
     let heap = &process.heap;
-    let ties = Ties {
+    let binding = Binding {
         heap,
         home: heap.home_of(current_node(heap)),
     };
-    let cache = CACHES.birth(ties)?;
+    let cache = CACHES.birth(binding)?;
     tls::write(core::ptr::from_ref(cache).cast());
     let is_first = CACHES.births() == 1;
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
@@ -51,13 +51,13 @@ fn birth() -> Option<(&'static ThreadCache, Ties)> {
         CACHES.exit(cache);
         return None;
     }
-    if process.watch.is_on() {
+    if process.modes.is_on() {
         cache.note_thread(CACHES.births());
-        if process.watch.sees_all()
-            && let Some(front) = cache.front(ties)
+        if process.modes.sees_all()
+            && let Some(stub) = cache.stub(binding)
         {
-            tls::write(core::ptr::from_ref(front).cast());
+            tls::write(core::ptr::from_ref(stub).cast());
         }
     }
-    Some((cache, ties))
+    Some((cache, binding))
 }

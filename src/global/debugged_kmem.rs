@@ -2,22 +2,22 @@
 #![forbid(unsafe_code)]
 
 use super::birth::{alive, inside_alive};
-use super::process::{Process, is_interrupted, watching};
+use super::process::{Process, is_interrupted, with_modes};
 use super::threads::own;
 use super::{debugged, named};
 use crate::cache::ThreadCache;
 use crate::kmem::{Gfp, Kmem, NamedCache, wrong_cache};
+use crate::modes::{Caller, Family, Given, Named, Sort};
 use crate::slab::{Object, Request};
 use crate::units::Zeroed;
-use crate::watch::{Caller, Family, Given, Named, Sort};
 
 /// A guarded object, if it is a guarded one's turn and the cache's objects are like any block: nobody constructs them, or looks
 /// at them when they are free.
 #[cold]
 #[inline(never)]
 pub(super) fn take(process: &Process, cache: &'static NamedCache, gfp: Gfp) -> Option<Object> {
-    let watch = &process.watch;
-    let share = watch.guard_share();
+    let modes = &process.modes;
+    let share = modes.guard_share();
     let (thread, _) = alive()?;
     let sort = Sort::of(cache.size(), cache.alignment());
     let is_plain = gfp.may_wait() && !cache.keeps_contents();
@@ -35,32 +35,32 @@ pub(super) fn take(process: &Process, cache: &'static NamedCache, gfp: Gfp) -> O
         ..Caller::new(thread.thread(), Family::Unknown)
     };
     let request = Request::new(cache.size(), cache.alignment(), Zeroed::Yes)?;
-    let object = watch.take_guarded(&request, caller);
+    let object = modes.take_guarded(&request, caller);
     if object.is_none() {
         cache.uncharge(1);
     }
     object
 }
 
-/// Takes an object back that is one of `claimed`, as the program says, or of any; `false` if it is none of a named cache's.
+/// Takes an object back that is one of `expected`, as the program says, or of any; `false` if it is none of a named cache's.
 #[cold]
 #[inline(never)]
 pub(super) fn give(
     process: &'static Process,
     kmem: &'static Kmem,
-    claimed: Option<&'static NamedCache>,
+    expected: Option<&'static NamedCache>,
     object: Object,
 ) -> bool {
-    let (heap, watch) = (&process.heap, &process.watch);
+    let (heap, modes) = (&process.heap, &process.modes);
     let address = object.as_ptr().addr();
-    if let Some((owner, is_used)) = watch.owner_of(address) {
+    if let Some((owner, is_used)) = modes.owner_of(address) {
         let cache = kmem.cache_of_owner(owner);
-        if let Some(claimed) = claimed.filter(|it| it.owner_word() != owner) {
-            wrong_cache(address, cache, claimed);
+        if let Some(expected) = expected.filter(|it| it.owner_word() != owner) {
+            wrong_cache(address, cache, expected);
             return true;
         }
         let caller = Caller::new(own().map_or(0, ThreadCache::thread), Family::Unknown);
-        if watch.give(heap, object, caller) == Given::Done
+        if modes.give(heap, object, caller) == Given::Done
             && is_used
             && let Some(cache) = cache
         {
@@ -68,7 +68,7 @@ pub(super) fn give(
         }
         return true;
     }
-    let Ok(found) = kmem.examine(claimed, object) else {
+    let Ok(found) = kmem.examine(expected, object) else {
         return false;
     };
     if let Some((cache, _)) = found {
@@ -77,7 +77,7 @@ pub(super) fn give(
         } else {
             cache.size()
         };
-        watch.retire_named(heap, object, (cache.slot(), cleared), |block| {
+        modes.free_named(heap, object, (cache.slot(), cleared), |block| {
             debugged::give_ordinary(process, block);
         });
     }
@@ -85,11 +85,11 @@ pub(super) fn give(
 }
 
 /// Ends the quarantine of all blocks, since what is left of a cache is to be known.
-pub(super) fn wake() {
-    if let Some(process) = watching().filter(|_| named::known().is_some() && !is_interrupted()) {
+pub(super) fn release() {
+    if let Some(process) = with_modes().filter(|_| named::known().is_some() && !is_interrupted()) {
         inside_alive(|| {
             let reuse = |block| debugged::give_ordinary(process, block);
-            process.watch.wake_all(&process.heap, reuse);
+            process.modes.release_all(&process.heap, reuse);
         });
     }
 }

@@ -59,8 +59,8 @@ fn the_rows_lead_to_the_heap_its_nodes_and_their_pools() {
     assert_eq!(range("process.heap").len(), size_of::<Heap>());
     let heap = Heap::new(Topology::single(), Settings::TEST).expect("a heap");
     assert_eq!(
-        address(&heap) + offset("heap.traffic"),
-        address(heap.traffic())
+        address(&heap) + offset("heap.numastat"),
+        address(heap.numastat())
     );
     let node = heap.nodes().next().expect("a node");
     let start = address(node);

@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use super::birth::alive;
-use super::process::{is_interrupted, watching};
+use super::process::{is_interrupted, with_modes};
 use super::threads::inside;
 use super::{alloc_onnode, free, malloc, malloc_fast, memalign, node_of, realloc, usable_size};
 use crate::kmem::{Gfp, KmemError, out_of_memory};
@@ -166,7 +166,7 @@ pub fn vmalloc(size: usize, is_zeroed: bool) -> *mut u8 {
         return core::ptr::null_mut();
     };
     // Blocks that are no slabs' objects begin with a page, and fresh ones need no clearing.
-    let is_page_aligned = page <= PAGE_SIZE && watching().is_none();
+    let is_page_aligned = page <= PAGE_SIZE && with_modes().is_none();
     if is_zeroed && is_page_aligned && bytes > class::MAX_SMALL.max(GRANULE_SIZE) {
         return super::calloc(1, bytes);
     }
@@ -187,7 +187,7 @@ pub fn alloc_at_least(size: usize) -> (*mut u8, usize) {
 /// A block for the flags; see [`kmalloc`].
 pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
     // Classes of powers of two lie at multiples of their sizes, but for red zones.
-    let is_aligned = || align == size && size <= class::FINE_LIMIT && watching().is_none();
+    let is_aligned = || align == size && size <= class::FINE_LIMIT && with_modes().is_none();
     let block = match gfp.may_wait() {
         true if align <= MIN_ALIGN || is_aligned() => malloc(size),
         true => memalign(align, size),
@@ -220,8 +220,8 @@ fn soon(size: usize, align: usize) -> *mut u8 {
     if is_interrupted() || report::is_ending() {
         return core::ptr::null_mut();
     }
-    let block =
-        alive().and_then(|(_, ties)| inside(|| ties.heap.take_soon(ties.home, size, align)));
+    let block = alive()
+        .and_then(|(_, binding)| inside(|| binding.heap.take_soon(binding.home, size, align)));
     block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
 }
 
@@ -230,9 +230,9 @@ fn soon_on(size: usize, node: u8) -> Option<*mut u8> {
     if is_interrupted() || report::is_ending() {
         return Some(core::ptr::null_mut());
     }
-    let (_, ties) = alive()?;
-    let node = ties.heap.nodes().find(|it| it.id() == NodeId(node))?;
-    let block = inside(|| ties.heap.take_soon(node, size, MIN_ALIGN));
+    let (_, binding) = alive()?;
+    let node = binding.heap.nodes().find(|it| it.id() == NodeId(node))?;
+    let block = inside(|| binding.heap.take_soon(node, size, MIN_ALIGN));
     Some(block.map_or(core::ptr::null_mut(), NonNull::as_ptr))
 }
 
@@ -257,8 +257,8 @@ fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
 
 /// Whether a block is on another node than that of the calling thread, where nodes are told apart.
 fn is_far(block: *mut u8) -> bool {
-    let own = alive().filter(|(_, ties)| ties.heap.is_numa());
-    own.is_some_and(|(_, ties)| node_of(block).is_some_and(|found| found != ties.home.id().0))
+    let own = alive().filter(|(_, binding)| binding.heap.is_numa());
+    own.is_some_and(|(_, binding)| node_of(block).is_some_and(|found| found != binding.home.id().0))
 }
 
 /// A block that the heap gave, or what becomes of a request without one.

@@ -6,8 +6,8 @@ use super::birth::{alive, inside_alive};
 use super::debugged_kmem;
 use super::malloc::tick_own;
 use super::named::{find, known, with};
-use super::process::{PROCESS, is_interrupted, process, watching};
-use super::purge_thread::Moment;
+use super::process::{PROCESS, is_interrupted, process, with_modes};
+use super::purge_thread::Trigger;
 use super::threads::{CACHES, here, own};
 use super::trim::collect_named;
 use crate::kmem::{
@@ -33,7 +33,7 @@ pub fn kmem_create(
         let make = || Kmem::new(&process.heap);
         let kmem = process.kmem.get_or_try_make(make);
         let kmem = kmem.ok_or(KmemError::NoMemory)?;
-        let cache = kmem.create(name, size, args, flags, &process.watch)?;
+        let cache = kmem.create(name, size, args, flags, &process.modes)?;
         Ok(cache.handle())
     })
 }
@@ -45,7 +45,7 @@ pub fn kmem_create(
 /// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before; both are reported.
 pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
     let cache = find(cache).ok_or(KmemError::Invalid)?;
-    debugged_kmem::wake();
+    debugged_kmem::release();
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
     done.unwrap_or(Err(KmemError::Invalid))
 }
@@ -69,7 +69,7 @@ pub fn kmem_used(cache: CacheHandle) -> usize {
     let Some(cache) = find(cache) else {
         return 0;
     };
-    debugged_kmem::wake();
+    debugged_kmem::release();
     with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
 }
 
@@ -88,7 +88,7 @@ pub fn kmem_name(cache: CacheHandle) -> *const u8 {
     find(cache).map_or(core::ptr::null(), NamedCache::name)
 }
 
-/// Has at most so many objects of a cache out of its slabs from now on; `false` for one that others may share.
+/// Has at most `objects` objects of a cache out of its slabs from now on; `false` for one that others may share.
 pub fn kmem_set_limit(cache: CacheHandle, objects: usize) -> bool {
     find(cache).is_some_and(|cache| cache.set_limit(objects))
 }
@@ -145,7 +145,7 @@ pub fn kmem_alloc_slow(
         return Err(KmemError::Invalid);
     }
     let object = take(cache, gfp, node)?;
-    let is_cleared = watching().is_some_and(|process| process.watch.zeroes_on_alloc());
+    let is_cleared = with_modes().is_some_and(|process| process.modes.clearing().on_alloc);
     if gfp.zeroes() || is_cleared && !cache.constructs() && !cache.is_typesafe() {
         // SAFETY: the object was taken above and is that long.
         unsafe { sys::clear(object, cache.size()) };
@@ -206,14 +206,14 @@ pub fn kmem_free_slow(cache: CacheHandle, object: *mut u8) {
     let Some(cache) = find(cache) else {
         return;
     };
-    let is_given = with(|kmem| match watching() {
+    let is_given = with(|kmem| match with_modes() {
         Some(process) => debugged_kmem::give(process, kmem, Some(cache), object),
         None => kmem.give(alive(), Some(cache), object),
     });
     if is_given != Some(true) {
         wrong_cache(object.as_ptr().addr(), None, cache);
     }
-    tick_own(Moment::Free);
+    tick_own(Trigger::Free);
 }
 
 /// Frees objects of a cache.
@@ -231,7 +231,7 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
             let kmem = known().ok_or(KmemError::NoMemory)?;
             if node < 0 {
                 let guarded =
-                    watching().and_then(|process| debugged_kmem::take(process, cache, gfp));
+                    with_modes().and_then(|process| debugged_kmem::take(process, cache, gfp));
                 return Ok(guarded.or_else(|| kmem.take(alive(), cache, gfp)));
             }
             let node = u8::try_from(node).map_err(|_| KmemError::Invalid)?;
@@ -240,16 +240,16 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
         })
     };
     let mut taken = attempt()?;
-    if taken.is_none() && watching().is_some() {
+    if taken.is_none() && with_modes().is_some() {
         // What the limit counts may be in quarantine.
-        debugged_kmem::wake();
+        debugged_kmem::release();
         taken = attempt()?;
     }
     if taken.is_none() && gfp.may_collect() && cache.is_at_limit() && collect(cache) {
         taken = attempt()?;
     }
     if gfp.may_wait() {
-        tick_own(Moment::Malloc);
+        tick_own(Trigger::Malloc);
     }
     match taken {
         Some(object) => Ok(object),

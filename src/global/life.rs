@@ -33,7 +33,7 @@ extern "C" fn before_fork() {
     kmem.inspect(|kmem| kmem.hold_life_for_fork());
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
-        process.watch.hold_for_fork();
+        process.modes.hold_for_fork();
         kmem.inspect(|kmem| kmem.hold_for_fork());
         process.heap.hold_for_fork();
     }
@@ -86,13 +86,13 @@ extern "C" fn at_exit() {
 }
 
 /// Called by the loader when the process ends or the object is closed: before the object's exit handlers in that case, and
-/// behind all its other destructors.
+/// after all its other destructors.
 #[unsafe(link_section = ".fini_array")]
 #[used]
 static AT_END: extern "C" fn() = at_end;
 #[unsafe(link_section = ".fini_array.00000")]
 #[used]
-static BEHIND_ALL: extern "C" fn() = behind_all;
+static AFTER_ALL: extern "C" fn() = after_all;
 
 #[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_end() {
@@ -100,7 +100,7 @@ extern "C" fn at_end() {
 }
 
 #[unsafe(link_section = ".text.hot.life")]
-extern "C" fn behind_all() {
+extern "C" fn after_all() {
     ENDING.end();
 }
 

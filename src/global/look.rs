@@ -38,10 +38,10 @@ pub fn node_stats(mut look: impl FnMut(NodeStats)) {
 }
 
 /// How much memory each node gave, on a machine with several: the node's number, and pages in the
-/// order of [`crate::TRAFFIC_NAMES`].
-pub fn traffic(mut look: impl FnMut(u8, &[u64])) {
+/// order of [`crate::NUMASTAT_NAMES`].
+pub fn numastat(mut look: impl FnMut(u8, &[u64])) {
     let _ = view(|view| {
-        view.traffic()
+        view.numastat()
             .for_each(|(node, pages)| look(node.0, &pages));
     });
 }
@@ -91,7 +91,7 @@ pub(super) fn look_at_exit() {
     let Some(process) = PROCESS.get().filter(|_| may_take_locks()) else {
         return;
     };
-    process.watch.check_all();
+    process.modes.check_all();
     if let Some(cache) = own() {
         cache.drain();
     }
@@ -107,7 +107,7 @@ pub(super) fn look_at_exit() {
 /// Whether this is the child of a fork that has done little since: it only looks at what its thread has. All else is for its
 /// parent to see, and each page that is written to would be copied first. Every mode looks at all it has.
 pub(super) fn is_young() -> bool {
-    let is_young = |process: &Process| !process.watch.is_on() && process.purge.youth.is_on();
+    let is_young = |process: &Process| !process.modes.is_on() && process.purge.youth.is_on();
     PROCESS.get().is_some_and(is_young)
 }
 
@@ -124,11 +124,11 @@ pub(super) fn wants_stats_at_exit() -> bool {
 }
 
 /// Whether the thread that ends the process may wait for locks. It may not if a signal handler of its own ends the
-/// process and has interrupted it here; nor in a copy of the process that was made behind our fork handlers, where whoever
+/// process and has interrupted it here; nor in a copy of the process that was made without our fork handlers, where a thread that
 /// holds them does not exist.
 fn may_take_locks() -> bool {
     let is_interrupted = own().is_some_and(ThreadCache::is_interrupted);
-    let is_quiet = |process: &Process| process.heap.is_quiet() && process.watch.is_quiet();
+    let is_quiet = |process: &Process| process.heap.is_quiet() && process.modes.is_quiet();
     !is_interrupted && CACHES.is_quiet() && PROCESS.get().is_some_and(is_quiet)
 }
 

@@ -1,4 +1,4 @@
-//! What the kernel tells of the machine, in files.
+//! What the kernel says about the machine, in files.
 #![forbid(unsafe_code)]
 
 use crate::numa::{CpuBits, Cpus, Fact, MAX_CPUS};
@@ -56,15 +56,15 @@ pub(super) fn read_fact(fact: Fact, buffer: &mut [u8]) -> Option<usize> {
     text.map(<[u8]>::len)
 }
 
-/// Reads the file whose path is `before`, a number and `behind`, which ends with a zero.
+/// Reads the file whose path is `before`, a number and `after`, which ends with a zero.
 fn read_numbered<'buffer>(
     before: &str,
     number: usize,
-    behind: &str,
+    after: &str,
     buffer: &'buffer mut [u8],
 ) -> Option<&'buffer [u8]> {
     let mut path = Line::<80>::new();
-    path.text(before).number(number).text(behind);
+    path.text(before).number(number).text(after);
     let path = core::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
     sys::read_file(path, buffer)
 }

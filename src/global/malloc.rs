@@ -1,4 +1,4 @@
-//! The front door: what `malloc`, `calloc`, `memalign` and `free` do, from their fast paths to whoever serves the thread.
+//! The front door: what `malloc`, `calloc`, `memalign` and `free` do, from their fast paths to what serves the thread.
 //!
 //! # Invariant
 //!
@@ -8,19 +8,19 @@
 use core::ptr::NonNull;
 
 use super::birth::{alive, inside_alive};
-use super::process::{PROCESS, Process, is_interrupted, process, watching};
-use super::purge_thread::Moment;
+use super::process::{PROCESS, Process, is_interrupted, process, with_modes};
+use super::purge_thread::Trigger;
 use super::service::{Service, service};
 use super::threads::{here, own};
 use super::trim::collect_spans;
 use super::uncached::{answer, home};
 use super::{debugged, debugged_kmem, early, named, thread_exit};
-use crate::cache::{ThreadCache, Ties};
+use crate::cache::{Binding, ThreadCache};
+use crate::modes::Family;
 use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::{Object, Request, class};
 use crate::sys;
 use crate::units::{MIN_ALIGN, Zeroed};
-use crate::watch::Family;
 
 /// Allocates at least `size` bytes, aligned to 16; null if there is no memory, or if `size` is
 /// above `PTRDIFF_MAX`. A size of 0 gives a block of its own. See malloc(3).
@@ -49,7 +49,7 @@ pub fn malloc_slow(size: usize) -> *mut u8 {
     if size <= class::MAX_SMALL
         && let Some(object) = here().exchange_empty(class::class_of(size))
     {
-        tick(here(), Moment::Malloc);
+        tick(here(), Trigger::Malloc);
         return object.as_ptr();
     }
     allocate(size, MIN_ALIGN, Zeroed::No, Family::Malloc)
@@ -108,10 +108,10 @@ fn take(request: &Request, family: Family) -> Option<Object> {
         return early::allocate(request.bytes(), request.align());
     }
     match service() {
-        Service::Cached(cache, ties) => take_cached(cache, ties, request),
+        Service::Cached(cache, binding) => take_cached(cache, binding, request),
         Service::Debugged(process) => {
             let block = inside_alive(|| debugged::allocate(process, request, family));
-            tick_own(Moment::Malloc);
+            tick_own(Trigger::Malloc);
             block
         }
         Service::Uncached(process) => process.heap.take(home(process), request),
@@ -122,16 +122,16 @@ fn take(request: &Request, family: Family) -> Option<Object> {
 /// A block from the thread's cache or the heap, and once more if other threads have spans at hand.
 // Apart, so that no other way pays for the stack of this one.
 #[inline(never)]
-fn take_cached(cache: &'static ThreadCache, ties: Ties, request: &Request) -> Option<Object> {
+fn take_cached(cache: &'static ThreadCache, binding: Binding, request: &Request) -> Option<Object> {
     let block = cache.inside(|| {
-        let take = || cache.alloc_slow(ties, request);
+        let take = || cache.alloc_slow(binding, request);
         take().or_else(|| {
             let process = PROCESS.get();
             let is_worth_it = process.is_some_and(|process| collect_spans(process, request));
             is_worth_it.then(take)?
         })
     });
-    tick(cache, Moment::Malloc);
+    tick(cache, Trigger::Malloc);
     block
 }
 
@@ -167,7 +167,7 @@ pub(super) fn free_slow_as(block: *mut u8, family: Family) {
         return;
     };
     if here().exchange_full(block) {
-        return tick(here(), Moment::Free);
+        return tick(here(), Trigger::Free);
     }
     if !here().push_alien(block.as_ptr()) {
         give(block, family);
@@ -192,16 +192,16 @@ fn give(block: NonNull<u8>, family: Family) {
         };
     }
     if give_named(block) {
-        return tick_own(Moment::Free);
+        return tick_own(Trigger::Free);
     }
     match service() {
         Service::Debugged(process) => {
             inside_alive(|| debugged::give(process, block, family));
-            tick_own(Moment::Free);
+            tick_own(Trigger::Free);
         }
-        Service::Cached(cache, ties) => {
-            cache.inside(|| cache.free_slow(ties, block));
-            tick(cache, Moment::Free);
+        Service::Cached(cache, binding) => {
+            cache.inside(|| cache.free_slow(binding, block));
+            tick(cache, Trigger::Free);
         }
         Service::Uncached(process) => give_uncached(Some(process), block),
         Service::Nobody => give_uncached(None, block),
@@ -213,7 +213,7 @@ fn give_named(block: Object) -> bool {
     let Some(kmem) = named::known() else {
         return false;
     };
-    if let Some(process) = watching() {
+    if let Some(process) = with_modes() {
         return inside_alive(|| debugged_kmem::give(process, kmem, None, block));
     }
     let is_named = kmem.cache_of(block.as_ptr().addr()).is_some();
@@ -232,15 +232,15 @@ fn give_uncached(process: Option<&Process>, block: NonNull<u8>) {
     }
 }
 
-pub(super) fn tick_own(moment: Moment) {
+pub(super) fn tick_own(trigger: Trigger) {
     if let Some(cache) = own() {
-        tick(cache, moment);
+        tick(cache, trigger);
     }
 }
 
 /// Gives memory back that was not needed for some time, if that is due, and frees what a handler could not.
 #[inline(never)]
-fn tick(cache: &'static ThreadCache, moment: Moment) {
+fn tick(cache: &'static ThreadCache, trigger: Trigger) {
     let Some(process) = PROCESS.get() else {
         return;
     };
@@ -251,8 +251,8 @@ fn tick(cache: &'static ThreadCache, moment: Moment) {
     if is_time && cache.is_in_the_way() && !process.purge.youth.is_on() {
         cache.inside(|| cache.make_way(process.purge.is_on()));
     }
-    if is_time || process.glance(moment) {
+    if is_time || process.poll(trigger) {
         thread_exit::expect_late(cache);
-        process.tick(cache, moment);
+        process.tick(cache, trigger);
     }
 }

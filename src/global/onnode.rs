@@ -20,7 +20,7 @@ pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
     };
     let block = inside_alive(|| process.heap.take(node, &request));
     // Of a block of zeroes all is cleared.
-    block.inspect(|block| process.watch.clear_gained(&process.heap, *block, 0));
+    block.inspect(|block| process.modes.clearing().gain(&process.heap, *block, 0));
     Some(answer(block, size))
 }
 

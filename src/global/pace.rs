@@ -21,7 +21,7 @@ impl Pace {
     /// Where the step lies, for readers outside of the process.
     pub(super) const STEP: Part = part!(Self, step);
 
-    /// Memory goes back in so many milliseconds, or never.
+    /// Memory goes back in this many milliseconds, or never.
     pub(super) fn new(all: Option<u64>) -> Self {
         Self {
             step: AtomicU64::new(step_of(all)),

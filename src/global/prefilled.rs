@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! Objects in such a sheaf are in use, for the cache and its limit. The sheaf is its owner's alone.
+//! Objects in such a sheaf are in use, for the cache and its limit. Only its owner uses the sheaf.
 
 use core::ptr::NonNull;
 

@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use super::machine::{self, read_fact};
 use super::memory::Memory;
 use super::purge::Purge;
-use super::purge_thread::{Moment, PurgeThread};
+use super::purge_thread::{PurgeThread, Trigger};
 use super::settle::Settling;
 use super::threads::{CACHES, own};
 use crate::cache::ThreadCache;
@@ -14,12 +14,12 @@ use crate::config::Config;
 use crate::heap::Heap;
 use crate::kmem::Kmem;
 use crate::limit::{self, Limit};
+use crate::modes::Modes;
 use crate::numa::{Choice, Topology};
 use crate::report::{self, Line};
 use crate::sync::Once;
 use crate::sys;
 use crate::units::NodeId;
-use crate::watch::Watch;
 
 /// The variable that the configuration is in.
 pub(super) const CONF: &[u8] = b"SLUBMALLOC_CONF";
@@ -31,7 +31,7 @@ pub(super) struct Process {
     pub(super) purge: Purge,
     pub(super) thread: PurgeThread,
     settling: Settling,
-    pub(super) watch: Watch,
+    pub(super) modes: Modes,
     /// The named caches, once there are any.
     pub(super) kmem: Once<Kmem>,
 }
@@ -50,13 +50,13 @@ impl Process {
     }
 
     /// What a slow path of the program's does when it looks at the clock; the caller holds no lock.
-    pub(super) fn tick(&self, cache: &ThreadCache, moment: Moment) {
+    pub(super) fn tick(&self, cache: &ThreadCache, trigger: Trigger) {
         let (purge, memory) = (&self.purge, self.memory());
         let now = sys::milliseconds();
         let seen = purge.see(now);
         if seen != now {
             // Once for each tick of the clock is often enough.
-            self.thread.call(purge, memory, moment);
+            self.thread.call(purge, memory, trigger);
         }
         if purge.mail.is_waiting() {
             cache.inside(|| self.answer());
@@ -67,8 +67,9 @@ impl Process {
 
     /// What a slow path does when it does not look at the clock. Whether it should.
     #[inline]
-    pub(super) fn glance(&self, moment: Moment) -> bool {
-        self.thread.call_if_much(&self.purge, self.memory(), moment);
+    pub(super) fn poll(&self, trigger: Trigger) -> bool {
+        self.thread
+            .call_if_much(&self.purge, self.memory(), trigger);
         self.purge.is_unfinished()
     }
 
@@ -99,9 +100,9 @@ pub(super) fn process() -> Option<&'static Process> {
     }
 }
 
-/// The process, if something in it is watched.
-pub(super) fn watching() -> Option<&'static Process> {
-    process().filter(|process| process.watch.is_on())
+/// The process, if a debug mode is on.
+pub(super) fn with_modes() -> Option<&'static Process> {
+    process().filter(|process| process.modes.is_on())
 }
 
 /// Whether the calling thread, in a signal handler, has interrupted itself where it may hold locks of the heap's.
@@ -159,7 +160,7 @@ pub(super) fn make_process() -> Option<Process> {
     if *choice == Choice::Weighted {
         topology.detect_weights(read_fact);
     }
-    // Whoever started this process with a policy of their own knows better.
+    // A policy that the process was started with goes first.
     if topology.homes().len() > 1 && sys::process_has_memory_policy() {
         *choice = Choice::Off;
     }
@@ -167,14 +168,14 @@ pub(super) fn make_process() -> Option<Process> {
     let arenas = choice.homes(&topology).len() + usize::from(choice.spreads(&topology));
     config.heap.arena_bytes /= arenas.next_power_of_two();
     config.heap.limit = Limit::chosen(config.limit, ram, limit::read_file);
-    let watch = Watch::new(&config.watch);
-    config.conclude(watch.is_on());
-    if watch.guard_share() > 0 {
+    let modes = Modes::new(&config.modes);
+    config.conclude(modes.is_on());
+    if modes.guard_share() > 0 {
         // Without it a fault kills all the same, without a word.
         let _ = sys::on_fault(explain_fault);
     }
     Some(Process {
-        watch,
+        modes,
         heap: Heap::new(topology, config.heap.clone())?,
         purge: Purge::new(&config),
         thread: PurgeThread::new(
@@ -202,5 +203,5 @@ extern "C" fn run_purge_thread(_nothing: *mut c_void) -> *mut c_void {
 pub(super) fn explain_fault(address: usize, did: &str) -> bool {
     PROCESS
         .get()
-        .is_some_and(|process| process.watch.explain_fault(address, did))
+        .is_some_and(|process| process.modes.explain_fault(address, did))
 }

@@ -1,4 +1,4 @@
-//! How far a round of purging is, from one call to the next.
+//! How far a purge is, from one call to the next.
 //!
 //! # Invariant
 //!

@@ -1,4 +1,4 @@
-//! When memory goes back: rounds of purging, on the slow paths of the program's threads or in the purge
+//! When memory goes back: purges, on the slow paths of the program's threads or in the purge
 //! thread.
 //!
 //! # Invariant
@@ -261,7 +261,7 @@ impl Purge {
     }
 
     /// Runs `work` unless a round is on; none begins meanwhile.
-    pub(super) fn alone(&self, work: impl FnOnce()) {
+    pub(super) fn exclusively(&self, work: impl FnOnce()) {
         // ORDERING: acquire and release, as in `round`.
         if !self.is_running.swap(true, Acquire) {
             work();

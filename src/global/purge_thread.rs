@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! It is started from `malloc` alone, never from `free`: libc frees with locks held that starting a
+//! It is started only from `malloc`, never from `free`: libc frees with locks held that starting a
 //! thread needs. It has no cache, runs no signal handler, and does not outlive the program's last thread but one.
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ use crate::sys::{self, Bell};
 /// A process with several threads gets a purge thread when it has touched more than this; what it frees
 /// later, perhaps without another call of `malloc`, can go then.
 const THREAD_BYTES: usize = 32 << 20;
-/// A purge thread that sleeps is woken when more than this waits unused …
+/// A purge thread that sleeps is woken when more than this is unused …
 pub(super) const WAKE_BYTES: usize = 1 << 20;
 /// … and at once, without a look at the clock, when it is more than this.
 const MUCH_BYTES: usize = 8 << 20;
@@ -46,7 +46,7 @@ type Entry = extern "C" fn(*mut c_void) -> *mut c_void;
 
 /// What the program is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum Trigger {
     /// It allocates.
     Malloc,
     /// It frees.
@@ -60,7 +60,7 @@ pub(super) struct PurgeThread {
     pub(super) state: AtomicU32,
     /// What it sleeps on.
     pub(super) bell: Bell,
-    /// Whether the process was born behind a filter of system calls, as in most containers.
+    /// Whether the process was born under a filter of system calls, as in most containers.
     was_filtered: bool,
     /// When it may be started again, in milliseconds.
     pub(super) again_at: AtomicU64,
@@ -104,7 +104,7 @@ impl PurgeThread {
     }
 
     /// Wakes the thread if there is something for it to do, or starts it.
-    pub(super) fn call(&self, purge: &Purge, memory: Memory<'_>, moment: Moment) {
+    pub(super) fn call(&self, purge: &Purge, memory: Memory<'_>, trigger: Trigger) {
         // ORDERING: pairs with the fence in `serve`: either this thread sees the other asleep, or that one sees
         // what this one has freed.
         fence(SeqCst);
@@ -115,17 +115,17 @@ impl PurgeThread {
                     self.wake();
                 }
             }
-            ABSENT if moment == Moment::Malloc => self.start(purge, memory),
+            ABSENT if trigger == Trigger::Malloc => self.start(purge, memory),
             _ => (),
         }
     }
 
     /// Wakes the thread if much is unused, or starts it.
     #[inline]
-    pub(super) fn call_if_much(&self, purge: &Purge, memory: Memory<'_>, moment: Moment) {
+    pub(super) fn call_if_much(&self, purge: &Purge, memory: Memory<'_>, trigger: Trigger) {
         match self.state.load(Relaxed) {
             SLEEPING if memory.heap.free_bytes() > MUCH_BYTES => self.wake(),
-            ABSENT if moment == Moment::Malloc => self.start(purge, memory),
+            ABSENT if trigger == Trigger::Malloc => self.start(purge, memory),
             _ => (),
         }
     }
@@ -150,14 +150,14 @@ impl PurgeThread {
     pub(super) fn note_last_exit(&self, is_settled: bool) {
         self.owes.store(!is_settled, Relaxed);
         // ORDERING: pairs with the fence in `serve`: either this thread sees the state that the other one is in, or
-        // that one sees that it is alone.
+        // that one sees that it is the only one.
         fence(SeqCst);
         if self.turn(SLEEPING, LAST) || self.turn(RUNNING, LAST) {
             self.bell.ring();
         }
     }
 
-    /// There may be one from now on, if it was not for want of purging alone.
+    /// There may be one from now on, unless only purging was off.
     pub(super) fn allow(&self) {
         if self.choice != ThreadChoice::Off {
             let _ = self.turn(NEVER, ABSENT);

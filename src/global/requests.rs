@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! One thread at a time takes up a request, and no round of purging is on meanwhile. On a thread of the program's memory goes
+//! One thread at a time takes up a request, and no purge runs meanwhile. On a thread of the program's memory goes
 //! back by rounds, each with the budget of a call.
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ impl Process {
     #[cold]
     #[inline(never)]
     pub(super) fn answer(&self) {
-        self.purge.alone(|| {
+        self.purge.exclusively(|| {
             let Some(request) = self.purge.mail.take() else {
                 return;
             };
@@ -43,7 +43,7 @@ impl Process {
     #[cold]
     #[inline(never)]
     pub(super) fn answer_at_once(&self) {
-        self.purge.alone(|| {
+        self.purge.exclusively(|| {
             let Some(request) = self.purge.mail.take() else {
                 return;
             };

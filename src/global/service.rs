@@ -7,14 +7,14 @@
 
 use super::birth::alive;
 use super::process::{Process, process};
-use crate::cache::{ThreadCache, Ties};
+use crate::cache::{Binding, ThreadCache};
 
 /// Who serves a thread.
 pub(super) enum Service {
     /// A debug mode.
     Debugged(&'static Process),
     /// Its cache.
-    Cached(&'static ThreadCache, Ties),
+    Cached(&'static ThreadCache, Binding),
     /// The heap itself: the thread ends, or there was no memory for a cache.
     Uncached(&'static Process),
     /// Nobody: there is no heap.
@@ -27,11 +27,11 @@ pub(super) fn service() -> Service {
     let Some(process) = process() else {
         return Service::Nobody;
     };
-    if process.watch.is_on() {
+    if process.modes.is_on() {
         return Service::Debugged(process);
     }
     match alive() {
-        Some((cache, ties)) => Service::Cached(cache, ties),
+        Some((cache, binding)) => Service::Cached(cache, binding),
         None => Service::Uncached(process),
     }
 }

@@ -17,7 +17,7 @@ use crate::sys;
 const KEPT_BYTES: usize = 2 << 20;
 /// Microseconds that may be spent in advance, so that the end of a short program's last thread is no different …
 const ADVANCE: u64 = 200_000;
-/// … and the share of the time that may be spent in the long run: one in so many.
+/// … and the share of the time that may be spent in the long run, as one part in this many.
 const SHARE: u64 = 20;
 
 /// The time that was spent on it.

@@ -25,7 +25,7 @@ pub(super) static KEEPS_LONG: AtomicBool = AtomicBool::new(false);
 ///
 /// # Safety
 ///
-/// As for [`free`]; behind a non-null answer the old address is gone.
+/// As for [`free`]; after a non-null answer the old address is gone.
 #[inline]
 pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
     if realloc_fast(block, size) {
@@ -35,21 +35,21 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
     unsafe { realloc_slow(block, size) }
 }
 
-/// The fast path of [`realloc`]: whether `block` is right for `size` as it is, and nothing is watched.
+/// The fast path of [`realloc`]: whether `block` is right for `size` as it is, and no debug mode is on.
 #[inline(always)]
 pub fn realloc_fast(block: *const u8, size: usize) -> bool {
     // A size of 0 is none of either.
     if size.wrapping_sub(1) < BLOCK_SIZE {
-        return here().may_stay(block, size) && is_unwatched(|_| true);
+        return here().may_stay(block, size) && is_without_modes(|_| true);
     }
-    is_unwatched(|process| process.heap.is_right(block, size))
+    is_without_modes(|process| process.heap.is_right(block, size))
 }
 
-/// Whether nothing is watched in the process, and it is `right` for something else.
+/// Whether no debug mode is on in the process, and it is `right` for something else.
 #[inline(always)]
-fn is_unwatched(right: impl FnOnce(&Process) -> bool) -> bool {
+fn is_without_modes(right: impl FnOnce(&Process) -> bool) -> bool {
     let process = PROCESS.get();
-    process.is_some_and(|process| right(process) && !process.watch.is_on())
+    process.is_some_and(|process| right(process) && !process.modes.is_on())
 }
 
 /// What [`realloc`] does where its fast path gives up.
@@ -67,7 +67,7 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
         unsafe { free(block) };
         return core::ptr::null_mut();
     }
-    if here().is_in_class_of(block, size) && is_unwatched(|_| true) {
+    if here().is_in_class_of(block, size) && is_without_modes(|_| true) {
         return block;
     }
     if size > isize::MAX as usize {
@@ -76,7 +76,7 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
     // An object of a slab is not resized where it is.
     let old_bytes = here().usable_size(block);
     if let Some(old_bytes) = old_bytes.filter(|bytes| *bytes <= class::MAX_SMALL)
-        && is_unwatched(|_| true)
+        && is_without_modes(|_| true)
     {
         // SAFETY: the caller's promise.
         return unsafe { copy_to(old, old_bytes, size) };
@@ -90,14 +90,14 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             None => return core::ptr::null_mut(),
         },
         (None, Some(process)) => inside(|| {
-            if process.watch.is_on() {
+            if process.modes.is_on() {
                 debugged::resize(process, old, size)
             } else {
                 match (
                     process.heap.resize(old, size),
                     named::usable_size(old.as_ptr().addr()),
                 ) {
-                    // Behind it lie red zones, perhaps.
+                    // Red zones may lie after it.
                     (Resized::Copy { .. }, Some(old_bytes)) => Resized::Copy { old_bytes },
                     (resized, _) => resized,
                 }
@@ -135,7 +135,7 @@ unsafe fn copy_to(old: NonNull<u8>, old_bytes: usize, size: usize) -> *mut u8 {
         unsafe { free(old.as_ptr()) };
     } else if size <= old_bytes {
         // A smaller block would be better, but the old one serves.
-        // ORDERING: relaxed, for who is told a size of what was given here.
+        // ORDERING: relaxed: only callers that were given such a block ask.
         KEEPS_LONG.store(true, Relaxed);
         return old.as_ptr();
     }
@@ -147,7 +147,7 @@ unsafe fn copy_to(old: NonNull<u8>, old_bytes: usize, size: usize) -> *mut u8 {
 #[inline]
 pub fn usable_size(block: *const u8) -> usize {
     match here().usable_size(block) {
-        Some(bytes) if is_unwatched(|_| true) => bytes,
+        Some(bytes) if is_without_modes(|_| true) => bytes,
         _ => usable_size_slow(block),
     }
 }
@@ -178,7 +178,7 @@ fn is_locked_out() -> bool {
     is_interrupted() && !report::is_ending()
 }
 
-/// The bytes of `block` if that can be told without a lock: of a small one, if nothing is watched.
+/// The bytes of `block` if that can be told without a lock: of a small one, if no debug mode is on.
 #[cold]
 fn size_unlocked(process: &Process, block: *const u8) -> Option<usize> {
     match process.heap.locate(block as usize) {
@@ -186,7 +186,7 @@ fn size_unlocked(process: &Process, block: *const u8) -> Option<usize> {
             class,
             is_start: true,
             ..
-        } if !process.watch.is_on() => Some(class::info(class).size as usize),
+        } if !process.modes.is_on() => Some(class::info(class).size as usize),
         _ => None,
     }
 }

@@ -29,7 +29,7 @@ pub fn address_limit_changed(process: i32) {
     if let Some(process) = PROCESS.get().filter(|_| !is_interrupted) {
         inside(|| {
             process.heap.give_up_reservations();
-            process.watch.give_up_reservations();
+            process.modes.give_up_reservations();
         });
     }
 }

@@ -57,7 +57,7 @@ fn exit(value: *mut c_void) {
         inside(|| kmem.leave(cache));
     }
     leave_caches();
-    // A signal handler that ends its thread comes by here, perhaps with locks that the thread held when it was
+    // A signal handler that ends its thread gets here, perhaps with locks that the thread held when it was
     // interrupted. Its cache stays as it is then, and purging takes what is in it.
     if cache.is_interrupted() {
         return;

@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! A thread's slot points to the unborn cache, to a cache that it owns, to a stub in front of that, or, after its exit hook,
+//! A thread's slot points to the unborn cache, to a cache that it owns, to a stub of that, or, after its exit hook,
 //! to the dead cache.
 
 use crate::cache::{Registry, ThreadCache};
@@ -29,8 +29,8 @@ pub(super) fn here() -> &'static ThreadCache {
 
 /// The calling thread's cache, if it has one.
 pub(super) fn own() -> Option<&'static ThreadCache> {
-    let cache = here().behind().unwrap_or(here());
-    cache.ties().map(|_| cache)
+    let cache = here().stubbed().unwrap_or(here());
+    cache.binding().map(|_| cache)
 }
 
 /// Runs what takes locks for the calling thread; see [`ThreadCache::inside`].

@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! What other threads have cached is taken whole or not at all, and nobody waits for it: they pass a barrier that the
-//! kernel gives them, and the claims of `cache/idle.rs` are settled.
+//! kernel gives them, which settles what `cache/idle.rs` detached.
 #![forbid(unsafe_code)]
 
 use super::birth::alive;
@@ -22,7 +22,7 @@ const LEAST_PINNED: usize = 1 << 20;
 const PINNED_SHARE: usize = 64;
 /// As much may be copied by a fork without need.
 const LEAST_COPIED: usize = 256 << 10;
-/// How far the clock may be behind, in milliseconds.
+/// How late the clock may be, in milliseconds.
 const CLOCK_MS: u64 = 12;
 
 /// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
@@ -77,7 +77,7 @@ pub(super) fn collect_spans(process: &Process, request: &Request) -> bool {
 }
 
 /// Takes back what is cached by all threads but `spared`; `wait` where the kernel has no barrier for that, and says whether that is as good as one. If
-/// not, what is claimed stays so, for a round.
+/// not, what is detached stays so, for a round.
 fn collect(
     process: &Process,
     haste: Haste,
@@ -85,13 +85,13 @@ fn collect(
     wait: impl FnOnce() -> bool,
 ) {
     let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
-    let claim =
-        |any: bool, cache: &ThreadCache| cache.claim_for(number, haste, &mut budget).1 || any;
+    let detach =
+        |any: bool, cache: &ThreadCache| cache.detach_for(number, haste, &mut budget).1 || any;
     let is_taken = |cache: &&ThreadCache| spared.is_none_or(|spared| !ptr::eq(spared, *cache));
-    let any = caches().filter(is_taken).fold(false, claim);
+    let any = caches().filter(is_taken).fold(false, detach);
     let kmem = process.kmem.get().filter(|_| haste == Haste::Now);
     let any_named =
-        kmem.is_some_and(|kmem| kmem.claim(None, &CACHES, number, &mut Budget::unlimited()));
+        kmem.is_some_and(|kmem| kmem.detach(None, &CACHES, number, &mut Budget::unlimited()));
     if !any && !any_named {
         return;
     }
@@ -99,20 +99,20 @@ fn collect(
         return;
     }
     let mut budget = Budget::unlimited();
-    caches().for_each(|cache| _ = cache.take_claimed(number, &mut budget));
-    kmem.inspect(|kmem| kmem.take_claimed(&CACHES, number, &mut budget));
+    caches().for_each(|cache| _ = cache.take_detached(number, &mut budget));
+    kmem.inspect(|kmem| kmem.take_detached(&CACHES, number, &mut budget));
 }
 
-/// Takes back what threads have at hand of a named cache; whether there was anything. They know of the claims when the kernel
+/// Takes back what threads have at hand of a named cache; whether there was anything. They know what was detached when the kernel
 /// has given them a barrier, or after some hundredths of a second.
 pub(super) fn collect_named(process: &Process, kmem: &Kmem, cache: &'static NamedCache) -> bool {
     if kmem.at_hand(cache, &CACHES) == 0 {
         return false;
     }
     let (number, mut budget) = (process.purge.number_visitor(), Budget::unlimited());
-    if kmem.claim(Some(cache), &CACHES, number, &mut budget) {
+    if kmem.detach(Some(cache), &CACHES, number, &mut budget) {
         let _ = passes_barrier(process) || settle();
-        kmem.take_claimed(&CACHES, number, &mut budget);
+        kmem.take_detached(&CACHES, number, &mut budget);
     }
     true
 }
@@ -122,7 +122,7 @@ fn passes_barrier(process: &Process) -> bool {
     process.thread.may_ask_kernel() && sys::barrier()
 }
 
-/// Waits until all threads know of claims.
+/// Waits until all threads know what was detached.
 fn settle() -> bool {
     sys::sleep(SETTLE_MS + CLOCK_MS);
     true

@@ -7,9 +7,9 @@ use super::malloc::{allocate, allocate_aligned, free_slow_as};
 use super::process::{PROCESS, is_interrupted};
 use super::size::{KEEPS_LONG, realloc, usable_size};
 use super::threads::here;
+use crate::modes::Family;
 use crate::report::{self, Context, Violation, report_violation};
 use crate::units::{MIN_ALIGN, Zeroed};
-use crate::watch::Family;
 
 /// What `operator new` does where [`super::malloc_fast`] gives up; `align` may be 0 for none.
 #[inline(never)]

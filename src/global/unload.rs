@@ -1,5 +1,5 @@
 //! The end of the object that this code is part of. A plug-in that carries it may be closed with dlclose(3), and leaves
-//! nothing behind that would call it: no key, no thread, no signal handler, and as little memory as may be. Fork
+//! nothing that would call it: no key, no thread, no signal handler, and as little memory as may be. Fork
 //! handlers go with their object by themselves.
 //!
 //! # Invariant
@@ -84,7 +84,7 @@ impl Ending {
         self.is_closed.store(!is_exit, Relaxed);
     }
 
-    /// What is done behind all destructors of the object.
+    /// What is done after all destructors of the object.
     pub(super) fn end(&self) {
         // A child of vfork(2) should not call exit(3): all this is its parent's.
         if !self.may_be_closed.load(Relaxed) || sys::is_vfork_child() {

@@ -22,7 +22,7 @@ pub(super) struct Visits {
     pub(super) is_on: AtomicBool,
     /// The cache that was visited last.
     last: StaticRef<ThreadCache>,
-    /// Bytes that were left in caches so far.
+    /// Bytes that were left in caches.
     parked: AtomicUsize,
 }
 

@@ -1,4 +1,4 @@
-//! Whether the process is the young child of a fork: it has one thread, and there was no round of purging since.
+//! Whether the process is the young child of a fork: it has one thread, and there was no purge since.
 //!
 //! # Invariant
 //!
@@ -20,7 +20,7 @@ const PUT_OFF: u32 = 1 << 31;
 #[derive(Debug)]
 pub(super) struct Youth(AtomicU32);
 
-// ORDERING: relaxed throughout this file; it matters at exit alone.
+// ORDERING: relaxed throughout this file; it matters only at exit.
 
 impl Youth {
     /// The calling thread is the only one, as far as anybody knows.

@@ -32,7 +32,7 @@ impl Node {
             ],
         };
         // Where parts went back before, others may be there by now.
-        let is_whole = !self.was_cut();
+        let is_whole = !self.has_shrunk();
         region.abandon(parts.map(|part| if is_whole { part } else { 0..0 }), used);
     }
 }

@@ -1,4 +1,4 @@
-//! What waits in barns goes back into the slabs.
+//! Taking the objects in barns back into the slabs.
 #![forbid(unsafe_code)]
 
 use super::{Heap, Node};
@@ -6,7 +6,7 @@ use crate::slab::{Barn, Sheaf, class};
 use crate::units::{ClassId, ClusterId};
 
 impl Heap {
-    /// Takes what waits in the barns back into the slabs.
+    /// Takes the objects in the barns back into the slabs.
     pub(crate) fn empty_barns(&self) {
         for node in self.nodes() {
             for id in class::all() {

@@ -28,7 +28,7 @@ const _: () = assert!(MAX_CLUSTERS <= u64::BITS as usize);
 // ORDERING: relaxed; the lock of the cache that a cluster is entered for orders that before its use.
 
 impl Clusters {
-    /// As many as `settings` say. The first is that of who has no cache.
+    /// As many as `settings` say. The first serves threads without a cache.
     pub(super) const fn new(settings: &Settings) -> Self {
         Self {
             count: settings.clusters,
@@ -48,7 +48,7 @@ impl Clusters {
         self.count > 1
     }
 
-    /// The cluster that runs the caller, of so many threads; nothing where it does not matter.
+    /// The cluster that runs the caller, one of `threads`; nothing where it does not matter.
     pub(crate) fn current(&self, threads: usize) -> Option<ClusterId> {
         let number = (self.count > 1 && threads > self.few_threads).then(|| (self.current)())?;
         number.checked_rem(self.count).map(ClusterId)

@@ -8,7 +8,7 @@ use crate::slab::{Pool, Sheaf, Slot, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, ClusterId};
 
-/// So many objects that must not move are copied at a time.
+/// Objects that must not move, copied at a time.
 const FEW: usize = 32;
 
 impl Heap {
@@ -51,7 +51,7 @@ impl Heap {
         let mut left = objects;
         while let Some(first) = left.first() {
             let address = *first as usize;
-            // After a refill from afar there may be strangers among them.
+            // After a refill from afar there may be remote ones among them.
             let node = match home.owns(address) {
                 true => home,
                 false => self.owner_of(address).unwrap_or(home),

@@ -1,9 +1,9 @@
-//! Making way where a node grows: what waits unused is free memory first, and what cannot serve goes back in place of what
+//! Making way where a node grows: what is unused becomes free memory first, and what cannot serve goes back in place of what
 //! was added.
 //!
 //! # Invariant
 //!
-//! As long as the node has grown by little, nothing is done; and nothing is done for longer than a round of purging may
+//! As long as the node has grown by little, nothing is done; and nothing is done for longer than a purge may
 //! take in a call.
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ impl Heap {
             .make_up_for_growth(sys::milliseconds(), kept, budget);
     }
 
-    /// Takes what waits in barns of a class back into the slabs, and gives up slabs without an object in use.
+    /// Takes the objects in barns of a class back into the slabs, and gives up slabs without an object in use.
     fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
         for (cluster, pool) in node.used_pools(id) {
             if budget.is_spent() {

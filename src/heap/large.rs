@@ -62,10 +62,10 @@ impl Heap {
             mark: policy.map_or(0, |_| home.id().0),
             huge_pages: self.settings.huge_pages,
         };
-        let Taken { start, soiled } = self.take_within(bytes, || self.huge.take(wanted))?;
-        if request.is_zeroed() && soiled > 0 {
+        let Taken { start, dirty_bytes } = self.take_within(bytes, || self.huge.take(wanted))?;
+        if request.is_zeroed() && dirty_bytes > 0 {
             // SAFETY: the block was taken above and is as long as that.
-            unsafe { sys::clear_pages(start, soiled) };
+            unsafe { sys::clear_pages(start, dirty_bytes) };
         }
         self.note_block(home, pages_for(bytes) as u64);
         Some(start)

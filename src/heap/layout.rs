@@ -10,7 +10,7 @@ use crate::units::{BLOCK_SIZE, GRANULE_SIZE, MAX_NODES, ORDERS, PAGE_SIZE};
 
 /// The structures of this room.
 pub(crate) const ROWS: &[&[Row]] = &[
-    fields!(Heap as "heap" { homes, nodes, huge, bounds, settings, traffic, threads }),
+    fields!(Heap as "heap" { homes, nodes, huge, bounds, settings, numastat, threads }),
     fields!(Settings as "settings" {
         arena_bytes, reuse_bytes, is_tiny, is_eager, shares_bins,
     }),

@@ -33,11 +33,11 @@ pub(crate) struct Bounds {
     budget: StaticRef<Budget>,
     is_tight: AtomicBool,
     /// Held while the budget is renewed, without a system call.
-    granting: Lock<()>,
+    renewing: Lock<()>,
     /// How often it was.
     renewals: AtomicU32,
     /// When somebody last looked, in milliseconds.
-    looked_at: AtomicU64,
+    read_at: AtomicU64,
     /// Held while what is unused goes back for want of memory, by those that would be refused without.
     relieving: Lock<()>,
     /// When that was last done because memory was short, in milliseconds, and from when on it is worth the effort again
@@ -47,7 +47,7 @@ pub(crate) struct Bounds {
     /// When a request was last refused, in milliseconds, and how much this process had then.
     refused_at: AtomicU64,
     refused_own: AtomicUsize,
-    /// Whether the process was born behind a filter of system calls, as in most containers.
+    /// Whether the process was born under a filter of system calls, as in most containers.
     was_filtered: bool,
 }
 
@@ -57,7 +57,7 @@ const ATTEMPTS: usize = 16;
 const STALE_MS: u64 = 250;
 /// Minimum interval between two times that unused memory is given back because memory is short, in milliseconds.
 const RELIEF_MS: u64 = 100;
-/// Giving back in vain is repeated after so many times the time that it took.
+/// Giving back in vain is repeated after this many times the time that it took.
 const VAIN_SHARE: u64 = 16;
 
 impl Bounds {
@@ -70,9 +70,9 @@ impl Bounds {
             soft: AtomicUsize::new(soft),
             budget: StaticRef::none(),
             is_tight: AtomicBool::new(false),
-            granting: Lock::new(()),
+            renewing: Lock::new(()),
             renewals: AtomicU32::new(0),
-            looked_at: AtomicU64::new(0),
+            read_at: AtomicU64::new(0),
             relieving: Lock::new(()),
             relieved_at: AtomicU64::new(0),
             relief_due: AtomicU64::new(0),
@@ -85,7 +85,7 @@ impl Bounds {
     /// Takes the locks, to hold them across a fork.
     pub(super) fn hold_for_fork(&self) {
         self.relieving.hold_for_fork();
-        self.granting.hold_for_fork();
+        self.renewing.hold_for_fork();
     }
 
     /// The limit when it was last looked at.
@@ -129,7 +129,7 @@ impl Heap {
         let Some(budget) = self.budget() else {
             return take();
         };
-        self.look_if_stale(budget);
+        self.renew_if_stale(budget);
         for _ in 0..ATTEMPTS {
             // ORDERING: acquire, pairs with the release in `look`: a request that fails after a renewal has seen it.
             let renewals = self.bounds.renewals.load(Acquire);
@@ -164,7 +164,7 @@ impl Heap {
 
     /// Charges what becomes resident from now on to `budget`, which holds something before anybody is.
     fn charge_all_to(&self, budget: &'static Budget) {
-        self.look(budget, 0);
+        self.renew(budget, 0);
         self.bounds.budget.set(Some(budget));
         self.nodes().for_each(|node| node.arena().charge_to(budget));
         self.huge.charge_to(budget);
@@ -187,7 +187,7 @@ impl Heap {
     }
 
     /// Looks at the limit again because `bytes` were refused, `renewals` of the budget having been seen before; whether it
-    /// is worth another attempt. What waits unused goes back if memory is short.
+    /// is worth another attempt. What is unused goes back if memory is short.
     #[cold]
     #[inline(never)]
     fn may_take(&self, budget: &Budget, bytes: usize, renewals: u32) -> bool {
@@ -198,13 +198,13 @@ impl Heap {
         let bounds = &self.bounds;
         if budget.left() >= bytes {
             // It was not for want of a budget, unless that came meanwhile, perhaps at this moment.
-            let _granting = bounds.granting.lock();
+            let _renewing = bounds.renewing.lock();
             return bounds.renewals.load(Relaxed) != renewals;
         }
-        if !self.may_help_to_look() {
+        if !self.may_renew() {
             return false;
         }
-        let fits = self.look(budget, bytes);
+        let fits = self.renew(budget, bytes);
         let is_time = || is_due(&bounds.relieved_at, sys::milliseconds(), RELIEF_MS);
         if fits && !(self.is_tight() && is_time()) {
             return true;
@@ -219,7 +219,7 @@ impl Heap {
 
     /// Returns `false` if another request was refused a moment ago, and neither the limit nor this process is another
     /// since: a program out of memory may ask often.
-    fn may_help_to_look(&self) -> bool {
+    fn may_renew(&self) -> bool {
         let bounds = &self.bounds;
         let known = bounds.numbers();
         bounds.refused_at.load(Relaxed) != sys::milliseconds()
@@ -238,7 +238,7 @@ impl Heap {
         let start = sys::microseconds();
         if start >= bounds.relief_due.load(Relaxed) {
             self.decay(Elapsed::FOR_EVER);
-            let fits = self.look(budget, bytes);
+            let fits = self.renew(budget, bytes);
             let end = sys::microseconds();
             let rest = if fits { 0 } else { VAIN_SHARE * (end - start) };
             bounds.relief_due.store(end + rest, Relaxed);
@@ -250,22 +250,22 @@ impl Heap {
         self.huge.trim();
         self.nodes().for_each(|node| _ = node.arena().purge());
         drop(relieving);
-        self.look(budget, bytes)
+        self.renew(budget, bytes)
     }
 
     /// Looks at a limit that others may change, if nobody has for some time.
     #[inline]
-    fn look_if_stale(&self, budget: &Budget) {
+    fn renew_if_stale(&self, budget: &Budget) {
         let bounds = &self.bounds;
         if bounds.limit.group().is_none() || report::is_ending() {
             return;
         }
-        if is_due(&bounds.looked_at, sys::milliseconds(), STALE_MS) {
-            self.look(budget, 0);
+        if is_due(&bounds.read_at, sys::milliseconds(), STALE_MS) {
+            self.renew(budget, 0);
             if self.is_tight() && is_due(&bounds.relieved_at, sys::milliseconds(), RELIEF_MS) {
                 // More than there is: it goes back before the kernel asks for it.
                 self.relieve(budget, usize::MAX);
-                self.look(budget, 0);
+                self.renew(budget, 0);
             }
         }
     }
@@ -273,7 +273,7 @@ impl Heap {
     /// Reads the limit and the usage and renews the budget; whether `bytes` fit, or another thread was faster.
     #[cold]
     #[inline(never)]
-    fn look(&self, budget: &Budget, bytes: usize) -> bool {
+    fn renew(&self, budget: &Budget, bytes: usize) -> bool {
         let bounds = &self.bounds;
         // ORDERING: acquire, pairs with the release below: what is left is that of this renewal, or less.
         let renewals = bounds.renewals.load(Acquire);
@@ -282,11 +282,11 @@ impl Heap {
         let own = self.resident_bytes();
         let (numbers, usage) = self.usage(own);
         let grant = numbers.grant(usage, bytes);
-        let _granting = bounds.granting.lock();
+        let _renewing = bounds.renewing.lock();
         if bounds.renewals.load(Relaxed) != renewals {
             return true;
         }
-        budget.renew(seen, grant.allowance);
+        budget.renew(seen, grant.bytes);
         bounds.hard.store(numbers.hard, Relaxed);
         bounds.soft.store(numbers.soft, Relaxed);
         bounds.is_tight.store(grant.is_tight, Relaxed);
@@ -302,11 +302,11 @@ impl Heap {
         if !bounds.may_read() {
             return (bounds.chosen().unwrap_or(known), Usage::of(own));
         }
-        bounds.looked_at.store(sys::milliseconds(), Relaxed);
+        bounds.read_at.store(sys::milliseconds(), Relaxed);
         // What was charged and not written to yet is in no group's numbers. Looked at first: what is written meanwhile
         // is rather counted twice than not at all.
         let promised = own.saturating_sub(own_resident_bytes().unwrap_or(own));
-        let (numbers, mut usage) = bounds.limit.look(known, own, limit::read_file);
+        let (numbers, mut usage) = bounds.limit.read(known, own, limit::read_file);
         usage.hard = usage.hard.saturating_add(promised);
         (numbers, usage)
     }

@@ -19,7 +19,7 @@ const STEP: usize = 64 << 10;
 const MAX_ALIGN: usize = 128;
 /// Where the first piece lies, a thread's cache: not at the start of a page, where much else lies.
 const COLOUR: usize = 12 * MAX_ALIGN;
-/// No piece lies across a multiple of this: bins compare the lower halves of addresses alone.
+/// No piece lies across a multiple of this: bins compare only the lower halves of addresses.
 const LINE: usize = 1 << 32;
 
 /// Memory that grows from the front of a region, when what is committed from the start on is full.
@@ -99,10 +99,10 @@ impl Metadata {
     }
 
     /// Gives the address space that nothing was put into yet back. It is taken again when it is needed and free.
-    pub(crate) fn cut(&self) {
+    pub(crate) fn shrink(&self) {
         let state = self.state.lock();
         if let Some(kept) = align_up(state.committed, STEP.max(page_size())) {
-            let _ = self.region.cut(kept);
+            let _ = self.region.shrink(kept);
         }
     }
 

@@ -3,10 +3,10 @@
 //! # Invariant
 //!
 //! A block lives in exactly one place: a slab, a span of a node's arena, or a mapping in the
-//! registry; its address alone tells which.
+//! registry; its address tells which.
 
 mod abandon;
-mod account;
+mod numa;
 mod barns;
 mod clusters;
 mod violations;
@@ -28,7 +28,6 @@ mod resize;
 mod site;
 mod soon;
 mod spans;
-mod traffic;
 mod tune;
 
 use core::ptr::NonNull;
@@ -43,14 +42,12 @@ pub use refusals::LimitStats;
 use refusals::Refusals;
 pub(crate) use resize::Resized;
 use site::Site;
-pub use traffic::NAMES as TRAFFIC_NAMES;
-pub(crate) use traffic::{Source, Traffic};
 use tune::Tuning;
 use violations::{violation_of, violation_of_huge};
 
 use crate::huge::{Huge, HugeCounts};
 use crate::limit::Limit;
-use crate::numa::{Choice, NodeSet, Topology};
+use crate::numa::{Choice, NodeSet, NumaStat, Topology};
 use crate::report::{Context, report_violation};
 use crate::slab::{Object, class};
 use crate::sys::{HugePages, Policy};
@@ -110,13 +107,13 @@ pub(crate) struct Heap {
     topology: Topology,
     /// The nodes that threads take memory from.
     homes: NodeSet,
-    /// Those nodes, one behind the other, and behind them the arena for what is spread by page.
+    /// Those nodes, one after the other, and then the arena for what is spread by page.
     nodes: [Option<&'static Node>; MAX_NODES + 1],
     huge: Huge,
     bounds: Bounds,
     tuning: Tuning,
     settings: Settings,
-    traffic: Traffic,
+    numastat: NumaStat,
     refusals: Refusals,
     /// Threads that have a cache.
     threads: AtomicUsize,
@@ -145,7 +142,7 @@ impl Heap {
             tuning: Tuning::new(),
             clusters: Clusters::new(&settings),
             settings,
-            traffic: Traffic::new(),
+            numastat: NumaStat::new(),
             refusals: Refusals::new(),
             threads: AtomicUsize::new(0),
         };
@@ -171,7 +168,7 @@ impl Heap {
 
     /// Takes note of how many threads have a cache.
     pub(crate) fn note_threads(&self, threads: usize) {
-        // ORDERING: relaxed, a number for who decides how much to keep.
+        // ORDERING: relaxed, a number that decides how much to keep.
         self.threads.store(threads, Relaxed);
     }
 
@@ -202,8 +199,8 @@ impl Heap {
     }
 
     /// How much memory came from which node.
-    pub(crate) fn traffic(&self) -> &Traffic {
-        &self.traffic
+    pub(crate) fn numastat(&self) -> &NumaStat {
+        &self.numastat
     }
 
     /// The node that runs the caller; as good as any where nobody knows.
@@ -227,7 +224,7 @@ impl Heap {
             .map(|id| self.home_of(id))
     }
 
-    /// One small object past all sheaves, for who has none.
+    /// One small object past all sheaves, for a thread without.
     pub(crate) fn take_object(&self, home: &'static Node, id: ClassId) -> Option<Object> {
         let take = |node: &'static Node| {
             let object = node.take_one(ClusterId::default(), id);

@@ -33,7 +33,7 @@ pub(crate) struct Node {
     pub(super) arena: CachePadded<Arena>,
     pub(super) metadata: CachePadded<Metadata>,
     /// Whether addresses of it were given back.
-    was_cut: AtomicBool,
+    has_shrunk: AtomicBool,
     /// What is charged to the limit of the heap whose first node this is.
     pub(super) charges: limit::Budget,
 }
@@ -69,7 +69,7 @@ impl Node {
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map, settings.is_eager)),
             metadata: CachePadded::new(Metadata::new(parts.first, parts.metadata)),
-            was_cut: AtomicBool::new(false),
+            has_shrunk: AtomicBool::new(false),
             charges: limit::Budget::empty(),
         };
         Metadata::settle(parts.home, node)
@@ -226,7 +226,7 @@ impl Node {
             && self.metadata.is_quiet()
     }
 
-    /// Gives empty slabs and the memory behind free pages back; whether there was any.
+    /// Gives empty slabs and the memory of free pages back; returns whether there was any.
     pub(crate) fn trim(&self) -> bool {
         self.trim_pools();
         let outside = self.arena.purge();
@@ -235,21 +235,21 @@ impl Node {
     }
 
     /// Gives the address space that nothing was put into yet back and returns `true` if the arena had any.
-    pub(crate) fn cut(&self) -> bool {
+    pub(crate) fn shrink(&self) -> bool {
         // ORDERING: relaxed, read when nobody uses the node any more.
-        self.was_cut.store(true, Relaxed);
-        let cut = self.arena.cut();
-        if cut {
-            self.tables.cut(self.arena.bytes());
-            self.metadata.cut();
+        self.has_shrunk.store(true, Relaxed);
+        let is_shrunk = self.arena.shrink();
+        if is_shrunk {
+            self.tables.shrink(self.arena.bytes());
+            self.metadata.shrink();
         }
-        cut
+        is_shrunk
     }
 
     /// Whether addresses of it were given back.
-    pub(super) fn was_cut(&self) -> bool {
+    pub(super) fn has_shrunk(&self) -> bool {
         // ORDERING: as above.
-        self.was_cut.load(Relaxed)
+        self.has_shrunk.load(Relaxed)
     }
 
     /// Checks everything; aborts if something contradicts itself.

@@ -12,7 +12,7 @@ use crate::sys::{self, Mapping};
 use crate::units::PAGE_SIZE;
 
 impl Heap {
-    /// Takes a small object by `take` once more, after what waits in barns and empty slabs became pages, and then after
+    /// Takes a small object by `take` once more, after barns and empty slabs became pages, and then after
     /// what else the heap could give up.
     #[cold]
     #[inline(never)]
@@ -39,11 +39,11 @@ impl Heap {
         if taken.is_some() {
             return taken;
         }
-        let retreated = self
+        let decommitted = self
             .nodes()
-            .map(|node| node.arena().retreat())
+            .map(|node| node.arena().decommit_end())
             .sum::<usize>();
-        if !self.give_up_addresses(request.addresses()) && retreated == 0 {
+        if !self.give_up_addresses(request.addresses()) && decommitted == 0 {
             return None;
         }
         self.take_large(home, request)
@@ -74,10 +74,10 @@ impl Heap {
     /// it again when they need it and it is free.
     #[cold]
     pub(crate) fn give_up_reservations(&self) -> bool {
-        self.nodes().filter(|node| node.cut()).count() > 0
+        self.nodes().filter(|node| node.shrink()).count() > 0
     }
 
-    /// Turns what waits in the barns, and slabs without an object in use, into free pages.
+    /// Turns barns' objects, and slabs without an object in use, into free pages.
     fn collect(&self) {
         self.empty_barns();
         self.nodes().for_each(Node::trim_pools);

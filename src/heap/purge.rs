@@ -14,7 +14,7 @@ use crate::slab::{Barn, NAMED, SlabTables, class};
 use crate::sys::HugePages;
 use crate::units::{ClassId, ClusterId, GRANULE_SIZE, GranuleIndex, PAGE_SIZE};
 
-/// A round of purging: what it accounts for, and how far it has come.
+/// A purge: what it accounts for, and how far it has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
     /// The time that it accounts for.
@@ -163,7 +163,7 @@ impl Heap {
         self.nodes().map(dirty).sum::<usize>() + mappings
     }
 
-    /// Bytes that have memory behind them, in use or not; read without a lock.
+    /// Bytes that have memory, in use or not; read without a lock.
     pub(crate) fn touched_bytes(&self) -> usize {
         let pages = self.nodes().map(|node| node.arena().touched_pages());
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
@@ -185,8 +185,8 @@ impl Heap {
                 return false;
             }
             budget.visit();
-            let surplus = pool.lock().barn.surplus(elapsed);
-            for _ in 0..surplus {
+            let excess = pool.lock().barn.excess(elapsed);
+            for _ in 0..excess {
                 let Some(count) = self.flush_from_barn(node, cluster, id, Barn::take_idle) else {
                     break;
                 };
@@ -232,7 +232,7 @@ impl Node {
         (bytes, true)
     }
 
-    /// Gives the pages of a slab back that hold nothing in use, if nobody has taken an object of late; how many bytes.
+    /// Gives the pages of a slab back that hold nothing in use, if nobody has taken an object recently; returns how many bytes.
     /// `None` if the kernel takes none.
     pub(crate) fn release_slab(
         &self,

@@ -13,7 +13,7 @@ use crate::units::{BLOCK_SIZE, PAGE_SIZE, PageIndex, pages_for};
 pub(crate) enum Resized {
     /// It has the new size, here.
     At(NonNull<u8>),
-    /// It must be copied elsewhere; it has so many usable bytes now.
+    /// It must be copied elsewhere; it has this many usable bytes now.
     Copy {
         /// Usable bytes of the old block.
         old_bytes: usize,

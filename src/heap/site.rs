@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! The arena comes last, at a multiple of a pageblock, behind all tables.
+//! The arena comes last, at a multiple of a pageblock, after all tables.
 #![forbid(unsafe_code)]
 
 use super::Settings;

@@ -25,7 +25,7 @@ impl Heap {
 
 impl Node {
     fn take_one_soon(&self, id: ClassId) -> Option<Object> {
-        // Whoever must not wait is as well served by one cluster as by another.
+        // A thread that must not wait is as well served by one cluster as by another.
         let cluster = ClusterId::default();
         let (pool, place) = (self.pool(cluster, id), self.place(cluster));
         let object = pool.lock_soon()?.take_one(place, id);

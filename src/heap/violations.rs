@@ -44,7 +44,7 @@ impl Heap {
 /// The violation of freeing what is no span.
 pub(super) fn violation_of(why: NotASpan) -> Violation {
     match why {
-        // Free pages that were part of a block once; a page beyond the frontier never was.
+        // Free pages that were part of a block once; a page beyond the committed end never was.
         NotASpan::Free => Violation::DoubleFree,
         NotASpan::Inside => Violation::InteriorPointer,
         NotASpan::Beyond => Violation::InvalidFree,

@@ -18,7 +18,7 @@ impl Extents {
         let mut place = HEAD;
         for (level, last) in path.iter_mut().enumerate().take(self.levels).rev() {
             loop {
-                let next = self.nodes.get(place).behind(level);
+                let next = self.nodes.get(place).after(level);
                 if next == 0 || !before(self.nodes.get(next)) {
                     break;
                 }
@@ -38,15 +38,15 @@ impl Extents {
         let [before, ..] = path;
         for (level, last) in path.into_iter().enumerate() {
             if level >= height {
-                node.set_behind(level, 0);
+                node.set_after(level, 0);
                 continue;
             }
             let last = self.nodes.get(last);
-            node.set_behind(level, last.behind(level));
-            last.set_behind(level, place);
+            node.set_after(level, last.after(level));
+            last.set_after(level, place);
         }
         node.set_before(before);
-        self.nodes.get(node.behind(0)).set_before(place);
+        self.nodes.get(node.after(0)).set_before(place);
     }
 
     pub(super) fn unlink(&mut self, place: Number) {
@@ -55,15 +55,15 @@ impl Extents {
         let path = self.path(|node| node.cell.address() < address);
         for (level, last) in path.into_iter().enumerate() {
             let last = self.nodes.get(last);
-            if last.behind(level) != place {
+            if last.after(level) != place {
                 break;
             }
-            last.set_behind(level, node.behind(level));
+            last.set_after(level, node.after(level));
         }
-        self.nodes.get(node.behind(0)).set_before(node.before());
+        self.nodes.get(node.after(0)).set_before(node.before());
     }
 
-    /// Levels of a new node: one, and each further one with one chance in four, but no more than so many nodes need: a search
+    /// Levels of a new node: one, and each further one with one chance in four, but no more than that many nodes need: a search
     /// begins at the highest.
     fn random_height(&mut self) -> usize {
         self.random ^= self.random << 13;

@@ -23,7 +23,7 @@ impl Demand {
         }
     }
 
-    /// Takes note that `used` bytes are in use at `now`, in milliseconds; the most of late.
+    /// Takes note that `used` bytes are in use at `now`, in milliseconds; returns the most recently.
     pub(super) fn note(&mut self, used: usize, now: u64) -> usize {
         let window = now / WINDOW;
         if window != self.window {

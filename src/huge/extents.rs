@@ -137,7 +137,7 @@ impl Extents {
     pub(super) fn insert(&mut self, mut mapping: Mapping, kind: Kind) -> Result<(), Mapping> {
         if matches!(kind, Kind::Kept | Kind::Vacant) {
             let sides = self.around(mapping.address());
-            for side in [sides.before, sides.behind] {
+            for side in [sides.before, sides.after] {
                 if side != 0 && self.kind(side) == kind {
                     mapping = self.joined(mapping, side);
                 }
@@ -215,9 +215,9 @@ impl Extents {
     /// Makes a block one of what is kept; where nothing free beside it is one with it, it stays where it is in the list.
     pub(super) fn retire(&mut self, place: Number) -> Result<(), Mapping> {
         let sides = self.sides(place);
-        let (before, behind) = (sides.before, sides.behind);
+        let (before, after) = (sides.before, sides.after);
         let is_kept = |side| side != 0 && self.kind(side) == Kind::Kept;
-        if is_kept(before) || is_kept(behind) {
+        if is_kept(before) || is_kept(after) {
             return match self.remove(place) {
                 Some(mapping) => self.insert(mapping, Kind::Kept),
                 None => Ok(()),
@@ -231,14 +231,14 @@ impl Extents {
     /// Takes note that the program may change properties of what lies between two addresses.
     pub(super) fn note_changed(&mut self, start: usize, end: usize) {
         let sides = self.around(start);
-        let (before, behind) = (sides.before, sides.behind);
+        let (before, after) = (sides.before, sides.after);
         let is_met = before != 0 && self.end(before) > start;
-        let mut place = if is_met { before } else { behind };
+        let mut place = if is_met { before } else { after };
         while place != 0 && self.nodes.get(place).cell.address() < end {
             if self.kind(place) == Kind::Used {
                 self.change(place, Kind::Noted);
             }
-            place = self.sides(place).behind;
+            place = self.sides(place).after;
         }
     }
 
@@ -263,7 +263,7 @@ impl Extents {
         if bytes >= whole_bytes {
             return self.remove(place);
         }
-        let next = self.sides(place).behind;
+        let next = self.sides(place).after;
         self.runs += usize::from(next != 0 && self.is_joined(place, next));
         let kind = self.kind(place);
         let lengths = match kind {
@@ -297,7 +297,7 @@ impl Extents {
         !matches!(self.kind(place), Kind::Kept | Kind::Vacant)
     }
 
-    /// The address behind an extent.
+    /// The address after an extent.
     pub(super) fn end(&self, place: Number) -> usize {
         let cell = &self.nodes.get(place).cell;
         cell.address() + cell.bytes()
@@ -305,7 +305,7 @@ impl Extents {
 
     /// The extent that begins at `address`.
     fn at(&self, address: usize) -> Option<Number> {
-        let place = self.around(address).behind;
+        let place = self.around(address).after;
         (place != 0 && self.nodes.get(place).cell.address() == address).then_some(place)
     }
 

@@ -37,7 +37,7 @@ impl Huge {
         Some(mapping)
     }
 
-    /// Looks at what the count of mappings depends on; whether there are so many that care is needed.
+    /// Looks at what the count of mappings depends on; returns whether they are many enough that care is needed.
     #[cold]
     fn count_well(&self) -> bool {
         let process = sys::process_id();
@@ -47,11 +47,11 @@ impl Huge {
         if let Some(most) = most {
             state.set_budget(most / 2 - most / 24);
         }
-        state.is_crowded()
+        state.has_many_mappings()
     }
 
     /// Maps address space for several blocks, with what an alignment needs, where each mapping counts: the program may
-    /// put one of its own behind each of ours.
+    /// put one of its own after each of ours.
     fn map_spaciously(&self, request: Request, length: usize) {
         let slack = if request.align > page_size() {
             request.align

@@ -58,7 +58,7 @@ impl Lengths {
         let first = self.first_from(ring_of(bytes));
         let next = move |(index, place): &(usize, Number)| {
             let ring = self.rings.get(*index)?;
-            match ring.behind(nodes, Lane::Length, *place) {
+            match ring.after(nodes, Lane::Length, *place) {
                 0 => self.first_from(index + 1),
                 next => Some((*index, next)),
             }

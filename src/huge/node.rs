@@ -24,7 +24,7 @@ pub(super) struct Node {
     pub(super) cell: MappingCell,
     pub(super) kind: AtomicU8,
     /// The next ones by address, on each level.
-    behind: [AtomicU32; LEVELS],
+    after: [AtomicU32; LEVELS],
     /// The one before by address, but for a head.
     before: AtomicU32,
     /// The last and the next one in a ring of each lane.
@@ -55,12 +55,12 @@ impl Node {
     }
 
     /// The next node by address on a level.
-    pub(super) fn behind(&self, level: usize) -> Number {
-        self.behind.get(level).map_or(0, |link| link.load(Relaxed))
+    pub(super) fn after(&self, level: usize) -> Number {
+        self.after.get(level).map_or(0, |link| link.load(Relaxed))
     }
 
-    pub(super) fn set_behind(&self, level: usize, node: Number) {
-        if let Some(link) = self.behind.get(level) {
+    pub(super) fn set_after(&self, level: usize, node: Number) {
+        if let Some(link) = self.after.get(level) {
             link.store(node, Relaxed);
         }
     }
@@ -144,7 +144,7 @@ impl Nodes {
         self.ready > 0
     }
 
-    /// Makes sure that so many nodes can be taken.
+    /// Makes sure that `count` nodes can be taken.
     pub(super) fn make_room(&mut self, wanted: usize) -> bool {
         while self.available() < wanted + self.promised {
             if !self.grow() {

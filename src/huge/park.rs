@@ -7,13 +7,14 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::extents::Kind;
 use super::node::Number;
 use super::state::State;
-use super::{Huge, MOST_CLEARED, Request, Taken};
+use super::take::MOST_CLEARED;
+use super::{Huge, Request, Taken};
 use crate::sync::Guard;
 use crate::sys::page_size;
 use crate::units::Zeroed;
 
 impl Huge {
-    /// The state, for who looks at blocks: what is parked ends first, as if it were freed now.
+    /// The state, to look at blocks: what is parked ends first, as if it were freed now.
     pub(super) fn open(&self) -> Guard<'_, State> {
         let mut state = self.state.lock();
         let mut excess = 0;
@@ -50,9 +51,9 @@ impl Huge {
         if request.zeroed == Zeroed::Yes && request.bytes > MOST_CLEARED {
             return None;
         }
-        let (address, soiled) = self.recent.take(request.bytes, request.align)?;
+        let (address, dirty_bytes) = self.recent.take(request.bytes, request.align)?;
         let start = NonNull::new(core::ptr::with_exposed_provenance_mut(address))?;
-        Some(Taken { start, soiled })
+        Some(Taken { start, dirty_bytes })
     }
 
     /// Parks the block at `address`, which its owner frees; `false` if it must be freed in any other way.

@@ -4,7 +4,7 @@
 //! # Invariant
 //!
 //! An entry holds for the block that begins at its address now: it is removed, under the lock, before that block ends or
-//! changes its length. A *parked* block was freed, and is still in use for the extents. Whoever takes the lock to look at
+//! changes its length. A *parked* block was freed, and is still in use for the extents. A thread that takes the lock to look at
 //! blocks ends what is parked first (`Huge::open`), so that it finds all blocks in use but for those freed meanwhile.
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ pub(super) const PARKED: u64 = 1;
 const MAY_PARK: u64 = 2;
 pub(super) const FLAGS: u32 = 2;
 pub(super) const PAGE_SHIFT: u32 = 28;
-/// All parked blocks together have at most so many bytes, if as many may be kept.
+/// All parked blocks together have at most this many bytes, if as many may be kept.
 const MOST_PARKED: usize = 32 << 20;
 /// A parked block serves a request whole if no more than this share of the request is left over.
 const REST_SHARE: usize = 8;

@@ -19,7 +19,7 @@ const SWEPT: usize = 2;
 const LEAST_DECAY: usize = 4 << 20;
 
 impl Huge {
-    /// Gives everything that is kept for reuse back to the kernel; how many bytes it were.
+    /// Gives everything that is kept for reuse back to the kernel and returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
         let kept = {
             let mut state = self.open();
@@ -35,8 +35,8 @@ impl Huge {
     pub(crate) fn begin_decay(&self, elapsed: Elapsed, kept: usize) {
         let mut state = self.open();
         let level = state.extents.kept_bytes();
-        let surplus = state.low.surplus(level, elapsed, LEAST_DECAY);
-        state.owed = surplus.max(state.owed).min(level.saturating_sub(kept));
+        let excess = state.low.excess(level, elapsed, LEAST_DECAY);
+        state.excess = excess.max(state.excess).min(level.saturating_sub(kept));
     }
 
     /// Gives back what the round decided on, but for `kept` bytes, until the budget is spent. Returns the number of bytes,
@@ -46,7 +46,7 @@ impl Huge {
         while !budget.is_spent() {
             let most = budget.pages().saturating_mul(PAGE_SIZE);
             let mut state = self.state.lock();
-            let Some(piece) = state.cut_owed(kept, most) else {
+            let Some(piece) = state.cut_excess(kept, most) else {
                 drop(state);
                 self.sweep(SWEPT);
                 return (done, true);

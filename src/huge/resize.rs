@@ -48,15 +48,15 @@ impl Huge {
         if wanted < length {
             return self.shorten(state, place, wanted);
         }
-        // Growth is ahead of need: what is not touched costs address space alone.
+        // Growth is ahead of need: what is not touched costs only address space.
         let ahead = padded(grown(old_bytes)).unwrap_or(wanted).max(wanted);
-        let is_crowded = state.is_full();
+        let is_full = state.is_full();
         let (block, added) = state.take_with_next(place, ahead)?;
         let block = match block.mapping.bytes() >= wanted {
             true => block,
             false => {
                 drop(state);
-                let grown = self.grow(block, length, added, [ahead, wanted], is_crowded);
+                let grown = self.grow(block, length, added, [ahead, wanted], is_full);
                 state = self.state.lock();
                 grown
             }
@@ -91,7 +91,7 @@ impl Huge {
         start
     }
 
-    /// Has the kernel make a block longer, by the first of two lengths that it can; `added` bytes of it came from behind
+    /// Has the kernel make a block longer, by the first of two lengths that it can; `added` bytes of it came from after
     /// and go back if that helps.
     fn grow(
         &self,
@@ -99,11 +99,11 @@ impl Huge {
         old_length: usize,
         added: usize,
         lengths: [usize; 2],
-        is_crowded: bool,
+        is_full: bool,
     ) -> Block {
         let Block { mapping, kind } = block;
         let address = mapping.address();
-        let resize = |mapping: Mapping, length| match is_crowded {
+        let resize = |mapping: Mapping, length| match is_full {
             true => mapping.stretch(length),
             false => mapping.resize(length),
         };
@@ -119,12 +119,12 @@ impl Huge {
                 self.give_back_mapping(rest);
                 resize(mapping, wanted)
             })
-            .or_else(|mapping| match is_crowded {
+            .or_else(|mapping| match is_full {
                 true => self.copy(mapping, wanted),
                 false => Err(mapping),
             });
         let mut mapping = resized.unwrap_or_else(|mapping| mapping);
-        if mapping.address() != address && !is_crowded {
+        if mapping.address() != address && !is_full {
             mapping.set_group(self.state.lock().own_group());
         }
         Block { mapping, kind }
@@ -164,12 +164,12 @@ impl Huge {
 }
 
 impl State {
-    /// Takes a block out, with as much of what is free behind it as it needs for `length`; and how many bytes that are.
+    /// Takes a block out, with as much of what is free after it as it needs for `length`; and how many bytes that are.
     fn take_with_next(&mut self, place: Number, length: usize) -> Option<(Block, usize)> {
         let kind = self.extents.kind(place);
         let next = [Kind::Kept, Kind::Vacant]
             .into_iter()
-            .find_map(|kind| Some((self.extents.behind(place, kind)?, kind)));
+            .find_map(|kind| Some((self.extents.after(place, kind)?, kind)));
         let mapping = self.extents.borrow(place)?;
         let missing = length.saturating_sub(mapping.bytes());
         let Some((next, next_kind)) = next.filter(|_| missing > 0) else {

@@ -22,8 +22,8 @@ impl Ring {
         self.first
     }
 
-    /// The node behind another, 0 behind the last.
-    pub(super) fn behind(self, nodes: &Nodes, lane: Lane, place: Number) -> Number {
+    /// The node after another, 0 after the last.
+    pub(super) fn after(self, nodes: &Nodes, lane: Lane, place: Number) -> Number {
         match nodes.get(place).next_in(lane) {
             next if next == self.first => 0,
             next => next,

@@ -58,8 +58,8 @@ impl Extents {
     }
 
     /// The extent that begins where this one ends, of this kind and surely one mapping with it.
-    pub(super) fn behind(&self, place: Number, kind: Kind) -> Option<Number> {
-        let next = self.sides(place).behind;
+    pub(super) fn after(&self, place: Number, kind: Kind) -> Option<Number> {
+        let next = self.sides(place).after;
         let is_next = next != 0 && self.is_joined(place, next) && self.kind(next) == kind;
         is_next.then_some(next)
     }

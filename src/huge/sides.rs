@@ -5,10 +5,10 @@ use super::extents::{Extents, Kind};
 use super::node::Number;
 use crate::sys::Mapping;
 
-/// What is before and behind an extent, or an address, 0 for nothing.
+/// What is before and after an extent, or an address, 0 for nothing.
 pub(super) struct Sides {
     pub(super) before: Number,
-    pub(super) behind: Number,
+    pub(super) after: Number,
 }
 
 impl Extents {
@@ -17,13 +17,13 @@ impl Extents {
         if !self.nodes.is_in_use() {
             return Sides {
                 before: 0,
-                behind: 0,
+                after: 0,
             };
         }
         let [before, ..] = self.path(|node| node.cell.address() < address);
         Sides {
             before,
-            behind: self.nodes.get(before).behind(0),
+            after: self.nodes.get(before).after(0),
         }
     }
 
@@ -32,30 +32,30 @@ impl Extents {
         let node = self.nodes.get(place);
         Sides {
             before: node.before(),
-            behind: node.behind(0),
+            after: node.after(0),
         }
     }
 
     /// On how many sides a mapping that is not stored here is surely one with what is.
     pub(super) fn joined_sides(&self, mapping: &Mapping) -> usize {
-        let Sides { before, behind } = self.around(mapping.address());
+        let Sides { before, after } = self.around(mapping.address());
         let group = (mapping.mark(), mapping.group());
         let end = mapping.address() + mapping.bytes();
         usize::from(self.ends_at(before, mapping.address(), group))
-            + usize::from(self.begins_at(behind, end, group))
+            + usize::from(self.begins_at(after, end, group))
     }
 
     /// On how many sides an extent is surely one mapping with what is there.
     pub(super) fn joined_sides_of(&self, place: Number) -> usize {
-        let Sides { before, behind } = self.sides(place);
+        let Sides { before, after } = self.sides(place);
         usize::from(before != 0 && self.is_joined(before, place))
-            + usize::from(behind != 0 && self.is_joined(place, behind))
+            + usize::from(after != 0 && self.is_joined(place, after))
     }
 
     /// Takes the vacant extents of at most `most` bytes next to a mapping that is not stored here out, as one with it.
     pub(super) fn with_vacant_sides(&mut self, mut mapping: Mapping, most: usize) -> Mapping {
         let sides = self.around(mapping.address());
-        for side in [sides.before, sides.behind] {
+        for side in [sides.before, sides.after] {
             if side != 0 && self.kind(side) == Kind::Vacant && self.bytes(side) <= most {
                 mapping = self.joined(mapping, side);
             }
@@ -86,7 +86,7 @@ impl Extents {
         }
     }
 
-    /// Whether two extents, one behind the other, are surely one mapping.
+    /// Whether two extents, one after the other, are surely one mapping.
     pub(super) fn is_joined(&self, place: Number, next: Number) -> bool {
         let cell = &self.nodes.get(place).cell;
         self.begins_at(next, self.end(place), (cell.mark(), cell.group()))

@@ -5,22 +5,22 @@ use super::NotHuge;
 use super::demand::Demand;
 use super::extents::{Extents, Kind};
 use super::node::Number;
-use crate::decay::LowWater;
+use crate::decay::LowWatermark;
 use crate::limit;
 use crate::sys::{self, HugePages, Mapping, page_size};
 use crate::units::align_up;
 
-/// Above the limit on what is kept, at most so many times what is in use.
+/// Above the limit on what is kept, at most this many times what is in use.
 const KEPT_FOR_USED: usize = 4;
 /// A longer mapping serves a request whole if no more than this share of the request is left over;
 /// else the rest stays free.
 const REST_SHARE: usize = 8;
 /// A shorter mapping serves, and grows, if it is at least this share of the request.
 const GROWTH_SHARE: usize = 4;
-/// A call that frees a block gives at most so many times its length back. More than one and the above at once is more
+/// A call that frees a block gives at most this many times its length back. More than one and the above at once is more
 /// than keeping pace needs.
 const MOST_FOR_OWN: usize = 6;
-/// What goes back to the kernel at once: it has one lock on all mappings, and whoever maps or touches memory waits
+/// What goes back to the kernel at once: it has one lock on all mappings, and a thread that maps or touches memory waits
 /// for it.
 pub(super) const PIECE: usize = 4 << 20;
 const _: () = assert!(PIECE <= 16 << 20);
@@ -39,10 +39,10 @@ pub(super) struct State {
     /// Bytes of what is kept that other threads are giving back.
     pub(super) leaving_bytes: usize,
     demand: Demand,
-    /// The fewest bytes kept of late.
-    pub(super) low: LowWater,
-    /// Bytes of what is kept that the round of purging has still to give back.
-    pub(super) owed: usize,
+    /// The low watermark of bytes kept.
+    pub(super) low: LowWatermark,
+    /// Bytes of what is kept that the purge has still to give back.
+    pub(super) excess: usize,
     /// What is mapped is charged to, where there is a limit.
     pub(super) charges: Option<&'static limit::Budget>,
     /// Addresses that were freed last, in a ring, to tell a second free from a wild one.
@@ -73,8 +73,8 @@ impl State {
             limit_bytes: reuse_bytes,
             leaving_bytes: 0,
             demand: Demand::none(),
-            low: LowWater::none(),
-            owed: 0,
+            low: LowWatermark::none(),
+            excess: 0,
             charges: None,
             freed: [0; FREED],
             freed_count: 0,
@@ -111,7 +111,7 @@ impl State {
     }
 
     /// Bytes of what is kept that are too much if fresh memory of `bytes` is not to make the process larger
-    /// than it was of late, or than the limit allows.
+    /// than it was recently, or than the limit allows.
     pub(super) fn make_way(&mut self, bytes: usize) -> usize {
         let used = self.extents.used_bytes();
         let needed = self.demand.note(used, sys::milliseconds());
@@ -134,7 +134,7 @@ impl State {
         self.judge(bytes)
     }
 
-    /// How many bytes are too much now that `bytes` more are kept. As far as the program has needed that much of late, they
+    /// How many bytes are too much now that `bytes` more are kept. As far as the program has needed that much recently, they
     /// are not: what is kept and what is in use together are then no more than it had before. Beside little in use little is
     /// kept, since a program that has freed everything may never come back.
     fn judge(&mut self, bytes: usize) -> usize {
@@ -203,15 +203,15 @@ impl State {
     /// The longest kept extent that is too short for `length`, but may grow; where mappings are many, none, since
     /// one that moves is no longer one with its neighbours.
     pub(super) fn short_kept(&self, length: usize, align: usize, mark: u8) -> Option<Number> {
-        if align > page_size() || self.is_crowded() {
+        if align > page_size() || self.has_many_mappings() {
             return None;
         }
         let place = self.extents.longest_kept(mark)?;
         (self.extents.bytes(place) >= length / GROWTH_SHARE).then_some(place)
     }
 
-    /// Whether there are so many mappings that care is needed.
-    pub(super) fn is_crowded(&self) -> bool {
+    /// Whether mappings are many enough that care is needed.
+    pub(super) fn has_many_mappings(&self) -> bool {
         self.extents.runs() >= self.budget / 2
     }
 
@@ -226,19 +226,19 @@ impl State {
         let bytes = align_up(bytes, page_size()).unwrap_or(usize::MAX);
         let piece = last_piece(self.extents.end(place), PIECE);
         let piece = self.extents.cut_tail(place, piece.min(bytes))?;
-        self.owed = self.owed.saturating_sub(piece.bytes());
+        self.excess = self.excess.saturating_sub(piece.bytes());
         self.note_kept();
         Some(piece)
     }
 
     /// Cuts a piece of at most `most` bytes off what the round has still to give back, but for `kept` bytes.
-    pub(super) fn cut_owed(&mut self, kept: usize, most: usize) -> Option<Mapping> {
-        self.owed = self
-            .owed
+    pub(super) fn cut_excess(&mut self, kept: usize, most: usize) -> Option<Mapping> {
+        self.excess = self
+            .excess
             .min(self.extents.kept_bytes().saturating_sub(kept));
-        match self.owed {
+        match self.excess {
             0 => None,
-            owed => self.cut_oldest(owed.min(most)),
+            excess => self.cut_oldest(excess.min(most)),
         }
     }
 

@@ -47,14 +47,14 @@ fn a_freed_block_is_used_again_and_what_is_to_be_cleared_is_told() {
         ..request(mebibytes)
     };
     let first = huge.take(zeroed(8)).unwrap();
-    assert_eq!(first.soiled, 0);
+    assert_eq!(first.dirty_bytes, 0);
     huge.give(first.start.as_ptr() as usize).unwrap();
     assert_eq!(huge.counts().kept_bytes, padded(8 * MIB).unwrap());
     let again = huge.take(zeroed(8)).unwrap();
-    assert_eq!((again.start, again.soiled), (first.start, 8 * MIB));
+    assert_eq!((again.start, again.dirty_bytes), (first.start, 8 * MIB));
     huge.give(again.start.as_ptr() as usize).unwrap();
     let longer = huge.take(zeroed(20)).unwrap();
-    assert_eq!(longer.soiled, padded(8 * MIB).unwrap());
+    assert_eq!(longer.dirty_bytes, padded(8 * MIB).unwrap());
     huge.give(longer.start.as_ptr() as usize).unwrap();
     assert_eq!(take(&huge, request(20)), Some(longer.start));
     huge.give(longer.start.as_ptr() as usize).unwrap();
@@ -71,7 +71,7 @@ fn long_blocks_of_zeroes_are_fresh() {
         ..request(40)
     };
     let fresh = huge.take(zeroed).unwrap();
-    assert_eq!(fresh.soiled, 0);
+    assert_eq!(fresh.dirty_bytes, 0);
     assert_ne!(fresh.start, first);
     huge.give(fresh.start.as_ptr() as usize).unwrap();
 }
@@ -176,14 +176,14 @@ fn maps() -> std::vec::Vec<(usize, usize)> {
 #[test]
 fn with_a_budget_every_other_block_leaves_no_gap() {
     // In a process of its own: what other tests map lies between the blocks else.
-    const ALONE: &str = "SLUBTEST_ALONE";
+    const OWN_PROCESS: &str = "SLUBTEST_OWN_PROCESS";
     const NAME: &str = "huge::tests::with_a_budget_every_other_block_leaves_no_gap";
-    if std::env::var_os(ALONE).is_none() {
+    if std::env::var_os(OWN_PROCESS).is_none() {
         let program = std::env::current_exe().unwrap();
         let mut alone = std::process::Command::new(program);
         let output = alone
             .args([NAME, "--exact"])
-            .env(ALONE, "1")
+            .env(OWN_PROCESS, "1")
             .output()
             .unwrap();
         let text = std::string::String::from_utf8_lossy(&output.stdout);
@@ -235,6 +235,7 @@ fn with_a_budget_every_other_block_leaves_no_gap() {
 #[test]
 fn no_mapping_is_changed_under_the_lock() {
     use crate::sys::faults::Plan;
+    use core::sync::atomic::Ordering::Relaxed;
     static HUGE: Huge = Huge::new(16 * MIB);
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     static HELD: AtomicUsize = AtomicUsize::new(0);

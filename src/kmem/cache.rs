@@ -123,7 +123,7 @@ impl NamedCache {
         self.name.load(Relaxed)
     }
 
-    /// Has at most so many objects out of the slabs from now on, those that threads have at hand included; `false` for a
+    /// Has at most `limit` objects out of the slabs from now on, those that threads have at hand included; `false` for a
     /// cache that others may share.
     pub(crate) fn set_limit(&self, objects: usize) -> bool {
         let is_alone = self.aliases.load(Relaxed) == 0;
@@ -215,7 +215,7 @@ impl NamedCache {
     }
 }
 
-/// A refill brings at most one part in so many of what a limit leaves.
+/// A refill brings at most this share of what a limit leaves.
 const NEAR_SHARE: usize = 4;
 
 /// The slabs of a cache on one node.

@@ -11,8 +11,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::cache::NamedCache;
 use super::flags::{SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER};
 use super::report;
+use crate::modes::{Frames, fill_bytes, first_other, print_stack, take_stack};
 use crate::slab::Object;
-use crate::watch::{Frames, fill_bytes, first_other, print_stack, take_stack};
 
 /// The kernel's bytes.
 const POISON_FREE: u8 = 0x6b;

@@ -59,7 +59,7 @@ impl Kmem {
         let in_bins = self.at_hand(cache, threads);
         let in_barns = self.all_slabs(cache).map(|slabs| {
             let pool = slabs.entry.pool.lock();
-            pool.barn.stock(cache.capacity())
+            pool.barn.objects(cache.capacity())
         });
         in_bins + in_barns.sum::<usize>()
     }

@@ -7,18 +7,18 @@ use super::args::CacheArgs;
 use super::cache::{ENDED, Entry, LIVE, NamedCache};
 use super::checks::slot_bytes;
 use super::flags::{
-    SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC, SLAB_POISON,
-    SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU, WATCHED,
+    DEBUGGED, SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC,
+    SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU,
 };
 use super::merge::may_merge;
 use super::{Kmem, Life, report, sizing};
 use crate::cache::sheaf_capacity;
+use crate::modes::Modes;
 use crate::report::abort;
 use crate::slab::Owner;
 use crate::slab::class::aligned_class_of;
 use crate::sync::CachePadded;
 use crate::units::{ClassId, MIN_ALIGN};
-use crate::watch::Watch;
 
 /// Why there is no cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +44,19 @@ impl Kmem {
         size: usize,
         args: CacheArgs,
         flags: u32,
-        watch: &Watch,
+        modes: &Modes,
     ) -> Result<&'static NamedCache, KmemError> {
         let made = match check(name, size, args, flags) {
             Ok(asked) => {
-                let (flags, (class, align)) = watched(name, (size, args, flags), asked, watch);
+                let (flags, (class, align)) = with_debug(name, (size, args, flags), asked, modes);
                 let shared = match may_merge(args, flags) {
                     true => self.find_alias(class, size, align),
                     false => None,
                 };
                 let made =
                     shared.or_else(|| self.build(name, (size, class, align), args, flags, None));
-                if let Some(cache) = made.filter(|it| it.keeps_contents() && watch.clears()) {
+                if let Some(cache) = made.filter(|it| it.keeps_contents() && modes.clearing().any())
+                {
                     report::not_cleared(cache);
                 }
                 made.ok_or(KmemError::NoMemory)
@@ -95,7 +96,9 @@ impl Kmem {
         cache.set_hooks(args.constructor, args.destructor);
         let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
-        cache.checks.store(flags & (SLAB_CHECKS | WATCHED), Relaxed);
+        cache
+            .checks
+            .store(flags & (SLAB_CHECKS | DEBUGGED), Relaxed);
         let aliases = u32::from(may_merge(args, flags));
         cache.aliases.store(aliases, Relaxed);
         cache.owner.store(u32::from(class.0), Relaxed);
@@ -149,7 +152,7 @@ impl Kmem {
     }
 
     /// The same for one that is no type-safe cache any more, once its last slab has gone.
-    // Whoever else ends a grace period at this moment may have done so, and a new cache may be there: all of it is decided under
+    // Another thread may have ended a grace period at this moment, and a new cache may be there: all of it is decided under
     // the lock.
     pub(super) fn retire_if_gone(&self, cache: &'static NamedCache) {
         let life = self.life.lock();
@@ -173,13 +176,13 @@ fn retire(life: &Life, cache: &'static NamedCache) {
 
 /// What the modes add to the flags, and the class and alignment that the objects have then. Where there is no room for what
 /// they add, they add nothing.
-fn watched(
+fn with_debug(
     name: &[u8],
     (size, args, flags): (usize, CacheArgs, u32),
     asked: (ClassId, usize),
-    watch: &Watch,
+    modes: &Modes,
 ) -> (u32, (ClassId, usize)) {
-    let of_mode = watch.flags_of_cache(name);
+    let of_mode = modes.flags_of_cache(name);
     let add = [
         (of_mode.checks, SLAB_CONSISTENCY_CHECKS),
         (of_mode.red_zones, SLAB_RED_ZONE),
@@ -187,7 +190,7 @@ fn watched(
         (of_mode.users, SLAB_STORE_USER),
     ];
     let added = add.iter().filter(|(is_on, _)| *is_on);
-    let own = if watch.sees_all() { WATCHED } else { 0 };
+    let own = if modes.sees_all() { DEBUGGED } else { 0 };
     let all = added.fold(flags, |all, (_, flag)| all | flag);
     match check(name, size, args, all) {
         Ok(class) => (all | own, class),

@@ -124,8 +124,8 @@ impl Kmem {
             }
             for slabs in self.all_slabs(cache) {
                 budget.visit();
-                let surplus = slabs.entry.pool.lock().barn.surplus(elapsed);
-                for _ in 0..surplus {
+                let excess = slabs.entry.pool.lock().barn.excess(elapsed);
+                for _ in 0..excess {
                     let idle = slabs.entry.pool.lock().barn.take_idle();
                     let Some(sheaf) = idle else {
                         break;

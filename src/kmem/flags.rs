@@ -101,7 +101,7 @@ pub(super) const SLAB_RED_ZONE: u32 = 0x400;
 pub(super) const SLAB_POISON: u32 = 0x800;
 pub(super) const SLAB_STORE_USER: u32 = 0x1_0000;
 /// Each object comes by the modes, which see every call: no flag of the program's.
-pub(super) const WATCHED: u32 = 1;
+pub(super) const DEBUGGED: u32 = 1;
 /// Those for which each object is looked at.
 pub(super) const SLAB_CHECKS: u32 =
     SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;

@@ -3,7 +3,7 @@
 
 use super::cache::NamedCache;
 use super::{Caller, Kmem, report, sizing};
-use crate::cache::{Bin, Ties};
+use crate::cache::{Bin, Binding};
 use crate::heap::Node;
 use crate::report::{Context, Violation, report_violation};
 use crate::slab::{Object, Sheaf};
@@ -22,10 +22,10 @@ impl Kmem {
     pub(crate) fn give(
         &self,
         caller: Option<Caller>,
-        claimed: Option<&'static NamedCache>,
+        expected: Option<&'static NamedCache>,
         object: Object,
     ) -> bool {
-        match self.examine(claimed, object) {
+        match self.examine(expected, object) {
             Err(()) => false,
             Ok(None) => true,
             Ok(Some((cache, node))) => {
@@ -35,22 +35,22 @@ impl Kmem {
         }
     }
 
-    /// The cache of an object that is one of `claimed`, as the program says, or of any; `Err` if it is none of a named cache's,
+    /// The cache of an object that is one of `expected`, as the program says, or of any; `Err` if it is none of a named cache's,
     /// and `None` if something is wrong with it, which is reported.
     pub(crate) fn examine(
         &self,
-        claimed: Option<&'static NamedCache>,
+        expected: Option<&'static NamedCache>,
         object: Object,
     ) -> Result<Option<(&'static NamedCache, &'static Node)>, ()> {
         let address = object.as_ptr() as usize;
         let (cache, node, is_start) = self.cache_of(address).ok_or(())?;
-        if let Some(claimed) = claimed
-            && !core::ptr::eq(claimed, cache)
+        if let Some(expected) = expected
+            && !core::ptr::eq(expected, cache)
             && !cache
                 .base()
-                .is_some_and(|base| core::ptr::eq(claimed, base))
+                .is_some_and(|base| core::ptr::eq(expected, base))
         {
-            report::wrong_cache(address, Some(cache), claimed);
+            report::wrong_cache(address, Some(cache), expected);
         } else if !is_start {
             report_violation(Violation::InteriorPointer, address, Context::Nowhere);
         } else {
@@ -74,14 +74,15 @@ impl Kmem {
             self.drain_bin(thread, cache);
         }
         let put = match caller {
-            Some((thread, ties))
-                if core::ptr::eq(node, ties.home) && !cache.is_checked() && !is_starved =>
+            Some((thread, binding))
+                if core::ptr::eq(node, binding.home) && !cache.is_checked() && !is_starved =>
             {
                 let place = cache.place();
                 let is_there = self.make_place(thread, place);
-                thread.look_home();
-                let put = is_there
-                    .then(|| thread.with_named(place, |bin, _| self.put(ties, cache, bin, object)));
+                thread.refresh_home();
+                let put = is_there.then(|| {
+                    thread.with_named(place, |bin, _| self.put(binding, cache, bin, object))
+                });
                 put.flatten().unwrap_or(Put::NoRoom)
             }
             _ => Put::NoRoom,
@@ -122,7 +123,7 @@ impl Kmem {
     }
 
     /// Puts an object into a thread's bin, under the thread's lock.
-    fn put(&self, ties: Ties, cache: &'static NamedCache, bin: &Bin, object: Object) -> Put {
+    fn put(&self, binding: Binding, cache: &'static NamedCache, bin: &Bin, object: Object) -> Put {
         if !bin.has_main() {
             let Some((sheaf, room)) = self.sheaf_for(cache, bin, 1) else {
                 return Put::NoRoom;
@@ -133,12 +134,12 @@ impl Kmem {
             return Put::Twice;
         }
         let is_in = bin.push(object.as_ptr())
-            || self.make_room(ties, cache, bin) && bin.push(object.as_ptr());
+            || self.make_room(binding, cache, bin) && bin.push(object.as_ptr());
         if is_in { Put::Done } else { Put::NoRoom }
     }
 
     /// Makes room on the full main sheaf; `false` where there is no memory for another one.
-    fn make_room(&self, ties: Ties, cache: &'static NamedCache, bin: &Bin) -> bool {
+    fn make_room(&self, binding: Binding, cache: &'static NamedCache, bin: &Bin) -> bool {
         let (capacity, room) = (cache.capacity(), bin.capacity());
         if room < capacity {
             return self.enlarge(bin, room, capacity);
@@ -146,7 +147,7 @@ impl Kmem {
         if bin.swap_for_room(capacity) {
             return true;
         }
-        let Some(slabs) = self.slabs(cache, ties.home) else {
+        let Some(slabs) = self.slabs(cache, binding.home) else {
             return false;
         };
         let empty = slabs.entry.pool.lock().barn.take_empty();

@@ -1,4 +1,4 @@
-//! Taking back what threads have at hand and do not use, through the claims of `cache/named_idle.rs`.
+//! Taking back what threads have at hand and do not use, by the protocol of `cache/named_idle.rs`.
 #![forbid(unsafe_code)]
 
 use core::ptr::null_mut;
@@ -23,9 +23,9 @@ impl Kmem {
         }
     }
 
-    /// Claims what threads have at hand of a cache, or of all, for [`Self::take_claimed`] with the same number; whether there
+    /// Detaches what threads have at hand of a cache, or of all, for [`Self::take_detached`] with the same number; whether there
     /// is anything. Caches that no thread owns count as well: they are of threads that stayed in the parent of a fork.
-    pub(crate) fn claim(
+    pub(crate) fn detach(
         &self,
         only: Option<&'static NamedCache>,
         threads: &Registry,
@@ -35,30 +35,30 @@ impl Kmem {
         let place = only.map(NamedCache::place);
         let mut any = false;
         for thread in each(threads) {
-            any |= thread.claim_named(place, number, |place, taken| {
+            any |= thread.detach_named(place, number, |place, taken| {
                 self.take_in(place, taken, budget);
             });
         }
         any
     }
 
-    /// Takes back what was claimed with this number by now, and left alone.
-    pub(crate) fn take_claimed(&self, threads: &Registry, number: u32, budget: &mut Budget) {
+    /// Takes back what was detached with this number by now, and left alone.
+    pub(crate) fn take_detached(&self, threads: &Registry, number: u32, budget: &mut Budget) {
         for thread in each(threads) {
-            thread.take_claimed_named(number, |place, taken| self.take_in(place, taken, budget));
+            thread.take_detached_named(number, |place, taken| self.take_in(place, taken, budget));
         }
     }
 
     /// Bytes of the objects that a thread has at hand, and of the pages that they may keep from the system.
     pub(crate) fn parked(&self, thread: &'static ThreadCache) -> (usize, usize) {
         let (mut bytes, mut pinned) = (0, 0);
-        thread.each_named(|place, stock| {
-            let slot = match stock {
+        thread.each_named(|place, objects| {
+            let slot = match objects {
                 0 => 0,
                 _ => self.cache_at(place).map_or(0, NamedCache::slot),
             };
-            bytes += stock * slot;
-            pinned += stock * slot.max(PAGE_SIZE);
+            bytes += objects * slot;
+            pinned += objects * slot.max(PAGE_SIZE);
         });
         (bytes, pinned)
     }
@@ -66,7 +66,9 @@ impl Kmem {
     /// Objects of a cache that threads have at hand.
     pub(crate) fn at_hand(&self, cache: &'static NamedCache, threads: &Registry) -> usize {
         let place = cache.place();
-        each(threads).map(|thread| thread.named_stock(place)).sum()
+        each(threads)
+            .map(|thread| thread.named_objects(place))
+            .sum()
     }
 
     /// Takes back what caches have at hand that no thread owns.
@@ -90,7 +92,7 @@ impl Kmem {
                 let empty = self.flush(cache, sheaf);
                 self.store.give_sheaf(empty, cache.capacity());
             }
-            Taken::Claimed(objects) => {
+            Taken::Detached(objects) => {
                 budget.flush(objects.len());
                 self.give_unmoved(cache, objects);
             }

@@ -30,14 +30,14 @@ fn what_an_idle_thread_has_at_hand_goes_back() {
     // Not before the time has passed, and not by another number.
     world.kmem.visit(idle.0, Haste::Now, &mut budget);
     world.kmem.visit(idle.0, Haste::Now, &mut budget);
-    world.kmem.take_claimed(&world.registry, 7, &mut budget);
+    world.kmem.take_detached(&world.registry, 7, &mut budget);
     assert!(cache.out() > 0);
     assert!(
         world
             .kmem
-            .claim(Some(cache), &world.registry, 7, &mut budget)
+            .detach(Some(cache), &world.registry, 7, &mut budget)
     );
-    world.kmem.take_claimed(&world.registry, 7, &mut budget);
+    world.kmem.take_detached(&world.registry, 7, &mut budget);
     assert_eq!(cache.out(), 0);
     // The thread wakes, and finds none of what went.
     let all: Vec<_> = (0..61)
@@ -68,9 +68,9 @@ fn a_thread_that_wakes_keeps_what_was_claimed() {
                 free(&world, thread, cache, object);
             }
             _ if round % 3 == 0 => {
-                world.kmem.claim(None, &world.registry, 3, &mut budget);
+                world.kmem.detach(None, &world.registry, 3, &mut budget);
             }
-            _ => world.kmem.take_claimed(&world.registry, 3, &mut budget),
+            _ => world.kmem.take_detached(&world.registry, 3, &mut budget),
         }
         assert_eq!(world.used(cache), held.len(), "{round}");
     }

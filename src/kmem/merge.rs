@@ -5,13 +5,13 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::args::CacheArgs;
 use super::cache::NamedCache;
-use super::flags::{SLAB_CHECKS, SLAB_MERGE, SLAB_NO_MERGE, SLAB_TYPESAFE_BY_RCU, WATCHED};
+use super::flags::{DEBUGGED, SLAB_CHECKS, SLAB_MERGE, SLAB_NO_MERGE, SLAB_TYPESAFE_BY_RCU};
 use super::{Kmem, Life};
 use crate::units::ClassId;
 
 /// Whether a cache may be one with others: nothing is asked for that is a cache's own.
 pub(super) fn may_merge(args: CacheArgs, flags: u32) -> bool {
-    let own = SLAB_NO_MERGE | SLAB_CHECKS | WATCHED | SLAB_TYPESAFE_BY_RCU;
+    let own = SLAB_NO_MERGE | SLAB_CHECKS | DEBUGGED | SLAB_TYPESAFE_BY_RCU;
     let has_hooks = args.constructor.is_some() || args.destructor.is_some();
     let is_plain = args.limit == 0 && args.sheaf_capacity == 0 && !has_hooks;
     flags & SLAB_MERGE != 0 && flags & own == 0 && is_plain

@@ -35,7 +35,7 @@ mod tests;
 
 use core::ptr::NonNull;
 
-use crate::cache::{ThreadCache, Ties};
+use crate::cache::{Binding, ThreadCache};
 use crate::heap::{Heap, Home, Node};
 use crate::slab::{Handles, Owner};
 use crate::sync::{Lock, StaticRef};
@@ -51,7 +51,7 @@ pub(crate) use report::{no_cache, out_of_memory, unknown_cache, wrong_cache};
 use store::Store;
 
 /// A thread that has a cache, and what that is tied to.
-pub(crate) type Caller = (&'static ThreadCache, Ties);
+pub(crate) type Caller = (&'static ThreadCache, Binding);
 
 /// All named caches of a heap.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Kmem {
 
     /// The cache with a number.
     fn cache(&self, number: u32) -> Option<&'static NamedCache> {
-        self.caches.look(number as usize)?.get()
+        self.caches.find(number as usize)?.get()
     }
 
     /// The cache with a handle, if it is one of this heap's that exists.

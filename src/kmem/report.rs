@@ -3,8 +3,8 @@
 
 use super::cache::NamedCache;
 use super::handle::CacheHandle;
+use crate::modes::byte_at;
 use crate::report::{Line, abort, only_warns};
-use crate::watch::byte_at;
 
 /// The most of a name that is printed.
 const NAME: usize = 64;
@@ -117,7 +117,7 @@ pub(super) fn allocated_by(object: usize) {
         .print();
 }
 
-/// Says that a mode leaves the free objects of a cache alone.
+/// Says that a mode does not touch the free objects of a cache.
 #[cold]
 #[inline(never)]
 pub(super) fn not_cleared(cache: &NamedCache) {

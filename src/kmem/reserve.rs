@@ -11,7 +11,7 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use super::args::CacheArgs;
 use super::cache::NamedCache;
 use super::create::{KmemError, MOST_NAME};
-use super::flags::{SLAB_TYPESAFE_BY_RCU, WATCHED};
+use super::flags::{DEBUGGED, SLAB_TYPESAFE_BY_RCU};
 use super::hooks::touch;
 use super::{Caller, Gfp, Kmem, sizing};
 use crate::cache::Registry;
@@ -59,7 +59,7 @@ impl NamedCache {
         }
         // ORDERING: as in `notify`.
         self.waiters.fetch_sub(1, SeqCst);
-        base.inspect(|base| base.recover());
+        base.inspect(|base| base.stop_waiting());
         taken
     }
 
@@ -69,7 +69,7 @@ impl NamedCache {
     }
 
     /// One thread waits no longer.
-    fn recover(&self) {
+    fn stop_waiting(&self) {
         self.waiters.fetch_sub(1, Relaxed);
     }
 
@@ -112,7 +112,7 @@ impl Kmem {
             name.get(..length).unwrap_or_default(),
             (base.size(), base.class(), base.alignment()),
             args,
-            base.checks.load(Relaxed) | is_typesafe | WATCHED,
+            base.checks.load(Relaxed) | is_typesafe | DEBUGGED,
             Some(base),
         );
         let Some(reserve) = reserve else {
@@ -183,7 +183,7 @@ impl Kmem {
         let Some(home) = self.heap.nodes().next() else {
             return false;
         };
-        let home = caller.map_or(home, |(_, ties)| ties.home);
+        let home = caller.map_or(home, |(_, binding)| binding.home);
         let (mut taken, mut got) = (SheafStack::default(), 0);
         while got < count {
             let Some(sheaf) = self.store.new_sheaf(sizing::MOST_CAPACITY) else {

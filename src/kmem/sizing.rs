@@ -1,9 +1,9 @@
-//! How much of a cache threads and barns keep: arithmetic alone.
+//! How much of a cache threads and barns keep: only arithmetic.
 #![forbid(unsafe_code)]
 
 use crate::slab::sheaf_bytes;
 
-/// The first sheaf of a thread has room for so many objects.
+/// Objects in the first sheaf of a thread.
 pub(super) const FIRST_CAPACITY: usize = 6;
 /// The most that a program may have a sheaf hold.
 pub(super) const MOST_CAPACITY: usize = 1022;
@@ -11,12 +11,12 @@ pub(super) const MOST_CAPACITY: usize = 1022;
 const FIRST_REFILL: usize = 64;
 /// A barn keeps full sheaves up to these bytes …
 const BARN_BYTES: usize = 512 << 10;
-/// … but at least and at most so many.
+/// … but at least and at most these numbers.
 const BARN_SHEAVES: (usize, usize) = (2, 16);
 
 const _: () = assert!(sheaf_bytes(FIRST_CAPACITY) == 64 && sheaf_bytes(MOST_CAPACITY) == 8192);
 
-/// How many objects of `size` bytes the refill after one of `last` brings, to a sheaf of so many at most.
+/// How many objects of `size` bytes the refill after one of `last` brings, to a sheaf of `capacity`.
 pub(super) fn refill(size: usize, last: usize, capacity: usize) -> usize {
     let first = (FIRST_REFILL / size.max(1)).clamp(1, capacity.max(1));
     (last * 2).clamp(first, capacity.max(1))

@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::cache::NamedCache;
 use super::slabs::Slabs;
 use super::{Caller, Gfp, Kmem, sizing};
-use crate::cache::{Bin, BinTable, Notes, ThreadCache, Ties};
+use crate::cache::{Bin, BinTable, Binding, Notes, ThreadCache};
 use crate::heap::Node;
 use crate::slab::{Object, Sheaf, Slot};
 use crate::units::NodeId;
@@ -31,10 +31,12 @@ impl Kmem {
         gfp: Gfp,
     ) -> Option<Object> {
         match caller {
-            Some((_, ties)) if gfp.is_this_node() || cache.is_checked() || cache.is_starved() => {
-                self.take_past(caller, cache, ties.home, gfp)
+            Some((_, binding))
+                if gfp.is_this_node() || cache.is_checked() || cache.is_starved() =>
+            {
+                self.take_past(caller, cache, binding.home, gfp)
             }
-            Some((thread, ties)) => self.take_here(thread, ties, cache, gfp),
+            Some((thread, binding)) => self.take_here(thread, binding, cache, gfp),
             None => self.take_past(None, cache, self.heap.nodes().next()?, gfp),
         }
     }
@@ -55,27 +57,27 @@ impl Kmem {
     fn take_here(
         &self,
         thread: &'static ThreadCache,
-        ties: Ties,
+        binding: Binding,
         cache: &'static NamedCache,
         gfp: Gfp,
     ) -> Option<Object> {
         let place = cache.place();
         let may_grow = gfp.may_wait() || place < thread.named_bytes();
         if !may_grow || !self.make_place(thread, place) {
-            return self.take_past(Some((thread, ties)), cache, ties.home, gfp);
+            return self.take_past(Some((thread, binding)), cache, binding.home, gfp);
         }
-        let refill = |bin: &Bin, notes: &Notes| self.refill(ties, cache, gfp, bin, notes);
+        let refill = |bin: &Bin, notes: &Notes| self.refill(binding, cache, gfp, bin, notes);
         let object = match thread.with_named(place, refill)? {
             Refill::Object(object) => Some(object),
             Refill::New(mut sheaf, room) => {
-                cache.construct(Some((thread, ties)), &mut sheaf);
+                cache.construct(Some((thread, binding)), &mut sheaf);
                 thread.with_named(place, |bin, _| self.open(cache, bin, sheaf, room))?
             }
-            Refill::NoSheaf => self.take_past(Some((thread, ties)), cache, ties.home, gfp),
+            Refill::NoSheaf => self.take_past(Some((thread, binding)), cache, binding.home, gfp),
             Refill::Nothing => None,
         };
         // Owners of new slabs may lie beyond what was known.
-        thread.look_home();
+        thread.refresh_home();
         object
     }
 
@@ -96,7 +98,7 @@ impl Kmem {
 
     fn refill(
         &self,
-        ties: Ties,
+        binding: Binding,
         cache: &'static NamedCache,
         gfp: Gfp,
         bin: &Bin,
@@ -106,7 +108,7 @@ impl Kmem {
         if bin.main_count() > 0 || bin.swap_for_objects(capacity) {
             return bin.pop().map_or(Refill::Nothing, Refill::Object);
         }
-        let Some(slabs) = self.slabs(cache, ties.home) else {
+        let Some(slabs) = self.slabs(cache, binding.home) else {
             return Refill::Nothing;
         };
         if bin.has_main() && bin.capacity() == capacity && take_full(slabs, bin, capacity) {
@@ -135,7 +137,7 @@ impl Kmem {
             false => 0,
         };
         if got == 0 {
-            (sheaf, got) = self.fill(cache, ties.home, sheaf, wanted, gfp);
+            (sheaf, got) = self.fill(cache, binding.home, sheaf, wanted, gfp);
         }
         // ORDERING: as above.
         notes.last.store(got as u16, Relaxed);

@@ -9,10 +9,10 @@ use std::vec::Vec;
 use super::*;
 use crate::cache::Registry;
 use crate::heap::Settings;
+use crate::modes::Modes;
 use crate::numa::{NodeSet, Topology};
 use crate::slab::Object;
 use crate::units::NodeId;
-use crate::watch::Watch;
 
 const KERNEL: u32 = 0xcc0;
 
@@ -39,16 +39,16 @@ impl World {
 
     pub(super) fn thread(&self, node: u8) -> Caller {
         let home = self.heap.home_of(NodeId(node));
-        let ties = Ties {
+        let binding = Binding {
             heap: self.heap,
             home,
         };
-        (self.registry.birth(ties).unwrap(), ties)
+        (self.registry.birth(binding).unwrap(), binding)
     }
 
     pub(super) fn cache(&self, size: usize, args: CacheArgs) -> &'static NamedCache {
         self.kmem
-            .create(b"test", size, args, 0, &unwatched())
+            .create(b"test", size, args, 0, &without_modes())
             .unwrap()
     }
 
@@ -272,7 +272,7 @@ fn type_safe_memory_goes_after_a_grace_period_and_not_before() {
     let typesafe = |name: &[u8]| {
         let made = world
             .kmem
-            .create(name, 64, CacheArgs::default(), 0x8_0000, &unwatched());
+            .create(name, 64, CacheArgs::default(), 0x8_0000, &without_modes());
         made.unwrap()
     };
     let cache = typesafe(b"first");
@@ -309,7 +309,7 @@ fn type_safe_memory_goes_after_a_grace_period_and_not_before() {
 }
 
 #[test]
-fn a_crowd_of_caches_grows_the_threads_table() {
+fn many_caches_grow_the_threads_table() {
     let world = World::new(1);
     let thread = world.thread(0);
     let caches: Vec<_> = (0..300)
@@ -331,6 +331,6 @@ fn a_crowd_of_caches_grows_the_threads_table() {
 }
 
 /// No modes.
-fn unwatched() -> Watch {
-    Watch::new(&crate::watch::Settings::OFF)
+fn without_modes() -> Modes {
+    Modes::new(&crate::modes::Settings::OFF)
 }

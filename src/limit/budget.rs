@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_charged_during_a_look_is_taken_off() {
+    fn what_was_charged_during_a_renewal_is_taken_off() {
         let budget = Budget::empty();
         budget.renew(0, 10);
         let seen = budget.left();

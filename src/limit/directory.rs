@@ -1,7 +1,7 @@
 //! Where the kernel keeps the files of this process's memory cgroup.
 //!
 //! The mount points are the usual ones. `/proc/self/mountinfo` would name any, but in a container its first
-//! line alone may be longer than what one wants to read here.
+//! single line may be longer than what one wants to read here.
 #![forbid(unsafe_code)]
 
 use super::{Reader, Show};
@@ -11,7 +11,7 @@ use crate::report::Line;
 const TEXT_BYTES: usize = 4096;
 /// Room for a directory. Of a longer one the ancestors that fit are used.
 const DIRECTORY_BYTES: usize = 448;
-/// Room for the longest name of a file behind it.
+/// Room for the longest name of a file after it.
 const NAME_BYTES: usize = 32;
 /// Room for a line of the statistics that matters: a key and a number.
 const LINE_BYTES: usize = 64;

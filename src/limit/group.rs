@@ -9,7 +9,7 @@ use super::directory::Directory;
 use super::{Numbers, Reader, Show, UNLIMITED, Usage, soft_of};
 use core::ffi::CStr;
 
-/// So many of the groups above each other are watched, those nearest to the process, if so many have limits.
+/// Limits of at most this many groups above each other are read, those nearest to the process.
 const MAX_LEVELS: usize = 8;
 /// A limit that is as high or higher is none on any machine; version 1 says a number just below 2^63 for none.
 const ENDLESS: usize = 1 << 62;
@@ -178,7 +178,7 @@ fn used(directory: &Directory, length: usize, read: &mut Reader<'_>) -> Option<u
     Some(left)
 }
 
-/// A decimal number, alone on its line; `None` for all else, `max` and what is too large among it.
+/// A decimal number that is its whole line; `None` for all else, `max` and what is too large among it.
 fn number(text: &[u8]) -> Option<usize> {
     let digits = text.trim_ascii();
     if digits.is_empty() {

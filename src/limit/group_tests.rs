@@ -100,10 +100,10 @@ fn a_soft_limit_alone_is_one() {
         machine.read(path, show)
     });
     assert!(!limit.is_off());
-    let (numbers, usage) = limit.look(Numbers::NONE, 0, |path, show| machine.read(path, show));
+    let (numbers, usage) = limit.read(Numbers::NONE, 0, |path, show| machine.read(path, show));
     assert_eq!((numbers.hard, numbers.soft), (UNLIMITED, 64 * MIB));
     let grant = numbers.grant(usage, MIB);
-    assert_eq!((grant.allowance, grant.is_tight), (34 * MIB, false));
+    assert_eq!((grant.bytes, grant.is_tight), (34 * MIB, false));
     assert!(numbers.grant(usage, 35 * MIB).is_tight);
 }
 
@@ -210,7 +210,7 @@ fn paths_that_are_too_long_are_cut_at_a_name() {
 }
 
 #[test]
-fn many_levels_are_watched_from_the_process_upwards() {
+fn many_levels_are_read_from_the_process_upwards() {
     let mut machine = Machine::new("0::/1/2/3/4/5/6/7/8/9\n").v2_root("/sys/fs/cgroup");
     let mut directory = String::from("/sys/fs/cgroup");
     for level in 1..10 {
@@ -237,12 +237,12 @@ fn what_cannot_be_read_is_left_out() {
         machine.read(path, show)
     });
     let look = |machine: &Machine| {
-        limit.look(limit.numbers(), 5 * MIB, |path, show| {
+        limit.read(limit.numbers(), 5 * MIB, |path, show| {
             machine.read(path, show)
         })
     };
     assert_eq!(look(&machine), (Numbers::of(80 * MIB), Usage::of(5 * MIB)));
-    // Behind a chroot nothing can be read, and the limit stays.
+    // In a chroot nothing can be read, and the limit stays.
     let nothing = Machine::default();
     assert_eq!(look(&nothing), (Numbers::of(80 * MIB), Usage::of(5 * MIB)));
 }
@@ -258,7 +258,7 @@ fn a_limit_that_changes_is_seen() {
         let (before, after) = (machine(before), machine(after));
         let limit = Limit::chosen(choice, RAM, |path, show| before.read(path, show));
         let read = |path: &CStr, show: &mut Show<'_>| after.read(path, show);
-        let (numbers, _) = limit.look(limit.numbers(), 0, read);
+        let (numbers, _) = limit.read(limit.numbers(), 0, read);
         assert_eq!(numbers, limit.numbers_now(limit.numbers(), read));
         (!limit.is_off()).then_some(numbers.hard)
     };

@@ -45,7 +45,7 @@ pub(crate) enum LimitChoice {
     Found,
     /// The same, and one that it gets later.
     Auto,
-    /// So many bytes.
+    /// This many bytes.
     Bytes(usize),
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Numbers {
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
     numbers: Numbers,
-    /// Whose limits these are, if not this process's alone.
+    /// Whose limits these are, if not only this process's.
     group: Option<Group>,
 }
 
@@ -89,7 +89,7 @@ impl Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     /// Bytes, what was needed among them if that fits.
-    pub(crate) allowance: usize,
+    pub(crate) bytes: usize,
     /// Whether it does.
     pub(crate) fits: bool,
     /// Memory is short: what is kept for later should go back now.
@@ -116,14 +116,14 @@ impl Numbers {
         self.soft != UNLIMITED
     }
 
-    /// Decides about `needed` more bytes when `usage` is in use; by these numbers alone.
+    /// Decides about `needed` more bytes when `usage` is in use; only by these numbers.
     ///
     /// A grant is a quarter of what is left below the hard limit, no more than 64 MiB, and ends at the soft limit if that comes
     /// before, so that who takes it looks again there. What does not fit takes nothing from others.
     pub(crate) fn grant(self, usage: Usage, needed: usize) -> Grant {
         if !self.is_limited() {
             return Grant {
-                allowance: usize::MAX,
+                bytes: usize::MAX,
                 fits: true,
                 is_tight: false,
             };
@@ -134,7 +134,7 @@ impl Numbers {
         let step = (left / GRANT_SHARE).min(MOST_GRANT);
         let step = step.min(until_soft.max(self.soft / TIGHT_SHARE));
         Grant {
-            allowance: if fits { needed.max(step) } else { step },
+            bytes: if fits { needed.max(step) } else { step },
             fits,
             is_tight: !fits || needed > until_soft,
         }
@@ -160,7 +160,7 @@ impl Limit {
         Self::of(UNLIMITED)
     }
 
-    /// This process alone may use `hard` bytes.
+    /// Only this process, which may use `hard` bytes.
     pub(crate) const fn of(hard: usize) -> Self {
         Self {
             numbers: Numbers::of(hard),
@@ -174,7 +174,7 @@ impl Limit {
         ram: usize,
         mut read: impl FnMut(&CStr, &mut Show<'_>) -> Option<()>,
     ) -> Self {
-        let is_watched = match choice {
+        let is_followed = match choice {
             LimitChoice::Off => return Self::off(),
             LimitChoice::Bytes(hard) => return Self::of(hard),
             LimitChoice::Found => false,
@@ -185,7 +185,7 @@ impl Limit {
             limit.numbers = group
                 .levels(&mut read)
                 .map_or(Numbers::NONE, |it| it.numbers());
-            if is_watched || limit.numbers.is_limited() {
+            if is_followed || limit.numbers.is_limited() {
                 limit.group = Some(group);
             }
         }
@@ -197,7 +197,7 @@ impl Limit {
         !self.numbers.is_limited() && self.group.is_none()
     }
 
-    /// The group whose limit it is, if it is not this process's alone.
+    /// The group whose limit it is, if it is not only this process's.
     pub(crate) const fn group(&self) -> Option<&Group> {
         self.group.as_ref()
     }
@@ -208,8 +208,8 @@ impl Limit {
     }
 
     /// The limit and what is in use now: by the group, or the `own` bytes of this process where there is no group or its
-    /// files cannot be read any more, as behind a chroot; then `known` limits on.
-    pub(crate) fn look(
+    /// files cannot be read any more, as in a chroot; then `known` limits on.
+    pub(crate) fn read(
         &self,
         known: Numbers,
         own: usize,

@@ -13,9 +13,9 @@ use super::*;
 const MIB: usize = 1 << 20;
 
 /// What is granted if what is needed fits, else 0.
-fn allowance(limit: &Numbers, used: usize, needed: usize) -> usize {
+fn granted(limit: &Numbers, used: usize, needed: usize) -> usize {
     let grant = limit.grant(Usage::of(used), needed);
-    if grant.fits { grant.allowance } else { 0 }
+    if grant.fits { grant.bytes } else { 0 }
 }
 
 fn is_tight(limit: &Numbers, used: usize, needed: usize) -> bool {
@@ -25,7 +25,7 @@ fn is_tight(limit: &Numbers, used: usize, needed: usize) -> bool {
 #[test]
 fn without_a_limit_everything_is_granted() {
     let all = Grant {
-        allowance: usize::MAX,
+        bytes: usize::MAX,
         fits: true,
         is_tight: false,
     };
@@ -44,13 +44,13 @@ fn the_reserve_is_a_share_between_one_and_sixteen_mebibytes() {
 #[test]
 fn a_quarter_of_what_is_left_is_granted_or_what_is_needed() {
     let limit = Numbers::of(64 * MIB);
-    assert_eq!(allowance(&limit, 0, 1), 63 * MIB / 4);
-    assert_eq!(allowance(&limit, 23 * MIB, 1), 10 * MIB);
-    assert_eq!(allowance(&limit, 23 * MIB, 20 * MIB), 20 * MIB);
-    assert_eq!(allowance(&limit, 23 * MIB, 40 * MIB), 40 * MIB);
-    assert_eq!(allowance(&limit, 23 * MIB, 40 * MIB + 1), 0);
-    assert_eq!(allowance(&limit, 63 * MIB, 1), 0);
-    assert_eq!(allowance(&limit, 99 * MIB, 1), 0);
+    assert_eq!(granted(&limit, 0, 1), 63 * MIB / 4);
+    assert_eq!(granted(&limit, 23 * MIB, 1), 10 * MIB);
+    assert_eq!(granted(&limit, 23 * MIB, 20 * MIB), 20 * MIB);
+    assert_eq!(granted(&limit, 23 * MIB, 40 * MIB), 40 * MIB);
+    assert_eq!(granted(&limit, 23 * MIB, 40 * MIB + 1), 0);
+    assert_eq!(granted(&limit, 63 * MIB, 1), 0);
+    assert_eq!(granted(&limit, 99 * MIB, 1), 0);
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn grants_end_at_the_soft_limit_and_are_small_above_it() {
         hard: UNLIMITED,
         soft: 64 * MIB,
     };
-    assert_eq!(allowance(&limit, 0, 1), 64 * MIB);
-    assert_eq!(allowance(&limit, 60 * MIB, 1), 4 * MIB);
-    assert_eq!(allowance(&limit, 64 * MIB, 1), MIB);
-    assert_eq!(allowance(&limit, 99 * MIB, 1), MIB);
-    assert_eq!(allowance(&limit, 99 * MIB, 7 * MIB), 7 * MIB);
+    assert_eq!(granted(&limit, 0, 1), 64 * MIB);
+    assert_eq!(granted(&limit, 60 * MIB, 1), 4 * MIB);
+    assert_eq!(granted(&limit, 64 * MIB, 1), MIB);
+    assert_eq!(granted(&limit, 99 * MIB, 1), MIB);
+    assert_eq!(granted(&limit, 99 * MIB, 7 * MIB), 7 * MIB);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn looks_are_few_on_the_way_to_the_limit() {
     let limit = Numbers::of(1024 * MIB);
     let (mut used, mut looks) = (0, 0);
     loop {
-        match allowance(&limit, used, 65_536) {
+        match granted(&limit, used, 65_536) {
             0 => break,
             granted => used += granted,
         }
@@ -105,7 +105,7 @@ fn a_choice_becomes_a_limit() {
     ] {
         let limit = Limit::chosen(choice, 0, nothing);
         assert_eq!(limit.numbers(), Numbers::of(hard));
-        let look = limit.look(limit.numbers(), 7, nothing);
+        let look = limit.read(limit.numbers(), 7, nothing);
         assert_eq!(look, (Numbers::of(hard), Usage::of(7)));
     }
 }
@@ -114,7 +114,7 @@ fn a_choice_becomes_a_limit() {
 fn this_machine_can_be_read() {
     let limit = Limit::chosen(LimitChoice::Auto, sys::total_ram_bytes(), read_file);
     assert!(limit.is_off() || limit.group.is_some());
-    assert!(limit.look(limit.numbers(), 1, read_file).1.hard > 0);
+    assert!(limit.read(limit.numbers(), 1, read_file).1.hard > 0);
 }
 
 proptest! {
@@ -132,7 +132,7 @@ proptest! {
             let grant = limit.grant(usage, needed);
             let left = limit.ceiling().saturating_sub(usage.hard);
             prop_assert_eq!(grant.fits, needed <= left);
-            prop_assert!(grant.allowance <= left && (grant.allowance >= needed || !grant.fits));
+            prop_assert!(grant.bytes <= left && (grant.bytes >= needed || !grant.fits));
             prop_assert!(grant.is_tight || usage.soft + needed <= soft);
         }
     }

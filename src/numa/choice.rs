@@ -14,7 +14,7 @@ pub(crate) enum Choice {
     Interleave,
     /// As before, in the proportions of the kernel's weights.
     Weighted,
-    /// From these nodes alone, the nearest first.
+    /// Only from these nodes, the nearest first.
     Bind(NodeSet),
     /// From this node, wherever the thread runs.
     Prefer(NodeId),

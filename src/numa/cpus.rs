@@ -12,7 +12,7 @@ use crate::units::MAX_CLUSTERS;
 
 /// CPUs that are told apart; the kernel's most for x86-64.
 pub(crate) const MAX_CPUS: usize = 8192;
-/// With no more than these one cluster serves all: so many meet at a lock too rarely to matter.
+/// With no more than these one cluster serves all: they meet at a lock too rarely to matter.
 const FEW_CPUS: usize = 8;
 /// A cluster has no more than these either …
 const MOST_CPUS: usize = 8;
@@ -105,7 +105,7 @@ impl Cpus {
         bits
     }
 
-    /// Deals the CPUs out to so many clusters, whatever they share.
+    /// Deals the CPUs out to `count` clusters, whatever they share.
     pub(crate) fn deal(&self, clusters: u8) {
         (0..MAX_CPUS).for_each(|cpu| self.assign(cpu, cpu % usize::from(clusters.max(1))));
     }

@@ -9,11 +9,14 @@ mod choice;
 mod cpus;
 mod detect;
 mod node_set;
+mod stat;
 
 pub(crate) use choice::Choice;
 pub(crate) use cpus::{CpuBits, Cpus, MAX_CPUS};
 pub(crate) use detect::Fact;
 pub(crate) use node_set::NodeSet;
+pub use stat::NAMES as NUMASTAT_NAMES;
+pub(crate) use stat::{NumaStat, Source};
 
 use crate::units::{MAX_NODES, NodeId};
 

@@ -77,7 +77,7 @@ impl NodeSet {
     }
 }
 
-/// The ranges of the kernel's list format; `None` for what is not understood.
+/// The ranges of the kernel's list format; `None` for an unknown format.
 pub(super) fn ranges(text: &[u8]) -> impl Iterator<Item = Option<RangeInclusive<usize>>> {
     let parts = text.trim_ascii().split(|byte| *byte == b',');
     parts.filter(|part| !part.is_empty()).map(|part| {

@@ -113,7 +113,7 @@ impl<const N: usize> Line<N> {
         self
     }
 
-    /// What was written so far.
+    /// What was written.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }

@@ -68,7 +68,7 @@ impl Kept {
             .is_some_and(|byte| byte.load(Relaxed) != 0)
     }
 
-    /// Stores a path, behind `folder` and a slash if that is not empty; `None` if there is no room.
+    /// Stores a path, after `folder` and a slash if that is not empty; `None` if there is no room.
     fn set_path(&self, folder: &[u8], path: &[u8]) -> Option<()> {
         let slash: &[u8] = if folder.is_empty() { b"" } else { b"/" };
         let length = folder.len() + slash.len() + path.len();
@@ -119,7 +119,7 @@ impl Kept {
             }
             sys::close_descriptor(descriptor);
         }
-        // A path is long, and whoever reports may have little stack left.
+        // A path is long, and the reporting thread may have little stack left.
         sys::on_own_stack(|| self.open_now())?
     }
 

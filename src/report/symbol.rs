@@ -114,7 +114,7 @@ fn each_line(path: &CStr, look: &mut dyn FnMut(&[u8]) -> bool) -> Option<()> {
     })
 }
 
-/// The digits of a number, and a zero behind them.
+/// The digits of a number, and a zero.
 fn hex(number: usize) -> [u8; 17] {
     let mut text = [0; 17];
     for (place, shift) in text.iter_mut().zip((0..64).step_by(4).rev()) {

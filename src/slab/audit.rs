@@ -28,7 +28,7 @@ struct KnownSlab<'node> {
     known: Range<u32>,
 }
 
-// The child of each fork comes by here at its end. So all of it is inlined there: code elsewhere would be another part of
+// The child of each fork calls this at its end. So all of it is inlined there: code elsewhere would be another part of
 // the file to map.
 impl<'node> Audit<'node> {
     #[inline(always)]
@@ -43,7 +43,7 @@ impl<'node> Audit<'node> {
 
     /// Reports the violation if `object` is in its slab as well, or was never out.
     #[inline(always)]
-    pub(crate) fn doubt(&mut self, object: Slot) {
+    pub(crate) fn suspect(&mut self, object: Slot) {
         let address = object as usize;
         let offset = address.wrapping_sub(self.place.arena.base());
         let within =
@@ -70,7 +70,7 @@ impl<'node> Audit<'node> {
     fn find(&self, offset: usize, address: usize) -> Option<KnownSlab<'node>> {
         let tables = self.place.tables;
         if offset >= tables.covered_bytes() {
-            // A stranger, after a refill from afar.
+            // A remote one, after a refill from afar.
             return None;
         }
         let slab = SlabTables::slab_of(GranuleIndex::containing(offset), self.info);

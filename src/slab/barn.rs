@@ -1,4 +1,4 @@
-//! A node's stock of sheaves of one class, so that they change hands whole.
+//! A node's cache of sheaves of one class, so that they change hands whole.
 //!
 //! # Invariant
 //!
@@ -11,7 +11,7 @@
 
 use super::sheaf::{Sheaf, SheafStack};
 use super::swing::Swing;
-use crate::decay::{Elapsed, LowWater};
+use crate::decay::{Elapsed, LowWatermark};
 
 /// Full sheaves that a barn has places for.
 pub(crate) const PLACES: usize = 16;
@@ -25,13 +25,13 @@ pub(crate) struct Barn {
     pub(super) empty: SheafStack,
     /// The one that objects are taken from a few at a time.
     pub(super) open: Option<Sheaf>,
-    /// Whether it was of late.
+    /// Whether it was recently.
     is_open_used: bool,
-    /// The fewest full sheaves of late.
-    low: LowWater,
+    /// The low watermark of full sheaves.
+    low: LowWatermark,
     /// How many fewer it holds than it could, because nobody took them.
     cut: usize,
-    /// Objects that threads ever took from the pool, for who looks from outside.
+    /// Objects that threads ever took from the pool, for readers outside of the process.
     pub(super) taken: u64,
     /// How the number of objects in use swings, in sheaves.
     swing: Swing,
@@ -61,7 +61,7 @@ impl Barn {
         self.full.get_mut(newest)?.take()
     }
 
-    /// Moves up to `wanted` objects into `sheaf`, for a thread that needs few; how many it were.
+    /// Moves up to `wanted` objects into `sheaf`, for a thread that needs few, and returns how many.
     pub(crate) fn take_few(&mut self, sheaf: &mut Sheaf, wanted: usize) -> usize {
         let Some(mut open) = self.open.take().or_else(|| self.take_newest()) else {
             return 0;
@@ -130,14 +130,14 @@ impl Barn {
     /// How many sheaves were not needed for some time; `take_idle` gives them. The barn takes no more than
     /// the others then, until it is found empty: what a program frees without taking is not worth
     /// keeping.
-    pub(crate) fn surplus(&mut self, elapsed: Elapsed) -> usize {
+    pub(crate) fn excess(&mut self, elapsed: Elapsed) -> usize {
         let is_open_used = core::mem::take(&mut self.is_open_used) && elapsed.quiet == 0;
         let is_open_idle = self.open.is_some() && !is_open_used;
-        let surplus = self.low.surplus(self.count, elapsed, 1);
-        if surplus > 0 {
-            self.cut = PLACES - (self.count - surplus);
+        let excess = self.low.excess(self.count, elapsed, 1);
+        if excess > 0 {
+            self.cut = PLACES - (self.count - excess);
         }
-        surplus + usize::from(is_open_idle)
+        excess + usize::from(is_open_idle)
     }
 
     /// Takes a sheaf that was not needed for some time: the open one, or the oldest.
@@ -151,7 +151,7 @@ impl Barn {
     }
 
     /// Number of objects in sheaves of which a full one has `capacity`.
-    pub(crate) fn stock(&self, capacity: usize) -> usize {
+    pub(crate) fn objects(&self, capacity: usize) -> usize {
         self.count * capacity + self.open.as_ref().map_or(0, Sheaf::count)
     }
 

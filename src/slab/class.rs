@@ -17,7 +17,7 @@ pub(crate) const MAX_SMALL: usize = 48 << 10;
 /// Number of size classes.
 pub(crate) const ALL_CLASSES: usize =
     CLASSES + 1 + SPAN_STEPS * (BLOCK_SIZE / GRANULE_SIZE).ilog2() as usize;
-/// The first class of spans has a granule; behind it there are so many between two powers of two.
+/// The first class of spans has a granule; after it there are this many between two powers of two.
 const SPAN_STEPS: usize = 4;
 /// Up to here a size finds its class in 16-byte steps, beyond in 128-byte steps.
 pub(crate) const FINE_LIMIT: usize = 1 << 10;
@@ -27,7 +27,7 @@ pub(crate) const FINE_STEP: usize = 16;
 pub(crate) const FINE_ENTRIES: usize = FINE_LIMIT / FINE_STEP + 1;
 const COARSE_STEP: usize = 128;
 
-/// A slab holds at least so many objects …
+/// Objects in a slab, at least …
 const MIN_OBJECTS: usize = 2;
 /// … and wastes at most this share of itself …
 const WASTE_SHARE: usize = 16;
@@ -37,7 +37,7 @@ const MAX_SLAB_GRANULES: usize = 8;
 pub(crate) const MAX_OBJECTS: usize = 60 * 64;
 
 /// Classes between two powers of two: eight cost at most 1/9 of a block and 6 % on average.
-/// From 8 KiB on it is four, since there a slab holds few objects and a thread's stock is bytes.
+/// From 8 KiB on it is four, since there a slab holds few objects and what a thread caches is bytes.
 const STEPS: [(usize, usize); 9] = [
     (256, 16),
     (512, 32),

@@ -17,14 +17,14 @@ use super::table::SlabTables;
 use crate::report::{Context, Violation, report_violation};
 use crate::units::{ClassId, GranuleIndex};
 
-/// A flush of objects of many slabs fetches their records so far ahead.
+/// A flush of objects of many slabs fetches their records this far ahead.
 const LOOK_AHEAD: usize = 4;
-/// The records of so many slabs, with a few words of each, are likely in the processor's cache.
+/// The records of this many slabs, with a few words of each, are likely in the processor's cache.
 const NEAR_SLABS: u32 = 64;
 
 impl Pool {
     /// Takes objects of class `id` back into their slabs, the first of which is of this pool. Those of other pools move to the
-    /// front, and what lies behind them means nothing any more; how many they are.
+    /// front, and what lies after them means nothing any more; returns how many they are.
     pub(crate) fn take_back(
         &mut self,
         place: Place<'_>,
@@ -37,15 +37,15 @@ impl Pool {
             SlabTables::slab_of(GranuleIndex::containing(offset), info)
         };
         let is_large = self.slabs > NEAR_SLABS;
-        let (mut turn, mut bad, mut strangers) = (0, 0, 0);
+        let (mut turn, mut bad, mut remote) = (0, 0, 0);
         while let Some(&first) = objects.get(turn) {
             let slab = slab_of(first);
             let Some(record) = place.record_of(slab, id) else {
                 if turn > 0 && place.is_elsewhere(first, slab, id) {
-                    if let Some(place) = objects.get_mut(strangers) {
+                    if let Some(place) = objects.get_mut(remote) {
                         *place = first;
                     }
-                    strangers += 1;
+                    remote += 1;
                 } else {
                     // All its objects came back, this one among them, and the slab went away.
                     report_violation(Violation::DoubleFree, first as usize, Context::FreePages);
@@ -93,9 +93,9 @@ impl Pool {
                 self.relist(place, slab, record, info);
             }
         }
-        self.out -= (objects.len() - bad - strangers) as u64;
+        self.out -= (objects.len() - bad - remote) as u64;
         self.trim(place, id, place.min_empty());
-        strangers
+        remote
     }
 }
 
@@ -119,7 +119,7 @@ struct Rows<'place> {
 
 impl Rows<'_> {
     /// Takes those back that `objects` begin with: how many there are, and how many of them were not out and were named.
-    // Apart, since objects that are freed in no order come alone, and are dealt with in fewer registers.
+    // Apart, since objects that are freed in no order come one by one, and are dealt with in fewer registers.
     #[inline(never)]
     fn take_back(&self, objects: &[Slot]) -> (usize, usize) {
         let (info, start) = (info(self.id), self.place.arena.base() + self.slab.offset());

@@ -48,7 +48,7 @@ impl SlabTables {
         let owner = self
             .owners
             .get()
-            .and_then(|table| table.look(granule.index()));
+            .and_then(|table| table.find(granule.index()));
         owner.map_or(Owner::MALLOC, |owner| Owner::from_word(owner.load(Relaxed)))
     }
 
@@ -140,10 +140,10 @@ impl Pool {
     }
 
     /// How many empty slabs were not needed for some time, and how many there are.
-    pub(crate) fn surplus(&mut self, elapsed: Elapsed) -> (u32, u32) {
+    pub(crate) fn excess(&mut self, elapsed: Elapsed) -> (u32, u32) {
         let count = self.lists.get(EMPTY_LIST).map_or(0, SlabList::count);
-        let surplus = self.spare.surplus(count as usize, elapsed, 1);
-        (surplus as u32, count)
+        let excess = self.spare.excess(count as usize, elapsed, 1);
+        (excess as u32, count)
     }
 
     /// Whether there is no slab.

@@ -13,17 +13,17 @@ use super::list::SlabList;
 use super::place::Place;
 use super::record::SlabRecord;
 use super::sheaf::{Object, Sheaf};
-use crate::decay::{Elapsed, LowWater};
+use crate::decay::{Elapsed, LowWatermark};
 use crate::units::{ClassId, GranuleIndex};
 
-/// Partial slabs are kept in so many lists, the fullest first.
+/// Lists of partial slabs, the fullest first.
 pub(super) const PARTIAL_LISTS: usize = 4;
 pub(super) const EMPTY_LIST: usize = PARTIAL_LISTS;
 /// The list number of a slab that stays on no list, whatever comes back to it, until it is let go.
 pub(super) const HELD: u8 = u8::MAX;
 /// So few slabs are not worth a look at what is free in them.
 const FEW_SLABS: u32 = 2;
-/// A refill adds at most so many slabs.
+/// Slabs that a refill adds at most.
 const ADDED: usize = 4;
 
 /// The slabs of one class on one node that one cluster's threads take objects from, and its barn.
@@ -36,8 +36,8 @@ pub(crate) struct Pool {
     pub(super) added: [u32; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
     pub(super) out: u64,
-    /// The fewest empty slabs of late.
-    pub(super) spare: LowWater,
+    /// The low watermark of empty slabs.
+    pub(super) spare: LowWatermark,
     /// Full and empty sheaves.
     pub(crate) barn: Barn,
 }
@@ -109,9 +109,9 @@ impl Pool {
 
     /// Gives empty slabs back that were not needed for some time.
     pub(crate) fn decay(&mut self, place: Place<'_>, id: ClassId, elapsed: Elapsed) {
-        let (surplus, count) = self.surplus(elapsed);
-        if surplus > 0 {
-            self.trim(place, id, count - surplus);
+        let (excess, count) = self.excess(elapsed);
+        if excess > 0 {
+            self.trim(place, id, count - excess);
         }
     }
 
@@ -141,7 +141,7 @@ impl Pool {
         PoolCounts {
             slabs: self.slabs as usize,
             out: self.out as usize,
-            in_barn: self.barn.stock(capacity),
+            in_barn: self.barn.objects(capacity),
         }
     }
 

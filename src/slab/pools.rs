@@ -23,7 +23,7 @@ unsafe impl ZeroInit for CachePadded<Entry> {}
 /// All pools of a node.
 #[derive(Debug)]
 pub(crate) struct Pools {
-    /// One cluster's behind the other's.
+    /// One cluster's after the other's.
     pub(super) entries: Table<CachePadded<Entry>>,
     pub(super) clusters: u8,
     /// A bit for each class whose pool somebody has asked for: all others were never written to.
@@ -32,7 +32,7 @@ pub(crate) struct Pools {
 
 type Used = [AtomicU64; (CLASSES + 1).div_ceil(64)];
 
-/// Where each class's pool lies: behind each other those that a small program uses, so that they take few pages.
+/// Where each class's pool lies: side by side those that a small program uses, so that they take few pages.
 pub(crate) static PLACES: [u8; CLASSES + 1] = {
     let mut places = [0; CLASSES + 1];
     let (mut next, mut is_first) = (1, true);
@@ -53,12 +53,12 @@ pub(crate) static PLACES: [u8; CLASSES + 1] = {
 };
 
 impl Pools {
-    /// Bytes to reserve for so many clusters.
+    /// Bytes to reserve for `clusters`.
     pub(crate) const fn bytes_for(clusters: u8) -> usize {
         Table::<CachePadded<Entry>>::bytes_for(clusters as usize * (CLASSES + 1))
     }
 
-    /// Empty pools of so many clusters in `region`, of which [`Self::bytes_for`] are committed.
+    /// Empty pools of `clusters` in `region`, of which [`Self::bytes_for`] are committed.
     pub(crate) fn new(region: Region, clusters: u8) -> Self {
         Self {
             entries: Table::committed(region),
@@ -83,7 +83,7 @@ impl Pools {
         &self.entry(cluster, id).pool
     }
 
-    /// The pool of class `id`, if it was ever used, for who visits all. Even a lock that is taken for nothing gives its page
+    /// The pool of class `id`, if it was ever used, to visit all. Even a lock that is taken for nothing gives its page
     /// memory.
     pub(crate) fn used(&self, cluster: ClusterId, id: ClassId) -> Option<&Lock<Pool>> {
         let (word, bit) = self.used_bit(cluster, id);

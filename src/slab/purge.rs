@@ -19,9 +19,9 @@ use crate::sys::page_size;
 use crate::units::{ClassId, GranuleIndex, PAGE_SIZE, PageIndex};
 
 /// When the program holds no more than this share of a pool's objects, it has freed nearly all.
-const EBB_SHARE: usize = 8;
+const NEARLY_FREE_SHARE: usize = 8;
 /// A pool with fewer bytes is not worth a look.
-const EBB_BYTES: usize = 2 << 20;
+const NEARLY_FREE_BYTES: usize = 2 << 20;
 
 /// Pages of a slab to be given back, one bit for each.
 #[derive(Debug)]
@@ -62,10 +62,11 @@ impl SlabRelease {
 impl Pool {
     /// Whether the program has freed nearly all objects of a large pool: it holds an eighth of them, if
     /// `capacity` are in each sheaf of the barn. What is in threads' caches counts as held.
-    pub(crate) fn is_ebbing(&self, id: ClassId, capacity: usize) -> bool {
-        let held = (self.out as usize).saturating_sub(self.barn.stock(capacity));
+    pub(crate) fn is_nearly_free(&self, id: ClassId, capacity: usize) -> bool {
+        let held = (self.out as usize).saturating_sub(self.barn.objects(capacity));
         let (info, slabs) = (info(id), self.slabs as usize);
-        slabs * info.slab_bytes() >= EBB_BYTES && held * EBB_SHARE < slabs * info.objects as usize
+        slabs * info.slab_bytes() >= NEARLY_FREE_BYTES
+            && held * NEARLY_FREE_SHARE < slabs * info.objects as usize
     }
 
     /// Visits the due slab of this pool that begins at `slab`. If nobody took an object since the last visit, and it has

@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-/// How many objects behind the first one lie `step` bytes from the one before, of at most `most`.
+/// How many objects after the first one lie `step` bytes from the one before, of at most `most`.
 #[inline]
 fn neighbours(objects: &[Slot], step: isize, most: u32) -> u32 {
     let Some((first, others)) = objects.split_first() else {

@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! The slots below `count` hold objects that nobody else holds. No sheaf lies across
-//! a multiple of 4 GiB; bins compare the lower half of addresses alone.
+//! a multiple of 4 GiB; bins compare only the lower half of addresses.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -104,7 +104,7 @@ impl Sheaf {
         unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) }
     }
 
-    /// Moves up to `wanted` objects from the top into `other`, which has room; how many it were. Their
+    /// Moves up to `wanted` objects from the top into `other`, which has room, and returns how many. Their
     /// order stays.
     pub(crate) fn pour(&mut self, other: &mut Self, wanted: usize) -> usize {
         let count = self.count();
@@ -131,7 +131,7 @@ impl Sheaf {
 
     /// The objects, the oldest first.
     pub(crate) fn objects(&self) -> &[Slot] {
-        // SAFETY: the first slot lies behind the bottom.
+        // SAFETY: the first slot lies above the bottom.
         let first = unsafe { self.bottom().add(1) };
         // SAFETY: `count` slots are filled.
         unsafe { core::slice::from_raw_parts(first.as_ptr(), self.count()) }
@@ -140,9 +140,9 @@ impl Sheaf {
     /// The same, for callers that change them, or take them and leave their order.
     pub(crate) fn objects_mut(&mut self) -> &mut [Slot] {
         let count = self.count();
-        // SAFETY: the first slot lies behind the bottom.
+        // SAFETY: the first slot lies above the bottom.
         let first = unsafe { self.bottom().add(1) };
-        // SAFETY: `count` slots are filled, and the sheaf is borrowed alone.
+        // SAFETY: `count` slots are filled, and the sheaf is borrowed exclusively.
         unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) }
     }
 
@@ -169,7 +169,7 @@ impl Sheaf {
     }
 
     fn header_mut(&mut self) -> &mut Header {
-        // SAFETY: as above, and borrowed alone.
+        // SAFETY: as above, and borrowed exclusively.
         unsafe { self.0.as_mut() }
     }
 }
@@ -205,7 +205,7 @@ impl SheafCell {
         if bottom.is_null() {
             return &[];
         }
-        // SAFETY: the first slot lies behind the bottom, and as many as the count says are filled.
+        // SAFETY: the first slot lies above the bottom, and as many as the count says are filled.
         unsafe { core::slice::from_raw_parts(bottom.wrapping_add(1), self.count()) }
     }
 

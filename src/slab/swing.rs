@@ -6,7 +6,7 @@
 //! next, of a tree the top. What the slabs give lies in a row.
 #![forbid(unsafe_code)]
 
-/// Sheaves that were taken and given, so many of which are looked at together.
+/// Sheaves that were taken and given, this many of which are looked at together.
 const WINDOW: u16 = 256;
 /// Wider than this is wide, in sheaves: a barn would serve less than a quarter.
 const WIDE: i16 = 64;

@@ -93,7 +93,7 @@ impl SlabTables {
 
     /// The class of the slab that `granule` belongs to, if any.
     pub(crate) fn class_at(&self, granule: GranuleIndex) -> ClassId {
-        let class = self.classes.look(granule.index());
+        let class = self.classes.find(granule.index());
         class.map_or(ClassId::NONE, |class| ClassId(class.load(Relaxed)))
     }
 
@@ -150,7 +150,7 @@ impl SlabTables {
     /// The record of the slab that begins at `slab`, if that is one of class `id`.
     #[inline]
     pub(super) fn record_of(&self, slab: GranuleIndex, id: ClassId) -> Option<&SlabRecord> {
-        let class = self.classes.look(slab.index())?;
+        let class = self.classes.find(slab.index())?;
         (class.load(Relaxed) == id.0).then(|| self.record(slab))
     }
 
@@ -248,10 +248,10 @@ impl SlabTables {
     }
 
     /// Gives the address space for the arena's bytes from `bytes` on back.
-    pub(crate) fn cut(&self, bytes: usize) {
+    pub(crate) fn shrink(&self, bytes: usize) {
         let _growing = self.growth.lock();
         self.records
-            .cut(bytes.div_ceil(GRANULE_SIZE).saturating_sub(NEAR));
+            .shrink(bytes.div_ceil(GRANULE_SIZE).saturating_sub(NEAR));
     }
 
     /// The class map's first byte, for the fast path of `free`.

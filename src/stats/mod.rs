@@ -6,8 +6,9 @@ mod nodes;
 
 use crate::arena::ArenaCounts;
 use crate::cache::{Registry, sheaf_capacity};
-use crate::heap::{Heap, TRAFFIC_NAMES};
+use crate::heap::Heap;
 use crate::kmem::Kmem;
+use crate::numa::NUMASTAT_NAMES;
 use crate::report::Line;
 use crate::slab::class;
 use crate::units::{ClassId, NodeId, ORDERS, PAGE_SIZE};
@@ -32,7 +33,7 @@ pub struct Stats {
     pub cached: usize,
     /// Free blocks of the buddy system.
     pub free_blocks: usize,
-    /// Bytes of free pages that still have memory behind them.
+    /// Bytes of free pages that still have memory.
     pub purgeable: usize,
     /// Huge blocks that the program holds.
     pub huge_blocks: usize,
@@ -128,7 +129,7 @@ impl View<'_> {
         stats.total = stats.slabs * info.objects as usize;
         stats.held = stats.slabs * info.slab_bytes();
         self.caches
-            .for_each(|cache| stats.cached += cache.stock(id));
+            .for_each(|cache| stats.cached += cache.cached(id));
         stats.in_use = out.saturating_sub(stats.cached);
         stats
     }
@@ -246,10 +247,10 @@ impl View<'_> {
     }
 
     /// What each node of the machine gave, in pages; nothing where there is but one.
-    pub(crate) fn traffic(&self) -> impl Iterator<Item = (NodeId, [u64; TRAFFIC_NAMES.len()])> {
+    pub(crate) fn numastat(&self) -> impl Iterator<Item = (NodeId, [u64; NUMASTAT_NAMES.len()])> {
         let homes = self.heap.topology().homes();
         let wanted = homes.iter().filter(move |_| homes.len() > 1);
-        wanted.map(|node| (node, self.heap.traffic().of(node)))
+        wanted.map(|node| (node, self.heap.numastat().of(node)))
     }
 }
 

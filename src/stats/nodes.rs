@@ -3,7 +3,8 @@
 
 use super::{LINE, unusable_thousandths};
 use crate::arena::ArenaCounts;
-use crate::heap::{Heap, Node, TRAFFIC_NAMES};
+use crate::heap::{Heap, Node};
+use crate::numa::NUMASTAT_NAMES;
 use crate::report::Line;
 use crate::units::{NodeId, ORDERS};
 
@@ -25,18 +26,18 @@ pub(super) fn numastat(heap: &Heap, first: usize, line: &mut impl FnMut(&dyn Fn(
             it.text("node").number(usize::from(node.0));
         }
     });
-    for (place, name) in TRAFFIC_NAMES.iter().enumerate() {
+    for (place, name) in NUMASTAT_NAMES.iter().enumerate() {
         line(&|it| {
             it.text(name).column(16);
             for node in nodes() {
-                let counts = heap.traffic().of(node);
+                let counts = heap.numastat().of(node);
                 let count = counts.get(place).copied().unwrap_or_default();
                 it.padded(count as usize, 12);
             }
         });
     }
     if heap.nodes().any(Node::is_spread) {
-        // Which of an arena's pages in use are on which node the kernel alone knows.
+        // Which of an arena's pages in use are on which node only the kernel knows.
         return;
     }
     line(&|it| {

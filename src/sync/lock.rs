@@ -276,7 +276,7 @@ impl<T> DerefMut for Guard<'_, T> {
 }
 
 impl<T> Guard<'_, T> {
-    /// Gives the right back. All of it is inlined, for who must not call code elsewhere.
+    /// Gives the right back. All of it is inlined, for callers that must not call code elsewhere.
     #[inline(always)]
     pub(crate) fn end(self) {
         self.hold.end();

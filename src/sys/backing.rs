@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::policy::{self, Policy};
 use super::{HugePages, dumps, huge_pages};
 
-/// What is put into core files is so many times what is needed, so that it seldom happens.
+/// What is put into core files is this many times what is needed, so that it seldom happens.
 const DUMPED_AHEAD: usize = 4;
 
 /// What was told of a region. Parts are offsets from `base`, the region's address.

@@ -74,7 +74,7 @@ impl Bell {
         self.word().0.load(Acquire)
     }
 
-    /// Waits until it is rung again after `count`, at most for so many milliseconds; may return without reason.
+    /// Waits until it is rung again after `count`, at most for that many milliseconds; may return without reason.
     pub(crate) fn wait(&self, count: u32, milliseconds: Option<u64>) {
         let (word, sharing) = self.word();
         linux::futex_wait_as(word, count, milliseconds, sharing);

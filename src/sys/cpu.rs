@@ -22,7 +22,7 @@ fn asked_cpu() -> Option<usize> {
 pub(crate) fn allowed_cpus(bits: &mut [u64]) -> bool {
     bits.fill(0);
     let arguments = [0, size_of_val(bits), bits.as_mut_ptr() as usize, 0, 0, 0];
-    // SAFETY: the kernel writes at most so many bytes to `bits`.
+    // SAFETY: the kernel writes at most that many bytes to `bits`.
     let answer = unsafe { call(libc::SYS_sched_getaffinity, arguments) };
     answer.value().is_some()
 }

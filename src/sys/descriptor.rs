@@ -7,7 +7,7 @@ use super::syscall::call;
 /// Standard error.
 pub(crate) const STANDARD_ERROR: u32 = 2;
 
-/// The number of a copy at least, if the program may have so many; below it the program counts its own.
+/// The number of a copy at least, if the program may have that many; below it the program counts its own.
 const HIGH: usize = 1_000;
 /// A copy lies above the limit on descriptors, where no program that closes all up to the limit comes by, if the limit
 /// is at most this: the kernel's table has room up to the highest number.

@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! Nothing here takes a lock or allocates: libc claims a key by one atomic exchange, and keeps a thread's values of the
+//! Nothing here takes a lock or allocates: libc takes a key by one atomic exchange, and keeps a thread's values of the
 //! first keys in the thread's own block. See pthread_key_create(3).
 
 use core::ffi::c_void;

@@ -171,7 +171,7 @@ impl Plan {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A failed test must not hide behind a poisoned lock.
+        // A failed test must not poison the lock for others.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

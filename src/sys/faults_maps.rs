@@ -22,7 +22,7 @@ pub(super) fn maps() -> bool {
         Ok(mapping) => (mapping, true),
         Err(mapping) => (mapping, false),
     };
-    // A gap behind it, so that a page can be added.
+    // A gap after it, so that a page can be added.
     let (mapping, gap) = mapping.split(MIB / 2);
     gap.unmap();
     let _ = memory::keep_from_children(mapping.start(), 0);

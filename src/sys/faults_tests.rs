@@ -119,12 +119,12 @@ fn reserves() -> bool {
     done
 }
 
-/// Gives a tail back and takes it again: first while a stranger has it, then not.
+/// Gives a tail back and takes it again: first while a foreign mapping has it, then not.
 fn takes_a_tail_again() -> bool {
     let Some(region) = Region::reserve(8 * MIB, 0, 64 * KIB) else {
         return false;
     };
-    let done = region.cut(MIB) && region.commit(4 * MIB, 4 * MIB + 64 * KIB);
+    let done = region.shrink(MIB) && region.commit(4 * MIB, 4 * MIB + 64 * KIB);
     region.give_back();
     done
 }
@@ -183,18 +183,18 @@ fn is_write(event: &Event) -> bool {
     event.number == Some(libc::SYS_write)
 }
 
-/// A machine on which a stranger's mapping is in the way of who takes a tail again.
+/// A machine on which a foreign mapping is in the way of a tail that is taken again.
 const OLD: Machine = Machine {
     is_old: true,
     ..Machine::ENDLESS
 };
 
-/// A tail that a stranger has, who is left there.
-fn meets_a_stranger() -> bool {
+/// A tail under a foreign mapping, which is left there.
+fn meets_a_foreign_mapping() -> bool {
     let Some(region) = Region::reserve(8 * MIB, 0, 64 * KIB) else {
         return false;
     };
-    let is_met = region.cut(64 * KIB) && memory::reserve_at(region.at(64 * KIB), 64 * KIB);
+    let is_met = region.shrink(64 * KIB) && memory::reserve_at(region.at(64 * KIB), 64 * KIB);
     let done = region.commit(0, MIB);
     region.give_back();
     is_met && done
@@ -230,7 +230,7 @@ fn every_place_survives_every_refusal() {
                 (is_here || is_write(event)).then_some(errno)
             });
             plan.during(everything);
-            plan.during(meets_a_stranger);
+            plan.during(meets_a_foreign_mapping);
             if place.0.ends_with("/spawn.rs") {
                 // A program is started, which takes time.
                 let _ = plan.during(runs_a_program);

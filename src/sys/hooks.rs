@@ -17,13 +17,14 @@ pub(crate) fn on_fork(
     // glibc's pthread_atfork(3) is a stub in the program's own code that calls the first; musl has only the second.
     type WithOwner =
         unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn(), usize) -> i32;
-    type Alone = unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn()) -> i32;
-    let (with_owner, alone) = (weak!("__register_atfork"), weak!("pthread_atfork"));
+    type WithoutOwner =
+        unsafe extern "C" fn(extern "C" fn(), extern "C" fn(), extern "C" fn()) -> i32;
+    let (with_owner, without_owner) = (weak!("__register_atfork"), weak!("pthread_atfork"));
     // SAFETY: the function of that name has this type.
     let with_owner = unsafe { function_at::<WithOwner>(with_owner) };
     // SAFETY: as above.
-    let alone = unsafe { function_at::<Alone>(alone) };
-    ask(|| match (with_owner, alone) {
+    let without_owner = unsafe { function_at::<WithoutOwner>(without_owner) };
+    ask(|| match (with_owner, without_owner) {
         // SAFETY: stores three functions without arguments, and whose they are.
         (Some(register), _) => unsafe { register(before, in_parent, in_child, owner()) },
         // SAFETY: pthread_atfork(3) stores three functions without arguments.
@@ -105,7 +106,7 @@ pub(crate) fn has_begun() -> bool {
     })
 }
 
-/// Takes glibc's lock on its list of streams. Its `fork` does so behind all handlers, while a thread
+/// Takes glibc's lock on its list of streams. Its `fork` does so after all handlers, while a thread
 /// that holds the list may wait for a stream whose owner waits for our locks; so it goes first.
 pub(crate) fn hold_streams() {
     call(weak!("_IO_list_lock"));

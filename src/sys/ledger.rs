@@ -98,7 +98,7 @@ impl Ledger {
         let [start, bytes, ..] = arguments;
         match number {
             libc::SYS_munmap => self.doom(start, bytes),
-            // Whoever has tried that, too, cannot do more.
+            // There is no more to try after that.
             libc::SYS_madvise => self.note_released(start, start + bytes),
             _ => {}
         }
@@ -204,11 +204,11 @@ impl Ledger {
         {
             first = *before;
         }
-        if let Some(behind) = self.ranges.get(&end).copied()
-            && behind.access == access
+        if let Some(after) = self.ranges.get(&end).copied()
+            && after.access == access
         {
             self.ranges.remove(&end);
-            range.end = behind.end;
+            range.end = after.end;
         }
         self.ranges.insert(first, range);
     }

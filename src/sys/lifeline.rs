@@ -33,7 +33,7 @@ impl Lifeline {
         }
     }
 
-    /// Ties it to the calling thread; returns `false` where the C library or the kernel has no robust mutexes.
+    /// Binding it to the calling thread; returns `false` where the C library or the kernel has no robust mutexes.
     pub(crate) fn tie(&self) -> bool {
         if !is_linked!("pthread_mutexattr_setrobust") {
             return false;

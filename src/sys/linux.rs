@@ -112,7 +112,7 @@ pub(super) fn limit_of(resource: libc::__rlimit_resource_t) -> Option<usize> {
 pub(super) enum Sharing {
     /// The threads of this process.
     Private,
-    /// Whoever maps the page that the word lies in.
+    /// Every thread that maps the page that the word lies in.
     Shared,
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn futex_wait_for(word: &AtomicU32, expected: u32, milliseconds: u64)
     futex_wait_as(word, expected, Some(milliseconds), Sharing::Private);
 }
 
-/// Sleeps while `word` holds `expected`, and no longer than so many milliseconds if that is said.
+/// Sleeps while `word` holds `expected`, and no longer than that many milliseconds if that is said.
 pub(super) fn futex_wait_as(
     word: &AtomicU32,
     expected: u32,
@@ -182,7 +182,7 @@ pub(crate) fn futex_wake(word: &AtomicU32, waiters: usize) {
 pub(super) fn futex_wake_as(word: &AtomicU32, waiters: usize, sharing: Sharing) {
     let operation = (libc::FUTEX_WAKE | sharing.flag()) as usize;
     let arguments = [word.as_ptr() as usize, operation, waiters, 0, 0, 0];
-    // SAFETY: the kernel uses the word's address alone.
+    // SAFETY: the kernel uses only the word's address.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn environment<'text>(name: &[u8], buffer: &'text mut [u8]) -> Option
             .find_map(|line| value_of(line, name));
     }
     loop {
-        // SAFETY: `environ` ends with a null pointer, behind which the loop does not go.
+        // SAFETY: `environ` ends with a null pointer, where the loop ends.
         let line = unsafe { entry.read() };
         if line.is_null() {
             return None;

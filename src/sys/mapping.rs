@@ -68,7 +68,7 @@ impl Mapping {
         mapping.without(lead)
     }
 
-    /// The offset of the last multiple of `align` with `bytes` behind it.
+    /// The offset of the last multiple of `align` with `bytes` after it.
     pub(crate) fn highest_aligned(&self, bytes: usize, align: usize) -> Option<usize> {
         let last = self.address() + self.bytes.checked_sub(bytes)?;
         (last & !(align - 1)).checked_sub(self.address())
@@ -207,7 +207,7 @@ impl Mapping {
     /// Gives the memory back and keeps the addresses, which read as zeroes; `false` where the kernel
     /// refuses.
     pub(crate) fn vacate(&self) -> bool {
-        // SAFETY: the mapping is owned, and whoever used it is done.
+        // SAFETY: the mapping is owned, and nobody uses it any more.
         unsafe { memory::release_to_system(self.start, self.bytes) }
     }
 
@@ -257,14 +257,14 @@ impl Mapping {
     /// Gives the memory back; its addresses are lost where the kernel does not take them.
     pub(crate) fn unmap(self) {
         if let Err(kept) = self.try_unmap() {
-            // SAFETY: the mapping is owned, and whoever used it is done.
+            // SAFETY: the mapping is owned, and nobody uses it any more.
             let _ = unsafe { memory::release_to_system(kept.start, kept.bytes) };
         }
     }
 
     /// Gives the memory back; itself where the kernel refuses.
     pub(crate) fn try_unmap(self) -> Result<(), Self> {
-        // SAFETY: the mapping is owned, and whoever used it is done.
+        // SAFETY: the mapping is owned, and nobody uses it any more.
         if self.bytes == 0 || unsafe { memory::unmap(self.start, self.bytes) } {
             return Ok(());
         }

@@ -137,7 +137,7 @@ pub(super) unsafe fn is_uniform(start: NonNull<u8>, bytes: usize) -> bool {
     // SAFETY: as in `stretch`.
     let answer = unsafe { call(libc::SYS_mremap, [address, bytes, longer, 0, 0, 0]) };
     if answer.is_ok() {
-        // SAFETY: the page behind the range was added above.
+        // SAFETY: the page after the range was added above.
         let added = unsafe { start.add(bytes) };
         // SAFETY: as above.
         if !unsafe { unmap(added, super::page_size()) } {
@@ -167,7 +167,7 @@ pub(super) unsafe fn allow(start: NonNull<u8>, bytes: usize) -> bool {
     .is_ok()
 }
 
-/// Gives the memory behind a range back to the kernel at once; it reads as zero afterwards.
+/// Gives the memory of a range back to the kernel at once; it reads as zero afterwards.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! A stack of its own for what runs once. Detection and parsing have large frames, and whoever comes first may be a
+//! A stack of its own for what runs once. Detection and parsing have large frames, and the first caller may be a
 //! coroutine or a handler on an alternate stack, with a few kilobytes left.
 //!
 //! # Invariant

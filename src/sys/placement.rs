@@ -15,7 +15,7 @@ pub(crate) const PLACEMENT_ROOM: usize = if cfg!(placed) { 64 << 10 } else { 0 }
 /// Sets the number, before there is a heap.
 #[cfg(placed)]
 pub(crate) fn set_placement(number: usize) {
-    // ORDERING: relaxed; the process's first thread is alone.
+    // ORDERING: relaxed; the process's first thread is the only one.
     NUMBER.store(number, Relaxed);
 }
 

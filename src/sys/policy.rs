@@ -22,8 +22,8 @@ const SYS_SET_MEMPOLICY_HOME_NODE: libc::c_long = 450;
 const MASK_BITS: usize = 65;
 /// Stripes are as long as this, a multiple of every slab's length, so that a slab lies on one node.
 const STRIPE: usize = 1 << 20;
-/// A stripe is a mapping for the kernel, of which a process may have 65,530 (`vm.max_map_count`). Behind
-/// so many of ours memory is interleaved by page.
+/// A stripe is a mapping for the kernel, of which a process may have 65,530 (`vm.max_map_count`). After
+/// this many of ours memory is interleaved by page.
 const MOST_STRIPES: usize = 16 << 10;
 /// Stripes after which their order repeats.
 pub(crate) const CYCLE: usize = 64;
@@ -33,7 +33,7 @@ pub(crate) const CYCLE: usize = 64;
 pub(crate) enum Policy {
     /// From this node, or from the nearest to it that has any.
     Prefer(u8),
-    /// From the nodes of a mask alone, from `home` first where the kernel can do that.
+    /// Only from the nodes of a mask, from `home` first where the kernel can do that.
     Bind {
         /// One bit for each node.
         mask: u64,

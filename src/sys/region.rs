@@ -56,7 +56,7 @@ impl Region {
         // What alignment did not need goes back, so that RLIMIT_AS is not charged for it. Both
         // ends are whole pages: `lead`, `align` and `bytes` are.
         let end = skipped + bytes;
-        let is_trimmed = (end == asked || whole.cut(end))
+        let is_trimmed = (end == asked || whole.shrink(end))
             // SAFETY: nobody uses what was reserved above.
             && (skipped == 0 || unsafe { memory::unmap(start, skipped) });
         if !is_trimmed {
@@ -79,7 +79,7 @@ impl Region {
         })
     }
 
-    /// Whether address space for `bytes` is to be had at this moment.
+    /// Whether address space for `bytes` is available at this moment.
     pub(crate) fn can_reserve(bytes: usize) -> bool {
         let reserve = |bytes| Self::reserve(bytes, 0, page_size());
         let found = align_up(bytes, page_size()).and_then(reserve);
@@ -165,7 +165,7 @@ impl Region {
         self.most
     }
 
-    /// Gives the memory behind `start..end` back to the kernel; it reads as zero afterwards.
+    /// Gives the memory of `start..end` back to the kernel; it reads as zero afterwards.
     pub(crate) fn purge(&self, start: usize, end: usize) -> bool {
         debug_assert!(end <= self.bytes() && start.is_multiple_of(page_size()));
         // SAFETY: the range lies in this region, and only free pages are purged.
@@ -230,7 +230,7 @@ impl Region {
 
     /// Gives the addresses from `bytes` on back, of which nothing is committed; the caller holds
     /// the lock under which the region's owner commits. Whether that was possible.
-    pub(crate) fn cut(&self, bytes: usize) -> bool {
+    pub(crate) fn shrink(&self, bytes: usize) -> bool {
         let unused = self.bytes().saturating_sub(bytes);
         // SAFETY: nothing is committed there, so nobody uses it.
         let done = unused > 0 && unsafe { memory::unmap(self.at(bytes), unused) };
@@ -264,7 +264,7 @@ impl Region {
         }
     }
 
-    /// Gives the whole region back, of which nothing is used; its memory alone where the kernel does not take the addresses.
+    /// Gives the whole region back, of which nothing is used; only its memory where the kernel does not take the addresses.
     pub(crate) fn give_back(self) {
         let whole = self.bytes() + 2 * self.fence;
         // SAFETY: the fences lie around the region.
@@ -273,7 +273,7 @@ impl Region {
         if self.fence > 0 && unsafe { memory::unmap(start, whole) } {
             return;
         }
-        if self.bytes() > 0 && !self.cut(0) {
+        if self.bytes() > 0 && !self.shrink(0) {
             let _ = self.purge(0, self.bytes());
         }
     }
@@ -300,14 +300,14 @@ mod tests {
     fn what_is_given_back_in_parts_stays_given_back() {
         let region = Region::reserve(1 << 20, 0, 1 << 16).unwrap();
         assert!(region.commit(0, 1 << 17) && region.decommit(1 << 16, 1 << 17));
-        region.cut(1 << 16);
+        region.shrink(1 << 16);
         assert_eq!(region.bytes(), 1 << 16);
     }
 
     #[test]
     fn a_tail_is_taken_again_when_it_is_needed_and_free() {
         let region = Region::reserve(32 << 20, 0, 1 << 16).unwrap();
-        region.cut(1 << 16);
+        region.shrink(1 << 16);
         assert!(region.commit(1 << 16, 1 << 17));
         assert_eq!(region.bytes(), 4 << 20);
         assert!(memory::reserve_at(region.at(4 << 20), 1 << 16));

@@ -19,10 +19,10 @@ const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
 /// An offset that no area has, for "there is none".
 const NOWHERE: usize = 1;
 
-/// The addresses of `__rseq_offset` and `__rseq_size` for who cannot import them.
+/// The addresses of `__rseq_offset` and `__rseq_size` for the build that cannot import them.
 static KNOWN: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 
-/// Tells the addresses of `__rseq_offset` and `__rseq_size`, 0 for none, for who could not import them.
+/// Tells the addresses of `__rseq_offset` and `__rseq_size`, 0 for none, where they could not be imported.
 #[doc(hidden)]
 pub fn know_rseq(addresses: [usize; 2]) {
     for (known, address) in KNOWN.iter().zip(addresses) {

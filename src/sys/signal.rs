@@ -119,7 +119,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
             handler(signal, info, context);
         }
     } else {
-        // SAFETY: as above, without the flag it takes the number alone.
+        // SAFETY: as above, without the flag it takes only the number.
         if let Some(handler) = unsafe { function_at::<extern "C" fn(c_int)>(handler) } {
             handler(signal);
         }

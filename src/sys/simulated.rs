@@ -3,7 +3,7 @@
 //!
 //! # Invariant
 //!
-//! A mapping lies in one allocation. What was unmapped of that is a hole, and can be mapped again at its address alone.
+//! A mapping lies in one allocation. What was unmapped of that is a hole, and can be mapped again only at its address.
 //! What is mapped again, or whose memory was given back, holds zeroes. Untouched memory is not resident:
 //! tests reserve more than a machine has.
 

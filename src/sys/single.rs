@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 /// libc's variable, where it had to be looked up.
 static KNOWN: AtomicPtr<c_char> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Tells the address of `__libc_single_threaded`, 0 for none, for who could not import it.
+/// Tells the address of `__libc_single_threaded`, 0 for none, where it could not be imported.
 #[doc(hidden)]
 pub fn know_single_threaded(address: usize) {
     // ORDERING: relaxed, the variable was there before this library.

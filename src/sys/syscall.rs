@@ -66,7 +66,7 @@ pub(super) fn ask(function: impl FnOnce() -> i32) -> i32 {
 pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
     let [a, b, c, d, e, f] = arguments;
     let answer: isize;
-    // SAFETY: the caller vouches for the call; the kernel clobbers rcx and r11 alone.
+    // SAFETY: the caller vouches for the call; the kernel clobbers only rcx and r11.
     unsafe {
         core::arch::asm!(
             "syscall",
@@ -88,7 +88,7 @@ pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer 
 pub(super) unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
     let [a, b, c, d, e, f] = arguments;
     let answer: isize;
-    // SAFETY: the caller vouches for the call; the kernel clobbers x0 alone.
+    // SAFETY: the caller vouches for the call; the kernel clobbers only x0.
     unsafe {
         core::arch::asm!(
             "svc 0",

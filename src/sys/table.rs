@@ -46,7 +46,7 @@ enum Access {
     Open,
 }
 
-// SAFETY: a table hands out shared references to `T: Sync` alone.
+// SAFETY: a table hands out only shared references to `T: Sync`.
 unsafe impl<T: ZeroInit> Send for Table<T> {}
 // SAFETY: as above.
 unsafe impl<T: ZeroInit> Sync for Table<T> {}
@@ -133,7 +133,7 @@ impl<T: ZeroInit> Table<T> {
     /// The entry at `index`, which is ready.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &T {
-        match self.look(index) {
+        match self.find(index) {
             Some(entry) => entry,
             None => abort(),
         }
@@ -141,7 +141,7 @@ impl<T: ZeroInit> Table<T> {
 
     /// The entry at `index`, if it is ready.
     #[inline]
-    pub(crate) fn look(&self, index: usize) -> Option<&T> {
+    pub(crate) fn find(&self, index: usize) -> Option<&T> {
         if index >= self.ready() {
             return None;
         }
@@ -153,10 +153,10 @@ impl<T: ZeroInit> Table<T> {
 
     /// Gives the address space of the entries from `entries` on back, which are not ready; the
     /// caller holds the lock that growth is under.
-    pub(crate) fn cut(&self, entries: usize) {
+    pub(crate) fn shrink(&self, entries: usize) {
         let bytes = Self::bytes_for(entries).max(self.committed_bytes().next_multiple_of(1 << 16));
         if bytes < self.region.bytes() {
-            let _ = self.region.cut(bytes);
+            let _ = self.region.shrink(bytes);
         }
     }
 
@@ -165,7 +165,7 @@ impl<T: ZeroInit> Table<T> {
         (page_size() / size_of::<T>()).max(1)
     }
 
-    /// Gives the memory of the page behind that begins with the entry at `first` back; its entries are
+    /// Gives the memory of the next page that begins with the entry at `first` back; its entries are
     /// zero then, which is what they were at first. Whether that was possible.
     pub(crate) fn forget_page(&self, first: usize) -> bool {
         let start = first * size_of::<T>();

@@ -146,7 +146,7 @@ pub(crate) fn is_main_thread() -> bool {
 }
 
 /// Whether the process's first thread has ended before the process, by pthread_exit(3): its state in
-/// `/proc/self/stat`, behind the name in parentheses, is that of a zombie. See proc_pid_stat(5).
+/// `/proc/self/stat`, after the name in parentheses, is that of a zombie. See proc_pid_stat(5).
 pub(crate) fn is_main_thread_gone() -> bool {
     let mut text = [0; 128];
     let text = read_file(cstr::cstr!("/proc/self/stat"), &mut text).unwrap_or_default();

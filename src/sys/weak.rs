@@ -58,7 +58,7 @@ pub(super) unsafe fn function_at<F: Copy>(address: usize) -> Option<F> {
     if address == 0 {
         return None;
     }
-    // An integer alone points to nothing, by the letter of Rust.
+    // A bare integer points to nothing, by the letter of Rust.
     let pointer = core::ptr::with_exposed_provenance::<()>(address);
     // SAFETY: a function pointer is the address of the function, which is there.
     Some(unsafe { core::mem::transmute_copy::<*const (), F>(&pointer) })

@@ -1,8 +1,8 @@
 /*
  * What the programs about memory that goes back share: bursts of blocks of many sizes, the process's threads, waiting.
  *
- * A burst keeps its own books in a mapping of their own, so that the heap under test holds the blocks alone; every
- * block is written when it is made, and looked at when it is freed. Figures go to stdout, for whoever reads a failure.
+ * A burst keeps its own books in a mapping of their own, so that the heap under test holds only the blocks; every
+ * block is written when it is made, and looked at when it is freed. Figures go to stdout, to explain a failure.
  */
 #ifndef SLUBTEST_BACK_H
 #define SLUBTEST_BACK_H
@@ -39,7 +39,7 @@ static inline double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Waits for a condition for so many seconds; whether it came. */
+/* Waits for a condition for at most `seconds`; returns whether it came. */
 #define COMES(cond, seconds)                                                                      \
     ({                                                                                            \
         double end_ = now() + (seconds);                                                          \

@@ -1,6 +1,6 @@
 /*
  * What a heap costs a program that goes on with little beside it: with the argument "time", the longest batch of small calls, and
- * of one of 100 kB, in processor time; with "faults", how often the kernel is asked for pages by small calls alone.
+ * of one of 100 kB, in processor time; with "faults", how often the kernel is asked for pages by only small calls.
  * The second argument is the heap's size in GiB, of blocks that nobody touches; the third is the size of a block.
  */
 #include "back.h"

@@ -73,7 +73,7 @@ static void of_mappings(void) {
     }
     for (size_t i = 0; i < MAPPINGS; i++)
         if (i % STAY != 0) free(blocks[i]);
-    /* So much was needed of late that all of it is retained at first. */
+    /* As much was needed recently, so all of it is retained at first. */
     RESIDENT_AT_LEAST(before + MAPPINGS * 9 * MIB);
     small_calls_for(3, KIB);
     RESIDENT_AT_MOST(before + MAPPINGS / STAY * 10 * MIB + 16 * MIB);

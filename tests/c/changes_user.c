@@ -16,7 +16,7 @@ static void change(void) {
         usleep(1000);
     }
     CHECK(libc_allowed() || threads() > 1);
-    /* Ends what waits for ever. */
+    /* Ends a wait without end. */
     alarm(30);
     for (int i = 0; i < 20; i++) {
         CHECK(setgid(getgid()) == 0);

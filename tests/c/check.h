@@ -77,7 +77,7 @@ static inline void *escape(void *p) {
 
 static inline int aligned_to(const void *p, size_t align) { return ((uintptr_t)p & (align - 1)) == 0; }
 
-/* The number behind `key` in a /proc file, in the file's own unit. */
+/* The number after `key` in a /proc file, in the file's own unit. */
 static inline size_t proc_number(const char *path, const char *key) {
     char text[8192];
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,6 +1,6 @@
 /*
  * A process forks while the heap's own thread gives its memory back. The child has one thread, and gets no other from
- * what it does alone; with threads of its own it gets one as its parent did, and the parent's goes on.
+ * what its one thread does; with threads of its own it gets one as its parent did, and the parent's goes on.
  */
 #include "back.h"
 #include <signal.h>

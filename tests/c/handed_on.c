@@ -1,6 +1,6 @@
 /*
  * A block above 4 MiB that is freed and wanted again changes hands at once. Nothing of it may show: it is zero where that was
- * asked for, nobody else's at the same moment, not in use for who counts, and its memory goes back.
+ * asked for, nobody else's at the same moment, not counted as in use, and its memory goes back.
  *
  * The argument is how often each thread takes one; with "twice" a block is freed twice, and the second time must be named.
  */
@@ -14,7 +14,7 @@ static int rounds = 3000;
 static char *volatile slots[SLOTS];
 static const size_t sizes[] = {5 * MIB, 5 * MIB + 300 * KIB, 8 * MIB, 8 * MIB - 1, 17 * MIB, 33 * MIB};
 
-/* Each takes a block, marks both ends, and leaves it for whoever comes next, who frees it. */
+/* Each takes a block, marks both ends, and leaves it for the next thread, which frees it. */
 static void *swap(void *number) {
     unsigned seed = (unsigned)(size_t)number;
     for (int i = 0; i < rounds; i++) {

@@ -4,7 +4,7 @@
  *     free     what a block gives up holds zeroes from then on
  *     alloc    what a block gets holds zeroes, as all fresh memory does
  *     rest     what a block gives up is in no other block for a while
- *     move     a block that changes its size is another block, as the old one is watched
+ *     move     a block that changes its size is another block, as the old one is debugged
  */
 #include "check.h"
 

@@ -96,7 +96,7 @@ int main(int arguments, char **argument)
     int most = arguments > 1 ? atoi(argument[1]) : 2;
     for (int size = 0; size < most; size++)
         for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
-            /* A part, all behind the first page, as numpy does it, and all. */
+            /* A part, all after the first page, as numpy does it, and all. */
             changed(sizes[size], CHANGES[i].change, CHANGES[i].flag, 0, 2);
             changed(sizes[size], CHANGES[i].change, CHANGES[i].flag, 4096, 1);
             changed(sizes[size], CHANGES[i].change, CHANGES[i].flag, 0, 1);

@@ -99,7 +99,7 @@ static void aligned(int many)
         give(i);
 }
 
-/* The program maps something of its own behind each block. */
+/* The program maps something of its own after each block. */
 static void between(int many)
 {
     for (int i = 0; i < many; i++) {
@@ -153,7 +153,7 @@ int main(int arguments, char **argument)
         if (strcmp(argument[1], PATTERNS[i].name))
             continue;
         PATTERNS[i].run(PATTERNS[i].many);
-        count("behind the pattern");
+        count("after the pattern");
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, nothing, NULL) == 0);
         pthread_join(thread, NULL);

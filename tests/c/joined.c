@@ -1,6 +1,6 @@
 /*
  * Threads that allocate, free and end, and a main thread that joins them: libc then frees the stacks it kept, with a lock
- * held that starting a thread needs. Whoever would start one in free would wait for itself.
+ * held that starting a thread needs. An allocator that would start one in free would wait for itself.
  */
 #include "check.h"
 #include <pthread.h>

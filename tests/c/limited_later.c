@@ -2,7 +2,7 @@
  * A running program limits its address space or its data: address_limit HOW LIMIT_MIB THREADS BLOCK_BYTES.
  *
  * HOW is the call: setrlimit, setrlimit64, prlimit, prlimit64 or kernel, a system call that no library sees; or data, for
- * RLIMIT_DATA. At once so many threads with stacks of 8 MiB are started, which the limit leaves room for, and then blocks
+ * RLIMIT_DATA. At once that many threads with stacks of 8 MiB are started, which the limit leaves room for, and then blocks
  * are taken until malloc gives null: the limit binds, and most of it is there for blocks. What is freed can be had again,
  * and without the limit there is more.
  */

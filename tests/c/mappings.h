@@ -65,7 +65,7 @@ static inline size_t huge_bytes(void) {
     return all_huge;
 }
 
-/* Whether the system leaves huge pages to whoever asks, and what it says of them. */
+/* Whether the system leaves huge pages to programs that ask, and what it says of them. */
 static inline int may_have_huge_pages(char *mode, size_t length) {
     int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 0;

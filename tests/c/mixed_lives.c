@@ -1,4 +1,4 @@
-/* Bursts of blocks of 16 B to 2 MiB come and go, and one in so many stays: prints the statistics of what is left. */
+/* Bursts of blocks of 16 B to 2 MiB come and go, and one in some stays: prints the statistics of what is left. */
 #include "check.h"
 
 enum { STAYING = 60000, BURST = 40000, ROUNDS = 20 };

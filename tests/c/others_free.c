@@ -1,5 +1,5 @@
 /*
- * Few threads allocate blocks of 2 to 60 KiB and many free them: what waits in the caches of those that only free is little
+ * Few threads allocate blocks of 2 to 60 KiB and many free them: what the caches of those that only free hold is little
  * in all, however many they are. The count of threads is the first argument, the most MiB above the start the second.
  */
 #include "back.h"

@@ -18,7 +18,7 @@ static pthread_barrier_t born, locked_in, finished;
 static int may_be_asked, was_filtered;
 
 static void lock_in(void) {
-    /* Who was born behind a filter cannot be told from who is behind another one; such a heap may start its thread. */
+    /* A process that was born under a filter cannot be told from one under another; such a heap may start its thread. */
     int for_thread = may_be_asked && was_filtered;
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

@@ -77,7 +77,7 @@ int main(int count, char **words) {
         CHECK(COMES((purger = thread_named(PURGE_THREAD)) != 0, 3));
         blocks_all_signals(purger);
     }
-    /* Each call gives back what half a millisecond allows; what the others have at hand is taken some time after it was claimed. */
+    /* Each call gives back what half a millisecond allows; what the others have at hand is taken some time after it was detached. */
     if (is_off) a_little_work();
     int is_back = COMES((is_off ? a_little_work() : (void)0, resident() <= before + 8 * MIB), 5);
     say("%s back after %.2f s\n", is_back ? "all" : "not", now() - start);

@@ -43,8 +43,8 @@ int main(int argc, char **argv) {
     CHECK(small != NULL && large != NULL && huge != NULL);
     memset(small, 7, 100);
     CHECK(pthread_barrier_init(&barrier, NULL, 3) == 0);
-    pthread_t asker, freer;
-    CHECK(pthread_create(&asker, NULL, asks, NULL) == 0 && pthread_create(&freer, NULL, frees, NULL) == 0);
+    pthread_t consumer, freer;
+    CHECK(pthread_create(&consumer, NULL, asks, NULL) == 0 && pthread_create(&freer, NULL, frees, NULL) == 0);
     pthread_barrier_wait(&barrier);
     CHECK((gift = malloc(100)) != NULL);
     starve();

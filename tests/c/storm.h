@@ -126,7 +126,7 @@ static inline struct block make(uint64_t *random, size_t size) {
 static inline void unmake(struct block *block) {
     if (block->at == NULL) return;
     is_marked(*block);
-    /* What stays behind is nobody's mark: a block that is handed out twice shows in the other's contents. */
+    /* What remains is nobody's mark: a block that is handed out twice shows in the other's contents. */
     memset(block->at, 0x5a, block->size < 64 ? block->size : 64);
     free(block->at);
     block->at = NULL;
@@ -183,7 +183,7 @@ static inline void watchdog(unsigned seconds) {
     alarm(seconds);
 }
 
-/* To be called by whoever gets on, so that a slow machine does not count. A child's own watchdog is quicker. */
+/* To be called by threads that make progress, so that a slow machine does not count. A child's own watchdog is quicker. */
 static inline void gets_on(void) { alarm(2 * PATIENCE_SECONDS); }
 
 /* The amount of the storm, argv[1]. */

@@ -13,10 +13,10 @@ static atomic_size_t epoch, turned[THREADS], proved[THREADS];
 static atomic_size_t refused[2], kept;
 static atomic_int stop;
 
-/* Whether a null was an answer: the limit was there before the call or behind it. */
+/* Whether a null was an answer: the limit was there before the call or after it. */
 static int was_squeezed(size_t before) { return before % 2 == 1 || epoch != before; }
 
-/* Larger than what waits for reuse, now and then; not to stay. */
+/* Larger than what is kept for reuse, now and then; not to stay. */
 static int huge_may_fail(struct block *block, uint64_t *random) {
     if (block->at != NULL && random_of(random) % 2 == 0) {
         int ok = try_to_resize(block, random, MIB + random_of(random) % (8 * MIB));

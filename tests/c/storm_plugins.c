@@ -1,6 +1,6 @@
 /*
  * dlopen and dlclose from six threads, argv[1] times in all. argv[2] and more: libraries made of storm_plugin.c. Threads
- * end now and then, with a library of theirs open or closed, so that thread-local destructors run behind dlclose.
+ * end now and then, with a library of theirs open or closed, so that thread-local destructors run after dlclose.
  */
 #include "storm.h"
 

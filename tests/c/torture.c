@@ -1,8 +1,8 @@
 /*
- * Eight threads that come and go pass blocks of every size through shared slots: whoever takes one out checks
+ * Eight threads that come and go pass blocks of every size through shared slots: a thread that takes one out checks
  * every byte of it and frees it, resizes it or puts another in. Meanwhile the process forks, and the child frees
  * what it inherits; now and then the heap is trimmed. At the end nothing may be left. argv[1]: seconds; with argv[2] threads live shorter
- * and sleep in between for up to so many milliseconds.
+ * and sleep in between for up to that many milliseconds.
  */
 #include "check.h"
 #include <malloc.h>

@@ -70,12 +70,12 @@ int main(void) {
         if (mapping == NULL) mapping = new_mapping(BLOCKS * MIB);
         kernel += kernel_time(mapping, BLOCKS * MIB);
         double start = processor_time(CLOCK_THREAD_CPUTIME_ID);
-        /* Nothing may be left where a round of purging was faster. */
+        /* Nothing may be left where a purge was faster. */
         counts &= malloc_trim(0) == 1;
         spent += processor_time(CLOCK_THREAD_CPUTIME_ID) - start;
         RESIDENT_AT_MOST(before + 4 * MIB);
         if (round % 2 == 0) continue;
-        say("%.2f ms, the kernel alone %.2f\n", spent * 1e3, kernel * 1e3);
+        say("%.2f ms, only the kernel %.2f\n", spent * 1e3, kernel * 1e3);
         if (counts && spent / kernel < best_ratio) best_ratio = spent / kernel;
         spent = kernel = 0;
         counts = 1;

@@ -29,7 +29,7 @@ int main(void) {
     slubmalloc_is_in_charge();
     CHECK(pthread_barrier_init(&all_arrived, NULL, THREADS + 1) == 0);
     malloc_trim(0);
-    /* Nothing is unused behind these. */
+    /* Nothing is unused after these. */
     for (size_t size = 16; size <= 32 * KIB; size *= 2) {
         void *block = malloc(size);
         CHECK_AT(block != NULL, size);

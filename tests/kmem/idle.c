@@ -1,4 +1,4 @@
-/* What a thread has at hand and does not use goes to who needs it, and back to the system. */
+/* What a thread has at hand and does not use goes to other threads, and back to the system. */
 #include "kmem.h"
 
 #ifndef API

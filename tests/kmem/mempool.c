@@ -1,4 +1,4 @@
-/* Mempools: what waits, what fails, and that the reserve comes back however it is freed. */
+/* Mempools: which calls wait, which fail, and that the reserve comes back however it is freed. */
 #include "kmem.h"
 
 enum { RESERVE = 8, LIMIT = 12, THREADS = 4, ROUNDS = 3000 };

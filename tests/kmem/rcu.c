@@ -57,7 +57,7 @@ int main(void) {
     CHECK(slub_rcu_end(first) == 0);
     malloc_trim(0);
     CHECK_AT(resident_kib() < before + 700, resident_kib() - before);
-    /* Destroyed, and still there for who reads. */
+    /* Destroyed, and still there for readers. */
     use_all(cache);
     CHECK(slub_kmem_cache_destroy(cache) == 0);
     struct slub_kmem_cache *next = typesafe("next");

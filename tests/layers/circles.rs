@@ -165,7 +165,7 @@ fn without_tests(words: Vec<Word<'_>>) -> Vec<Word<'_>> {
     kept
 }
 
-/// The names that a `use` at `at` brings, with their paths; `at` is behind it afterwards.
+/// The names that a `use` at `at` brings, with their paths; `at` is after it then.
 fn imports(words: &[Word<'_>], at: &mut usize) -> Vec<(String, Vec<String>)> {
     let mut found = Vec::new();
     let mut groups: Vec<Vec<String>> = vec![Vec::new()];

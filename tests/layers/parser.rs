@@ -5,7 +5,7 @@ pub(crate) struct Word<'a> {
     pub(crate) line: usize,
 }
 
-/// Identifiers, `::`, and every other character alone.
+/// Identifiers, `::`, and every other character by itself.
 pub(crate) fn words(code: &str) -> Vec<Word<'_>> {
     let mut found = Vec::new();
     let mut line = 1;

@@ -5,7 +5,7 @@
  * The second is what is touched, the third what happens between the free and the use: nothing, the frees of some
  * others, of thousands, all of them and new blocks until the address has a new owner, a realloc that moved the block
  * instead of the free, the free in another thread or in one that ended with its block, malloc_trim. MiB
- * are how much is allocated and freed behind the use.
+ * are how much is allocated and freed after the use.
  */
 #include "misuse.h"
 
@@ -30,7 +30,7 @@ static void *in_a_thread(void *(*work)(void *), void *argument) {
     return answer;
 }
 
-/* A realloc that had to move; neighbours stand behind small and large blocks. */
+/* A realloc that had to move; neighbours stand after small and large blocks. */
 static void move_away(char *block, size_t size) {
     for (size_t wanted = 2 * size + 100;; wanted *= 2) {
         char *moved = realloc(block, wanted);

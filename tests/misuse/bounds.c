@@ -2,7 +2,7 @@
  * Writes or reads beyond a block's bounds.
  * argv: over|under|strcpy|loop, size, gap, length, write|read, free|realloc|exit, [calloc|align=N]
  *
- * The guilty bytes are `length`, `gap` behind the block's end or before its start. strcpy copies a string as long
+ * The guilty bytes are `length`, `gap` after the block's end or before its start. strcpy copies a string as long
  * as the block; loop counts 4-byte elements one too far.
  */
 #include "misuse.h"

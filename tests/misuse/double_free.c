@@ -184,7 +184,7 @@ int main(int argc, char **argv) {
         escape(realloc(guilty(culprit), 2 * size + 100));
     } else if (is(how, "realloc_in_place")) {
         free(culprit);
-        /* Smaller by nothing: whoever does not look gives the same block back, which is then freed. */
+        /* Smaller by nothing: without a check it is the same block, which is then freed. */
         char *same = realloc(guilty(culprit), size);
         free(same);
     } else if (is(how, "moved")) {

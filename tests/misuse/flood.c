@@ -5,7 +5,7 @@
 #include "misuse.h"
 #include <sys/mman.h>
 
-/* What might be believed by whoever keeps links, sizes or flags in freed memory. */
+/* What an allocator with links, sizes or flags in freed memory might believe. */
 static void poison(char *block, size_t size, int seed) {
     static const uint64_t lies[] = {0, ~0ull, 0x4141414141414141, 0x10, 0x7fffffffffff};
     uint64_t value = seed % 6 == 5 ? (uint64_t)(uintptr_t)&neighbours : lies[seed % 6];
@@ -43,7 +43,7 @@ static void blame_all(char *block, size_t size) {
 }
 
 /*
- * One with another right behind it, or before it. The kernel may place huge blocks in more than one of its gaps, so the
+ * One with another right after it, or before it. The kernel may place huge blocks in more than one of its gaps, so the
  * one in the middle may lie at an end of what is mapped; smaller ones lie in slabs and arenas.
  */
 static char *one_beside_another(size_t size, int is_behind) {
@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
         scribbles((void *)size);
     } else if (is(what, "freed_in_turns")) {
         blame_all(block, size);
-        /* What waits for its reuse is found by frees of later rounds, too. */
+        /* What is kept for reuse is found by frees of later rounds, too. */
         for (int round = 0; round < 20; round++) {
             for (int i = 0; i < neighbour_count; i += 7) free(neighbours[i]);
             stage("misuse");

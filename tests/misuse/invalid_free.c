@@ -1,7 +1,7 @@
 /*
  * Frees what is no block. argv: what, size, offset: a stack variable, the inside of a block, ...
  *
- * argv[4]: by free (which is also the default), realloc, sized; exit is free with nothing behind it; usable does
+ * argv[4]: by free (which is also the default), realloc, sized; exit is free with nothing after it; usable does
  * not free, but asks malloc_usable_size.
  */
 #include "misuse.h"
@@ -62,7 +62,7 @@ static char *culprit_of(const char *what, size_t size, size_t offset, char *on_t
     if (is(what, "inside")) return block + offset;
     if (is(what, "before")) return block - offset;
     if (is(what, "behind_last")) {
-        /* The highest block of all: nobody was given what is behind it. */
+        /* The highest block of all: nobody was given what is after it. */
         for (int i = 0; i < neighbour_count; i++)
             if ((char *)neighbours[i] > block) block = neighbours[i];
         return block + size;

@@ -4,7 +4,7 @@
  *     misuse     the guilty act itself
  *     free     the damaged block is freed
  *     realloc  the damaged block is resized
- *     flush    neighbours are freed, so that slabs take back what waits in caches
+ *     flush    neighbours are freed, so that slabs take back what caches hold
  *     reuse    the program goes on: thousands of blocks are allocated, filled, compared and freed
  *     exit     main returns
  *
@@ -41,7 +41,7 @@ static inline void blame(const void *block, const void *from, size_t length) {
     dprintf(1, "blame %p %p %p\n", block, from, (const void *)((const char *)from + length));
 }
 
-/* As stage("misuse"), behind blame for a pointer that is freed. */
+/* As stage("misuse"), after blame for a pointer that is freed. */
 static inline void *guilty(void *pointer) {
     blame(pointer, pointer, 1);
     stage("misuse");
@@ -77,7 +77,7 @@ static inline char *one_of_them(void) {
 
 enum { SURVIVORS = 3000 };
 
-/* Of long blocks the two ends will do: no other block is in between alone. */
+/* Of long blocks the two ends will do: no other block is only in between. */
 static inline void paint_ends(void *block, size_t size, unsigned seed) {
     size_t end = size > 64 * KIB ? 32 * KIB : size;
     paint(block, end, seed);

@@ -12,7 +12,7 @@ const SIGSEGV: i32 = 11;
 pub(crate) enum Mode {
     /// As it comes.
     Default,
-    /// Every allocation watched, the kernel's way.
+    /// Every allocation debugged, the kernel's way.
     SlabDebug,
     /// Every allocation on guarded pages.
     Guard,
@@ -98,7 +98,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Whether whoever looks sees that something was wrong.
+    /// Whether the program's user sees that something was wrong.
     pub(crate) fn is_caught(&self) -> bool {
         matches!(self, Self::Caught(_) | Self::Pattern)
     }

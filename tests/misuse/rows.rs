@@ -184,7 +184,7 @@ macro_rules! families {
 /// All misuses.
 pub(crate) fn families() -> Vec<Family> {
     families! {
-        "Writing behind the end" {
+        "Writing after the end" {
             "1 byte", 13, Overflow, "bounds over 13 0 1 write free";
             "1 byte", 64, Overflow, "bounds over 64 0 1 write free";
             "1 byte", 1000, Overflow, "bounds over 1000 0 1 write free";
@@ -245,11 +245,11 @@ pub(crate) fn families() -> Vec<Family> {
             "8 bytes, never freed", 100_000, Underflow, "bounds under 100000 0 8 write exit";
         }
         "Reading beyond the bounds" {
-            "1 byte behind", 64, ReadBeyond, "bounds over 64 0 1 read free";
-            "1 byte behind", 61, ReadBeyond, "bounds over 61 0 1 read free";
-            "100 bytes behind", 64, ReadBeyond, "bounds over 64 0 100 read free";
-            "100 bytes behind", 100_000, ReadBeyond, "bounds over 100000 0 100 read free";
-            "100 bytes behind", 5_000_000, ReadBeyond, "bounds over 5000000 0 100 read free";
+            "1 byte after", 64, ReadBeyond, "bounds over 64 0 1 read free";
+            "1 byte after", 61, ReadBeyond, "bounds over 61 0 1 read free";
+            "100 bytes after", 64, ReadBeyond, "bounds over 64 0 100 read free";
+            "100 bytes after", 100_000, ReadBeyond, "bounds over 100000 0 100 read free";
+            "100 bytes after", 5_000_000, ReadBeyond, "bounds over 5000000 0 100 read free";
             "16 bytes before", 64, ReadBeyond, "bounds under 64 0 16 read free";
         }
         "Use after free" {
@@ -367,8 +367,8 @@ pub(crate) fn families() -> Vec<Family> {
             "a block of another heap", 200_000, InvalidFree, "invalid_free other_heap 200000 0";
             "the allocator's own tables", 0, InvalidFree, "invalid_free own_tables 64 0";
             "the allocator's own tables, further in", 0, InvalidFree, "invalid_free own_tables 64 4096";
-            "64 MiB behind a block", 64, InvalidFree, "invalid_free far 64 0x4000000";
-            "16 GiB behind a block", 64, InvalidFree, "invalid_free far 64 0x400000000";
+            "64 MiB after a block", 64, InvalidFree, "invalid_free far 64 0x4000000";
+            "16 GiB after a block", 64, InvalidFree, "invalid_free far 64 0x400000000";
             "the inside, 1 byte in", 64, InteriorFree, "invalid_free inside 64 1";
             "the inside, 16 bytes in", 64, InteriorFree, "invalid_free inside 64 16";
             "the inside, half of it", 1000, InteriorFree, "invalid_free inside 1000 496";
@@ -408,7 +408,7 @@ pub(crate) fn families() -> Vec<Family> {
             "the inside", 100_000, None, "invalid_free inside 100000 4096 usable";
             "the inside", 5_000_000, None, "invalid_free inside 5000000 4096 usable";
             "the allocator's own tables", 0, None, "invalid_free own_tables 64 4096 usable";
-            "64 MiB behind a block", 64, None, "invalid_free far 64 0x4000000 usable";
+            "64 MiB after a block", 64, None, "invalid_free far 64 0x4000000 usable";
         }
         "A wrong size" {
             "free_sized, a byte more", 64, WrongSize, "wrong_size free_sized 64 65 0";
@@ -444,17 +444,17 @@ pub(crate) fn families() -> Vec<Family> {
             "operator new", 64, NotWritten, "not_written new 64";
         }
         "Attempts on the allocator's own state" {
-            "a mebibyte written behind the end", 64, Overflow, "flood over 64";
-            "a mebibyte written behind the end", 1000, Overflow, "flood over 1000";
-            "a mebibyte written behind the end", 100_000, Overflow, "flood over 100000";
-            "a mebibyte written behind the end", 5_000_000, Overflow, "flood over 5000000";
+            "a mebibyte written after the end", 64, Overflow, "flood over 64";
+            "a mebibyte written after the end", 1000, Overflow, "flood over 1000";
+            "a mebibyte written after the end", 100_000, Overflow, "flood over 100000";
+            "a mebibyte written after the end", 5_000_000, Overflow, "flood over 5000000";
             "a mebibyte written before the start", 64, Underflow, "flood under 64";
             "a mebibyte written before the start", 100_000, Underflow, "flood under 100000";
             "a mebibyte written before the start", 5_000_000, Underflow, "flood under 5000000";
-            "a page written behind the end, towards the allocator's own tables", 5_000_000, Overflow, "flood below_tables 5000000 4096";
-            "64 KiB written behind the end, towards the allocator's own tables", 5_000_000, Overflow, "flood below_tables 5000000 65536";
-            "1 KiB written behind the end of the first block", 5_000_000, Overflow, "flood first_over 5000000 1024";
-            "8 KiB written behind the end of the first block", 5_000_000, Overflow, "flood first_over 5000000 8192";
+            "a page written after the end, towards the allocator's own tables", 5_000_000, Overflow, "flood below_tables 5000000 4096";
+            "64 KiB written after the end, towards the allocator's own tables", 5_000_000, Overflow, "flood below_tables 5000000 65536";
+            "1 KiB written after the end of the first block", 5_000_000, Overflow, "flood first_over 5000000 1024";
+            "8 KiB written after the end of the first block", 5_000_000, Overflow, "flood first_over 5000000 8192";
             "16 KiB written before the start of the last block", 5_000_000, Underflow, "flood last_under 5000000 16384";
             "all freed blocks overwritten", 64, WriteAfterFree, "flood freed 64";
             "all freed blocks overwritten", 5000, WriteAfterFree, "flood freed 5000";

@@ -19,7 +19,7 @@ measure() {
         }' /tmp/errors
 }
 
-echo '| workload | allocator | blocks on the node of who asks | pages taken from it | pages from others |'
+echo '| workload | allocator | blocks on the asking thread's node | pages taken from it | pages from others |'
 echo '|---|---|---|---|---|'
 for workload in server handoff/1-1; do
     measure $workload 2000000 slubmalloc /lib/libslubmalloc.so

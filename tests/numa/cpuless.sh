@@ -1,4 +1,4 @@
-# The checks of the machine `cpuless`: nodes 0 and 1 have all, node 2 a processor alone, node 3 memory alone.
+# The checks of the machine `cpuless`: nodes 0 and 1 have all, node 2 only a processor, node 3 only memory.
 # shellcheck shell=sh
 
 run spread /numa/local 300000 2

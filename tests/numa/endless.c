@@ -1,7 +1,7 @@
 /*
  * Allocates until nothing is left and takes no for an answer: endless NAME LIMIT_MIB BLOCK_BYTES.
  *
- * Every byte is written. malloc has to give null with ENOMEM below the limit, and whoever is killed for memory gave none.
+ * Every byte is written. malloc has to give null with ENOMEM below the limit, and a process that is killed for memory gave none.
  * What is freed can be had again, in the same size and, when all is freed, in another.
  */
 #include "numa.h"

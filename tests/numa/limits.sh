@@ -6,7 +6,7 @@ groups=/sys/fs/cgroup
 echo +memory >$groups/cgroup.subtree_control
 mkdir $groups/max $groups/high $groups/outer
 for group in max high outer; do echo ${MIB}M >$groups/$group/memory.max; done
-# The kernel slows down whoever is above this.
+# The kernel slows down a group above this.
 echo 60M >$groups/high/memory.high
 echo +memory >$groups/outer/cgroup.subtree_control
 mkdir $groups/outer/inner

@@ -83,7 +83,7 @@ static inline int home_of(int node) { return nearest(node, nodes_with_memory());
 
 static inline set_t only(int node) { return (set_t)1 << node; }
 
-/* The first, second, … member; the last if there are not so many. */
+/* The first, second, … member; the last if there are fewer. */
 static inline int member(set_t set, int place) {
     int found = -1;
     EACH_OF(set, n)

@@ -7,7 +7,7 @@
 #include "numa.h"
 #include <stdatomic.h>
 
-/* One block in so many is looked up. */
+/* One block in this many is looked up. */
 #define SAMPLE 64
 
 static atomic_size_t threads, at_home, looked_up;

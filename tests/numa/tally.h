@@ -85,7 +85,7 @@ static inline int judge_share(const char *name, const struct tally *tally, set_t
                    share_of(tally, nodes), tally->pages, spread(tally));
 }
 
-/* The pages are on these nodes alone, on each the same number but for `slack` per cent of all. */
+/* The pages are only on these nodes, on each the same number but for `slack` per cent of all. */
 static inline int judge_even(const char *name, const struct tally *tally, set_t nodes, double slack) {
     double fair = 100.0 / __builtin_popcountll(nodes), worst = 0;
     EACH_OF(nodes, node) {

@@ -66,7 +66,7 @@ pub(crate) const EXPORTS: &[&str] = &[
     "slub_kmem_cache_name",
     "slub_kmem_cache_used",
     "slub_kmem_cache_set_limit",
-    // Of other functions' families, in the preloaded library alone.
+    // Of other functions' families, only in the preloaded library.
     "close_range",
     "closefrom",
     "madvise",
@@ -97,7 +97,7 @@ pub(crate) const EXPORTS: &[&str] = &[
     "malloc_stats",
     "malloc_info",
     "cfree",
-    // What limits the heap has to hear of.
+    // What the heap must know of limits.
     "setrlimit",
     "setrlimit64",
     "prlimit",

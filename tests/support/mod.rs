@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONG_PATIENCE: Duration = Duration::from_secs(200);
 
 /// How often a running program is looked at.
-const GLANCE: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(5);
 
 /// A program's own way to say that this machine cannot ask the question.
 const CANNOT_ASK: i32 = 77;
@@ -217,7 +217,7 @@ pub(crate) fn run(heap: Heap, command: &mut Command, patience: Duration) -> Fini
         if Instant::now() > deadline {
             break None;
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL);
     };
     if status.is_none() {
         // The child leads a process group, whose id is its own.

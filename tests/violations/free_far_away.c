@@ -1,4 +1,4 @@
-/* Frees what lies argv[1] bytes behind a real block: in the heap's range, perhaps, but never handed out. */
+/* Frees what lies argv[1] bytes after a real block: in the heap's range, perhaps, but never handed out. */
 #include "violation.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,6 @@
 /*
  * What every violation shares. The culprit's address goes to stdout before the misuse, so that the test can
- * compare it with the one in the report; whoever comes back from the misuse lives to print "got away".
+ * compare it with the one in the report; a program that survives the misuse prints "got away".
  */
 #ifndef SLUBTEST_VIOLATION_H
 #define SLUBTEST_VIOLATION_H

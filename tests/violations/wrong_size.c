@@ -1,4 +1,4 @@
-/* Lies to free_sized. argv: the real size, the claimed one. */
+/* Lies to free_sized. argv: the real size, the stated one. */
 #include "violation.h"
 
 int main(int argc, char **argv) {

@@ -48,10 +48,10 @@ struct Arguments {
     /// Only these allocators, beside glibc and slubmalloc
     #[arg(long, value_delimiter = ',')]
     peers: Option<Vec<String>>,
-    /// Runs each case on so many processors; several numbers run it several times
+    /// Runs each case on this many processors; several numbers run it several times
     #[arg(long, value_delimiter = ',', default_value = "0")]
     cores: Vec<usize>,
-    /// Runs each case with so many threads; several numbers run it several times
+    /// Runs each case with this many threads; several numbers run it several times
     #[arg(long, value_delimiter = ',', default_value = "0")]
     threads: Vec<usize>,
     /// Minutes after which no new round starts
@@ -147,7 +147,7 @@ fn selected(arguments: &Arguments) -> Vec<Case> {
     } else {
         Selection::All
     };
-    // Whoever names a case gets it, quick or not.
+    // A case that is named runs, quick or not.
     let selection = if arguments.only.is_empty() {
         selection
     } else {

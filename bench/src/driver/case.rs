@@ -13,7 +13,7 @@ pub struct Case {
     pub workload: &'static Workload,
     /// Threads; zero for the workload's own choice.
     pub threads: usize,
-    /// The first so many processors; zero for all.
+    /// The number of processors; zero for all.
     pub cores: usize,
     /// The trace to replay.
     pub trace: Option<PathBuf>,

@@ -8,7 +8,7 @@ use super::case::Case;
 use super::peer::{Peer, Way};
 use crate::cli::Report;
 
-/// After so many seconds, and one more for each million operations, a run counts as hung.
+/// Seconds, and one more for each million operations, after which a run counts as hung.
 const PATIENCE_SECONDS: u64 = 300;
 /// The same of one whose operations take half a second with the C library's allocator: who is a hundred times slower
 /// fails there.
@@ -95,7 +95,7 @@ fn prepare(
     Ok(command)
 }
 
-/// `program` with the peer's preload, on the first `cores` processors (all, if zero), for so many
+/// `program` with the peer's preload, on the first `cores` processors (all, if zero), for this many
 /// seconds at most.
 ///
 /// The preload is set by `env`, last, so that none of the programs in front of it has it.

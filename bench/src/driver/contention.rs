@@ -41,7 +41,7 @@ struct Lock {
     most: f64,
 }
 
-/// What the model says of so many threads.
+/// What the model says of `threads`.
 #[derive(Debug)]
 struct Answer {
     /// An operation's time.
@@ -120,7 +120,7 @@ pub(super) fn report(
 ) -> Result<(), Failure> {
     let mut text = format!(
         "# Contention\n\n`{command}`\n\n{machine}\n\n\
-         A model, not a measurement: which part of perfect scaling is left on a machine with so many processors, a thread on\n\
+         A model, not a measurement: which part of perfect scaling is left on a machine with this many processors, a thread on\n\
          each, and the lock that they wait for longest. It is fed with the counts and times of `locks.md`; assumptions stand at\n\
          the top of `bench/src/driver/contention.rs`. The dearest of them: all size classes count as one.\n\n\
          | workload | 16 | 64 | 256 | waited for longest, with 256 |\n|---|--:|--:|--:|---|\n"
@@ -248,11 +248,11 @@ mod tests {
             row("src/arena/slab.rs:24", "let mut state = self.state.lock();"),
             row(
                 "src/cache/slow.rs:9",
-                "let mut pool = self.pool(ties, id).lock();",
+                "let mut pool = self.pool(binding, id).lock();",
             ),
             row(
                 "src/cache/first.rs:1",
-                "let mut stacks = ties.home.small_sheaves().lock();",
+                "let mut stacks = binding.home.small_sheaves().lock();",
             ),
         ];
         let locks = locks_of(rows.iter());

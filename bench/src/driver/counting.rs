@@ -57,12 +57,12 @@ pub fn run(
     let counter = Counter::of_this_machine()?;
     // Threads under callgrind run one at a time and spin: their counts would be of the waiting.
     // Those with a fixed amount of work have no shares, or wait.
-    let alone = |case: &&Case| {
+    let by_itself = |case: &&Case| {
         case.workload.usual.is_none() && case.workload.params(case.threads, 0).threads == 1
     };
     let cases: Vec<_> = cases
         .iter()
-        .filter(alone)
+        .filter(by_itself)
         .filter(|case| case.workload.name != "idle")
         .collect();
     let progress = Progress::new(cases.len());

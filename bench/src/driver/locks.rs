@@ -22,7 +22,7 @@ use super::progress::Progress;
 const SECONDS: f64 = 0.2;
 /// Threads of a machine for which it is said for which part of the time a lock would be held …
 const THREADS: f64 = 256.0;
-/// … of which so many share what each cluster of processors has.
+/// … of which this many share what each cluster of processors has.
 pub(super) const CLUSTER: f64 = 8.0;
 /// What a line contains that takes the lock of a pool, which each cluster has.
 pub(super) const OF_CLUSTER: &str = "pool(";
@@ -53,7 +53,7 @@ pub(super) struct Row {
     pub(super) taken_per_1000: f64,
     pub(super) mean_hold_ns: f64,
     pub(super) longest_hold_ns: f64,
-    /// The part of the time for which the lock would be held on a machine with so many threads.
+    /// The part of the time for which the lock would be held on a machine with that many threads.
     pub(super) held_by_256: f64,
 }
 

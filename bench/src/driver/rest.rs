@@ -107,7 +107,7 @@ mod tests {
     use crate::driver::row::rows;
     use crate::workloads::find;
 
-    /// A run that began at 1 MiB and had so many MiB more after a tenth and at the end.
+    /// A run that began at 1 MiB and had that many MiB more after a tenth and at the end.
     fn measured(first_tenth: Option<f64>, rest: f64) -> Measured {
         let mebibytes = |number: f64| (1.0 + number) * super::MEBIBYTE;
         let mut measured = Measured::default();

@@ -30,7 +30,7 @@ pub struct Effort {
     pub operations: Option<u64>,
 }
 
-/// Memory at rest varies little, and who waits for it runs long: so many rounds at most.
+/// Memory at rest varies little, and its cases run long: rounds at most.
 const REST_ROUNDS: usize = 3;
 
 /// What the usual operations of a case with [`Purpose::RestAndTime`] take with most allocators.

@@ -33,7 +33,7 @@ const SHAPE: f64 = 1.06;
 /// What is left, and what happens before the reading.
 #[derive(Clone, Copy)]
 struct Plan {
-    /// One object in so many survives; none, if zero.
+    /// One object in this many survives; none, if zero.
     survivor_of: usize,
     /// Small objects that are allocated after the wait.
     further: usize,
@@ -47,7 +47,7 @@ struct Lot {
     random: Random,
 }
 
-pub(super) fn alone(table: &Table, params: &Params) -> Outcome {
+pub(super) fn burst_at_rest(table: &Table, params: &Params) -> Outcome {
     let plan = Plan {
         survivor_of: 0,
         further: FURTHER,

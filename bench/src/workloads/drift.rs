@@ -23,13 +23,13 @@ const LARGEST: usize = 64 << 10;
 
 /// The median moves between this size …
 const LEAST_MEDIAN: f64 = 16.0;
-/// … and so many times that.
+/// … and this many times that.
 const MEDIAN_RANGE: f64 = 1024.0;
 
 /// Ups and downs in a run. At a tenth and at the end the median is in the same place.
 const CYCLES: f64 = 10.0 / 3.0;
 
-/// The median moves after so many operations.
+/// The median moves after this many operations.
 const STEP: u64 = 1024;
 
 /// Sizes around a median, their distances from it drawn beforehand.

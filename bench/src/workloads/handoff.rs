@@ -26,7 +26,7 @@ pub(super) fn many_to_one(table: &Table, params: &Params) -> Outcome {
     run(table, params, params.threads.saturating_sub(1).max(2), 1)
 }
 
-/// One ring for each producer and consumer; the side that is alone serves all of them in turn.
+/// One ring for each producer and consumer; the side with one thread serves all of them in turn.
 fn run(table: &Table, params: &Params, producers: usize, consumers: usize) -> Outcome {
     let rings = producers.max(consumers);
     let objects = share(params.operations, rings);

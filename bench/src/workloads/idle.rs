@@ -18,12 +18,12 @@ pub(super) fn run(table: &Table, params: &Params) -> Outcome {
     let rounds = params.operations.div_ceil(THREADS);
     let meter = Meter::start();
     let start = Instant::now();
-    let checksum = (0..rounds).map(|_| crowd(table, params.scale)).sum();
+    let checksum = (0..rounds).map(|_| many_threads(table, params.scale)).sum();
     meter.finish(rounds * THREADS, start.elapsed(), checksum)
 }
 
 /// Each thread allocates `count` objects of 16, 32, 48 … bytes.
-fn crowd(table: &Table, count: usize) -> u64 {
+fn many_threads(table: &Table, count: usize) -> u64 {
     let all_here = Barrier::new(THREADS as usize);
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..THREADS)

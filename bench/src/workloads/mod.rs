@@ -9,7 +9,7 @@ mod aligned;
 mod batch;
 mod burst;
 mod consumers;
-mod crowd;
+mod many_threads;
 mod drift;
 mod false_sharing;
 mod grow;

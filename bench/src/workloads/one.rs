@@ -7,7 +7,7 @@ use crate::table::Table;
 
 use super::Params;
 
-/// So many bytes longer is each block of *rising*.
+/// Each block of *rising* is this many bytes longer.
 const STEP: usize = 4;
 
 pub(super) fn block(table: &Table, params: &Params) -> Outcome {

@@ -1,6 +1,6 @@
 //! *phases*: threads come and go in phases. In each, a thread allocates n objects, sizes in powers
 //! of two (16 bytes to 16 KiB, each half as likely as the one below), frees three quarters in random
-//! order and leaves the others to whoever comes later. An operation is one object.
+//! order and leaves the others to later phases. An operation is one object.
 
 use std::time::Instant;
 

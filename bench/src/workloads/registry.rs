@@ -1,9 +1,9 @@
 //! The list of all workloads, in the order in which reports show them.
 
 use super::{
-    Purpose, Threads, Workload, aligned, batch, burst, consumers, crowd, drift, false_sharing,
-    grow, handoff, huge, idle, large, one, pair, phases, replace, replay, resize, server, shuffle,
-    tree, zero,
+    Purpose, Threads, Workload, aligned, batch, burst, consumers, drift, false_sharing, grow,
+    handoff, huge, idle, large, many_threads, one, pair, phases, replace, replay, resize, server,
+    shuffle, tree, zero,
 };
 
 /// Name, function, scale, threads, least operations; purpose and operations unless it is a workload
@@ -80,11 +80,11 @@ pub static ALL: &[Workload] = list! {
     "consumers/4" consumers::run, 4, One, 10_000, Time 50_000;
     "consumers/400" consumers::run, 400, One, 10_000, Time 50_000;
     "idle" idle::run, 16, One, 1_000;
-    "rest/burst" burst::alone, 1 << 30, One, 1, Rest 1;
+    "rest/burst" burst::burst_at_rest, 1 << 30, One, 1, Rest 1;
     "rest/burst-threads" burst::threads, 1 << 30, Four, 1, Rest 1;
     "rest/survivors" burst::survivors, 1 << 30, One, 1, Rest 1;
     "rest/server" drift::run, 200 << 20, One, 100_000, RestAndTime 120_000_000;
-    "rest/threads" crowd::run, 1 << 20, One, 1, Rest 1;
+    "rest/threads" many_threads::run, 1 << 20, One, 1, Rest 1;
     "trace" replay::run, 0, One, 1;
 };
 

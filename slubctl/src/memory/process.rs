@@ -26,7 +26,7 @@ pub struct Process {
     page_bytes: u64,
     mem: OnceCell<Option<File>>,
     pagemap: Option<File>,
-    /// Whether the kernel tells of runs of pages.
+    /// Whether the kernel reports runs of pages.
     scans: Cell<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! The ioctl PAGEMAP_SCAN, which tells of runs of pages with memory (Linux 6.7, the kernel's
+//! The ioctl PAGEMAP_SCAN, which reports runs of pages with memory (Linux 6.7, the kernel's
 //! Documentation/admin-guide/mm/pagemap.rst): faster than a word for each page where most have none.
 #![expect(
     unsafe_code,
@@ -14,7 +14,7 @@ use nix::libc;
 const PAGEMAP_SCAN: u64 = 0xC060_6610;
 /// Categories of pages: present, and swapped out.
 const HAS_MEMORY: u64 = 1 << 3 | 1 << 4;
-/// Runs that one call tells of.
+/// Runs that one call reports.
 const RUNS: usize = 512;
 
 /// `struct page_region`.

@@ -66,10 +66,10 @@ impl Target<'_> {
         if home != 0 {
             cache.node = self.record("node", home)?.number("id")?;
         }
-        let claims = record.numbers("claims", 1)?;
+        let detached = record.numbers("detached", 1)?;
         let (mut counts, mut spares) = (Vec::new(), Vec::new());
-        for (bin, claimed) in record.array("bins", "bin")?.iter().zip(claims) {
-            counts.push((self.objects_of_main(bin)? + claimed).min(MOST_OBJECTS));
+        for (bin, detached) in record.array("bins", "bin")?.iter().zip(detached) {
+            counts.push((self.objects_of_main(bin)? + detached).min(MOST_OBJECTS));
             spares.push(bin.number("spare")?);
         }
         self.add_spares(&mut counts, &spares);
@@ -85,10 +85,10 @@ impl Target<'_> {
 
     /// Objects in a bin's main sheaf, if it has one.
     pub(super) fn objects_of_main(&self, bin: &Record<'_>) -> Result<u64> {
-        let ends = bin.inner("ends", "ends")?;
-        let (bottom, limit) = (ends.number("bottom")?, ends.number("limit")?);
+        let bounds = bin.inner("bounds", "sheaf_bounds")?;
+        let (bottom, limit) = (bounds.number("bottom")?, bounds.number("limit")?);
         // The lower half of the address tells.
-        let top = ends.number("top")? & u64::from(u32::MAX);
+        let top = bounds.number("top")? & u64::from(u32::MAX);
         Ok(match limit {
             0 => 0,
             _ => (top.saturating_sub(bottom) / 8).min(MOST_OBJECTS),

@@ -27,7 +27,7 @@ pub(super) fn addresses(heap: &Record<'_>, numbers: &Numbers) -> Result<Vec<u64>
 
 /// The columns of numastat by node.
 pub(super) fn numastat(heap: &Record<'_>, numbers: &Numbers) -> Result<Vec<Vec<u64>>> {
-    let all = heap.numbers("traffic", 8)?;
+    let all = heap.numbers("numastat", 8)?;
     let columns = (all.len() / numbers.max_nodes as usize).max(1);
     Ok(all.chunks(columns).map(<[u64]>::to_vec).collect())
 }
@@ -39,13 +39,13 @@ impl Target<'_> {
         let state = arena.inner("state", "arena_state")?;
         let buddy = state.inner("buddy", "buddy")?;
         let reserved_bytes = data.number("bytes")?;
-        let frontier = state.number("frontier")?;
+        let committed = state.number("committed")?;
         let base = data.number("base")?;
         let free = buddy.numbers("free_blocks", 4)?;
         if reserved_bytes > MOST_BYTES || base.checked_add(reserved_bytes).is_none() {
             bail!("damaged tables: an arena of {reserved_bytes} bytes");
         }
-        let committed_bytes = frontier.saturating_mul(numbers.page);
+        let committed_bytes = committed.saturating_mul(numbers.page);
         if committed_bytes > reserved_bytes {
             bail!("damaged tables: {committed_bytes} bytes of an arena of {reserved_bytes} in use");
         }

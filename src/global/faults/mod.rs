@@ -67,7 +67,7 @@ fn from_any_call_on_all_may_be_refused() {
 /// One place at a time, with every error number: the first call, all of them, and one in two.
 #[test]
 fn any_place_may_refuse() {
-    // With the first life that comes by there.
+    // With the first life that reaches that place.
     let mut sites = BTreeMap::<Site, u64>::new();
     for seed in 0..30 {
         let plan = Plan::none();

@@ -15,7 +15,7 @@ use crate::sync::Lock;
 use crate::sys::faults::{ERRNOS, Plan};
 
 /// The numbers of the one heap are looked at by one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
 fn a_process_gets_a_heap_or_loses_nothing() {
@@ -44,7 +44,7 @@ fn a_process_gets_a_heap_or_loses_nothing() {
 
 #[test]
 fn threads_come_and_go_while_calls_are_refused() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };
@@ -88,7 +88,7 @@ fn life(seed: u64) {
         let held = (blocks.len() > 8).then(|| blocks.swap_remove(random.below(8)));
         let new = match (held, random.below(6)) {
             (Some((block, old, mark)), 0..3) => {
-                // SAFETY: a block of this thread's, with so many bytes.
+                // SAFETY: a block of this thread's, with that many bytes.
                 let content = unsafe { slice::from_raw_parts(block.as_ptr(), old) };
                 assert!(content.iter().all(|byte| *byte == mark));
                 // SAFETY: nobody uses it any more.
@@ -113,7 +113,7 @@ fn life(seed: u64) {
             }
             (None, 0) => NonNull::new(memalign(1 << random.below(22), bytes)),
             (None, 1 | 2) => NonNull::new(calloc(1, bytes)).inspect(|block| {
-                // SAFETY: the block was made with so many bytes.
+                // SAFETY: the block was made with that many bytes.
                 let content = unsafe { slice::from_raw_parts(block.as_ptr(), bytes) };
                 assert!(content.iter().all(|byte| *byte == 0));
             }),
@@ -121,7 +121,7 @@ fn life(seed: u64) {
         };
         if let Some(block) = new {
             assert!(usable_size(block.as_ptr()) >= bytes);
-            // SAFETY: the block has so many bytes.
+            // SAFETY: the block has that many bytes.
             unsafe { block.write_bytes(mark, bytes) };
             blocks.push((block, bytes, mark));
         }
@@ -132,19 +132,19 @@ fn life(seed: u64) {
     }
 }
 
-/// Without refusals, and with locks of our own alone, so that a tool that looks for races sees all that is ordered.
+/// Without refusals, and only with locks of our own, so that a tool that looks for races sees all that is ordered.
 #[test]
 fn threads_hand_blocks_to_each_other() {
     /// A block's address, its length, and what fills it.
     static SLOTS: Lock<[(usize, usize, u8); 64]> = Lock::new([(0, 0, 0); 64]);
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let exchange = |slot: usize, block| core::mem::replace(&mut SLOTS.lock()[slot], block);
     let give_back = |(address, bytes, mark): (usize, usize, u8)| {
         let Some(block) = NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(address))
         else {
             return;
         };
-        // SAFETY: whoever takes a block out of a slot has it alone.
+        // SAFETY: a thread that takes a block out of a slot has it to itself.
         let content = unsafe { slice::from_raw_parts(block.as_ptr(), bytes) };
         assert!(content.iter().all(|byte| *byte == mark));
         // SAFETY: as above.
@@ -158,7 +158,7 @@ fn threads_hand_blocks_to_each_other() {
                     let bytes = 1 << random.below(if step % 50 == 0 { 23 } else { 12 });
                     let (mark, block) = (step as u8, malloc(bytes));
                     let start = NonNull::new(block).expect("enough memory");
-                    // SAFETY: the block has so many bytes.
+                    // SAFETY: the block has that many bytes.
                     unsafe { start.write_bytes(mark, bytes) };
                     give_back(exchange(
                         random.below(64),

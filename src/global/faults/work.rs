@@ -102,7 +102,7 @@ impl<'world> Work<'world> {
         }
     }
 
-    /// Requests that were refused so far.
+    /// Requests that were refused.
     pub(super) fn refusals(&self) -> usize {
         self.refusals
     }
@@ -165,7 +165,7 @@ impl<'world> Work<'world> {
         let bytes = bytes + self.random.below(bytes);
         let shift = self.random.below(24);
         let zeroed = [Zeroed::Yes, Zeroed::No][self.random.below(2)];
-        let Some((cache, ties)) = self.thread().and_then(|it| Some((it, it.ties()?))) else {
+        let Some((cache, binding)) = self.thread().and_then(|it| Some((it, it.binding()?))) else {
             return;
         };
         let (align, wanted) = match shift > 16 {
@@ -173,7 +173,7 @@ impl<'world> Work<'world> {
             false => (1, zeroed),
         };
         let request = Request::new(bytes, align, wanted);
-        let block = request.and_then(|request| cache.alloc_slow(ties, &request));
+        let block = request.and_then(|request| cache.alloc_slow(binding, &request));
         let Some(start) = block else {
             self.refusals += 1;
             return;
@@ -197,13 +197,13 @@ impl<'world> Work<'world> {
     fn many(&mut self) {
         let bytes = SIZES[self.random.below(8)];
         let count = 1 + self.random.below(400 * KIB / (bytes + KIB));
-        let Some((cache, ties)) = self.thread().and_then(|it| Some((it, it.ties()?))) else {
+        let Some((cache, binding)) = self.thread().and_then(|it| Some((it, it.binding()?))) else {
             return;
         };
         let mark = 1 + self.random.below(255) as u8;
         for _ in 0..count {
             let request = Request::new(bytes, 1, Zeroed::No);
-            match request.and_then(|request| cache.alloc_slow(ties, &request)) {
+            match request.and_then(|request| cache.alloc_slow(binding, &request)) {
                 Some(start) => self.blocks.push(Block::paint(start, bytes, mark)),
                 None => self.refusals += 1,
             }
@@ -226,11 +226,11 @@ impl<'world> Work<'world> {
     }
 
     fn give(&mut self, start: NonNull<u8>) {
-        let Some((cache, ties)) = self.thread().and_then(|it| Some((it, it.ties()?))) else {
+        let Some((cache, binding)) = self.thread().and_then(|it| Some((it, it.binding()?))) else {
             return self.world.heap.give(start);
         };
         if !cache.push(start.as_ptr()) && !cache.push_alien(start.as_ptr()) {
-            cache.free_slow(ties, start);
+            cache.free_slow(binding, start);
         }
     }
 
@@ -265,8 +265,8 @@ impl<'world> Work<'world> {
 
     /// Moves a block as realloc(3) does.
     fn copy(&mut self, start: NonNull<u8>, bytes: usize, wanted: usize) -> Option<NonNull<u8>> {
-        let (cache, ties) = self.thread().and_then(|it| Some((it, it.ties()?)))?;
-        let new = cache.alloc_slow(ties, &Request::new(wanted, 1, Zeroed::No)?)?;
+        let (cache, binding) = self.thread().and_then(|it| Some((it, it.binding()?)))?;
+        let new = cache.alloc_slow(binding, &Request::new(wanted, 1, Zeroed::No)?)?;
         // SAFETY: two blocks, both at least as long as the shorter one.
         unsafe { sys::copy(start, new, bytes.min(wanted)) };
         self.give(start);

@@ -4,7 +4,7 @@
 extern crate std;
 use std::boxed::Box;
 
-use crate::cache::{Registry, ThreadCache, Ties};
+use crate::cache::{Binding, Registry, ThreadCache};
 use crate::heap::{Heap, Settings};
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
@@ -65,7 +65,7 @@ impl World {
 
     pub(super) fn birth(&self, node: u8) -> Option<&'static ThreadCache> {
         let home = self.heap.home_of(NodeId(node));
-        self.caches.birth(Ties {
+        self.caches.birth(Binding {
             heap: self.heap,
             home,
         })

@@ -7,7 +7,7 @@
 //! Written under the pool's lock.
 //!
 //! Free objects are bits here and not links inside themselves: a flush and a refill then touch
-//! this record alone, not one cold line for each object, and a caller's stray write cannot reach it.
+//! only this record, not one cold line for each object, and a caller's stray write cannot reach it.
 
 mod cluster;
 mod objects;
@@ -181,7 +181,7 @@ impl SlabRecord {
         self.list.store(list, Relaxed);
     }
 
-    /// Sets the neighbour behind.
+    /// Sets the next neighbour.
     pub(in crate::slab) fn set_next(&self, slab: Option<GranuleIndex>) {
         self.next.store(slab.map_or(0, |slab| slab.0 + 1), Relaxed);
     }

@@ -89,7 +89,7 @@ fn what_was_skipped_does_not_come_back() {
     let info = info(class_of(16));
     let record = records
         .iter()
-        // One whose objects before and behind share a row with it.
+        // One whose objects before and after share a row with it.
         .find(|record| (1..ROW - 2).contains(&(record.colour(info) % ROW)))
         .unwrap();
     record.reset(info);

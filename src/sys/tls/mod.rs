@@ -5,7 +5,7 @@
 //! A thread that never wrote its slot reads the symbol that `define_slot!` names.
 //!
 //! `thread_local!` in a shared library asks `__tls_get_addr`, which may call `malloc`; an
-//! initial-exec symbol is two instructions and takes 8 bytes of the loader's static TLS surplus.
+//! initial-exec symbol is two instructions and takes 8 bytes of the loader's spare static TLS.
 
 #[cfg(all(target_arch = "aarch64", not(simulated)))]
 mod aarch64;
@@ -22,7 +22,7 @@ pub(crate) use simulated::{define_slot, read, thread_id, write};
 pub(crate) use x86_64::{read, thread_id, write};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("slubmalloc knows the thread pointer of x86-64 and aarch64 alone");
+compile_error!("slubmalloc knows only the thread pointers of x86-64 and aarch64");
 
 /// All numbers of threads are multiples of 2 to this: a thread's block is aligned to a cache line.
 pub(crate) const THREAD_ID_SHIFT: u32 = 6;

@@ -44,7 +44,7 @@ impl Cursor {
         self.at >= self.end
     }
 
-    /// The next `bytes` bytes alone.
+    /// Only the next `bytes` bytes.
     pub(super) fn part(&mut self, bytes: usize) -> Option<Self> {
         let end = self.at.checked_add(bytes)?;
         let part = (end <= self.end).then_some(Self { at: self.at, end })?;

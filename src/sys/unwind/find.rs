@@ -42,7 +42,7 @@ struct Found {
 /// That function, where it had to be looked up.
 static KNOWN: AtomicUsize = AtomicUsize::new(0);
 
-/// Tells the address of `_dl_find_object`, 0 for none, for who could not import it.
+/// Tells the address of `_dl_find_object`, 0 for none, where it could not be imported.
 #[doc(hidden)]
 pub fn know_find_object(address: usize) {
     // ORDERING: relaxed, as where it is read.
@@ -144,7 +144,7 @@ impl Object {
         let (_version, frame) = (start.u8()?, Encoding(start.u8()?));
         start.part(2)?;
         let frames = start.pointer(frame, header)?;
-        // If the segments of a program do not adjoin, the C library tells of the one alone that the address is in.
+        // If the segments of a program do not adjoin, the C library returns only the one that the address is in.
         let first = object.mapped.start.min(header).min(frames);
         let end = match header.max(frames) {
             last if last < object.mapped.end => object.mapped.end,

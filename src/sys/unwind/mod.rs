@@ -4,7 +4,7 @@
 //! # Invariant
 //!
 //! Nothing is allocated, loaded or locked, and a stack costs a kilobyte of stack: the C library's backtrace(3) loads
-//! libgcc_s, which may be missing, and each of its calls would try again. What is not understood ends the stack.
+//! libgcc_s, which may be missing, and each of its calls would try again. An unknown rule ends the stack.
 
 mod cursor;
 mod expression;
@@ -50,7 +50,7 @@ pub(crate) fn own_code() -> Range<usize> {
 /// A call on the stack.
 struct Place {
     registers: Registers,
-    /// Whether a signal came at the instruction; else it is behind the call of another function, which may be the last
+    /// Whether a signal came at the instruction; else it is after the call of another function, which may be the last
     /// instruction of this one.
     is_exact: bool,
 }

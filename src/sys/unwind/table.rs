@@ -97,7 +97,7 @@ pub(super) fn row(object: &Object, pc: usize) -> Option<(Row, bool)> {
     Some((machine.row, common.is_signal))
 }
 
-/// An entry behind its length.
+/// An entry after its length.
 fn part(mut cursor: Cursor) -> Option<Cursor> {
     const LONG: u32 = u32::MAX;
     let bytes = cursor.u32().filter(|bytes| *bytes != 0 && *bytes != LONG)?;

@@ -407,7 +407,7 @@ impl Target for CFace {
 
 impl Face for CFace {
     fn held(&self) -> [usize; 3] {
-        // Others count what waits in their caches as in use.
+        // Others count what their caches hold as in use.
         if !self.is_ours {
             return [0; 3];
         }

@@ -39,7 +39,7 @@ struct Helper<'scope> {
     handle: ScopedJoinHandle<'scope, ()>,
 }
 
-/// Runs a list to its end; the calling thread is its first. `tell` hears the number of calls now and then.
+/// Runs a list to its end; the calling thread is its first. `tell` gets the number of calls now and then.
 pub(crate) fn perform<R: Iterator<Item = Record> + Send>(
     player: &mut Player<'_, R>,
     face: impl Face,
@@ -120,15 +120,15 @@ fn hire<'scope, R: Iterator<Item = Record> + Send>(
     face: &'scope impl Face,
 ) -> io::Result<Helper<'scope>> {
     let caller = thread::current();
-    // ORDERING: the new thread begins behind this.
+    // ORDERING: the new thread begins after this.
     turn.state.store(IDLE, Relaxed);
     let live = move || {
         loop {
-            // ORDERING: acquire, with the release of who gives the turn.
+            // ORDERING: acquire, with the release of the thread that gives the turn.
             match turn.state.load(Acquire) {
                 ITS_TURN => {
                     *lock(&turn.answer) = Some(play(player, number, face));
-                    // ORDERING: release, for who waits for it.
+                    // ORDERING: release, for the thread that waits for it.
                     turn.state.store(IDLE, Release);
                     caller.unpark();
                 }

@@ -6,19 +6,19 @@
 //!
 //! Every atomic of a shipped file is loom's while threads share the world (`core/src/sync/atomic.rs`), with the ordering
 //! that the file asks for. What the floor `sys` asks of the kernel is simulated (`core/src/world.rs`): a futex looks and
-//! sleeps in one step; memory that is committed may be used by who can know of it; memory that is given back is
-//! written to, so loom finds whoever still owns it. Pages and objects have a content that loom watches: a page or object that
+//! sleeps in one step; memory that is committed may be used by threads that can know of it; memory that is given back is
+//! written to, so loom finds a thread that still owns it. Pages and objects have a content that loom watches: a page or object that
 //! two threads own, or that changes hands without order, is a race. A fork goes on in a copy of the memory with one
 //! thread; if that waits, it waits for ever.
 //!
 //! What a fast path reads without an atomic load is the newest value. The slots of sheaves are plain memory; the
-//! claim on them is modelled in `models.rs`. A kernel's wake orders what is before it with what the woken does. Stores to
+//! detaching them is modelled in `models.rs`. A kernel's wake orders what is before it with what the woken does. Stores to
 //! 32-bit words are exchanges, see there. Nobody spins before sleeping.
 //!
 //! # Bounds
 //!
 //! A load sees any of the last seven stores that it may see. Two threads unless a test says three; the purge thread is one
-//! more. One or two calls for each thread. All orders with at most so many preemptions of a thread that could go on:
+//! more. One or two calls for each thread. All orders with a bounded number of preemptions of a thread that could go on:
 //!
 //! | scenario | preemptions |
 //! |---|---|
@@ -178,8 +178,8 @@ fn the_last_page_is_found_while_its_memory_goes() {
 }
 
 #[test]
-fn the_frontier_moves_for_one_thread_at_a_time() {
-    meet(memory::frontier(Fault::None));
+fn one_thread_commits_at_a_time() {
+    meet(memory::commit(Fault::None));
 }
 
 #[test]

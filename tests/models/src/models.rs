@@ -1,19 +1,19 @@
 //! Models of what the threads of slubmalloc do to each other, which loom runs in every order of their steps:
 //! `cargo test --manifest-path tests/models/Cargo.toml`, a part of `scripts/test.sh`.
 //!
-//! # The claim on an idle thread's main sheaf
+//! # Detaching an idle thread's main sheaf
 //!
-//! `src/cache/ends.rs` and `src/cache/idle.rs` are compiled here as they are, on loom's atomics; `cache/` has what stands
-//! around them, for one class. The owner of a cache takes objects and gives some back, while a visitor claims what
+//! `src/cache/bounds.rs` and `src/cache/idle.rs` are compiled here as they are, on loom's atomics; `cache/` has what stands
+//! around them, for one class. The owner of a cache takes objects and gives some back, while a visitor detaches what
 //! waits there and takes it later. In the end each object must have exactly one holder, and the sheaf no gap.
 //!
-//! `malloc_trim` claims and takes with a barrier of the kernel's between, which needs no time.
+//! `malloc_trim` detaches and takes with a barrier of the kernel's between, which needs no time.
 //!
-//! The real code lets time pass between claim and settlement. What it gets from that is that the owner's stores from
-//! before are visible then, and that its loads from then on see the claim. Here two sequentially consistent
-//! fences stand for it: one in the owner's `pop` between store and load, where the real code holds back the compiler
-//! alone, and one in the visitor between claim and settlement. That is the barrier of Cilk's queues, which the time
-//! replaces: what stands before the earlier fence is visible behind the later one. The owner may stop at any step for any
+//! The real code lets time pass between detaching and taking. What it gets from that is that the owner's stores from
+//! before are visible then, and that its loads from then on see that. Here two sequentially consistent
+//! fences stand for it: one in the owner's `pop` between store and load, where the real code holds back only the
+//! compiler, and one in the visitor between detaching and taking. That is the barrier of Cilk's queues, which the time
+//! replaces: what stands before the earlier fence is visible after the later one. The owner may stop at any step for any
 //! time; all else rests on the lock and on acquire and release, as in the real code. Slots are plain memory, in
 //! which loom finds every race.
 //!
@@ -43,7 +43,7 @@ use cache::{
 };
 use scenario::{
     CAPACITY, Scenario,
-    Step::{Bring, Ebb, Free, Malloc},
+    Step::{Bring, Detach, Free, Malloc},
 };
 
 #[test]
@@ -52,27 +52,27 @@ fn what_is_popped_is_not_taken() {
 }
 
 #[test]
-fn what_was_popped_before_a_claim_may_come_back_during_it() {
+fn what_was_popped_before_a_detach_may_come_back_during_it() {
     Scenario::new(2, &[Malloc, Free, Malloc], &[Now, Never]).check();
 }
 
 #[test]
-fn other_objects_may_come_into_claimed_slots() {
+fn other_objects_may_come_into_detached_slots() {
     Scenario::new(2, &[Malloc, Bring, Bring, Malloc], &[Now, Never]).check();
 }
 
 #[test]
-fn new_objects_come_above_a_claim() {
+fn new_objects_come_above_detached_ones() {
     Scenario::new(1, &[Bring, Malloc, Malloc], &[Now, Never]).check();
 }
 
 #[test]
-fn an_empty_sheaf_is_popped_during_a_claim() {
+fn an_empty_sheaf_is_popped_during_a_detach() {
     Scenario::new(0, &[Malloc, Bring, Malloc], &[Now, Never]).check();
 }
 
 #[test]
-fn an_owner_that_woke_is_claimed_again() {
+fn an_owner_that_woke_is_detached_again() {
     Scenario::new(2, &[Malloc], &[Now, Now, Never]).check();
     Scenario::new(1, &[Malloc, Bring], &[Now, Now, Never]).check();
 }
@@ -88,13 +88,13 @@ fn two_gaps_are_closed_at_once() {
 }
 
 #[test]
-fn an_owner_may_claim_its_own_objects_above_a_claim() {
-    Scenario::new(1, &[Bring, Ebb, Malloc], &[Now, Never]).check();
+fn an_owner_may_detach_its_own_objects_above_detached_ones() {
+    Scenario::new(1, &[Bring, Detach, Malloc], &[Now, Never]).check();
 }
 
 #[test]
-fn an_owner_knows_of_its_own_claim_at_once() {
-    let scenario = Scenario::new(CAPACITY, &[Malloc, Ebb, Malloc], &[Never, Never]);
+fn an_owner_knows_of_its_own_detach_at_once() {
+    let scenario = Scenario::new(CAPACITY, &[Malloc, Detach, Malloc], &[Never, Never]);
     scenario.with_pause(|| ()).check();
 }
 
@@ -117,11 +117,11 @@ fn a_trim_takes_what_the_owner_left_alone() {
     Scenario::trim(2, &[Malloc, Malloc], None).check();
     Scenario::trim(2, &[Malloc, Free, Malloc], None).check();
     Scenario::trim(1, &[Bring, Malloc, Malloc], None).check();
-    Scenario::trim(1, &[Bring, Ebb, Malloc], None).check();
+    Scenario::trim(1, &[Bring, Detach, Malloc], None).check();
 }
 
 #[test]
-fn a_trim_leaves_what_another_visitor_has_claimed_since() {
+fn a_trim_leaves_what_another_visitor_has_detached_since() {
     Scenario::trim(2, &[Malloc, Malloc], Some(Now)).check();
 }
 

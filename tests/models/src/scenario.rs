@@ -20,8 +20,8 @@ pub(crate) enum Step {
     Free,
     /// Gives back an object that another thread took.
     Bring,
-    /// Claims what is in its main sheaf, as in a slow path of another class.
-    Ebb,
+    /// Detaches what is in its main sheaf, as in a slow path of another class.
+    Detach,
 }
 
 /// What happens.
@@ -96,7 +96,7 @@ impl Scenario {
                 Step::Malloc => held.extend(cache.malloc()),
                 Step::Free => held.pop().into_iter().for_each(|it| cache.free(it)),
                 Step::Bring => new_objects(1).into_iter().for_each(|it| cache.free(it)),
-                Step::Ebb => cache.ebb(),
+                Step::Detach => cache.detach_all(),
             }
         }
         visitor.join().unwrap();
@@ -111,12 +111,12 @@ impl Scenario {
     fn visit(self, cache: &ThreadCache) {
         let mut budget = Budget::unlimited();
         if let Some(between) = self.trims {
-            cache.claim_for(1, Haste::Now, &mut budget);
+            cache.detach_for(1, Haste::Now, &mut budget);
             (self.pause)();
             if let Some(haste) = between {
                 cache.visit(haste, &mut budget);
             }
-            cache.take_claimed(1, &mut budget);
+            cache.take_detached(1, &mut budget);
         }
         for (number, haste) in self.visits.iter().enumerate() {
             if number > 0 {

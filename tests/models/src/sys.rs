@@ -14,12 +14,12 @@ loom::lazy_static! {
     static ref FENCES: AtomicU64 = AtomicU64::new(0);
 }
 
-/// Like `src/sys/linux.rs`: a clock that is never behind.
+/// Like `src/sys/linux.rs`: a clock that is never late.
 pub(crate) fn milliseconds() -> u64 {
     NOW.fetch_add(0, Relaxed)
 }
 
-/// Lets as much time pass as must lie between claim and settlement.
+/// Lets as much time pass as must lie between detaching and taking.
 pub(crate) fn wait() {
     wait_in_vain();
     barrier(SeqCst);

@@ -139,7 +139,7 @@ pub fn measure(
 }
 
 /// How long a program takes that does nothing; what the library keeps resident is read inside `work`,
-/// since the kernel's figure for so small a program is that of whoever started it.
+/// since the kernel's figure for so small a program is that of its parent.
 fn start_up(peer: &Peer, _: &Path) -> Result<Outcome, Failure> {
     let outcome = launch(peer, 200, "/bin/true", &[], &[])?;
     let case = Case::of(find("pair/16").ok_or("the list has lost a workload")?);

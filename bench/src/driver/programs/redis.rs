@@ -84,7 +84,7 @@ fn wait_for(socket: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The server's cost so far, from proc(5): it still runs.
+/// The server's cost until now, from proc(5): it still runs.
 fn outcome(process: u32, elapsed: Duration) -> Result<Outcome, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let peak = status

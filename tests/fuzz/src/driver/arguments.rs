@@ -23,14 +23,14 @@ operations --replay FILE... [OPTION...]   stored lists, one after the other
   --full             write and check every byte of every block
   --fresh BYTE       what all bytes are that a block gets; implied by zero:… and slab_debug:…P in --conf
   --given-up WHAT    what memory holds that a block gave up, of one list: zeroes, poison or nothing; implied by --conf
-  --rests N          what was given up last is in no other block, up to so many bytes; implied by --conf, of one list
+  --rests N          what was given up last is in no other block, up to N bytes; implied by --conf, of one list
   --may-fail         there may be no memory; implied by limit: and arena: in --conf
   --may-rest         freed blocks may count as in use; implied by slab_debug: and quarantine: in --conf
   --patience N       seconds without an operation after which a run counts as hanging; 120
   --minimise N       seconds to make a list that fails shorter; 60, 0 for not at all
   --save DIR         where lists that fail are written; the current directory
   --together         replay all files at the same time
-  --times N          replay so often
+  --times N          replay N times
   --quiet            no line of progress
 ";
 

@@ -85,10 +85,10 @@ impl Trial<'_> {
                 whole.chain(part).flatten().collect::<Vec<u8>>()
             };
             let lists: Vec<_> = ends.iter().map(cut).collect();
-            let alone = lists.iter().find(|list| self.fails(&[(*list).clone()]));
-            if let Some(alone) = alone {
+            let single = lists.iter().find(|list| self.fails(&[(*list).clone()]));
+            if let Some(single) = single {
                 return Some(Case {
-                    lists: vec![alone.clone()],
+                    lists: vec![single.clone()],
                 });
             }
             if lists.len() > 1 && self.fails(&lists) {

@@ -1,5 +1,5 @@
 //! The program: a parent that starts children, watches them, and makes lists that fail short; the allocator under test
-//! runs in the children alone.
+//! runs only in the children.
 
 mod arguments;
 mod child;

@@ -18,7 +18,7 @@ use super::minimise::{self, Case};
 use super::progress::Progress;
 use super::random::Origin;
 
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 const NEWS: Duration = Duration::from_secs(10);
 const NEWS_ON_A_TERMINAL: Duration = Duration::from_secs(1);
 
@@ -225,7 +225,7 @@ fn watch(
             print!("{before}{}{after}", news(now));
             let _ = io::stdout().flush();
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL);
     }
 }
 
@@ -268,7 +268,7 @@ fn explain(
     let origins: Vec<_> = origins.collect();
     match minimise::shortest(arguments, scratch, &origins, end) {
         None => println!(
-            "the last episodes alone do not fail; the whole process: --seed {} with the same options",
+            "only the last episodes do not fail; the whole process: --seed {} with the same options",
             arguments.seed
         ),
         Some(case) => report(arguments, life, &case),

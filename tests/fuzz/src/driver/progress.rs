@@ -39,12 +39,12 @@ impl Place {
         self.records.store(self.records.load(Relaxed) + 1, Relaxed);
     }
 
-    /// So many calls so far.
+    /// The number of calls.
     pub(super) fn set_operations(&self, operations: u64) {
         self.operations.store(operations, Relaxed);
     }
 
-    /// Episode, records of it that were begun, and calls so far.
+    /// Episode, records of it that were begun, and calls.
     pub(super) fn get(&self) -> (u64, u64, u64) {
         let read = |number: &AtomicU64| number.load(Relaxed);
         (
@@ -58,7 +58,7 @@ impl Place {
 /// All lists' places.
 pub(super) struct Progress(NonNull<[Place; MOST_THREADS]>);
 
-// SAFETY: atomics alone, in a mapping that stays.
+// SAFETY: only atomics, in a mapping that stays.
 unsafe impl Sync for Progress {}
 
 impl Progress {

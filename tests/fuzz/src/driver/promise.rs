@@ -10,7 +10,7 @@ pub(super) struct Promise {
     pub(super) fresh: Option<u8>,
     /// What memory holds that a block gave up.
     pub(super) given_up: GivenUp,
-    /// What was given up last is in no other block, up to so many bytes.
+    /// What was given up last is in no other block, up to this many bytes.
     pub(super) rests: usize,
 }
 

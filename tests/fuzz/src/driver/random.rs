@@ -88,7 +88,7 @@ impl Iterator for Episode {
     }
 }
 
-/// Episodes behind each other.
+/// Episodes in sequence.
 #[derive(Debug)]
 pub(super) struct Stream<'place> {
     origin: Origin,

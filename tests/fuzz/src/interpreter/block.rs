@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! What a byte should be follows from the block's number and the byte's place alone, so no other block's bytes pass for
+//! What a byte should be follows only from the block's number and the byte's place, so no other block's bytes pass for
 //! it. Which bytes are written follows from number and size.
 
 use core::ptr;
@@ -61,18 +61,18 @@ impl Slot {
     }
 }
 
-/// So many bytes behind what was asked for are written too, if there are as many.
+/// Bytes after what was asked for that are written too, if there are as many.
 const BEYOND: usize = 128;
-/// Of the blocks that need not have all their bytes written, one in so many has, up to here …
+/// Of the blocks that need not have all their bytes written, one in this many has, up to here …
 const ALL_OF: u64 = 16;
 const SOMETIMES_ALL_UP_TO: usize = 16 << 10;
-/// … while of the others so many words are, and both ends.
+/// … while of the others this many words are, and both ends.
 const SAMPLES: usize = 10;
 /// Each costs a page in blocks above this size, so there are fewer there.
 const FEW_FROM: usize = 32 << 10;
 const FEW_SAMPLES: usize = 3;
 const END: usize = 16;
-/// Where all bytes must be zero, all are read up to here, and of one block in so many up to there.
+/// Where all bytes must be zero, all are read up to here, and of one block in this many up to there.
 const ALL_ZERO_UP_TO: usize = 8 << 10;
 const SOMETIMES_ZERO_UP_TO: usize = 1 << 20;
 

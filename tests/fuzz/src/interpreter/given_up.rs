@@ -36,13 +36,13 @@ const MOST_WHOLE: usize = 64 << 10;
 impl Part {
     /// Looks whether it holds what it may.
     pub(crate) fn check(self, rule: GivenUp) -> Result<(), Fault> {
-        let is_watched = self.is_whole && (1..=MOST_WHOLE).contains(&self.bytes);
+        let is_debugged = self.is_whole && (1..=MOST_WHOLE).contains(&self.bytes);
         match rule {
             GivenUp::Zeroes if !self.holds(|_| 0) => Err("memory that was given up is not cleared"),
-            GivenUp::Poison if is_watched && !self.holds(|place| self.poison(place)) => {
+            GivenUp::Poison if is_debugged && !self.holds(|place| self.poison(place)) => {
                 Err("memory that was given up is not poisoned")
             }
-            GivenUp::Nothing if is_watched && read(self.start, &mut [0]) > 0 => {
+            GivenUp::Nothing if is_debugged && read(self.start, &mut [0]) > 0 => {
                 Err("memory that was given up can be read")
             }
             _ => Ok(()),

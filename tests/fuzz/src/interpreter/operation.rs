@@ -42,7 +42,7 @@ pub(crate) enum Operation {
     Sweep { slot: u16, count: usize, step: u16 },
     /// Looks at a block's bytes.
     Check { slot: u16 },
-    /// Changes blocks with whoever else plays.
+    /// Changes blocks with another player.
     Exchange { slot: u16, place: u8 },
     /// Another thread goes on.
     Switch { thread: u8 },
@@ -133,7 +133,7 @@ const REFUSALS: [Refusal; 11] = [
 /// What an episode does most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Habits {
-    /// A slot's number is cut to so many bits.
+    /// A slot's number is cut to this many bits.
     pub(crate) slot_bits: u8,
     /// A thread's number is taken modulo this, at least 1.
     pub(crate) threads: u8,
@@ -249,7 +249,7 @@ fn sign(a: u8) -> isize {
 }
 
 impl Operation {
-    /// The operation that a record means to who has these habits.
+    /// The operation that a record means to a player with these habits.
     pub(crate) fn decode(record: Record, habits: Habits) -> Self {
         let [kind, low, high, a, b, c] = record;
         let slot = u16::from_le_bytes([low, high]) & ((1 << habits.slot_bits) - 1);

@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! A bit is set from when a block is handed out until just before it is given back. So whoever finds one set has been
+//! A bit is set from when a block is handed out until just before it is given back. So a player that finds one set has been
 //! handed what somebody else holds.
 #![deny(unsafe_code)]
 
@@ -24,11 +24,11 @@ unsafe impl Zeroes for AtomicU64 {}
 /// The bits.
 pub(crate) struct Owners(Pages<AtomicU64>);
 
-// ORDERING: relaxed throughout: a block's bits are changed by who holds it, and holders follow each other by way of
+// ORDERING: relaxed throughout: a block's bits are changed by its holder, and holders follow each other by way of
 // the allocator.
 
 impl Owners {
-    /// Nobody owns anything; `None` where so many addresses cannot be had.
+    /// Nobody owns anything; `None` where the addresses are not available.
     pub(crate) fn new() -> Option<Self> {
         Pages::new(1 << (ADDRESS_BITS - GRAIN_SHIFT - WORD_SHIFT)).map(Self)
     }
@@ -45,7 +45,7 @@ impl Owners {
         self.change(start, bytes, clear, !0, 0)
     }
 
-    /// Words that are the block's alone go from `old` to `new` without the price of an atomic operation.
+    /// Words that are only the block's go from `old` to `new` without the price of an atomic operation.
     fn change(
         &self,
         start: usize,

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) rests: usize,
     /// There may be no memory.
     pub(crate) may_fail: bool,
-    /// A player takes no more memory while it holds so many bytes.
+    /// A player takes no more memory while it holds this many bytes.
     pub(crate) most_held: usize,
 }
 
@@ -93,7 +93,7 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         })
     }
 
-    /// Calls of the allocator so far.
+    /// Calls of the allocator.
     pub(crate) fn operations(&self) -> u64 {
         self.operations
     }
@@ -275,17 +275,17 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         Ok(())
     }
 
-    /// Looks at what a block gave up just now: all of it, or what lies behind its first `kept` bytes. What is asked for
-    /// with a node is watched by no mode, but cleared.
+    /// Looks at what a block gave up just now: all of it, or what lies after its first `kept` bytes. What is asked for
+    /// with a node is debugged by no mode, but cleared.
     fn look_behind(&mut self, block: Block, kept: usize) -> Result<(), Fault> {
         let is_far = matches!(block.origin, Origin::Aligned(align) if align > MOST_GUARDED);
-        let is_watched = block.origin != Origin::Other && !is_far;
+        let is_debugged = block.origin != Origin::Other && !is_far;
         let part = Part {
             start: block.start + kept,
             bytes: block.usable - kept,
-            is_whole: kept == 0 && is_watched,
+            is_whole: kept == 0 && is_debugged,
         };
-        let rests = is_watched && (1..=self.options.rests).contains(&part.bytes);
+        let rests = is_debugged && (1..=self.options.rests).contains(&part.bytes);
         self.resting = rests.then_some(part);
         part.check(self.options.given_up)
     }
@@ -395,7 +395,7 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         Ok(())
     }
 
-    /// Gives back what waits in the exchange; for the last who plays.
+    /// Gives back what is in the exchange; for the last player.
     pub(crate) fn clear_exchange<T: Target>(&mut self, target: &mut T) -> Result<(), Fault> {
         let exchange = self.exchange;
         exchange

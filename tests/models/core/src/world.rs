@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! While one thread sets the scenario up, and when it looks at the end, atomics are plain memory. In between,
-//! from `together` on, each that is touched stands for one of a stock of loom's atomics, which were made before
+//! from `together` on, each that is touched stands for one of a pool of loom's atomics, which were made before
 //! the threads were: so its first value is visible to all.
 //!
 //! A world belongs to the thread of the operating system that runs the test. Loom's threads take turns on it, and only
@@ -30,8 +30,8 @@ const PAGE_BYTES: usize = 4096;
 const MOST_STEPS: usize = 200_000;
 /// A thread's stack.
 const STACK_WORDS: usize = 64 << 10;
-/// So many atomics threads may touch in a scenario.
-const STOCK: usize = 2_000;
+/// Atomics that threads may touch in a scenario.
+const POOL: usize = 2_000;
 
 /// What is wrong in a world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub enum Fault {
 /// Whether threads share the world at the moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    Alone,
+    Single,
     Together,
     /// One thread goes on in the child of a fork; the others are not there.
     Child,
@@ -63,14 +63,14 @@ enum Mode {
 struct World {
     fault: Fault,
     /// Loom's atomics, and how many are in use.
-    stock: Vec<Rc<AtomicU64>>,
+    pool: Vec<Rc<AtomicU64>>,
     used: usize,
     /// Which of them stands for the atomic at an address, and the value that it began with.
     atoms: HashMap<usize, (usize, u64)>,
     /// Pages that are committed; with a cell if that happened while threads shared the world.
-    committed: HashMap<usize, Option<Watched<()>>>,
+    committed: HashMap<usize, Option<Tracked<()>>>,
     /// What is in pages and objects.
-    contents: HashMap<usize, Watched<u32>>,
+    contents: HashMap<usize, Tracked<u32>>,
     /// Who sleeps on which word.
     sleepers: VecDeque<Rc<Sleeper>>,
     kernel: Rc<Mutex<()>>,
@@ -101,12 +101,12 @@ impl Sleeper {
 }
 
 /// Memory in which loom finds every race.
-type Watched<T> = Rc<loom::cell::Cell<T>>;
+type Tracked<T> = Rc<loom::cell::Cell<T>>;
 
 thread_local! {
     /// The most atomics that an order of the scenario touched.
     static MOST_USED: Cell<Option<usize>> = const { Cell::new(None) };
-    static MODE: Cell<Mode> = const { Cell::new(Mode::Alone) };
+    static MODE: Cell<Mode> = const { Cell::new(Mode::Single) };
     static AREA: Area = Area::new();
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
@@ -165,7 +165,7 @@ impl World {
     fn new(fault: Fault) -> Self {
         Self {
             fault,
-            stock: Vec::new(),
+            pool: Vec::new(),
             used: 0,
             atoms: HashMap::new(),
             committed: HashMap::new(),
@@ -208,7 +208,7 @@ pub fn check(
     MOST_USED.set(None);
     builder.check(move || {
         count.fetch_add(1, Relaxed);
-        MODE.set(Mode::Alone);
+        MODE.set(Mode::Single);
         WORLD.set(Some(World::new(fault)));
         AREA.with(|area| area.clear(area.start, area.used.take()));
         let scenario = Arc::clone(&scenario);
@@ -252,7 +252,7 @@ pub fn place<T>(value: T) -> &'static T {
 pub fn single<T: 'static>(make: impl FnOnce() -> T) -> &'static T {
     let known = with(|world| world.singles.get(&TypeId::of::<T>()).copied());
     let address = known.unwrap_or_else(|| {
-        let mode = MODE.replace(Mode::Alone);
+        let mode = MODE.replace(Mode::Single);
         let address = std::ptr::from_ref(place(make())).expose_provenance();
         MODE.set(mode);
         with(|world| world.singles.insert(TypeId::of::<T>(), address));
@@ -265,9 +265,9 @@ pub fn single<T: 'static>(make: impl FnOnce() -> T) -> &'static T {
 /// Runs these at the same time, the last one on the calling thread, and waits for all.
 pub fn together<const N: usize>(mut threads: [Box<dyn FnOnce()>; N]) {
     // Other orders of a scenario touch about as many.
-    let stock = MOST_USED.get().map_or(STOCK, |most| most * 2 + 100);
-    let stock = (0..stock).map(|_| Rc::new(AtomicU64::new(0))).collect();
-    with(|world| world.stock = stock);
+    let pool = MOST_USED.get().map_or(POOL, |most| most * 2 + 100);
+    let pool = (0..pool).map(|_| Rc::new(AtomicU64::new(0))).collect();
+    with(|world| world.pool = pool);
     number();
     MODE.set(Mode::Together);
     let mut last: Box<dyn FnOnce()> = Box::new(|| ());
@@ -286,7 +286,7 @@ pub fn together<const N: usize>(mut threads: [Box<dyn FnOnce()>; N]) {
     while let Some(other) = with(|world| world.started.pop()) {
         other.join().expect("no thread panics");
     }
-    MODE.set(Mode::Alone);
+    MODE.set(Mode::Single);
     with(|world| {
         world.atoms.clear();
         MOST_USED.set(MOST_USED.get().max(Some(world.used)));
@@ -294,7 +294,7 @@ pub fn together<const N: usize>(mut threads: [Box<dyn FnOnce()>; N]) {
     });
 }
 
-/// What is a fork's child: it has the scenario's memory as it is at this moment, and the calling thread alone.
+/// What is a fork's child: it has the scenario's memory as it is at this moment, and only the calling thread.
 pub fn fork(child: impl FnOnce()) {
     let (start, used) = AREA.with(|area| (area.start, area.used.get()));
     let memory = std::ptr::with_exposed_provenance_mut::<u8>(start);
@@ -329,9 +329,9 @@ pub fn atom(address: usize, now: impl FnOnce() -> u64) -> Option<Atom> {
             (world.used - 1, now())
         });
         let atom = world
-            .stock
+            .pool
             .get(index)
-            .expect("the stock of atomics is large enough");
+            .expect("the pool of atomics is large enough");
         Some(Atom {
             atom: Rc::clone(atom),
             first,
@@ -500,7 +500,7 @@ pub fn reserve(bytes: usize) -> Option<usize> {
     AREA.with(|area| area.take(bytes))
 }
 
-/// mprotect(2): memory that may be used from now on, by who can know of it.
+/// mprotect(2): memory that may be used from now on, by threads that can know of it.
 pub fn commit(start: usize, bytes: usize) {
     let together = MODE.get() == Mode::Together;
     for page in start / PAGE_BYTES..(start + bytes).div_ceil(PAGE_BYTES) {
@@ -543,7 +543,7 @@ pub fn forget(start: usize, bytes: usize) {
 pub fn watch(address: usize) {
     let cell = Rc::new(loom::cell::Cell::new(0));
     let before = with(|world| world.contents.insert(address, cell));
-    assert!(before.is_none(), "nothing is watched twice");
+    assert!(before.is_none(), "nothing is tracked twice");
 }
 
 /// Writes to the page or object at `address`.
@@ -559,7 +559,7 @@ pub fn read(address: usize) -> u32 {
 }
 
 #[track_caller]
-fn content(address: usize) -> Watched<u32> {
+fn content(address: usize) -> Tracked<u32> {
     let cell = with(|world| world.contents.get(&address).cloned());
     cell.expect("somebody watches")
 }

@@ -1,4 +1,4 @@
-//! The atomics of `ends.rs`.
+//! The atomics of `bounds.rs`.
 #![forbid(unsafe_code)]
 
 use loom::sync::atomic;

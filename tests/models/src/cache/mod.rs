@@ -3,8 +3,8 @@
 
 mod atomic;
 mod bin;
-#[path = "../../../../src/cache/ends.rs"]
-mod ends;
+#[path = "../../../../src/cache/bounds.rs"]
+mod bounds;
 #[expect(dead_code, reason = "neither fork nor statistics are modelled")]
 #[path = "../../../../src/cache/idle.rs"]
 mod idle;
@@ -40,10 +40,10 @@ pub(crate) struct ThreadCache {
     heap: Heap,
     busy: Lock,
     refills: Count,
-    claims: Count,
+    detached: Count,
     gaps: Count,
     slow_paths: AtomicU32,
-    claimed_at: AtomicU64,
+    detached_at: AtomicU64,
     visitor: AtomicU32,
     refilled: Count,
     mistake: Option<Mistake>,
@@ -53,7 +53,7 @@ type Count = AtomicU8;
 
 /// What a cache is tied to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ties<'cache> {
+pub(crate) struct Binding<'cache> {
     heap: &'cache Heap,
     home: Node,
 }
@@ -66,10 +66,10 @@ impl ThreadCache {
             heap: Heap::new(),
             busy: Lock::default(),
             refills: Count::new(0),
-            claims: Count::new(0),
+            detached: Count::new(0),
             gaps: Count::new(0),
             slow_paths: AtomicU32::new(0),
-            claimed_at: AtomicU64::new(0),
+            detached_at: AtomicU64::new(0),
             visitor: AtomicU32::new(0),
             refilled: Count::new(0),
             mistake,
@@ -113,9 +113,9 @@ impl ThreadCache {
     }
 
     /// What a slow path of another class does when the program frees nearly all it has.
-    pub(crate) fn ebb(&self) {
+    pub(crate) fn detach_all(&self) {
         let _busy = self.busy.lock();
-        self.claim_own();
+        self.detach_own();
     }
 
     /// Whether the main sheaf begins where it did.
@@ -127,12 +127,12 @@ impl ThreadCache {
     fn enter(&self) -> Option<MutexGuard<'_, ()>> {
         let is_locked = self.mistake != Some(Mistake::ForgetsLock);
         let busy = is_locked.then(|| self.busy.lock());
-        self.recover(ClassId);
+        self.reattach(ClassId);
         busy
     }
 
-    fn ties(&self) -> Option<Ties<'_>> {
-        Some(Ties {
+    fn binding(&self) -> Option<Binding<'_>> {
+        Some(Binding {
             heap: &self.heap,
             home: Node,
         })
@@ -142,8 +142,8 @@ impl ThreadCache {
         &self.bin
     }
 
-    fn stock(&self, id: ClassId) -> usize {
-        self.bin.main_count() + self.claims_of(id)
+    fn cached(&self, id: ClassId) -> usize {
+        self.bin.main_count() + self.detached_of(id)
     }
 
     fn get(&self, count: &Count, _id: ClassId) -> usize {
@@ -167,7 +167,7 @@ impl Lock {
 
 /// Like `src/cache/drain.rs`.
 impl ThreadCache {
-    fn put_away(&self, ties: Ties, id: ClassId, spare: Sheaf) {
-        ties.heap.take_back_unmoved(ties.home, id, spare.0);
+    fn put_away(&self, binding: Binding, id: ClassId, spare: Sheaf) {
+        binding.heap.take_back_unmoved(binding.home, id, spare.0);
     }
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::world::{self, Fault};
 
 use super::memory::{BOUND, heap, heap_of_clusters};
-use crate::cache::{Haste, Registry, ThreadCache, Ties};
+use crate::cache::{Binding, Haste, Registry, ThreadCache};
 use crate::decay::Budget;
 use crate::heap::Heap;
 use crate::limit::Limit;
@@ -46,7 +46,7 @@ impl Program {
     fn thread(self, node: u8) -> &'static ThreadCache {
         let home = self.heap.home_of(NodeId(node));
         let heap = self.heap;
-        let born = self.threads.birth(Ties { heap, home });
+        let born = self.threads.birth(Binding { heap, home });
         born.expect("there is memory")
     }
 
@@ -60,16 +60,16 @@ impl Program {
 
 fn alloc(cache: &ThreadCache) -> Object {
     let id = class::class_of(BYTES);
-    let slow = || cache.alloc_slow(cache.ties()?, &Request::new(BYTES, 1, Zeroed::No)?);
+    let slow = || cache.alloc_slow(cache.binding()?, &Request::new(BYTES, 1, Zeroed::No)?);
     cache.pop(id).or_else(slow).expect("there is memory")
 }
 
 fn free(cache: &ThreadCache, object: Object) {
     if !cache.push(object.as_ptr())
         && !cache.push_alien(object.as_ptr())
-        && let Some(ties) = cache.ties()
+        && let Some(binding) = cache.binding()
     {
-        cache.free_slow(ties, object);
+        cache.free_slow(binding, object);
     }
 }
 
@@ -145,22 +145,22 @@ pub fn hand_over(fault: Fault, writes_late: bool) -> usize {
 pub fn aliens(fault: Fault, writes_late: bool) -> usize {
     world::check(fault, BOUND, move || {
         let program = Program::new(0b11);
-        let (stranger, native) = (program.thread(0), program.thread(1));
+        let (remote, native) = (program.thread(0), program.thread(1));
         let objects: [Object; ROOM + 2] = objects(native);
         let (mine, sent) = objects.split_first().expect("there are objects");
         let (mine, mut sent) = (*mine, sent.to_vec());
         let late = sent.split_off(ROOM - 1);
         native.drain();
-        sent.iter().for_each(|object| free(stranger, *object));
+        sent.iter().for_each(|object| free(remote, *object));
         let send = move || {
             for object in &late {
                 world::write(address(*object), 1);
-                free(stranger, *object);
+                free(remote, *object);
             }
             if writes_late {
                 world::write(address(late[0]), 1);
             }
-            program.threads.exit(stranger);
+            program.threads.exit(remote);
         };
         let take = move || {
             world::write(address(mine), 1);
@@ -203,7 +203,7 @@ pub fn births(fault: Fault) -> usize {
     })
 }
 
-/// A thread gets the cache that another one left as it was, and leaves it so again, while a visitor takes what waits in it.
+/// A thread gets the cache that another one left as it was, and leaves it so again, while a visitor takes its objects.
 pub fn heirs(fault: Fault) -> usize {
     world::check(fault, BOUND, || {
         let program = Program::new(1);
@@ -244,9 +244,12 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
         let live = move || {
             let cache = program.thread(0);
             let object = alloc(cache);
-            if let Some(ties) = cache.ties() {
-                cache.enter_cluster(ties, OTHER);
-                let _pool = ties.home.pool(ClusterId(0), class::class_of(BYTES)).lock();
+            if let Some(binding) = cache.binding() {
+                cache.enter_cluster(binding, OTHER);
+                let _pool = binding
+                    .home
+                    .pool(ClusterId(0), class::class_of(BYTES))
+                    .lock();
                 moment.fetch_add(1, Relaxed);
             }
             free(cache, object);

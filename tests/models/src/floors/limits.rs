@@ -39,7 +39,7 @@ fn limited(room: usize) -> (&'static Heap, &'static Node, usize) {
     (heap, node, most)
 }
 
-/// Two threads take eight pages each where there is `room` for so many pages. With a mistake they lend
+/// Two threads take eight pages each where there is `room` for that many pages. With a mistake they lend
 /// themselves what they need.
 pub fn takes(fault: Fault, room: usize, lend_themselves: bool) -> usize {
     world::check(fault, Some(2), move || {

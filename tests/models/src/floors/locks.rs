@@ -30,10 +30,10 @@ pub fn sum(fault: Fault, threads: usize, rounds: u32) -> usize {
     })
 }
 
-/// So many preemptions are tried of threads that fork.
+/// Preemptions that are tried of threads that fork.
 const FORK_BOUND: Option<usize> = Some(3);
 
-/// So many preemptions are tried: of two threads all, of three as many as end within seconds.
+/// Preemptions that are tried: of two threads all, of three as many as end within seconds.
 fn bound(threads: usize) -> Option<usize> {
     (threads > 2).then_some(2)
 }
@@ -62,12 +62,12 @@ impl Twins {
         numbers[1] = one + 1;
     }
 
-    /// A step that loom tries before and behind the same step of others.
+    /// A step that loom tries before and after the same step of others.
     fn pass(self) {
         self.moment.fetch_add(1, Relaxed);
     }
 
-    /// A fork whose other handlers need the value, before and behind it, and a child that needs it too.
+    /// A fork whose other handlers need the value, before and after it, and a child that needs it too.
     fn fork(self, holds: bool) {
         if holds {
             sync::begin_fork(sync::Interrupted::No);
@@ -161,7 +161,7 @@ pub fn first_use(fault: Fault, threads: usize, failures: usize) -> usize {
         assert_eq!(attempts.load(Relaxed), failures + 1, "one maker at a time");
         assert!(
             got.load(Relaxed) >= threads - failures,
-            "who fails is alone"
+            "only the one that fails holds it"
         );
         assert!(once.get().is_some(), "the value stays");
     })

@@ -12,7 +12,7 @@ use crate::slab::{Sheaf, class, sheaf_bytes};
 use crate::sys::{HugePages, Region, Table};
 use crate::units::{ClassId, ClusterId, GRANULE_SHIFT, GranuleIndex, Order, PageIndex};
 
-/// So many preemptions are tried.
+/// Preemptions that are tried.
 pub(super) const BOUND: Option<usize> = Some(2);
 
 /// A heap on nodes that need not exist, one bit for each, with an arena of 1 MiB for each.
@@ -20,7 +20,7 @@ pub(super) fn heap(nodes: u64, limit: Limit) -> &'static Heap {
     heap_of_clusters(nodes, limit, 1, || 0)
 }
 
-/// The same, where the threads are in so many clusters.
+/// The same, where the threads are in `clusters`.
 pub(super) fn heap_of_clusters(
     nodes: u64,
     limit: Limit,
@@ -123,7 +123,7 @@ pub fn last_page(fault: Fault) -> usize {
 }
 
 /// Two threads need memory that nobody has committed yet.
-pub fn frontier(fault: Fault) -> usize {
+pub fn commit(fault: Fault) -> usize {
     world::check(fault, BOUND, || {
         let node = node();
         let arena = node.arena();
@@ -218,20 +218,20 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
         pool.lock()
             .take_back(node.place(ClusterId(0)), id, &mut first);
         let mut sheaf = new_sheaf(node, 2);
-        let watched: Vec<_> = objects.iter().map(|object| object.addr()).collect();
+        let tracked: Vec<_> = objects.iter().map(|object| object.addr()).collect();
         let user = move || {
             let got = node.fill(ClusterId(0), id, &mut sheaf, 1);
             assert_eq!(got, 1, "there are objects");
             let object = sheaf.objects()[0].addr();
             // While the kernel takes pages of the slab, objects come from another one.
-            let is_watched = watched.contains(&object);
-            if is_watched {
+            let is_tracked = tracked.contains(&object);
+            if is_tracked {
                 world::write(object, 2);
                 assert_eq!(world::read(object), 2, "nobody takes memory that is lent");
             }
             pool.lock()
                 .take_back(node.place(ClusterId(0)), id, sheaf.objects_mut());
-            if writes_late && is_watched {
+            if writes_late && is_tracked {
                 world::write(object, 3);
             }
         };

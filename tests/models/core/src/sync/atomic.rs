@@ -149,7 +149,7 @@ atomic!(
 );
 atomic!(
     /// 32 bits, a futex word perhaps. Loom does not know that a store which follows another in its thread comes
-    /// behind an exchange that read that one; so each store is an exchange here.
+    /// after an exchange that read that one; so each store is an exchange here.
     AtomicU32, plain::AtomicU32, u32, swap
 );
 atomic!(

@@ -12,7 +12,7 @@ use core::world;
 use super::mail::Outcome;
 use super::purge::Purge;
 use super::purge_thread::PurgeThread;
-use crate::cache::ThreadCache;
+use crate::cache::{Haste, ThreadCache};
 use crate::config::{Config, ThreadChoice};
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Round;
@@ -131,7 +131,7 @@ fn end_wait(word: &AtomicU32) {
 impl Process {
     /// A request is answered, whatever it is.
     fn answer(&self) {
-        self.purge.alone(|| {
+        self.purge.exclusively(|| {
             if self.purge.mail.take().is_some() {
                 self.heap.say();
                 self.purge.mail.answer(Outcome::Done);
@@ -152,6 +152,15 @@ pub(super) struct Memory<'process> {
 }
 
 impl Memory<'_> {
+    pub(super) fn visit(
+        self,
+        thread: &'static ThreadCache,
+        haste: Haste,
+        budget: &mut Budget,
+    ) -> (usize, usize) {
+        (thread.visit(haste, budget), thread.parked_bytes())
+    }
+
     pub(super) fn decay_named(self, _elapsed: Elapsed, _is_in_call: bool) {}
 }
 

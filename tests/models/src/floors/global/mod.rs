@@ -33,7 +33,7 @@ mod threads {
 use core::world::{self, Fault};
 
 use life::CACHES;
-use purge_thread::Moment;
+use purge_thread::Trigger;
 
 /// What a thread frees, far more than the purge thread sleeps through.
 const MUCH: usize = 64 << 20;
@@ -45,10 +45,10 @@ pub fn wakes(fault: Fault, says_so: bool) -> usize {
         let process = life::begin();
         let thread = &process.thread;
         let main = move || {
-            thread.call(&process.purge, process.memory(), Moment::Malloc);
+            thread.call(&process.purge, process.memory(), Trigger::Malloc);
             process.heap.free(MUCH);
             if says_so {
-                thread.call(&process.purge, process.memory(), Moment::Free);
+                thread.call(&process.purge, process.memory(), Trigger::Free);
             }
             process.heap.wait_until_gone();
             CACHES.end();
@@ -65,11 +65,11 @@ pub fn starts(fault: Fault) -> usize {
         let process = life::begin();
         let thread = &process.thread;
         let other = move || {
-            thread.call(&process.purge, process.memory(), Moment::Malloc);
+            thread.call(&process.purge, process.memory(), Trigger::Malloc);
             process.heap.say();
         };
         let main = move || {
-            thread.call(&process.purge, process.memory(), Moment::Malloc);
+            thread.call(&process.purge, process.memory(), Trigger::Malloc);
             process.heap.wait_for_word();
             CACHES.end();
             thread.note_last_exit(true);

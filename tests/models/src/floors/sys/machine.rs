@@ -86,7 +86,7 @@ pub(crate) fn on_own_stack<T>(run: impl FnOnce() -> T) -> Option<T> {
     Some(run())
 }
 
-/// A word that this process alone sleeps on.
+/// A word that only this process sleeps on.
 #[derive(Debug)]
 pub(crate) struct Bell {
     pub(super) shared: AtomicU32,

@@ -7,14 +7,14 @@ use crate::units::ClassId;
 
 /// What a living cache is tied to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ties {
-    /// The heap behind it.
+pub(crate) struct Binding {
+    /// The heap.
     pub(crate) heap: &'static Heap,
     /// The node that it takes memory from.
     pub(crate) home: &'static Node,
 }
 
-impl Ties {
+impl Binding {
     /// How many full sheaves the barns of this class have places for.
     pub(super) fn barn_places(self, id: ClassId) -> usize {
         match self.heap.is_tiny() {

@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! A key stands at its hash's place or behind it with no gap between, so a search ends at the first empty cell.
+//! A key stands at its hash's place or after it with no gap between, so a search ends at the first empty cell.
 //! Key 0 is an empty cell.
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -80,7 +80,7 @@ impl AddressMap {
             if key == 0 {
                 break;
             }
-            // Whoever stands behind the gap and belongs before it moves up.
+            // A key after the gap that belongs before it moves up.
             let way = place.wrapping_sub(self.home(key)) & self.mask;
             if way >= place.wrapping_sub(gap) & self.mask {
                 cells.get(gap).put(key, cell.values());

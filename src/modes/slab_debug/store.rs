@@ -3,13 +3,14 @@
 //!
 //! # Invariant
 //!
-//! A record is in the queue while its block rests, on its class's shelf when it has rested, else on neither.
+//! A record is in the queue while its block is quarantined, then on its class's shelf, else on neither.
 #![forbid(unsafe_code)]
 
-use super::address_map::AddressMap;
-use super::choice::Sort;
-use super::record::{List, Record, Records, State};
-use super::zone::LEAST;
+use super::super::address_map::AddressMap;
+use super::super::record::{Record, State};
+use super::super::records::{List, Records};
+use super::super::sort::Sort;
+use super::super::zone::LEAST;
 use crate::slab::{Object, class};
 use crate::units::ClassId;
 
@@ -26,14 +27,14 @@ pub(super) struct Blocks {
     chunks: AddressMap,
     shelves: [Shelf; class::CLASSES + 1],
     /// What was freed, the oldest first, and how many bytes that is.
-    resting: List,
-    resting_bytes: usize,
+    quarantined: List,
+    quarantined_bytes: usize,
 }
 
 /// Memory for blocks of a class.
 #[derive(Debug)]
 struct Shelf {
-    /// Blocks that have rested.
+    /// Blocks that left the quarantine.
     free: List,
     /// Blocks of the newest chunk that were never used: the first one's record, and how many.
     fresh: (u32, u32),
@@ -58,14 +59,14 @@ impl Blocks {
             singles: AddressMap::new(),
             chunks: AddressMap::new(),
             shelves: [const { Shelf::EMPTY }; class::CLASSES + 1],
-            resting: List::EMPTY,
-            resting_bytes: 0,
+            quarantined: List::EMPTY,
+            quarantined_bytes: 0,
         }
     }
 
-    /// Bytes that rest.
-    pub(super) fn resting_bytes(&self) -> usize {
-        self.resting_bytes
+    /// Bytes in quarantine.
+    pub(super) fn quarantined_bytes(&self) -> usize {
+        self.quarantined_bytes
     }
 
     /// Enters a block with memory of its own, which begins at `base`; `false` where there is no memory for that.
@@ -93,7 +94,7 @@ impl Blocks {
         (index < in_chunk(id)).then_some((first + index) as u32)
     }
 
-    /// A block of the class that has rested.
+    /// A block of the class that left the quarantine.
     pub(super) fn take_free(&mut self, records: &Records, id: ClassId) -> Option<u32> {
         self.shelves.get_mut(id.index())?.free.pop(records)
     }
@@ -132,21 +133,21 @@ impl Blocks {
         true
     }
 
-    /// Lets a freed block rest.
-    pub(super) fn rest(&mut self, records: &Records, number: u32, room: usize) {
-        self.resting_bytes += room;
-        self.resting.append(records, number);
+    /// Quarantines a freed block.
+    pub(super) fn quarantine(&mut self, records: &Records, number: u32, room: usize) {
+        self.quarantined_bytes += room;
+        self.quarantined.append(records, number);
     }
 
-    /// Ends the rest of the oldest block; its memory, if that goes back to the heap.
-    pub(super) fn wake_oldest(
+    /// Ends the quarantine of the oldest block; its memory, if that goes back to the heap.
+    pub(super) fn release_oldest(
         &mut self,
         records: &Records,
         check: impl Fn(&Record),
     ) -> Option<Object> {
-        let number = self.resting.pop(records)?;
+        let number = self.quarantined.pop(records)?;
         let record = records.get(number);
-        self.resting_bytes = self.resting_bytes.saturating_sub(record.room());
+        self.quarantined_bytes = self.quarantined_bytes.saturating_sub(record.room());
         check(record);
         let (user, base) = (record.user(), record.base());
         if self.singles.remove(user).is_some() {

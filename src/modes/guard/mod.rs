@@ -1,20 +1,24 @@
-//! Blocks on pages of their own, with a page behind them that faults: whoever writes or reads beyond one, or after it
-//! was freed, is stopped at the instruction that does it.
+//! Blocks on pages of their own, with a page after them that faults: an access beyond one, or after it was freed, stops the
+//! program at that instruction.
 //!
 //! # Invariant
 //!
-//! A page that has an owner is part of its block, which is accessible while it is in use, or the guard page behind
-//! it. What was freed rests, without memory, until its address space is needed.
+//! A page that has an owner is part of its block, which is accessible while it is in use, or the guard page after
+//! it. What was freed is quarantined, without memory, until its address space is needed.
 #![forbid(unsafe_code)]
+
+mod fault;
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::choice::{RED_ZONE, Sort, USER};
-use super::record::{List, Record, Records, State};
+use super::caller::{Caller, Given};
+use super::record::{Record, State};
+use super::records::{List, Records};
+use super::sort::{RED_ZONE, Sort, USER};
 use super::zone;
-use super::{Caller, Given, report, trace};
+use super::{report, trace};
 use crate::arena::{Arena, Span, Use};
-use crate::report::{Context, Line, Violation, report_violation, report_violation_with};
+use crate::report::{Context, Violation, report_violation, report_violation_with};
 use crate::slab::{Object, Request};
 use crate::sync::Lock;
 use crate::sys::{self, Fence, Region, Table, page_size};
@@ -25,10 +29,10 @@ use crate::units::{BLOCK_SIZE, MIN_ALIGN, Order, PAGE_SIZE, PageIndex, align_up,
 const MOST_BYTES: usize = 16 << 30;
 const SHARE: usize = 4;
 const LEAST_BYTES: usize = 8 << 20;
-/// Pages of freed blocks that rest at most.
-const MOST_RESTING: usize = 1 << 15;
-/// Where each guard page is a mapping of its own, of which a process may have 65,530, so many blocks are guarded at
-/// most, in use or resting.
+/// Pages of freed blocks in quarantine at most.
+const MOST_QUARANTINED: usize = 1 << 15;
+/// Where each guard page is a mapping of its own, of which a process may have 65,530, this many blocks are guarded at
+/// most, in use or quarantined.
 const MOST_MAPPINGS: usize = 8 << 10;
 
 /// The bytes around a guarded block that share its pages are a red zone, and its owners are remembered.
@@ -47,8 +51,8 @@ pub(super) struct Guard {
 
 #[derive(Debug)]
 struct Blocks {
-    resting: List,
-    resting_pages: usize,
+    quarantined: List,
+    quarantined_pages: usize,
     count: usize,
 }
 
@@ -74,8 +78,8 @@ impl Guard {
                     owners: Table::new(owners),
                     records,
                     blocks: Lock::new(Blocks {
-                        resting: List::EMPTY,
-                        resting_pages: 0,
+                        quarantined: List::EMPTY,
+                        quarantined_pages: 0,
                         count: 0,
                     }),
                 });
@@ -97,13 +101,13 @@ impl Guard {
         let frames = trace::take();
         let order = Order::holding(pages_for(request.align().max(page_size())) as u32);
         let mut blocks = self.blocks.lock();
-        if self.fence.is_costly() && blocks.count >= MOST_MAPPINGS && !self.wake(&mut blocks) {
+        if self.fence.is_costly() && blocks.count >= MOST_MAPPINGS && !self.release(&mut blocks) {
             return None;
         }
         let span = loop {
             match self.pages.take(pages as u32, order, Use::Large) {
                 Some(span) => break span,
-                None if self.wake(&mut blocks) => {}
+                None if self.release(&mut blocks) => {}
                 None => return None,
             }
         };
@@ -121,7 +125,7 @@ impl Guard {
         Object::new(core::ptr::with_exposed_provenance_mut(user))
     }
 
-    /// Makes the data of a span accessible and the page behind it not; the record for it.
+    /// Makes the data of a span accessible and the page after it not; the record for it.
     fn fence_in(&self, blocks: &mut Blocks, span: &Span, data_bytes: usize) -> Option<u32> {
         let end = span.first.plus(span.pages);
         if !self.owners.grow(end.0 as usize) {
@@ -178,7 +182,7 @@ impl Guard {
             report::print(record, event, FLAGS, Some(&frames), "Ignoring");
         }
         record.freed.note(caller.thread, &frames);
-        record.set_state(State::Resting);
+        record.set_state(State::Quarantined);
         let start = record.base() - self.pages.base();
         let pages = pages_for(record.room());
         // What cannot be closed, as it is locked perhaps, must hold zeroes when it is used again.
@@ -188,9 +192,9 @@ impl Guard {
         {
             super::bytes::fill(record.base(), 0, record.room());
         }
-        blocks.resting_pages += pages;
-        blocks.resting.append(&self.records, number);
-        while blocks.resting_pages > MOST_RESTING && self.wake(&mut blocks) {}
+        blocks.quarantined_pages += pages;
+        blocks.quarantined.append(&self.records, number);
+        while blocks.quarantined_pages > MOST_QUARANTINED && self.release(&mut blocks) {}
         Given::Done
     }
 
@@ -230,45 +234,12 @@ impl Guard {
         }
     }
 
-    /// Says whose page a faulting access was to; `false` if it is nobody's here. Waits for no lock: the thread may
-    /// hold any.
-    #[cold]
-    pub(super) fn explain(&self, address: usize, did: &str) -> bool {
-        if !self.has(address) {
-            return false;
-        }
-        let Some(number) = self.owner(address) else {
-            return false;
-        };
-        let record = self.records.get(number);
-        let what = match record.state() {
-            State::InUse if address >= record.user_end() => "buffer overflow",
-            State::InUse => "buffer underflow",
-            _ => "use after free",
-        };
-        let mut line = Line::<256>::headline();
-        line.text(what).text(": ").text(did);
-        line.text(" of ").hex(address).text(", ");
-        if address >= record.user() {
-            line.number(address - record.user()).text(" bytes behind");
-        } else {
-            line.number(record.user() - address).text(" bytes before");
-        }
-        line.text(" the start of a block of ")
-            .number(record.bytes());
-        line.text(" bytes in ");
-        record.name(&mut line);
-        line.text("\n").print();
-        report::owners(record);
-        true
-    }
-
     /// Gives the address space that nothing was put into yet back.
-    pub(super) fn cut(&self) {
+    pub(super) fn shrink(&self) {
         let _blocks = self.blocks.lock();
-        let _ = self.pages.cut();
-        self.owners.cut(0);
-        self.records.cut();
+        let _ = self.pages.shrink();
+        self.owners.shrink(0);
+        self.records.shrink();
     }
 
     /// Takes the locks, to hold them across a fork.
@@ -282,20 +253,20 @@ impl Guard {
         self.blocks.is_free() && self.pages.is_quiet()
     }
 
-    /// Gives the address space of the block that rested longest back; `false` if none rests.
-    fn wake(&self, blocks: &mut Blocks) -> bool {
-        let Some(number) = blocks.resting.pop(&self.records) else {
+    /// Gives back the address space of the block that was quarantined first; `false` if there is none.
+    fn release(&self, blocks: &mut Blocks) -> bool {
+        let Some(number) = blocks.quarantined.pop(&self.records) else {
             return false;
         };
         let record = self.records.get(number);
         let first = PageIndex::containing(record.base() - self.pages.base());
         let data = pages_for(record.room());
         let pages = (data + pages_for(page_size())) as u32;
-        blocks.resting_pages -= data;
+        blocks.quarantined_pages -= data;
         blocks.count -= 1;
         self.records.give(number);
         self.own(first, pages, 0);
-        // Its pages are closed; whoever takes them opens them again.
+        // Its pages are closed; `take` opens them again.
         self.pages.give(Span {
             first,
             pages,

@@ -1,4 +1,4 @@
-//! Watched blocks on a heap of their own.
+//! Debugged and guarded blocks on a heap of their own.
 #![forbid(unsafe_code)]
 
 extern crate std;
@@ -19,8 +19,8 @@ fn request(bytes: usize, align: usize) -> Request {
     Request::new(bytes, align, Zeroed::No).unwrap()
 }
 
-fn watch(debug: &[u8], guard: u32, quarantine: usize) -> Watch {
-    Watch::new(&Settings {
+fn modes(debug: &[u8], guard: u32, quarantine: usize) -> Modes {
+    Modes::new(&Settings {
         debug: Options::parse(debug).unwrap(),
         guard,
         quarantine,
@@ -34,17 +34,17 @@ fn address(block: Object) -> usize {
 
 #[test]
 fn nothing_is_on_unless_it_was_asked_for() {
-    let off = Watch::new(&Settings::OFF);
+    let off = Modes::new(&Settings::OFF);
     assert!(!off.is_on() && !off.sees_all());
-    let debug = watch(b"Z,kmalloc-64", 0, 0);
+    let debug = modes(b"Z,kmalloc-64", 0, 0);
     assert!(debug.is_on() && !debug.sees_all());
     assert!(debug.debugs(Sort::of(64, 1)) && !debug.debugs(Sort::of(65, 1)));
-    assert!(watch(b"-", 3, 0).sees_all() && watch(b"-", 0, 9).sees_all());
+    assert!(modes(b"-", 3, 0).sees_all() && modes(b"-", 0, 9).sees_all());
 }
 
 #[test]
 fn debugged_blocks_are_aligned_poisoned_and_rest_in_turn() {
-    let (heap, watch) = (heap(), watch(b"FZP", 0, 0));
+    let (heap, modes) = (heap(), modes(b"FZP", 0, 0));
     let home = heap.nodes().next().unwrap();
     let sizes = [0, 1, 64, 5000, 32 << 10, 40_000, 5 << 20];
     let mut taken = Vec::new();
@@ -52,50 +52,50 @@ fn debugged_blocks_are_aligned_poisoned_and_rest_in_turn() {
         .into_iter()
         .zip([16, 4096, 64, 16, 16, 1 << 16, 1 << 21])
     {
-        let block = watch
+        let block = modes
             .take_debugged(&heap, home, &request(bytes, align), CALLER)
             .unwrap();
         assert_eq!(address(block) % align, 0);
-        assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
+        assert_eq!(modes.usable_size(address(block)), Some(Ok(bytes)));
         assert!(bytes::first_other(address(block), address(block) + bytes, 0x5a).is_none());
         taken.push(block);
     }
-    watch.check_all();
+    modes.check_all();
     for block in taken {
-        assert_eq!(watch.give(&heap, block, CALLER), Given::Done);
+        assert_eq!(modes.give(&heap, block, CALLER), Given::Done);
     }
-    // More than rests: the memory of the oldest is used again, and was not touched.
+    // More than the quarantine holds: the memory of the oldest is used again, and was not touched.
     let mut seen = Vec::new();
     for _ in 0..5_000 {
-        let block = watch.take_debugged(&heap, home, &request(30_000, 16), CALLER);
+        let block = modes.take_debugged(&heap, home, &request(30_000, 16), CALLER);
         seen.push(address(block.unwrap()));
-        watch.give(&heap, block.unwrap(), CALLER);
+        modes.give(&heap, block.unwrap(), CALLER);
     }
     seen.sort_unstable();
     seen.dedup();
-    let rest = debug::LEAST_RESTING / (32 << 10);
-    assert!((rest - 10..4_000).contains(&seen.len()), "{}", seen.len());
-    watch.check_all();
+    let held = slab_debug::LEAST_QUARANTINE / (32 << 10);
+    assert!((held - 10..4_000).contains(&seen.len()), "{}", seen.len());
+    modes.check_all();
     heap.validate();
 }
 
 #[test]
 fn zeroes_are_zeroes_whatever_is_poisoned() {
-    let (heap, watch) = (heap(), watch(b"ZP", 0, 0));
+    let (heap, modes) = (heap(), modes(b"ZP", 0, 0));
     let home = heap.nodes().next().unwrap();
     for bytes in [1, 500, 100_000, 5 << 20] {
         for _ in 0..3 {
-            let block = watch.take_debugged(&heap, home, &request(bytes, 16).of_zeroes(), CALLER);
+            let block = modes.take_debugged(&heap, home, &request(bytes, 16).of_zeroes(), CALLER);
             let start = address(block.unwrap());
             assert!(bytes::first_other(start, start + bytes, 0).is_none());
-            watch.give(&heap, block.unwrap(), CALLER);
+            modes.give(&heap, block.unwrap(), CALLER);
         }
     }
 }
 
 #[test]
 fn guarded_blocks_end_where_a_page_does() {
-    let (heap, watch) = (heap(), watch(b"-", 1, 0));
+    let (heap, modes) = (heap(), modes(b"-", 1, 0));
     for (bytes, align) in [
         (1, 16),
         (16, 16),
@@ -104,30 +104,30 @@ fn guarded_blocks_end_where_a_page_does() {
         (70_000, 4096),
         (9, 1 << 16),
     ] {
-        let block = watch.take_guarded(&request(bytes, align), CALLER).unwrap();
+        let block = modes.take_guarded(&request(bytes, align), CALLER).unwrap();
         let end = address(block) + bytes.next_multiple_of(align);
         assert_eq!(address(block) % align, 0);
         assert!(align > 4096 || end.is_multiple_of(sys::page_size()));
-        assert_eq!(watch.usable_size(address(block)), Some(Ok(bytes)));
+        assert_eq!(modes.usable_size(address(block)), Some(Ok(bytes)));
         bytes::fill(address(block), 1, bytes);
-        assert_eq!(watch.give(&heap, block, CALLER), Given::Done);
-        assert_eq!(watch.usable_size(address(block)), Some(Err(())));
+        assert_eq!(modes.give(&heap, block, CALLER), Given::Done);
+        assert_eq!(modes.usable_size(address(block)), Some(Err(())));
     }
     let outside = heap.take_large(heap.nodes().next().unwrap(), &request(50_000, 1));
-    assert_eq!(watch.give(&heap, outside.unwrap(), CALLER), Given::Ordinary);
-    assert!(watch.take_guarded(&request(64 << 20, 16), CALLER).is_none());
-    watch.check_all();
+    assert_eq!(modes.give(&heap, outside.unwrap(), CALLER), Given::Ordinary);
+    assert!(modes.take_guarded(&request(64 << 20, 16), CALLER).is_none());
+    modes.check_all();
 }
 
 #[test]
 fn address_space_of_guarded_blocks_is_used_again_when_enough_rests() {
-    let (heap, watch) = (heap(), watch(b"-", 1, 0));
+    let (heap, modes) = (heap(), modes(b"-", 1, 0));
     let mut turns = (0..40_000).map(|_| {
-        let block = watch.take_guarded(&request(50, 16), CALLER).unwrap();
+        let block = modes.take_guarded(&request(50, 16), CALLER).unwrap();
         // What is used again holds zeroes and may be written.
         assert!(bytes::first_other(address(block), address(block) + 50, 0).is_none());
         bytes::fill(address(block), 7, 50);
-        watch.give(&heap, block, CALLER);
+        modes.give(&heap, block, CALLER);
         address(block)
     });
     let first = turns.next();
@@ -139,18 +139,18 @@ fn address_space_of_guarded_blocks_is_used_again_when_enough_rests() {
 
 #[test]
 fn what_rests_is_in_no_hands_until_it_is_used_again() {
-    let (heap, watch) = (heap(), watch(b"-", 0, 64 << 10));
+    let (heap, modes) = (heap(), modes(b"-", 0, 64 << 10));
     let home = heap.nodes().next().unwrap();
     let mut reused = Vec::new();
     for _ in 0..3 {
         let block = heap
             .take_large(home, &Request::pages(40_000, 1, Zeroed::No).unwrap())
             .unwrap();
-        watch.retire(&heap, block, |block| reused.push(block));
-        assert_eq!(watch.usable_size(address(block)), Some(Err(())));
+        modes.free_ordinary(&heap, block, |block| reused.push(block));
+        assert_eq!(modes.usable_size(address(block)), Some(Err(())));
     }
     assert_eq!(reused.len(), 2);
-    assert_eq!(watch.usable_size(address(reused[0])), None);
+    assert_eq!(modes.usable_size(address(reused[0])), None);
 }
 
 #[test]
@@ -167,10 +167,10 @@ fn refill_at_once() {
         ..crate::heap::Settings::TEST
     };
     let heap = Heap::new(Topology::single(), settings).unwrap();
-    let watch = watch(b"F", 0, 0);
+    let modes = modes(b"F", 0, 0);
     let home = heap.nodes().next().unwrap();
     // The largest class, so that a chunk holds few.
-    let take = || watch.take_debugged(&heap, home, &request(32 << 10, 16), CALLER);
+    let take = || modes.take_debugged(&heap, home, &request(32 << 10, 16), CALLER);
     let pages = || {
         let counts = home.arena().counts();
         counts.committed_pages - counts.free_pages

@@ -25,7 +25,7 @@ const OTHER: usize = 5;
 
 /// The counts of all nodes.
 #[derive(Debug)]
-pub(crate) struct Traffic([[AtomicU64; NAMES.len()]; MAX_NODES]);
+pub(crate) struct NumaStat([[AtomicU64; NAMES.len()]; MAX_NODES]);
 
 /// Where pages came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) enum Source {
 
 // ORDERING: relaxed; the counts are statistics.
 
-impl Traffic {
+impl NumaStat {
     /// Nothing counted.
     pub(crate) const fn new() -> Self {
         Self([const { [const { AtomicU64::new(0) }; NAMES.len()] }; MAX_NODES])
@@ -85,12 +85,12 @@ mod tests {
 
     #[test]
     fn pages_are_counted_as_the_kernel_does() {
-        let traffic = Traffic::new();
+        let numastat = NumaStat::new();
         let [zero, two] = [0, 2].map(NodeId);
-        traffic.count(two, Source::Wanted(two), two, 5);
-        traffic.count(zero, Source::Wanted(two), two, 3);
-        traffic.count(zero, Source::Turn, zero, 7);
-        assert_eq!(traffic.of(two), [5, 0, 3, 0, 5, 0]);
-        assert_eq!(traffic.of(zero), [7, 3, 0, 7, 7, 3]);
+        numastat.count(two, Source::Wanted(two), two, 5);
+        numastat.count(zero, Source::Wanted(two), two, 3);
+        numastat.count(zero, Source::Turn, zero, 7);
+        assert_eq!(numastat.of(two), [5, 0, 3, 0, 5, 0]);
+        assert_eq!(numastat.of(zero), [7, 3, 0, 7, 7, 3]);
     }
 }

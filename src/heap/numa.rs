@@ -3,8 +3,8 @@
 
 use core::ptr::NonNull;
 
-use super::{Heap, Node, Source};
-use crate::numa::Choice;
+use super::{Heap, Node};
+use crate::numa::{Choice, Source};
 use crate::sys::Policy;
 use crate::units::{ClassId, ClusterId, NodeId, PAGE_SIZE};
 
@@ -15,7 +15,7 @@ impl Heap {
     }
 
     /// Counts the slabs that a pool of class `id` on `node` took since it was asked last; `wanted`
-    /// is the home of who needed them.
+    /// is the home of the thread that needed them.
     pub(crate) fn note_slabs(
         &self,
         node: &'static Node,
@@ -86,7 +86,7 @@ impl Heap {
 
     fn count(&self, from: NodeId, source: Source, wanted: &Node, pages: u64) {
         let running = self.current_node().unwrap_or(wanted.id());
-        self.traffic.count(from, source, running, pages);
+        self.numastat.count(from, source, running, pages);
     }
 
     /// Whether the machine has several nodes that anybody cares about.

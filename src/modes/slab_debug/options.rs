@@ -4,99 +4,7 @@
 //! last block without names. See the kernel's Documentation/admin-guide/mm/slab.rst.
 #![forbid(unsafe_code)]
 
-use crate::report::Line;
-use crate::slab::{Kind, Request, class};
-use crate::units::{BLOCK_SIZE, ClassId};
-
-/// Looks for frees of what is no block, or free already.
-pub(super) const SANITY: u8 = 1;
-/// Red zones on both sides of a block.
-pub(super) const RED_ZONE: u8 = 2;
-/// Fills memory that the program must not read or write.
-pub(super) const POISON: u8 = 4;
-/// Remembers who allocated and freed.
-pub(super) const USER: u8 = 8;
-/// Prints every allocation and every free.
-pub(super) const TRACE: u8 = 16;
-
-/// The sorts of blocks: class 0 stands for large ones, the one behind the last class for huge ones.
-const SORTS: usize = class::CLASSES + 2;
-const HUGE: usize = SORTS - 1;
-
-/// What a block is called by: its class, or that it is large or huge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sort(u8);
-
-impl Sort {
-    /// The sort of a block of `bytes` at a multiple of `align`.
-    pub(crate) fn of(bytes: usize, align: usize) -> Self {
-        match class::aligned_class_of(bytes, align) {
-            Some(id) => Self(id.0),
-            None if bytes > BLOCK_SIZE || align > BLOCK_SIZE => Self(HUGE as u8),
-            None => Self(0),
-        }
-    }
-
-    /// The sort of the block that a request is for.
-    pub(crate) fn of_request(request: &Request) -> Self {
-        match request.kind() {
-            Kind::Small(id) => Self(id.0),
-            Kind::Large { .. } => Self(0),
-            Kind::Huge => Self(HUGE as u8),
-        }
-    }
-
-    /// The sort of a class.
-    pub(crate) fn of_class(id: ClassId) -> Self {
-        if class::is_span(id) {
-            return Self(0);
-        }
-        Self(id.0)
-    }
-
-    /// The sort of that number.
-    pub(super) fn from_number(number: u8) -> Self {
-        Self(number)
-    }
-
-    /// Its place in a list of all sorts.
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
-    }
-
-    /// Its number.
-    pub(super) fn number(self) -> u8 {
-        self.0
-    }
-
-    /// The class, of a small block.
-    pub(super) fn class(self) -> Option<ClassId> {
-        (1..HUGE as u8).contains(&self.0).then_some(ClassId(self.0))
-    }
-
-    /// Appends its name.
-    pub(super) fn name<const N: usize>(self, line: &mut Line<N>) {
-        match self.class() {
-            Some(id) => line.text("kmalloc-").number(class::info(id).size as usize),
-            None if usize::from(self.0) == HUGE => line.text("huge"),
-            None => line.text("large"),
-        };
-    }
-
-    fn is_named(self, pattern: &[u8]) -> bool {
-        let mut line = Line::<32>::new();
-        self.name(&mut line);
-        fits(line.as_bytes(), pattern)
-    }
-}
-
-/// Whether a name is a pattern's, which may end in `*`.
-fn fits(name: &[u8], pattern: &[u8]) -> bool {
-    match pattern.split_last() {
-        Some((b'*', prefix)) => name.starts_with(prefix),
-        _ => name == pattern,
-    }
-}
+use super::super::sort::{POISON, RED_ZONE, SANITY, SORTS, Sort, TRACE, USER, fits};
 
 /// The flags of what has a name, as a text says that was found right.
 fn decide(text: &[u8], is_named: impl Fn(&[u8]) -> bool) -> u8 {
@@ -143,7 +51,7 @@ impl Options {
 
     /// The flags of a sort.
     pub(super) fn of(&self, sort: Sort) -> u8 {
-        self.flags.get(usize::from(sort.0)).copied().unwrap_or(0)
+        self.flags.get(sort.index()).copied().unwrap_or(0)
     }
 
     /// Whether any sort has this flag.
@@ -158,8 +66,9 @@ impl Options {
         for block in blocks() {
             let block = block?;
             // A class that does not exist is a mistake; any other name may be that of a cache.
-            let is_known =
-                |name: &[u8]| !name.starts_with(b"kmalloc-") || sorts().any(|it| it.is_named(name));
+            let is_known = |name: &[u8]| {
+                !name.starts_with(b"kmalloc-") || Sort::all().any(|it| it.is_named(name))
+            };
             if !block.names().all(is_known) {
                 return None;
             }
@@ -167,7 +76,7 @@ impl Options {
         if blocks().flatten().all(|block| block.flags == 0) {
             return Some(Self::OFF);
         }
-        for (flags, sort) in options.flags.iter_mut().zip(sorts()) {
+        for (flags, sort) in options.flags.iter_mut().zip(Sort::all()) {
             *flags = decide(text, |name| sort.is_named(name));
         }
         options.text.get_mut(..text.len())?.copy_from_slice(text);
@@ -175,7 +84,7 @@ impl Options {
     }
 
     /// What is asked of a named cache.
-    pub(super) fn of_cache(&self, name: &[u8]) -> CacheFlags {
+    pub(crate) fn of_cache(&self, name: &[u8]) -> CacheFlags {
         let end = self.text.iter().position(|byte| *byte == 0);
         let text = self.text.get(..end.unwrap_or(TEXT)).unwrap_or_default();
         let flags = match text {
@@ -192,10 +101,6 @@ impl Options {
     }
 }
 
-fn sorts() -> impl Iterator<Item = Sort> {
-    (0..SORTS as u8).map(Sort)
-}
-
 /// Options and the names they are for.
 #[derive(Clone, Copy, Debug)]
 struct Block<'text> {
@@ -208,7 +113,7 @@ impl<'text> Block<'text> {
         let mut parts = text.splitn(2, |byte| *byte == b',');
         let letters = parts.next()?.trim_ascii();
         let mut flags = 0;
-        // As for every other key; as letters it would be sanity checks alone.
+        // As for every other key; as letters it would be only sanity checks.
         let is_off = letters.eq_ignore_ascii_case(b"off");
         for letter in if is_off { b"-" } else { letters } {
             flags |= match letter.to_ascii_uppercase() {
@@ -222,7 +127,7 @@ impl<'text> Block<'text> {
                 _ => return None,
             };
         }
-        // The kernel's "slab_debug" alone means all of them but tracing.
+        // The kernel's plain "slab_debug" means all of them but tracing.
         if letters.is_empty() {
             flags = SANITY | RED_ZONE | POISON | USER;
         }

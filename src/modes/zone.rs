@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::bytes::{fill, first_other, last_other};
-use super::choice::{POISON, RED_ZONE};
 use super::record::Record;
+use super::sort::{POISON, RED_ZONE};
 
 /// A block that is in use and was not written yet.
 const POISON_IN_USE: u8 = 0x5a;

@@ -4,14 +4,14 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::{ThreadCache, Ties};
+use super::{Binding, ThreadCache};
 use crate::slab::{Object, Pool};
 use crate::sync::{self, Lock};
 use crate::units::{ClassId, ClusterId};
 
-/// Slow paths between two looks at where the thread runs.
+/// Slow paths between two checks of where the thread runs.
 const STEPS: u32 = 8;
-/// Looks in a row that must find it on nodes with another home: a thread that was only pushed aside
+/// Consecutive checks that must find it on nodes with another home: a thread that was only pushed aside
 /// for a moment keeps what it has.
 const STRAYS: u32 = 2;
 
@@ -21,35 +21,35 @@ impl ThreadCache {
     /// What the cache is tied to from now on. Objects of the old home are sent there when they are
     /// freed.
     #[inline]
-    pub(super) fn follow(&self, ties: Ties) -> Ties {
-        if !ties.heap.has_places() || !self.is_time_to_follow() {
-            return ties;
+    pub(super) fn rehome(&self, binding: Binding) -> Binding {
+        if !binding.heap.has_places() || !self.is_time_to_check() {
+            return binding;
         }
-        self.look_for_cluster(ties);
-        self.look(ties).unwrap_or(ties)
+        self.recheck_cluster(binding);
+        self.move_home(binding).unwrap_or(binding)
     }
 
-    /// As [`Self::follow`], for who must stay tied to what it is.
+    /// The cluster's part of [`Self::rehome`], for callers whose binding must stay.
     #[inline]
-    pub(super) fn follow_cluster(&self, ties: Ties) {
-        if ties.heap.clusters().are_several() && self.is_time_to_follow() {
-            self.look_for_cluster(ties);
+    pub(super) fn check_cluster(&self, binding: Binding) {
+        if binding.heap.clusters().are_several() && self.is_time_to_check() {
+            self.recheck_cluster(binding);
         }
     }
 
-    fn is_time_to_follow(&self) -> bool {
+    fn is_time_to_check(&self) -> bool {
         let steps = self.steps.load(Relaxed) + 1;
         self.steps.store(steps % STEPS, Relaxed);
         steps >= STEPS
     }
 
     #[cold]
-    fn look(&self, ties: Ties) -> Option<Ties> {
-        if !ties.heap.is_numa() {
+    fn move_home(&self, binding: Binding) -> Option<Binding> {
+        if !binding.heap.is_numa() {
             return None;
         }
-        let home = ties.heap.home_of(ties.heap.current_node()?);
-        if core::ptr::eq(home, ties.home) {
+        let home = binding.heap.home_of(binding.heap.current_node()?);
+        if core::ptr::eq(home, binding.home) {
             self.strays.store(0, Relaxed);
             return None;
         }
@@ -59,37 +59,37 @@ impl ThreadCache {
             return None;
         }
         self.drain();
-        let ties = Ties { home, ..ties };
+        let binding = Binding { home, ..binding };
         let _busy = self.busy.lock();
-        self.move_in(ties);
-        Some(ties)
+        self.move_in(binding);
+        Some(binding)
     }
 
     /// Takes objects from the pools of the cluster that runs the caller, this cache's thread, from now on, if it was there at
-    /// the last look too. Nothing has to move for that: an object goes back to its slab from wherever it is. Few threads stay
+    /// the last check too. Nothing has to move for that: an object goes back to its slab from wherever it is. Few threads stay
     /// where they are.
     #[cold]
-    fn look_for_cluster(&self, ties: Ties) {
-        let heap = ties.heap;
+    fn recheck_cluster(&self, binding: Binding) {
+        let heap = binding.heap;
         if let Some(here) = heap.clusters().current(heap.threads())
             && u32::from(here.0) == self.seen_in.swap(u32::from(here.0), Relaxed)
         {
-            self.enter_cluster(ties, here);
+            self.enter_cluster(binding, here);
         }
     }
 
     /// The same for a cache that gets a thread.
-    pub(super) fn begin_in_cluster(&self, ties: Ties) {
-        let heap = ties.heap;
+    pub(super) fn begin_in_cluster(&self, binding: Binding) {
+        let heap = binding.heap;
         let cluster = heap.clusters().current(heap.threads() + 1);
-        self.enter_cluster(ties, cluster.unwrap_or_default());
+        self.enter_cluster(binding, cluster.unwrap_or_default());
     }
 
     /// Takes objects from the pools of a cluster from now on. The caller does not hold the cache's lock.
-    pub(crate) fn enter_cluster(&self, ties: Ties, cluster: ClusterId) {
+    pub(crate) fn enter_cluster(&self, binding: Binding, cluster: ClusterId) {
         // What a fork does not hold, its thread must not begin to use.
         if cluster != self.cluster() && !sync::is_forking() {
-            ties.heap.clusters().enter(cluster);
+            binding.heap.clusters().enter(cluster);
             // Who visits the cache may be giving objects back.
             let _busy = self.busy.lock();
             self.cluster.store(u32::from(cluster.0), Relaxed);
@@ -103,15 +103,15 @@ impl ThreadCache {
 
     /// The cluster whose pool an object of the home node goes back to: sheaves with such go to its barn, where threads are that
     /// allocate more of them.
-    pub(super) fn origin(&self, ties: Ties, id: ClassId, object: Object) -> ClusterId {
-        match ties.heap.clusters().are_several() {
-            true => ties.home.cluster_of(object.as_ptr() as usize, id),
+    pub(super) fn origin(&self, binding: Binding, id: ClassId, object: Object) -> ClusterId {
+        match binding.heap.clusters().are_several() {
+            true => binding.home.cluster_of(object.as_ptr() as usize, id),
             false => self.cluster(),
         }
     }
 
     /// The pool of a class that the cache takes objects from.
-    pub(super) fn pool(&self, ties: Ties, id: ClassId) -> &'static Lock<Pool> {
-        ties.home.pool(self.cluster(), id)
+    pub(super) fn pool(&self, binding: Binding, id: ClassId) -> &'static Lock<Pool> {
+        binding.home.pool(self.cluster(), id)
     }
 }

@@ -1,5 +1,5 @@
-//! Freed blocks that rest before they are used again, so that whoever still uses them harms nobody else, and whoever
-//! frees them again is seen.
+//! The quarantine: freed blocks that are not used again for some time, so that a late write harms nobody else and a second
+//! free is seen.
 //!
 //! # Invariant
 //!
@@ -12,7 +12,7 @@ use crate::report::{Violation, report_violation};
 use crate::slab::Object;
 use crate::sync::Lock;
 
-/// Blocks that rest.
+/// Blocks in quarantine.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     most: usize,
@@ -29,7 +29,7 @@ struct Queue {
 }
 
 impl Quarantine {
-    /// Lets at most `most` bytes rest.
+    /// An empty one for at most `most` bytes.
     pub(super) const fn new(most: usize) -> Self {
         Self {
             most,
@@ -42,31 +42,31 @@ impl Quarantine {
         }
     }
 
-    /// Whether a block rests here already, which is reported.
+    /// Whether a block is here already, which is reported.
     pub(super) fn refuses(&self, heap: &Heap, address: usize) -> bool {
-        let rests = self.has(address);
-        if rests {
+        let is_here = self.has(address);
+        if is_here {
             report_violation(Violation::DoubleFree, address, heap.context(address));
         }
-        rests
+        is_here
     }
 
-    /// Whether a block rests here.
+    /// Whether a block is here.
     pub(super) fn has(&self, address: usize) -> bool {
         self.most > 0 && self.queue.lock().blocks.get(address).is_some()
     }
 
-    /// Lets a block of `bytes` rest; `reuse` gets those that have rested for long enough.
-    pub(super) fn rest(&self, block: Object, bytes: usize, mut reuse: impl FnMut(Object)) {
+    /// Quarantines a block of `bytes`; `reuse` gets those that leave for it.
+    pub(super) fn add(&self, block: Object, bytes: usize, mut reuse: impl FnMut(Object)) {
         let is_in = self.queue.lock().append(block, bytes);
         if !is_in {
             return reuse(block);
         }
-        self.wake(self.most, reuse);
+        self.release(self.most, reuse);
     }
 
-    /// Lets the oldest blocks be used again until no more than `most` bytes rest.
-    pub(super) fn wake(&self, most: usize, mut reuse: impl FnMut(Object)) {
+    /// Lets the oldest blocks be used again until no more than `most` bytes are here.
+    pub(super) fn release(&self, most: usize, mut reuse: impl FnMut(Object)) {
         loop {
             let mut queue = self.queue.lock();
             if queue.bytes <= most {
@@ -137,11 +137,11 @@ mod tests {
         let quarantine = Quarantine::new(100);
         let mut left = Vec::new();
         for number in 1..=6 {
-            quarantine.rest(block(number), 30, |it| left.push(it));
+            quarantine.add(block(number), 30, |it| left.push(it));
         }
         assert_eq!(left, [block(1), block(2), block(3)]);
         assert!(quarantine.has(64) && !quarantine.has(48));
-        quarantine.rest(block(7), 500, |it| left.push(it));
+        quarantine.add(block(7), 500, |it| left.push(it));
         assert_eq!(left.len(), 7);
         assert!(!quarantine.has(112));
     }

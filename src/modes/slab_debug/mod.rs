@@ -1,26 +1,34 @@
-//! `slab_debug`: blocks in memory of their own, with red zones, poison, and a record of who had them.
+//! `slab_debug`: blocks in memory of their own, with red zones, poison, and a record of their owners.
 //!
 //! # Invariant
 //!
 //! Small blocks are cut from chunks, large spans that are never given back, a record for each; others have a span or a
-//! mapping of their own. The memory of a free block is not touched but by whoever should not.
+//! mapping of their own. The memory of a free block is not touched but by mistake.
 #![forbid(unsafe_code)]
 
-use super::choice::{Options, POISON, SANITY, Sort, TRACE, USER};
-use super::record::{Record, Records, State};
+mod memory;
+mod options;
+mod store;
+
+use super::caller::{Caller, Given};
+use super::clearing::Clearing;
+use super::record::{Record, State};
+use super::records::Records;
 use super::report::{self, Event};
-use super::store::{Blocks, CHUNK};
+use super::sort::{POISON, SANITY, Sort, TRACE, USER};
+use super::trace;
 use super::zone::{self, Damage, LEAST};
-use super::{Caller, Given, trace};
 use crate::heap::{Heap, Node};
 use crate::report::Line;
-use crate::slab::{Object, Request, class};
+use crate::slab::{Object, Request};
 use crate::sync::Lock;
 use crate::sys;
-use crate::units::{ClassId, MIN_ALIGN, PAGE_SIZE, Zeroed, align_up};
+use crate::units::{MIN_ALIGN, align_up};
+pub(crate) use options::{CacheFlags, Options};
+use store::Blocks;
 
-/// Bytes of freed blocks that rest at least before their memory is used again.
-pub(super) const LEAST_RESTING: usize = 64 << 20;
+/// Bytes of freed blocks that are quarantined at least.
+pub(super) const LEAST_QUARANTINE: usize = 64 << 20;
 
 /// Records have this share of the memory that there may be.
 const RECORDS_SHARE: usize = 4;
@@ -29,31 +37,34 @@ const RECORDS_SHARE: usize = 4;
 #[derive(Debug)]
 pub(super) struct Debug {
     options: Options,
-    most_resting: usize,
-    /// Whether what is freed and not poisoned is cleared.
-    clears: bool,
+    quarantine_bytes: usize,
+    clearing: Clearing,
     records: Records,
     blocks: Lock<Blocks>,
 }
 
 impl Debug {
     /// No blocks yet; `None` where there is no address space for records.
-    pub(super) fn new(options: Options, most_resting: usize, clears: bool) -> Option<Self> {
+    pub(super) fn new(
+        options: Options,
+        quarantine_bytes: usize,
+        clearing: Clearing,
+    ) -> Option<Self> {
         let Some(records) = Records::new(sys::memory_allowed() / RECORDS_SHARE) else {
             report::cannot("slab_debug");
             return None;
         };
         Some(Self {
             options,
-            most_resting,
-            clears,
+            quarantine_bytes,
+            clearing,
             records,
             blocks: Lock::new(Blocks::new()),
         })
     }
 
     /// Whether blocks of this sort are debugged.
-    pub(super) fn watches(&self, sort: Sort) -> bool {
+    pub(super) fn debugs(&self, sort: Sort) -> bool {
         self.options.of(sort) != 0
     }
 
@@ -136,18 +147,18 @@ impl Debug {
         }
         let sort = record.sort();
         zone::deactivate(record, flags);
-        if self.clears && flags & POISON == 0 {
-            super::bytes::erase(address, record.user_end());
+        if flags & POISON == 0 {
+            self.clearing.give_up(address, record.user_end());
         }
         if flags & USER != 0 {
             record.freed.note(caller.thread, &frames);
         }
-        record.set_state(State::Resting);
+        record.set_state(State::Quarantined);
         let room = record.room();
-        blocks.rest(&self.records, number, room);
+        blocks.quarantine(&self.records, number, room);
         drop(blocks);
         self.trace(flags, "free", sort, address, &frames);
-        self.wake(heap, self.most_resting);
+        self.release(heap, self.quarantine_bytes);
         Given::Done
     }
 
@@ -171,7 +182,7 @@ impl Debug {
             let damage = match record.state() {
                 State::Vacant => None,
                 State::InUse => zone::check_active(record, flags),
-                State::Resting | State::Free => zone::check_inactive(record, flags),
+                State::Quarantined | State::Free => zone::check_inactive(record, flags),
             };
             if let Some(damage) = damage {
                 complain(record, flags, damage, None);
@@ -180,9 +191,9 @@ impl Debug {
     }
 
     /// Gives the address space that nothing was put into yet back.
-    pub(super) fn cut(&self) {
+    pub(super) fn shrink(&self) {
         let _blocks = self.blocks.lock();
-        self.records.cut();
+        self.records.shrink();
     }
 
     /// Takes the lock, to hold it across a fork.
@@ -202,69 +213,15 @@ impl Debug {
         trace::take()
     }
 
-    fn take_small(&self, heap: &Heap, home: &'static Node, id: ClassId) -> Option<u32> {
+    /// Lets the oldest blocks be used again until no more than `most` bytes are quarantined.
+    pub(super) fn release(&self, heap: &Heap, most: usize) {
         loop {
             let mut blocks = self.blocks.lock();
-            if let Some(number) = blocks.take_free(&self.records, id) {
-                let record = self.records.get(number);
-                self.check_free(record);
-                return Some(number);
-            }
-            if let Some(number) = blocks.take_fresh(id) {
-                return Some(number);
-            }
-            drop(blocks);
-            let chunk = heap.take_large(home, &Request::pages(CHUNK, CHUNK, Zeroed::No)?)?;
-            let start = chunk.as_ptr().expose_provenance();
-            let mut blocks = self.blocks.lock();
-            // Another thread may have brought one meanwhile.
-            let is_needed = !blocks.has_fresh(id);
-            let is_added = is_needed && blocks.add_chunk(&self.records, start, id);
-            drop(blocks);
-            if !is_added {
-                heap.give(chunk);
-                if is_needed {
-                    return None;
-                }
-            }
-        }
-    }
-
-    fn take_single(&self, heap: &Heap, home: &'static Node, request: &Request) -> Option<u32> {
-        let align = request.align().max(LEAST);
-        let room = request.bytes().checked_add(align)?.checked_add(LEAST)?;
-        // A class would serve what is small; a span of its own keeps it away from other blocks.
-        let room = room.max(class::MAX_SMALL + 1);
-        let pages = Request::pages(room, align.max(PAGE_SIZE), request.zeroed())?;
-        let memory = heap.take_large(home, &pages)?;
-        let base = memory.as_ptr().expose_provenance();
-        let room = heap.usable_size(base).unwrap_or(room);
-        let user = align_up(base + LEAST, align)?;
-        let mut blocks = self.blocks.lock();
-        let number = self.records.take();
-        if let Some(number) = number
-            && blocks.add_single(base, user, number)
-        {
-            let sort = Sort::of_request(request);
-            self.records.get(number).place(sort, base, room);
-            return Some(number);
-        }
-        if let Some(number) = number {
-            self.records.give(number);
-        }
-        drop(blocks);
-        heap.give(memory);
-        None
-    }
-
-    /// Lets the oldest blocks be used again until no more than `most` bytes rest.
-    pub(super) fn wake(&self, heap: &Heap, most: usize) {
-        loop {
-            let mut blocks = self.blocks.lock();
-            if blocks.resting_bytes() <= most {
+            if blocks.quarantined_bytes() <= most {
                 return;
             }
-            let Some(memory) = blocks.wake_oldest(&self.records, |record| self.check_free(record))
+            let Some(memory) =
+                blocks.release_oldest(&self.records, |record| self.check_free(record))
             else {
                 continue;
             };

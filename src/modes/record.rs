@@ -1,19 +1,12 @@
-//! Records of watched blocks, out of line: what was asked for, by whom, and what state the block is in.
-//!
-//! # Invariant
-//!
-//! A record that no block uses is on the list of vacant ones. Numbers begin with 1; 0 is none.
+//! The record of a debugged or guarded block, out of line: what was asked for, by whom, and what state the block is in.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use super::choice::Sort;
+use super::caller::{Caller, Family};
+use super::sort::Sort;
 use super::trace::{Frames, Stack};
-use super::{Caller, Family};
 use crate::report::Line;
-use crate::sys::{self, Region, Table, ZeroInit};
-
-/// Address space for records at least; what is asked for is halved while the kernel refuses.
-const LEAST_BYTES: usize = 256 << 10;
+use crate::sys::{self, ZeroInit};
 
 /// The most of a cache's name that is stored.
 const TITLE: usize = 32;
@@ -25,13 +18,13 @@ pub(super) enum State {
     Vacant,
     /// The program has the block.
     InUse,
-    /// The block was freed and rests.
-    Resting,
-    /// The block has rested and may be used again.
+    /// The block was freed and is quarantined.
+    Quarantined,
+    /// The block left the quarantine and may be used again.
     Free,
 }
 
-/// What is known of a watched block.
+/// What is known of a block.
 #[derive(Debug)]
 pub(super) struct Record {
     /// Where its memory begins, red zones and all.
@@ -43,7 +36,7 @@ pub(super) struct Record {
     /// The bytes that were asked for.
     pub(super) bytes: AtomicUsize,
     /// The next in a queue or a list.
-    next: AtomicU32,
+    pub(super) next: AtomicU32,
     state: AtomicU8,
     sort: AtomicU8,
     /// Whose function allocated it.
@@ -158,7 +151,7 @@ impl Record {
     pub(super) fn state(&self) -> State {
         match self.state.load(Relaxed) {
             1 => State::InUse,
-            2 => State::Resting,
+            2 => State::Quarantined,
             3 => State::Free,
             _ => State::Vacant,
         }
@@ -181,134 +174,5 @@ impl Track {
     /// Forgets who it was.
     pub(super) fn forget(&self) {
         self.at.store(0, Relaxed);
-    }
-}
-
-/// All records of a mode. What changes which of them are used holds the owner's lock.
-#[derive(Debug)]
-pub(super) struct Records {
-    table: Table<Record>,
-    used: AtomicU32,
-    /// The first vacant one of those.
-    vacant: AtomicU32,
-}
-
-impl Records {
-    /// No records yet, and room for as many as `bytes` hold, or fewer; `None` where no address space is left.
-    pub(super) fn new(bytes: usize) -> Option<Self> {
-        let mut bytes = bytes.next_multiple_of(1 << 16).max(LEAST_BYTES);
-        while bytes >= LEAST_BYTES {
-            if let Some(region) = Region::reserve_fenced(bytes, 0, 1 << 16) {
-                return Some(Self {
-                    table: Table::new(region),
-                    used: AtomicU32::new(0),
-                    vacant: AtomicU32::new(0),
-                });
-            }
-            bytes = (bytes / 2).next_multiple_of(1 << 16);
-        }
-        None
-    }
-
-    /// Gives the address space that no record lies in back; the caller holds the owner's lock.
-    pub(super) fn cut(&self) {
-        self.table.cut(0);
-    }
-
-    /// The record with this number.
-    pub(super) fn get(&self, number: u32) -> &Record {
-        self.table.get(number.saturating_sub(1) as usize)
-    }
-
-    /// The records that were ever used.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Record> {
-        (1..=self.used.load(Relaxed)).map(|number| self.get(number))
-    }
-
-    /// A vacant record's number; `None` where there is no memory for one.
-    pub(super) fn take(&self) -> Option<u32> {
-        let number = self.vacant.load(Relaxed);
-        if number == 0 {
-            return self.take_row(1);
-        }
-        let next = self.get(number).next.load(Relaxed);
-        self.vacant.store(next, Relaxed);
-        Some(number)
-    }
-
-    /// The first of `count` records in a row, which are never given back.
-    pub(super) fn take_row(&self, count: u32) -> Option<u32> {
-        let used = self.used.load(Relaxed);
-        let end = used.checked_add(count)?;
-        if !self.table.grow(end as usize) {
-            return None;
-        }
-        self.used.store(end, Relaxed);
-        Some(used + 1)
-    }
-
-    /// Gives a record back.
-    pub(super) fn give(&self, number: u32) {
-        let record = self.get(number);
-        record.set_state(State::Vacant);
-        record.next.store(self.vacant.load(Relaxed), Relaxed);
-        self.vacant.store(number, Relaxed);
-    }
-}
-
-/// Records one behind the other: the first in is the first out.
-#[derive(Debug)]
-pub(super) struct List {
-    first: u32,
-    last: u32,
-}
-
-impl List {
-    /// No records.
-    pub(super) const EMPTY: Self = Self { first: 0, last: 0 };
-
-    /// Puts a record behind the last one.
-    pub(super) fn append(&mut self, records: &Records, number: u32) {
-        records.get(number).next.store(0, Relaxed);
-        match core::mem::replace(&mut self.last, number) {
-            0 => self.first = number,
-            last => records.get(last).next.store(number, Relaxed),
-        }
-    }
-
-    /// Takes the first record out.
-    pub(super) fn pop(&mut self, records: &Records) -> Option<u32> {
-        let number = self.first;
-        if number == 0 {
-            return None;
-        }
-        self.first = records.get(number).next.load(Relaxed);
-        if self.first == 0 {
-            self.last = 0;
-        }
-        Some(number)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_are_used_again_and_lists_keep_their_order() {
-        let records = Records::new(1 << 20).unwrap();
-        let [one, two, three] = [(); 3].map(|()| records.take().unwrap());
-        records.give(two);
-        assert_eq!(records.take(), Some(two));
-        assert_eq!(records.take_row(4), Some(4));
-        let mut list = List::EMPTY;
-        for number in [three, one, two] {
-            list.append(&records, number);
-        }
-        let order = core::iter::from_fn(|| list.pop(&records));
-        assert!(order.eq([three, one, two]));
-        list.append(&records, two);
-        assert_eq!((list.pop(&records), list.pop(&records)), (Some(two), None));
-        assert_eq!(records.all().count(), 7);
     }
 }

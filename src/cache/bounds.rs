@@ -1,4 +1,4 @@
-//! The ends of a main sheaf: what its thread and whoever holds the cache's lock meet in.
+//! The bounds of a main sheaf: where its thread meets the holder of the cache's lock.
 //!
 //! # Invariant
 //!
@@ -19,7 +19,7 @@ use crate::slab::Slot;
 /// Where a main sheaf's objects begin and end.
 #[derive(Debug)]
 #[repr(C)]
-pub(super) struct Ends {
+pub(super) struct Bounds {
     /// The last filled slot.
     pub(super) top: AtomicPtr<Slot>,
     /// The slot below the first that may be taken.
@@ -29,9 +29,9 @@ pub(super) struct Ends {
 }
 
 // ORDERING: relaxed where nothing else is said. The thread and its visitors are apart in time, which
-// `idle.rs` tells of; others read for statistics, where a torn moment does not matter.
+// `idle.rs` explains; others read for statistics, where a torn moment does not matter.
 
-impl Ends {
+impl Bounds {
     /// Takes the topmost slot, if there is one to take.
     #[inline(always)]
     pub(super) fn take(&self) -> Option<*mut Slot> {
@@ -50,7 +50,7 @@ impl Ends {
     /// Makes `above`, which the thread has filled, the last slot.
     #[inline(always)]
     pub(super) fn put(&self, above: *mut Slot) {
-        // ORDERING: release, pairs with `claimed`: the slot is written before `top` says so.
+        // ORDERING: release, pairs with `detached`: the slot is written before `top` says so.
         self.top.store(above, Release);
     }
 
@@ -61,8 +61,8 @@ impl Ends {
         top.saturating_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
     }
 
-    /// Raises the bottom to the top, for who holds the cache's lock; by how many slots.
-    pub(super) fn claim(&self) -> usize {
+    /// Raises the bottom to the top and returns by how many slots; the caller holds the cache's lock.
+    pub(super) fn detach(&self) -> usize {
         let count = self.count();
         if count > 0 {
             let bottom = self.bottom.load(Relaxed) + bytes(count);
@@ -71,21 +71,21 @@ impl Ends {
         count
     }
 
-    /// The lowest of `count` claimed slots, if the thread left them alone. The claim is so old that the
+    /// The lowest of `count` detached slots, if the thread left them alone. They were detached so long ago that the
     /// thread knows of it.
-    pub(super) fn claimed(&self, count: usize) -> Option<*mut Slot> {
+    pub(super) fn detached(&self, count: usize) -> Option<*mut Slot> {
         // ORDERING: acquire, pairs with `put`.
         let top = self.top.load(Acquire);
         let above = (top as u32).checked_sub(self.bottom.load(Relaxed))?;
-        // It is `count - 1` below the bottom, which the claim raised to a filled slot.
+        // It is `count - 1` below the bottom, which `detach` raised to a filled slot.
         Some(
             top.wrapping_byte_sub(above as usize)
                 .wrapping_sub(count - 1),
         )
     }
 
-    /// Lowers the bottom by `count` slots that were claimed.
-    pub(super) fn unclaim(&self, count: usize) {
+    /// Lowers the bottom by `count` slots that were detached.
+    pub(super) fn reattach(&self, count: usize) {
         let bottom = self.bottom.load(Relaxed) - bytes(count);
         self.bottom.store(bottom, Relaxed);
     }

@@ -4,8 +4,8 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::bytes;
-use super::choice::{SANITY, TRACE, USER};
 use super::record::{Record, State, Track};
+use super::sort::{SANITY, TRACE, USER};
 use super::trace::{self, Frames};
 use super::zone::{self, Damage};
 use crate::report::{Line, Output, abort, only_warns, write};
@@ -52,7 +52,7 @@ pub(super) fn cannot(mode: &str) {
     line.text("; it is off\n").print();
 }
 
-/// Prints a report; ends the process, or says what is done instead: with sanity checks alone, as in the kernel, and
+/// Prints a report; ends the process, or says what is done instead: with only sanity checks, as in the kernel, and
 /// where violations are only reported.
 #[cold]
 #[inline(never)]
@@ -135,7 +135,7 @@ fn describe(record: &Record, event: Event) {
     let state = match record.state() {
         State::Vacant => return text("Object was never handed out\n"),
         State::InUse => " in use\n",
-        State::Resting | State::Free => " free\n",
+        State::Quarantined | State::Free => " free\n",
     };
     let mut line = Line::<200>::new();
     line.text("Object ").hex(record.user()).text(" @offset=");

@@ -13,7 +13,7 @@ const FRAMES: usize = 16;
 /// Frames of our own that a stack begins with at most.
 const OWN: usize = 8;
 
-/// The return addresses of a call, the innermost first; 0 behind the last.
+/// The return addresses of a call, the innermost first; 0 after the last.
 pub(crate) type Frames = [usize; FRAMES];
 
 /// A place for them.
@@ -57,7 +57,7 @@ pub(crate) fn print(frames: &Frames) {
     for address in frames.iter().take_while(|address| **address != 0) {
         let mut line = Line::<256>::new();
         line.text(" ").hex(*address);
-        // A return address is behind the call; the call itself is what counts.
+        // A return address is after the call; the call itself is what counts.
         let Some(module) = Module::of(address - 1) else {
             line.text("\n").print();
             continue;
@@ -98,7 +98,7 @@ fn name(module: &Module) -> bool {
     }
 }
 
-/// Prints a stack as addresses alone, on one line.
+/// Prints a stack as plain addresses, on one line.
 pub(super) fn print_addresses(frames: &Frames) {
     if *frames == Frames::default() {
         return;

@@ -1,4 +1,4 @@
-//! Which functions a block comes from: what one family allocates only the same may free.
+//! Who asks for a block or frees it, by functions of which family: what one family allocates only the same may free.
 #![forbid(unsafe_code)]
 
 /// A family of functions.
@@ -39,4 +39,44 @@ impl Family {
             (NewArray, New) => Some("new[] freed by delete"),
         }
     }
+}
+
+/// Which named cache an object is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named {
+    /// The owner of its slabs, as a word.
+    pub(crate) owner: u32,
+    /// Its name.
+    pub(crate) title: &'static [u8],
+}
+
+/// Who asks for a block, or frees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// The number of the thread.
+    pub(crate) thread: u32,
+    /// Whose function it calls.
+    pub(crate) family: Family,
+    /// The named cache that asks.
+    pub(crate) named: Option<Named>,
+}
+
+impl Caller {
+    /// A thread that calls a function of a family.
+    pub(crate) const fn new(thread: u32, family: Family) -> Self {
+        Self {
+            thread,
+            family,
+            named: None,
+        }
+    }
+}
+
+/// What became of a block that was freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// It was debugged or guarded and is taken care of.
+    Done,
+    /// It is an ordinary one.
+    Ordinary,
 }

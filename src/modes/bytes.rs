@@ -1,4 +1,4 @@
-//! The memory of watched blocks: filling it and looking at it.
+//! The memory of blocks: filling it and looking at it.
 //!
 //! # Invariant
 //!

@@ -1,9 +1,9 @@
-//! A front: a cache without memory that stands before a thread's own, so that every call takes the slow paths.
+//! A stub: a cache without memory that stands in for a thread's own, so that every call takes the slow paths.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::{ThreadCache, Ties};
+use super::{Binding, ThreadCache};
 use crate::slab::class;
 
 /// Sorts of blocks: all classes, large and huge ones.
@@ -12,7 +12,7 @@ const SORTS: usize = class::CLASSES + 2;
 /// A cache that knows no size and no address, and what is counted for each sort of blocks.
 #[derive(Debug)]
 #[repr(C)]
-pub(super) struct Front {
+pub(super) struct Stub {
     cache: ThreadCache,
     turns: [AtomicU32; SORTS],
 }
@@ -20,20 +20,20 @@ pub(super) struct Front {
 // ORDERING: relaxed, see the module above.
 
 impl ThreadCache {
-    /// A front before this cache; `None` where there is no memory for one.
-    pub(crate) fn front(&'static self, ties: Ties) -> Option<&'static Self> {
-        let front = match self.front.get() {
-            Some(front) => front,
-            None => ties.home.metadata().zeroed::<Front>()?,
+    /// A stub for this cache; `None` where there is no memory for one.
+    pub(crate) fn stub(&'static self, binding: Binding) -> Option<&'static Self> {
+        let stub = match self.stub.get() {
+            Some(stub) => stub,
+            None => binding.home.metadata().zeroed::<Stub>()?,
         };
-        front.cache.behind.set(Some(self));
-        self.front.set(Some(front));
-        Some(&front.cache)
+        stub.cache.stubbed.set(Some(self));
+        self.stub.set(Some(stub));
+        Some(&stub.cache)
     }
 
-    /// The cache behind this one, if it is a front.
-    pub(crate) fn behind(&self) -> Option<&'static Self> {
-        self.behind.get()
+    /// The cache that this one is a stub for, if it is one.
+    pub(crate) fn stubbed(&self) -> Option<&'static Self> {
+        self.stubbed.get()
     }
 
     /// Takes note of the thread's number: its place in the order in which threads came to have a cache. The kernel's
@@ -47,9 +47,9 @@ impl ThreadCache {
         self.thread.load(Relaxed)
     }
 
-    /// Counts a block of that sort; whether it is the last of `share`. Always `false` without a front.
+    /// Counts a block of that sort; whether it is the last of `share`. Always `false` without a stub.
     pub(crate) fn is_turn(&self, sort: usize, share: u32) -> bool {
-        let turn = self.front.get().and_then(|front| front.turns.get(sort));
+        let turn = self.stub.get().and_then(|stub| stub.turns.get(sort));
         turn.is_some_and(|turn| {
             let count = turn.load(Relaxed) + 1;
             let is_last = count >= share;
