@@ -75,6 +75,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/linux.rs",
     "sys/mapping.rs",
     "sys/mapping/cell.rs",
+    "sys/mapping/moves.rs",
     "sys/memory.rs",
     "sys/own_stack.rs",
     "sys/policy.rs",

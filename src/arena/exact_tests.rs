@@ -3,6 +3,7 @@
 
 use super::tests::arena;
 use super::*;
+use crate::units::BLOCK_PAGES;
 use crate::units::MAX_ORDER;
 
 /// An arena of one pageblock, all of it committed and free.

@@ -7,6 +7,7 @@ use std::vec::Vec;
 
 use super::tests::arena;
 use super::*;
+use crate::units::BLOCK_PAGES;
 
 const BLOCKS: usize = 24;
 const SINGLE: Order = Order::new(0);

@@ -7,6 +7,7 @@
 
 extern crate std;
 use super::*;
+use crate::units::BLOCK_PAGES;
 use proptest::prelude::*;
 use std::vec::Vec;
 

@@ -155,7 +155,7 @@ impl ThreadCache {
         count > 0
     }
 
-    /// Bytes of the objects that wait here.
+    /// Bytes of the objects that are cached here.
     pub(crate) fn parked_bytes(&self) -> usize {
         class::every()
             .map(|id| self.cached(id) * class::info(id).size as usize)

@@ -4,8 +4,9 @@
 use super::alien::{Alien, Aliens, Sheaves};
 use super::bin::Bin;
 use super::bounds::Bounds;
+use super::lists::{Lists, WARM};
 use super::named::NamedBins;
-use super::registry::{Lists, Registry, WARM};
+use super::registry::Registry;
 use super::{ThreadCache, sizing};
 use crate::layout::{Row, Value, fields};
 use crate::slab::class::ALL_CLASSES;

@@ -6,28 +6,29 @@
 //! holds `busy`, so that a fork finds no cache half changed.
 
 mod alien;
+mod audit;
 mod bin;
+mod binding;
+mod bounds;
 mod deferred;
 mod drain;
-mod bounds;
 mod exchange;
 mod first;
-mod rehome;
-mod stub;
 mod growth;
 mod idle;
 pub(crate) mod layout;
+mod lists;
 mod named;
 mod named_idle;
 mod notice;
 mod registry;
+mod rehome;
 mod room;
 mod shared;
 mod sized;
 mod sizing;
 mod slow;
-mod binding;
-mod audit;
+mod stub;
 
 use core::ptr::null_mut;
 use core::sync::atomic::{
@@ -185,29 +186,6 @@ impl ThreadCache {
         }
     }
 
-    /// Whether it is tied to that.
-    fn is_at_home(&self, binding: Binding) -> bool {
-        self.binding().is_some_and(|known| {
-            core::ptr::eq(known.heap, binding.heap) && core::ptr::eq(known.home, binding.home)
-        })
-    }
-
-    /// Binding a cache without objects to a heap and a node.
-    fn move_in(&self, binding: Binding) {
-        self.settle(binding.home);
-        self.steps.store(0, Relaxed);
-        self.strays.store(0, Relaxed);
-        self.heap.set(Some(binding.heap));
-        self.home.set(Some(binding.home));
-        for id in class::every() {
-            let info = class::info(id);
-            self.bin(id)
-                .describe(info.divisor, (info.slab_bytes() - 1) as u32);
-        }
-        self.share_bins(binding.heap.shares_bins());
-        self.refresh_home();
-    }
-
     /// Runs what takes locks for this cache's thread. A signal handler can tell then what it has interrupted.
     #[inline]
     pub(crate) fn inside<T>(&self, run: impl FnOnce() -> T) -> T {
@@ -224,14 +202,6 @@ impl ThreadCache {
     /// Whether the cache's thread, which asks, was interrupted where it may hold locks.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.inside.load(Relaxed) > 0
-    }
-
-    /// What the cache is tied to; `None` for the static ones.
-    pub(crate) fn binding(&self) -> Option<Binding> {
-        Some(Binding {
-            heap: self.heap.get()?,
-            home: self.home.get()?,
-        })
     }
 
     /// Takes an object of at least `bytes`, at most 1 KiB, from the main sheaf of its class.
@@ -271,24 +241,6 @@ impl ThreadCache {
         let id = class_of_granule(self.class_map.load(Relaxed), offset >> GRANULE_SHIFT);
         let bin = self.bin(id);
         bin.is_start(block as usize) && bin.push(block)
-    }
-
-    /// Takes note of how far the home node's class map reaches by now.
-    pub(crate) fn refresh_home(&self) {
-        if let Some(home) = self.home.get() {
-            self.arena_base.store(home.arena().base(), Relaxed);
-            self.class_map
-                .store(home.tables().class_map().cast_mut(), Relaxed);
-            self.arena_bytes
-                .store(home.tables().covered_bytes(), Relaxed);
-            self.named.refresh(home.arena().base(), home.tables());
-        }
-    }
-
-    /// Number of objects of a class that wait here; another thread sees a moment of it, which is
-    /// never more than there is room for.
-    pub(crate) fn cached(&self, id: ClassId) -> usize {
-        (self.bin(id).count() + self.detached_of(id)).min(2 * sizing::capacity(id))
     }
 
     fn get(&self, counts: &Counts, id: ClassId) -> usize {

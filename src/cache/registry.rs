@@ -10,17 +10,9 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use super::lists::{Lists, WARM, WARM_BYTES, WARM_CACHES, WARM_PAGES};
 use super::{Binding, ThreadCache};
 use crate::sync::{Lock, StaticRef};
-use crate::units::PAGE_SIZE;
-
-/// More generations of parents than any process has.
-pub(super) const WARM: u32 = u32::MAX;
-/// Caches that are left as they were, at most …
-const WARM_CACHES: usize = 4;
-/// … if what each holds is no more, and lies on no more pages: memory of 2 MiB in all.
-const WARM_BYTES: usize = 512 << 10;
-const WARM_PAGES: usize = WARM_BYTES / PAGE_SIZE;
 
 /// Caches that a birth looks at. More than one, so that of the caches of threads that come and go a quarter at most have
 /// no thread.
@@ -38,18 +30,6 @@ pub(crate) struct Registry {
     pub(super) has_lifelines: AtomicBool,
     /// One more than in the parent, if that had several threads when it forked.
     pub(super) generation: AtomicU32,
-}
-
-#[derive(Debug)]
-pub(super) struct Lists {
-    pub(super) all: StaticRef<ThreadCache>,
-    free: StaticRef<ThreadCache>,
-    /// The next whose lifeline is looked at.
-    pub(super) next_look: StaticRef<ThreadCache>,
-    /// Orphans are this one or later ones of all.
-    orphans: StaticRef<ThreadCache>,
-    /// Those that ended threads left as they were, the newest first.
-    warm: [StaticRef<ThreadCache>; WARM_CACHES],
 }
 
 impl Registry {
@@ -278,41 +258,6 @@ impl Registry {
         }
         // ORDERING: as above.
         cache.owned.store(owned, Relaxed);
-    }
-}
-
-impl Lists {
-    /// Puts an empty cache on the list of free ones.
-    pub(super) fn release(&self, cache: &'static ThreadCache) {
-        // ORDERING: relaxed, under the lists' lock.
-        cache.owned.store(0, Relaxed);
-        cache.next_free.set(self.free.get());
-        self.free.set(Some(cache));
-    }
-
-    /// Takes the newest cache that was left as it was.
-    fn take_warm(&self) -> Option<&'static ThreadCache> {
-        let mut above = None;
-        for place in self.warm.iter().rev() {
-            let cache = place.get();
-            place.set(above);
-            above = cache;
-        }
-        above
-    }
-
-    /// Puts a cache there; `false` if there is no room.
-    fn put_warm(&self, cache: &'static ThreadCache) -> bool {
-        if self.warm.last().is_some_and(|last| last.get().is_some()) {
-            return false;
-        }
-        let mut newer = Some(cache);
-        for place in &self.warm {
-            let older = place.get();
-            place.set(newer);
-            newer = older;
-        }
-        true
     }
 }
 

@@ -67,6 +67,12 @@ impl ThreadCache {
         }
     }
 
+    /// Number of objects of a class that are cached here; another thread sees a moment of it, which is
+    /// never more than there is room for.
+    pub(crate) fn cached(&self, id: ClassId) -> usize {
+        (self.bin(id).count() + self.detached_of(id)).min(2 * sizing::capacity(id))
+    }
+
     /// Bytes that the sheaves of a class have room for.
     fn room_bytes(&self, id: ClassId) -> usize {
         let bin = self.bin(id);

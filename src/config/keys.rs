@@ -1,6 +1,7 @@
 //! The keys of `SLUBMALLOC_CONF`: what each takes, and what it does.
 #![forbid(unsafe_code)]
 
+use super::ranges::{MAX_ARENA, MIN_ARENA, is_limit, is_purge_time};
 use super::{Config, ThreadChoice, print_help, size, size_or_off};
 use crate::limit::LimitChoice;
 use crate::modes::Options;
@@ -8,23 +9,6 @@ use crate::numa::Choice;
 use crate::report::{Output, write_to_file};
 use crate::sys::HugePages;
 use crate::units::MAX_CLUSTERS;
-
-/// The smallest reservation that may be asked for; a smaller one would not hold a program.
-const MIN_ARENA: usize = 64 << 20;
-pub(super) const MAX_ARENA: usize = 4 << 40;
-/// The smallest limit that may be asked for; less would not hold a program and its reserve.
-const MIN_LIMIT: usize = 16 << 20;
-const MAX_PURGE_MS: u64 = 3_600_000;
-
-/// Whether memory may go back within that many milliseconds.
-pub(crate) fn is_purge_time(milliseconds: u64) -> bool {
-    milliseconds <= MAX_PURGE_MS
-}
-
-/// Whether a limit may be that many bytes.
-pub(crate) fn is_limit(bytes: usize) -> bool {
-    bytes >= MIN_LIMIT
-}
 
 /// A key, what it takes, and what it does.
 pub(super) struct Key {

@@ -8,6 +8,7 @@
 
 mod deepbind;
 mod keys;
+mod ranges;
 
 use crate::heap::Settings;
 use crate::limit::{Limit, LimitChoice};
@@ -17,8 +18,9 @@ use crate::report::{Line, Output, has_file};
 use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
 use deepbind::Deepbind;
-use keys::{KEYS, Key, MAX_ARENA};
-pub(crate) use keys::{is_limit, is_purge_time};
+use keys::{KEYS, Key};
+use ranges::MAX_ARENA;
+pub(crate) use ranges::{is_limit, is_purge_time};
 
 /// What can be chosen.
 #[derive(Clone, Debug)]

@@ -3,19 +3,19 @@
 
 mod at_exit;
 mod birth;
-mod directory;
 mod debugged;
 mod debugged_kmem;
+mod directory;
 mod early;
 mod kmalloc;
 mod kmem;
 mod life;
 mod look;
-mod malloc;
 mod machine;
 mod mail;
-mod mempool;
+mod malloc;
 mod memory;
+mod mempool;
 mod named;
 mod onnode;
 mod pace;

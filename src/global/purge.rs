@@ -7,6 +7,9 @@
 //! the next call that comes by. No lock is held when a round begins or a thread is started, since libc allocates then.
 #![forbid(unsafe_code)]
 
+#[path = "purge/round.rs"]
+mod round;
+
 use core::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -19,7 +22,7 @@ use super::progress::Progress;
 use super::threads::CACHES;
 use super::visits::Visits;
 use super::young::Youth;
-use crate::cache::{Haste, SETTLE_MS, ThreadCache};
+use crate::cache::{SETTLE_MS, ThreadCache};
 use crate::config::Config;
 use crate::decay::{Budget, Elapsed, STEPS};
 use crate::heap::Round;
@@ -176,64 +179,6 @@ impl Purge {
         bytes
     }
 
-    /// A new round; none if this is the first, which only takes note of what there is.
-    fn begin(&self, now: u64, seen: u64) -> Option<Round> {
-        let last = self.last.swap(now, Relaxed);
-        self.next.store(now + self.step(), Relaxed);
-        if last == 0 {
-            return None;
-        }
-        let elapsed = if self.pace.is_eager() {
-            Elapsed::FOR_EVER
-        } else {
-            Elapsed {
-                steps: self.pace.steps_between(last, now).max(1),
-                quiet: self.pace.steps_between(seen, now),
-            }
-        };
-        let interval = 2 * self.step();
-        if elapsed.is_long() || now >= self.visited.load(Relaxed) + interval {
-            self.visited.store(now, Relaxed);
-            self.visits.begin();
-        }
-        Some(Round::new(elapsed))
-    }
-
-    /// Goes on with a round until it is over or the budget of a call is spent.
-    fn go_on(
-        &self,
-        memory: Memory<'_>,
-        now: u64,
-        mut round: Round,
-        own: Option<&ThreadCache>,
-    ) -> usize {
-        let mut budget = match own {
-            Some(_) => Budget::of_a_call(),
-            None => Budget::unlimited(),
-        };
-        let resting = own.filter(|_| round.elapsed.is_long());
-        if let Some(own) = resting {
-            // The next calls then come by as well.
-            own.drain_within(&mut budget);
-        }
-        let mut bytes = self.visit_caches(memory, round.elapsed, &mut budget);
-        bytes += memory.heap.decay_some(&mut round, &mut budget);
-        self.progress.set(round);
-        let is_over = memory.heap.is_over(round) && !self.visits.is_on.load(Relaxed);
-        if is_over {
-            self.mail.note_round();
-        }
-        let next = match is_over {
-            true => self.pace.after(self.last.load(Relaxed), now),
-            false => 0,
-        };
-        self.next.store(next, Relaxed);
-        if let Some(own) = resting {
-            own.await_thread(!is_over);
-        }
-        bytes
-    }
-
     /// Gives back what is free, however lately it was needed, as far as the budget goes. Does nothing while another thread
     /// runs a round. Returns the number of bytes.
     pub(super) fn round_at_once(&self, memory: Memory<'_>, budget: &mut Budget) -> usize {
@@ -286,20 +231,6 @@ impl Purge {
         self.fork_at.store(now + pause, Relaxed);
         // ORDERING: release, as above.
         self.is_running.store(false, Release);
-    }
-
-    /// Goes on with a visit to all caches; the bytes that went.
-    fn visit_caches(&self, memory: Memory<'_>, elapsed: Elapsed, budget: &mut Budget) -> usize {
-        let haste = match elapsed.is_long() {
-            true => Haste::Now,
-            false => Haste::IfIdle,
-        };
-        let (bytes, parked) = self.visits.go_on(memory, haste, budget);
-        if let Some(parked) = parked {
-            self.parked.store(parked, Relaxed);
-            self.known.store(CACHES.count(), Relaxed);
-        }
-        bytes
     }
 
     /// The number of a new visitor of caches.

@@ -7,18 +7,20 @@
 //! not withdrawn for a look, and not for a request that does not fit.
 #![forbid(unsafe_code)]
 
+mod bounds;
+mod usage;
+
 use core::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use super::{Heap, Node};
+use super::Heap;
 use crate::decay::Elapsed;
 use crate::limit::{self, Budget, Limit, Numbers, Usage};
 use crate::report;
 use crate::sync::{Lock, StaticRef};
 use crate::sys;
-use crate::units::PAGE_SIZE;
 
 /// The limit, what is left of it, and whether it is near.
 #[derive(Debug)]
@@ -59,62 +61,6 @@ const STALE_MS: u64 = 250;
 const RELIEF_MS: u64 = 100;
 /// Giving back in vain is repeated after this many times the time that it took.
 const VAIN_SHARE: u64 = 16;
-
-impl Bounds {
-    pub(super) fn new(limit: Limit) -> Self {
-        let Numbers { hard, soft } = limit.numbers();
-        Self {
-            limit,
-            chosen: AtomicUsize::new(0),
-            hard: AtomicUsize::new(hard),
-            soft: AtomicUsize::new(soft),
-            budget: StaticRef::none(),
-            is_tight: AtomicBool::new(false),
-            renewing: Lock::new(()),
-            renewals: AtomicU32::new(0),
-            read_at: AtomicU64::new(0),
-            relieving: Lock::new(()),
-            relieved_at: AtomicU64::new(0),
-            relief_due: AtomicU64::new(0),
-            refused_at: AtomicU64::new(u64::MAX),
-            refused_own: AtomicUsize::new(0),
-            was_filtered: sys::is_filtered(),
-        }
-    }
-
-    /// Takes the locks, to hold them across a fork.
-    pub(super) fn hold_for_fork(&self) {
-        self.relieving.hold_for_fork();
-        self.renewing.hold_for_fork();
-    }
-
-    /// The limit when it was last looked at.
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers {
-            hard: self.hard.load(Relaxed),
-            soft: self.soft.load(Relaxed),
-        }
-    }
-
-    /// Who says how much may be resident.
-    pub(super) fn limit(&self) -> &Limit {
-        &self.limit
-    }
-
-    /// Whether files may be read: a program that locked itself in may be killed for opening one.
-    pub(super) fn may_read(&self) -> bool {
-        let has_group = self.limit.group().is_some() && self.chosen().is_none();
-        has_group && (self.was_filtered || !sys::is_filtered())
-    }
-
-    /// The limit that was chosen while the program runs, if one was.
-    pub(super) fn chosen(&self) -> Option<Numbers> {
-        match self.chosen.load(Relaxed) {
-            0 => None,
-            bytes => Some(Numbers::of(bytes)),
-        }
-    }
-}
 
 // ORDERING: relaxed where nothing else is said: times, and hints how much to keep.
 
@@ -294,33 +240,6 @@ impl Heap {
         bounds.renewals.store(renewals.wrapping_add(1), Release);
         grant.fits
     }
-
-    /// The limit and the usage, of which `own` is this process's share.
-    fn usage(&self, own: usize) -> (Numbers, Usage) {
-        let bounds = &self.bounds;
-        let known = bounds.numbers();
-        if !bounds.may_read() {
-            return (bounds.chosen().unwrap_or(known), Usage::of(own));
-        }
-        bounds.read_at.store(sys::milliseconds(), Relaxed);
-        // What was charged and not written to yet is in no group's numbers. Looked at first: what is written meanwhile
-        // is rather counted twice than not at all.
-        let promised = own.saturating_sub(own_resident_bytes().unwrap_or(own));
-        let (numbers, mut usage) = bounds.limit.read(known, own, limit::read_file);
-        usage.hard = usage.hard.saturating_add(promised);
-        (numbers, usage)
-    }
-
-    /// Bytes that are resident, or may become so without anybody asking again.
-    fn resident_bytes(&self) -> usize {
-        let of_node = |node: &Node| {
-            let counts = node.arena().counts();
-            let used = counts.committed_pages - counts.free_pages + counts.dirty_pages;
-            used as usize * PAGE_SIZE + node.table_bytes()
-        };
-        let huge = self.huge.counts();
-        self.nodes().map(of_node).sum::<usize>() + huge.bytes + huge.kept_bytes
-    }
 }
 
 /// Returns `true` to one thread if `interval` has passed since the time in `last`, and sets that to `now`.
@@ -328,18 +247,4 @@ fn is_due(last: &AtomicU64, now: u64, interval: u64) -> bool {
     let before = last.load(Relaxed);
     let is_first = || last.compare_exchange(before, now, Relaxed, Relaxed).is_ok();
     now >= before.saturating_add(interval) && is_first()
-}
-
-/// The process's memory without its files, in bytes: the second number of `/proc/self/statm` less the
-/// third, see proc_pid_statm(5).
-#[inline(never)]
-fn own_resident_bytes() -> Option<usize> {
-    let mut text = [0; 96];
-    let text = sys::read_file(cstr::cstr!("/proc/self/statm"), &mut text)?;
-    let mut numbers = text.split(|byte| *byte == b' ').map(|word| {
-        let digit = |sum: usize, byte: &u8| sum * 10 + usize::from(byte.wrapping_sub(b'0') & 15);
-        word.iter().fold(0, digit)
-    });
-    let resident = numbers.nth(1)?;
-    Some(resident.saturating_sub(numbers.next()?) * sys::page_size())
 }

@@ -6,10 +6,8 @@
 //! registry; its address tells which.
 
 mod abandon;
-mod numa;
 mod barns;
 mod clusters;
-mod violations;
 mod flush;
 mod fork;
 mod growth;
@@ -19,16 +17,19 @@ mod limits;
 mod locate;
 mod metadata;
 mod node;
+mod numa;
 mod onnode;
 mod pressure;
 mod purge;
 mod refill;
 mod refusals;
 mod resize;
+mod settings;
 mod site;
 mod soon;
 mod spans;
 mod tune;
+mod violations;
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -41,65 +42,17 @@ pub(crate) use purge::Round;
 pub use refusals::LimitStats;
 use refusals::Refusals;
 pub(crate) use resize::Resized;
+pub(crate) use settings::Settings;
 use site::Site;
 use tune::Tuning;
 use violations::{violation_of, violation_of_huge};
 
 use crate::huge::{Huge, HugeCounts};
-use crate::limit::Limit;
-use crate::numa::{Choice, NodeSet, NumaStat, Topology};
+use crate::numa::{NodeSet, NumaStat, Topology};
 use crate::report::{Context, report_violation};
 use crate::slab::{Object, class};
-use crate::sys::{HugePages, Policy};
+use crate::sys::Policy;
 use crate::units::{ClassId, ClusterId, MAX_NODES, NodeId, PAGE_SIZE};
-
-/// How a heap is made.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// Address space to reserve for each node, in bytes; halved while the kernel refuses.
-    pub arena_bytes: usize,
-    /// Bytes of freed huge mappings to keep for reuse at most.
-    pub reuse_bytes: usize,
-    /// Whether less memory is worth more time, as in a kernel with `CONFIG_SLUB_TINY`.
-    pub is_tiny: bool,
-    /// Whether free pages go back to the system when they are more than a few.
-    pub is_eager: bool,
-    /// Whether sizes that a thread rarely asks for share the bins of larger ones.
-    pub shares_bins: bool,
-    /// Whether huge pages are wanted.
-    pub huge_pages: HugePages,
-    /// How much may be resident.
-    pub limit: Limit,
-    /// Where memory comes from on a machine with several nodes.
-    pub choice: Choice,
-    /// Tells the node that runs the caller, where anybody knows.
-    pub current_node: fn() -> Option<u8>,
-    /// How many clusters of processors have pools of their own.
-    pub clusters: u8,
-    /// Tells which of them runs the caller.
-    pub current_cluster: fn() -> u8,
-    /// With no more threads than these, one serves all.
-    pub few_threads: usize,
-}
-
-impl Settings {
-    /// A small heap for tests, on nodes that need not exist.
-    #[cfg(test)]
-    pub(crate) const TEST: Self = Self {
-        arena_bytes: 64 << 20,
-        reuse_bytes: 0,
-        is_tiny: false,
-        is_eager: false,
-        shares_bins: false,
-        huge_pages: HugePages::System,
-        limit: Limit::off(),
-        choice: Choice::Local,
-        current_node: || None,
-        clusters: 1,
-        current_cluster: || 0,
-        few_threads: 1,
-    };
-}
 
 /// All memory of a program.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! What there is of huge blocks, in use and free.
 #![forbid(unsafe_code)]
 
+mod cut;
+
 use super::NotHuge;
 use super::demand::Demand;
 use super::extents::{Extents, Kind};
@@ -8,7 +10,7 @@ use super::node::Number;
 use crate::decay::LowWatermark;
 use crate::limit;
 use crate::sys::{self, HugePages, Mapping, page_size};
-use crate::units::align_up;
+pub(super) use cut::{PIECE, last_piece};
 
 /// Above the limit on what is kept, at most this many times what is in use.
 const KEPT_FOR_USED: usize = 4;
@@ -20,12 +22,6 @@ const GROWTH_SHARE: usize = 4;
 /// A call that frees a block gives at most this many times its length back. More than one and the above at once is more
 /// than keeping pace needs.
 const MOST_FOR_OWN: usize = 6;
-/// What goes back to the kernel at once: it has one lock on all mappings, and a thread that maps or touches memory waits
-/// for it.
-pub(super) const PIECE: usize = 4 << 20;
-const _: () = assert!(PIECE <= 16 << 20);
-/// What goes back at once of what has no memory.
-const VACANT_PIECE: usize = 1 << 30;
 /// Mappings that may be made before vacant ones are kept for want of them, where a process may have the usual 65,530:
 /// under half of that.
 const BUDGET: usize = 30_000;
@@ -220,53 +216,6 @@ impl State {
         self.extents.runs() >= self.budget - self.budget / 8
     }
 
-    /// Cuts a piece of at most `bytes` off what was kept first, to go back.
-    pub(super) fn cut_oldest(&mut self, bytes: usize) -> Option<Mapping> {
-        let place = self.extents.oldest()?;
-        let bytes = align_up(bytes, page_size()).unwrap_or(usize::MAX);
-        let piece = last_piece(self.extents.end(place), PIECE);
-        let piece = self.extents.cut_tail(place, piece.min(bytes))?;
-        self.excess = self.excess.saturating_sub(piece.bytes());
-        self.note_kept();
-        Some(piece)
-    }
-
-    /// Cuts a piece of at most `most` bytes off what the round has still to give back, but for `kept` bytes.
-    pub(super) fn cut_excess(&mut self, kept: usize, most: usize) -> Option<Mapping> {
-        self.excess = self
-            .excess
-            .min(self.extents.kept_bytes().saturating_sub(kept));
-        match self.excess {
-            0 => None,
-            excess => self.cut_oldest(excess.min(most)),
-        }
-    }
-
-    /// A piece of what is vacant, to go back, if there are mappings enough again.
-    pub(super) fn cut_vacant(&mut self) -> Option<Mapping> {
-        if self.extents.vacant_bytes() == 0 {
-            return None;
-        }
-        let place = self.extents.longest_vacant()?;
-        if self.extents.joined_sides_of(place) == 2
-            && self.extents.runs() + self.budget / 8 > self.budget
-        {
-            return None;
-        }
-        self.extents.cut_tail(place, VACANT_PIECE)
-    }
-
-    /// Whether a mapping that is stored nowhere cannot go back, since the gap would make two mappings of one and
-    /// there are too many.
-    pub(super) fn must_stay(&self, mapping: &Mapping) -> bool {
-        self.extents.runs() > self.budget && self.extents.joined_sides(mapping) == 2
-    }
-
-    /// What goes back together with a mapping that is stored nowhere: what is vacant beside it.
-    pub(super) fn widened(&mut self, mapping: Mapping) -> Mapping {
-        self.extents.with_vacant_sides(mapping, VACANT_PIECE)
-    }
-
     /// Charges `bytes`; `false` if the limit leaves less.
     pub(super) fn afford(&mut self, bytes: usize) -> bool {
         self.charges.is_none_or(|budget| budget.charge(bytes))
@@ -318,10 +267,4 @@ impl State {
 /// Whether the rest of what serves a request is not worth cutting off.
 fn is_little(rest: usize, length: usize) -> bool {
     rest <= length / REST_SHARE
-}
-
-/// Length of the last piece of what ends at `end`: pieces begin at multiples of their length, so that no huge page is
-/// broken.
-pub(super) fn last_piece(end: usize, most: usize) -> usize {
-    end - (end - 1) / most * most
 }

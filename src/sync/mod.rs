@@ -11,7 +11,7 @@ mod static_ref;
 pub(crate) use counted::{each_count, ticks_in_a_millisecond};
 pub(crate) use fork::{Interrupted, begin_fork, end_fork, end_fork_in_child, is_forking};
 #[cfg(test)]
-pub(crate) use lock::one_fork;
+pub(crate) mod one_fork;
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use once::Once;
 pub(crate) use static_ref::StaticRef;
