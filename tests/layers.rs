@@ -10,6 +10,8 @@ mod made_up;
 mod parser;
 #[path = "layers/rule.rs"]
 mod rule;
+#[path = "layers/ways.rs"]
+mod ways;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -132,6 +134,13 @@ fn no_files_need_each_other() {
     let circles = circles::circles(&circles::arrows(texts));
     let told: Vec<_> = circles.iter().map(|circle| circle.join(" → ")).collect();
     assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+#[test]
+fn ways_cross_as_few_files_as_is_known() {
+    let text_of = |name: &str| fs::read_to_string(source_root().join(name)).ok();
+    let faults = ways::faults(text_of);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
