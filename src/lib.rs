@@ -24,26 +24,37 @@ mod config;
 mod global;
 mod global_alloc;
 
-pub use global::{
-    Missed, address_limit_changed, alloc_at_least, alloc_onnode, alloc_pages, alloc_pages_exact,
-    calloc, class_stats, delete, delete_sized, free, free_pages, free_sized, kcalloc, keep_unused,
-    keeps_deepbind, kfree, kfree_sensitive, kmalloc, kmem_alignment, kmem_alloc_bulk,
-    kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_fast,
-    kmem_free_slow, kmem_name, kmem_set_limit, kmem_shrink, kmem_size, kmem_used, kmemdup,
-    krealloc, ksize, limit_stats, malloc, malloc_fast, malloc_slow, map_from, memalign,
-    mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize, missed_cache,
-    new_slow, node_of, node_stats, numastat, page_order, print_stats, property_change, rcu_begin,
-    rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow, stats, trim, usable_size,
-    validate, vmalloc,
-};
-pub use global::{
-    PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
-};
+pub use global::{print_stats, stats, trim};
 pub use global_alloc::Slubmalloc;
-pub use heap::LimitStats;
-pub use kmem::{CacheArgs, CacheHandle, KmemError};
-pub use modes::Family;
-pub use numa::NUMASTAT_NAMES;
-pub use report::{Line, kept_descriptor};
-pub use stats::{ClassStats, NodeStats, Stats};
-pub use sys::{know_find_object, know_property_calls, know_rseq, know_single_threaded, page_size};
+pub use report::Line;
+pub use stats::Stats;
+
+/// What the C libraries and the tests are made of: no part of the crate's interface, and without its promises.
+#[doc(hidden)]
+pub mod raw {
+    pub use crate::global::{
+        Missed, address_limit_changed, alloc_at_least, alloc_onnode, alloc_pages,
+        alloc_pages_exact, calloc, class_stats, delete, delete_sized, free, free_pages, free_sized,
+        kcalloc, keep_unused, keeps_deepbind, kfree, kfree_sensitive, kmalloc, kmem_alignment,
+        kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create, kmem_destroy,
+        kmem_free_bulk, kmem_free_fast, kmem_free_slow, kmem_name, kmem_set_limit, kmem_shrink,
+        kmem_size, kmem_used, kmemdup, krealloc, ksize, limit_stats, malloc, malloc_fast,
+        malloc_slow, map_from, memalign, mempool_alloc, mempool_create, mempool_destroy,
+        mempool_free, mempool_resize, missed_cache, new_slow, node_of, node_stats, numastat,
+        page_order, property_change, rcu_begin, rcu_end, realloc, realloc_fast, realloc_sized,
+        realloc_slow, usable_size, validate, vmalloc,
+    };
+    pub use crate::global::{
+        PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
+    };
+    pub use crate::global::{print_stats, stats, trim};
+    pub use crate::heap::LimitStats;
+    pub use crate::kmem::{CacheArgs, CacheHandle, KmemError};
+    pub use crate::modes::Family;
+    pub use crate::numa::NUMASTAT_NAMES;
+    pub use crate::report::{Line, kept_descriptor};
+    pub use crate::stats::{ClassStats, NodeStats, Stats};
+    pub use crate::sys::{
+        know_find_object, know_property_calls, know_rseq, know_single_threaded, page_size,
+    };
+}

@@ -25,7 +25,7 @@ fn collections_are_what_they_should_be() {
         text.parse::<u64>()
             .is_ok_and(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) == *key)
     }));
-    slubmalloc::validate();
+    slubmalloc::raw::validate();
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn what_one_thread_makes_another_drops() {
     makers
         .into_iter()
         .for_each(|maker| maker.join().expect("a maker ends well"));
-    slubmalloc::validate();
+    slubmalloc::raw::validate();
 }
 
 #[test]

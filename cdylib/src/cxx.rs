@@ -11,8 +11,8 @@ mod throw;
 
 use core::ffi::c_void;
 
-use slubmalloc_core as core_alloc;
-use slubmalloc_core::Family;
+use slubmalloc_core::raw as core_alloc;
+use slubmalloc_core::raw::Family;
 use unwinding::{__slubmalloc_new_nothrow, __slubmalloc_new_or_throw};
 
 /// What the assembly is told instead of an alignment when there is none; with this bit it is one of `new[]`.

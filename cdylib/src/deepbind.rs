@@ -156,7 +156,7 @@ fn without_deepbind(file: *const c_char, mode: c_int) -> usize {
     }
     // SAFETY: dlopen(3)'s contract: a path.
     let path = unsafe { CStr::from_ptr(file) };
-    if slubmalloc_core::keeps_deepbind(path.to_bytes()) {
+    if slubmalloc_core::raw::keeps_deepbind(path.to_bytes()) {
         mode as usize
     } else {
         (mode & !libc::RTLD_DEEPBIND) as usize

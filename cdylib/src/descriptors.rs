@@ -20,7 +20,7 @@ extern "C" fn closefrom(lowest: c_int) {
     // SAFETY: only reads a number.
     let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
     let limit = c_uint::try_from(limit).unwrap_or(1 << 16);
-    let kept = slubmalloc_core::kept_descriptor();
+    let kept = slubmalloc_core::raw::kept_descriptor();
     for descriptor in (lowest..limit).filter(|it| Some(*it) != kept) {
         // SAFETY: the program gives it up.
         unsafe { libc::syscall(libc::SYS_close, descriptor) };
@@ -35,7 +35,7 @@ fn close_all(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     // exec(2) closes it anyway.
     let closes_now = flags & libc::CLOSE_RANGE_CLOEXEC as c_int == 0;
     let is_in = |kept: &c_uint| closes_now && first < last && (first..=last).contains(kept);
-    let Some(kept) = slubmalloc_core::kept_descriptor().filter(is_in) else {
+    let Some(kept) = slubmalloc_core::raw::kept_descriptor().filter(is_in) else {
         return close(first, last);
     };
     if first < kept && close(first, kept - 1) != 0 {

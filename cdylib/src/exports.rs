@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use slubmalloc_core as core_alloc;
+use slubmalloc_core::raw as core_alloc;
 
 use crate::errno::{or_enomem, refuse};
 

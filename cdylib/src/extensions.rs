@@ -2,13 +2,13 @@
 
 use core::ffi::{c_int, c_void};
 
-use slubmalloc_core::{ClassStats, Line, Stats};
+use slubmalloc_core::raw::{ClassStats, Line, Stats};
 
 /// malloc_trim(3): gives free memory back to the kernel; 1 if there was any. `_pad` bytes, glibc's
 /// reserve at the heap's top, have no meaning here.
 #[unsafe(no_mangle)]
 extern "C" fn malloc_trim(_pad: usize) -> c_int {
-    c_int::from(slubmalloc_core::trim())
+    c_int::from(slubmalloc_core::raw::trim())
 }
 
 /// mallopt(3). Answers as glibc does. `M_TRIM_THRESHOLD` is how much unused memory stays, -1 for all of it;
@@ -20,11 +20,11 @@ extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
     let known = match parameter {
         libc::M_MXFAST => (0..=MAX_FAST).contains(&value),
         libc::M_MMAP_THRESHOLD => {
-            slubmalloc_core::map_from(usize::try_from(value).unwrap_or(usize::MAX));
+            slubmalloc_core::raw::map_from(usize::try_from(value).unwrap_or(usize::MAX));
             true
         }
         libc::M_TRIM_THRESHOLD => {
-            slubmalloc_core::keep_unused(usize::try_from(value).unwrap_or(usize::MAX));
+            slubmalloc_core::raw::keep_unused(usize::try_from(value).unwrap_or(usize::MAX));
             true
         }
         libc::M_ARENA_TEST | libc::M_ARENA_MAX => value > 0,
@@ -36,7 +36,7 @@ extern "C" fn mallopt(parameter: c_int, value: c_int) -> c_int {
 /// mallinfo(3), with numbers that do not fit cut at the largest that does.
 #[unsafe(no_mangle)]
 extern "C" fn mallinfo() -> libc::mallinfo {
-    let stats = slubmalloc_core::stats();
+    let stats = slubmalloc_core::raw::stats();
     let int = |number: usize| c_int::try_from(number).unwrap_or(c_int::MAX);
     libc::mallinfo {
         arena: int(stats.arena),
@@ -55,7 +55,7 @@ extern "C" fn mallinfo() -> libc::mallinfo {
 /// mallinfo2(3).
 #[unsafe(no_mangle)]
 extern "C" fn mallinfo2() -> libc::mallinfo2 {
-    let stats = slubmalloc_core::stats();
+    let stats = slubmalloc_core::raw::stats();
     libc::mallinfo2 {
         arena: stats.arena,
         ordblks: stats.free_blocks,
@@ -73,7 +73,7 @@ extern "C" fn mallinfo2() -> libc::mallinfo2 {
 /// malloc_stats(3): prints statistics on standard error.
 #[unsafe(no_mangle)]
 extern "C" fn malloc_stats() {
-    slubmalloc_core::print_stats(|line| {
+    slubmalloc_core::raw::print_stats(|line| {
         let mut text = Line::<200>::new();
         text.raw(line).print_on_stderr();
     });
@@ -99,9 +99,9 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
         failed |= written != bytes.len();
     };
     // The numbers are taken first: writing to the stream may allocate.
-    let stats = slubmalloc_core::stats();
+    let stats = slubmalloc_core::raw::stats();
     put(Line::new().text("<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n"));
-    slubmalloc_core::class_stats(|class| {
+    slubmalloc_core::raw::class_stats(|class| {
         let free = class.total - class.in_use.min(class.total);
         let mut line = Line::new();
         line.text("  <size from=\"")
@@ -119,8 +119,8 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     system(&stats, &mut put);
     put(Line::new().text("</heap>\n"));
     totals(&stats, &mut put);
-    slubmalloc_core::class_stats(|class| put(used_and_held(&mut Line::new(), &class)));
-    slubmalloc_core::node_stats(|node| {
+    slubmalloc_core::raw::class_stats(|class| put(used_and_held(&mut Line::new(), &class)));
+    slubmalloc_core::raw::node_stats(|node| {
         for (order, (blocks, unusable)) in node.free_blocks.iter().zip(node.unusable).enumerate() {
             let mut line = Line::new();
             line.text("<free node=\"").number(usize::from(node.node));
@@ -130,18 +130,18 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
             put(line.text("\"/>\n"));
         }
     });
-    slubmalloc_core::numastat(|node, pages| {
+    slubmalloc_core::raw::numastat(|node, pages| {
         let mut line = Line::new();
         line.text("<node nr=\"")
             .number(usize::from(node))
             .text("\"");
-        for (name, count) in slubmalloc_core::NUMASTAT_NAMES.iter().zip(pages) {
+        for (name, count) in slubmalloc_core::raw::NUMASTAT_NAMES.iter().zip(pages) {
             line.text(" ").text(name).text("=\"");
             line.number(*count as usize).text("\"");
         }
         put(line.text("/>\n"));
     });
-    slubmalloc_core::limit_stats(|limit, source| {
+    slubmalloc_core::raw::limit_stats(|limit, source| {
         if let Some(bytes) = limit.bytes {
             let mut line = Line::new();
             line.text("<limit size=\"").number(bytes);

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use core::ptr::{NonNull, null_mut};
 
-use slubmalloc_core::{self as core_alloc, KmemError};
+use slubmalloc_core::raw::{self as core_alloc, KmemError};
 
 use crate::errno::{or_enomem, refuse};
 

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::ptr::NonNull;
 
-use slubmalloc_core::{
+use slubmalloc_core::raw::{
     self as core_alloc, CacheArgs, CacheHandle, KmemError, Missed, PrefilledSheaf,
 };
 

@@ -36,7 +36,7 @@ mod stats_json;
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let mut line = slubmalloc_core::Line::<256>::headline();
+    let mut line = slubmalloc_core::raw::Line::<256>::headline();
     line.text("internal error");
     if let Some(place) = info.location() {
         line.text(" at ")

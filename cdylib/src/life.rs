@@ -18,10 +18,10 @@ static AT_START: extern "C" fn() = at_start;
 
 #[unsafe(link_section = ".text.hot.life")]
 extern "C" fn at_start() {
-    slubmalloc_core::know_single_threaded(crate::loader::next(c"__libc_single_threaded"));
+    slubmalloc_core::raw::know_single_threaded(crate::loader::next(c"__libc_single_threaded"));
     #[cfg(preload)]
-    slubmalloc_core::know_property_calls();
-    slubmalloc_core::know_find_object(crate::loader::next(c"_dl_find_object"));
+    slubmalloc_core::raw::know_property_calls();
+    slubmalloc_core::raw::know_find_object(crate::loader::next(c"_dl_find_object"));
     #[cfg(target_arch = "aarch64")]
-    slubmalloc_core::know_rseq([c"__rseq_offset", c"__rseq_size"].map(crate::loader::next));
+    slubmalloc_core::raw::know_rseq([c"__rseq_offset", c"__rseq_size"].map(crate::loader::next));
 }

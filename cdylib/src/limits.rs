@@ -70,7 +70,7 @@ unsafe fn change(
     // SAFETY: the caller's promise.
     let answer = unsafe { libc::syscall(libc::SYS_prlimit64, process, resource, new, old) };
     if answer == 0 && !new.is_null() && resource as u32 == libc::RLIMIT_AS {
-        slubmalloc_core::address_limit_changed(process);
+        slubmalloc_core::raw::address_limit_changed(process);
     }
     answer as c_int
 }

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_uint};
 
-use slubmalloc_core::{self as core_alloc, CacheHandle};
+use slubmalloc_core::raw::{self as core_alloc, CacheHandle};
 
 use crate::errno::refuse;
 use crate::kmem::{errno_of, no_handle, zero_or_errno};

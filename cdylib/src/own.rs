@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use slubmalloc_core::{self as core_alloc};
+use slubmalloc_core::raw::{self as core_alloc};
 
 use crate::errno::{or_enomem, refuse};
 

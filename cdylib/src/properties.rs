@@ -5,7 +5,7 @@
 
 use core::ffi::{c_int, c_uint, c_void};
 
-use slubmalloc_core::property_change;
+use slubmalloc_core::raw::property_change;
 
 /// Advice that says something about the pages and nothing about what becomes of them later.
 const PASSING: [c_int; 8] = [

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_void};
 
-use slubmalloc_core::Line;
+use slubmalloc_core::raw::Line;
 
 /// What the caller has its text written by.
 type Write = unsafe extern "C" fn(*mut c_void, *const c_char, usize);
@@ -40,7 +40,7 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     limit(&out);
     out.put(Line::new().text("\"classes\":["));
     let mut is_first = true;
-    slubmalloc_core::class_stats(|class| {
+    slubmalloc_core::raw::class_stats(|class| {
         let mut line = Line::new();
         begin(&mut line, &mut is_first);
         numbers(
@@ -58,7 +58,7 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     });
     out.put(Line::new().text("],\"nodes\":["));
     is_first = true;
-    slubmalloc_core::node_stats(|node| {
+    slubmalloc_core::raw::node_stats(|node| {
         let mut line = Line::new();
         begin(&mut line, &mut is_first);
         numbers(&mut line, &[("node", usize::from(node.node))]);
@@ -71,11 +71,11 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     });
     out.put(Line::new().text("],\"numastat\":["));
     is_first = true;
-    slubmalloc_core::numastat(|node, pages| {
+    slubmalloc_core::raw::numastat(|node, pages| {
         let mut line = Line::new();
         begin(&mut line, &mut is_first);
         numbers(&mut line, &[("node", usize::from(node))]);
-        for (name, count) in slubmalloc_core::NUMASTAT_NAMES.iter().zip(pages) {
+        for (name, count) in slubmalloc_core::raw::NUMASTAT_NAMES.iter().zip(pages) {
             numbers(line.text(","), &[(name, *count as usize)]);
         }
         out.put(line.text("}"));
@@ -86,7 +86,7 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
 /// The beginning of the object, with the sums.
 #[inline(never)]
 fn sums(out: &Output) {
-    let stats = slubmalloc_core::stats();
+    let stats = slubmalloc_core::raw::stats();
     let mut line = Line::new();
     line.text("{\"version\":\"").text(env!("CARGO_PKG_VERSION"));
     out.put(line.text("\","));
@@ -111,7 +111,7 @@ fn sums(out: &Output) {
 /// The members about the limit.
 #[inline(never)]
 fn limit(out: &Output) {
-    slubmalloc_core::limit_stats(|limit, source| {
+    slubmalloc_core::raw::limit_stats(|limit, source| {
         let mut line = Line::new();
         numbers(
             &mut line,

@@ -38,7 +38,7 @@ pub fn node_stats(mut look: impl FnMut(NodeStats)) {
 }
 
 /// How much memory each node gave, on a machine with several: the node's number, and pages in the
-/// order of [`crate::NUMASTAT_NAMES`].
+/// order of [`crate::raw::NUMASTAT_NAMES`].
 pub fn numastat(mut look: impl FnMut(u8, &[u64])) {
     let _ = view(|view| {
         view.numastat()

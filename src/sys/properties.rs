@@ -7,7 +7,7 @@ static ARE_KNOWN: AtomicBool = AtomicBool::new(false);
 
 // ORDERING: relaxed; it is set once, before the program's own code runs.
 
-/// Says that every such call of the program's tells [`property_change`](crate::property_change).
+/// Says that every such call of the program's tells [`property_change`](crate::raw::property_change).
 pub fn know_property_calls() {
     ARE_KNOWN.store(true, Relaxed);
 }

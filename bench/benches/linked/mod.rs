@@ -18,27 +18,27 @@ pub(crate) fn slubmalloc() -> Table {
 }
 
 unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
-    slubmalloc::malloc(size).cast()
+    slubmalloc::raw::malloc(size).cast()
 }
 
 unsafe extern "C" fn free(pointer: *mut c_void) {
     // SAFETY: the caller gives up a live block of this allocator.
-    unsafe { slubmalloc::free(pointer.cast()) }
+    unsafe { slubmalloc::raw::free(pointer.cast()) }
 }
 
 unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
-    slubmalloc::calloc(count, size).cast()
+    slubmalloc::raw::calloc(count, size).cast()
 }
 
 unsafe extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller gives up a live block of this allocator.
-    unsafe { slubmalloc::realloc(pointer.cast(), size).cast() }
+    unsafe { slubmalloc::raw::realloc(pointer.cast(), size).cast() }
 }
 
 unsafe extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
-    slubmalloc::memalign(alignment, size).cast()
+    slubmalloc::raw::memalign(alignment, size).cast()
 }
 
 unsafe extern "C" fn usable_size(pointer: *mut c_void) -> usize {
-    slubmalloc::usable_size(pointer.cast())
+    slubmalloc::raw::usable_size(pointer.cast())
 }

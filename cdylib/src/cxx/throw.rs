@@ -6,7 +6,8 @@
 use core::ffi::{CStr, c_void};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use slubmalloc_core::{Line, weak};
+use slubmalloc_core::raw::Line;
+use slubmalloc_core::weak;
 
 use crate::loader;
 

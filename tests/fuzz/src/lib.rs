@@ -50,5 +50,5 @@ pub fn run_list(bytes: &[u8]) {
     if let Err(fault) = done {
         panic!("{fault}: {:?}", player.last());
     }
-    slubmalloc::validate();
+    slubmalloc::raw::validate();
 }

@@ -13,17 +13,17 @@ pub(crate) struct RustFace;
 
 impl Target for RustFace {
     fn take(&mut self, how: Take, bytes: usize, align: usize) -> Result<usize, Fault> {
-        let page = slubmalloc::page_size();
+        let page = slubmalloc::raw::page_size();
         let block = match how {
-            Take::Malloc | Take::Realloc => slubmalloc::malloc(bytes),
-            Take::Calloc => slubmalloc::calloc(1, bytes),
-            Take::New(_) if align == 1 => slubmalloc::malloc(bytes),
+            Take::Malloc | Take::Realloc => slubmalloc::raw::malloc(bytes),
+            Take::Calloc => slubmalloc::raw::calloc(1, bytes),
+            Take::New(_) if align == 1 => slubmalloc::raw::malloc(bytes),
             Take::Memalign | Take::AlignedAlloc | Take::PosixMemalign | Take::New(_) => {
-                slubmalloc::memalign(align, bytes)
+                slubmalloc::raw::memalign(align, bytes)
             }
-            Take::Valloc | Take::Pvalloc => slubmalloc::memalign(page, bytes),
+            Take::Valloc | Take::Pvalloc => slubmalloc::raw::memalign(page, bytes),
             Take::OnNode(node) => {
-                slubmalloc::alloc_onnode(bytes, node).unwrap_or(core::ptr::null_mut())
+                slubmalloc::raw::alloc_onnode(bytes, node).unwrap_or(core::ptr::null_mut())
             }
         };
         Ok(block as usize)
@@ -37,47 +37,47 @@ impl Target for RustFace {
                 Origin::Plain | Origin::Other => 1,
             };
             // SAFETY: the player gives the block up.
-            unsafe { slubmalloc::free_sized(start, block.bytes, align) };
+            unsafe { slubmalloc::raw::free_sized(start, block.bytes, align) };
             return Ok(());
         }
         if how == Release::Realloc {
             // SAFETY: the player gives the block up.
-            let none = unsafe { slubmalloc::realloc(start, 0) };
+            let none = unsafe { slubmalloc::raw::realloc(start, 0) };
             if start.is_null() {
                 // SAFETY: a new block, of which nobody else knows.
-                unsafe { slubmalloc::free(none) };
+                unsafe { slubmalloc::raw::free(none) };
             } else if !none.is_null() {
                 return Err("realloc to nothing gave a block");
             }
             return Ok(());
         }
         // SAFETY: the player gives the block up.
-        unsafe { slubmalloc::free(start) };
+        unsafe { slubmalloc::raw::free(start) };
         Ok(())
     }
 
     fn resize(&mut self, _: Resize, block: Block, bytes: usize) -> Result<usize, Fault> {
         // SAFETY: the player uses the answer from now on.
-        Ok(unsafe { slubmalloc::realloc(address(block.start), bytes) } as usize)
+        Ok(unsafe { slubmalloc::raw::realloc(address(block.start), bytes) } as usize)
     }
 
     fn usable(&mut self, start: usize) -> usize {
-        slubmalloc::usable_size(address(start))
+        slubmalloc::raw::usable_size(address(start))
     }
 
     fn refuse(&mut self, what: Refusal, block: Option<Block>) -> Result<(), Fault> {
         let answer = match (what, block) {
-            (Refusal::Calloc, _) => slubmalloc::calloc(usize::MAX / 5, 7),
+            (Refusal::Calloc, _) => slubmalloc::raw::calloc(usize::MAX / 5, 7),
             // SAFETY: a refusal leaves the block to the player.
             (Refusal::Realloc, Some(block)) => unsafe {
-                slubmalloc::realloc(address(block.start), TOO_MUCH)
+                slubmalloc::raw::realloc(address(block.start), TOO_MUCH)
             },
-            (Refusal::Memalign, _) => slubmalloc::memalign(4_096, usize::MAX - 100),
-            (Refusal::AlignedAlloc, _) => slubmalloc::memalign(1 << 63, 1),
-            (Refusal::OnNode, _) if slubmalloc::alloc_onnode(100, 255).is_some() => {
+            (Refusal::Memalign, _) => slubmalloc::raw::memalign(4_096, usize::MAX - 100),
+            (Refusal::AlignedAlloc, _) => slubmalloc::raw::memalign(1 << 63, 1),
+            (Refusal::OnNode, _) if slubmalloc::raw::alloc_onnode(100, 255).is_some() => {
                 return Err("there is a node 255");
             }
-            _ => slubmalloc::malloc(TOO_MUCH),
+            _ => slubmalloc::raw::malloc(TOO_MUCH),
         };
         if answer.is_null() {
             Ok(())
@@ -90,13 +90,13 @@ impl Target for RustFace {
         let [what, how] = what;
         match what {
             0..=15 => drop(slubmalloc::trim()),
-            16..=79 => slubmalloc::validate(),
+            16..=79 => slubmalloc::raw::validate(),
             80..=99 => slubmalloc::print_stats(|_| {}),
-            100..=109 => slubmalloc::map_from(32 << (10 + how % 11)),
-            110..=119 => slubmalloc::keep_unused(usize::from(how) << 16),
+            100..=109 => slubmalloc::raw::map_from(32 << (10 + how % 11)),
+            110..=119 => slubmalloc::raw::keep_unused(usize::from(how) << 16),
             120..=129 => {
-                slubmalloc::map_from(usize::MAX);
-                slubmalloc::keep_unused(0);
+                slubmalloc::raw::map_from(usize::MAX);
+                slubmalloc::raw::keep_unused(0);
             }
             _ => {
                 let stats = slubmalloc::stats();
@@ -111,7 +111,7 @@ impl Target for RustFace {
 
 impl Face for RustFace {
     fn held(&self) -> [usize; 3] {
-        slubmalloc::validate();
+        slubmalloc::raw::validate();
         let stats = slubmalloc::stats();
         [stats.in_use, stats.huge_blocks, stats.huge]
     }
