@@ -59,7 +59,7 @@ impl LowWatermark {
 
     /// Records that the cache has sunk to `level`.
     #[inline]
-    pub(crate) fn note(&mut self, level: usize) {
+    pub(crate) fn lower(&mut self, level: usize) {
         self.0 = self.0.min(level);
     }
 
@@ -182,7 +182,7 @@ mod tests {
         let mut low = LowWatermark::default();
         for _ in 0..100 {
             assert_eq!(low.excess(1000, after(1), 10), 0);
-            low.note(0);
+            low.lower(0);
         }
     }
 

@@ -74,7 +74,7 @@ impl Arena {
         }
         let pages = end.0 - start.0;
         let dirty = state.buddy.forget(&self.map, start, end);
-        state.low.note(self.add_dirty(-dirty.cast_signed()));
+        state.low.lower(self.add_dirty(-dirty.cast_signed()));
         state.excess = state.excess.min(self.dirty_pages());
         self.add_used(pages as isize);
         let used_for = Use::Slab;

@@ -82,7 +82,7 @@ impl Growth {
 
     /// Takes note that `pages` have memory.
     #[inline]
-    pub(super) fn note(&self, pages: usize) {
+    pub(super) fn observe(&self, pages: usize) {
         let grown = pages.saturating_sub(self.high.load(Relaxed));
         if grown > 0 {
             self.high.store(pages, Relaxed);
@@ -149,44 +149,44 @@ mod tests {
     #[test]
     fn only_what_was_not_there_recently_is_growth() {
         let growth = Growth::new(Pace::USUAL);
-        growth.note(100);
-        growth.note(40);
-        growth.note(90);
+        growth.observe(100);
+        growth.observe(40);
+        growth.observe(90);
         assert_eq!(growth.count(), 100);
-        growth.note(120);
+        growth.observe(120);
         assert_eq!(growth.count(), 120);
         // Half of it goes within six rounds in which nothing happens.
         (0..6).for_each(|_| growth.fall(10));
-        growth.note(70);
+        growth.observe(70);
         assert!((126..136).contains(&growth.count()), "{}", growth.count());
         (0..60).for_each(|_| growth.fall(10));
         let before = growth.count();
-        growth.note(30);
+        growth.observe(30);
         assert_eq!(growth.count() - before, 20);
     }
 
     #[test]
     fn growth_is_made_up_for_when_it_is_much_and_as_far_as_there_is_time() {
         let growth = Growth::new(Pace::USUAL);
-        growth.note(growth.pace.least_pages);
+        growth.observe(growth.pace.least_pages);
         assert!(!growth.is_due(0));
-        growth.note(10_000);
+        growth.observe(10_000);
         assert!(growth.is_due(9_000) && !growth.is_due(400_000));
         // What is free is all that can go.
         assert_eq!(growth.make_up(5, 1_000), 5);
         growth.note_gone(5);
         assert!(!growth.is_due(0) && growth.make_up(5, 1_000) == 0);
         // What went makes room: as much may come back before it is growth again.
-        growth.note(10_000);
+        growth.observe(10_000);
         assert_eq!(growth.make_up(500, 1_000), 5);
         // Where nothing goes, no growth comes of that.
-        growth.note(10_000);
+        growth.observe(10_000);
         assert_eq!(growth.make_up(500, 1_000), 0);
-        growth.note(20_000);
+        growth.observe(20_000);
         assert_eq!(growth.make_up(5_000, 1_002), growth.pace.most_pages);
-        growth.note(30_000);
+        growth.observe(30_000);
         assert_eq!(growth.make_up(5_000, 1_003), growth.pace.rate);
-        growth.note(40_000);
+        growth.observe(40_000);
         assert_eq!(growth.make_up(5_000, 2_000), growth.pace.most_pages);
     }
 }

@@ -44,10 +44,10 @@ impl Arena {
         if used_for == Use::Large {
             self.map.set_dirty(first, pages, true);
         }
-        state.low.note(self.add_dirty(-dirty.cast_signed()));
+        state.low.lower(self.add_dirty(-dirty.cast_signed()));
         state.excess = state.excess.saturating_sub(dirty);
         self.add_used(pages as isize);
-        self.growth.note(self.touched_pages());
+        self.growth.observe(self.touched_pages());
         dirty
     }
 

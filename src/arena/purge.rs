@@ -200,7 +200,7 @@ impl Arena {
             let used_for = Use::Slab;
             self.map.set_head(first, Some(Head { pages, used_for }));
         }
-        state.low.note(self.add_dirty(-dirty.cast_signed()));
+        state.low.lower(self.add_dirty(-dirty.cast_signed()));
         state.excess = state.excess.saturating_sub(dirty);
         state.release = Some(*release);
         dirty

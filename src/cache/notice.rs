@@ -65,7 +65,7 @@ impl Registry {
                 self.is_owned(cache) && cache.lifeline.is_cut() && !cache.is_interrupted();
             if is_over {
                 cache.drain();
-                self.retire(cache, 0);
+                self.disown(cache, 0);
                 lists.release(cache);
             }
             cache = cache.next.get().or(lists.all.get()).unwrap_or(first);

@@ -114,7 +114,7 @@ impl Registry {
     pub(crate) fn exit(&self, cache: &'static ThreadCache) {
         cache.drain();
         let lists = self.lists.lock();
-        self.retire(cache, 0);
+        self.disown(cache, 0);
         lists.release(cache);
     }
 
@@ -129,7 +129,7 @@ impl Registry {
         if !is_tiny && is_little && !cache.has_twins() {
             let lists = self.lists.lock();
             if lists.put_warm(cache) {
-                return self.retire(cache, WARM);
+                return self.disown(cache, WARM);
             }
         }
         self.exit(cache);
@@ -250,7 +250,7 @@ impl Registry {
     }
 
     /// Has a cache without a thread from now on.
-    pub(super) fn retire(&self, cache: &'static ThreadCache, owned: u32) {
+    pub(super) fn disown(&self, cache: &'static ThreadCache, owned: u32) {
         // ORDERING: relaxed, under the lists' lock.
         let threads = self.owned.fetch_sub(1, Relaxed);
         if let Some(binding) = cache.binding() {

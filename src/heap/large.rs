@@ -40,7 +40,7 @@ impl Heap {
         }
         let take = |node: &'static Node| {
             let start = take_span(node, pages, order, class, request.is_zeroed())?;
-            self.note(node, home, u64::from(pages), start);
+            self.count_pages(node, home, u64::from(pages), start);
             Some(start)
         };
         let nearest = self.arena_for_large(home);

@@ -29,12 +29,12 @@ impl Heap {
         let added = node.pool(cluster, id).lock().take_added();
         let pages = u64::from(crate::slab::class::info(id).slab_pages());
         for slab in added.into_iter().flatten() {
-            self.note(node, wanted, pages, node.arena().region().at(slab.offset()));
+            self.count_pages(node, wanted, pages, node.arena().region().at(slab.offset()));
         }
     }
 
     /// Counts a large block of `pages` at `start`, or a slab.
-    pub(super) fn note(&self, node: &Node, wanted: &Node, pages: u64, start: NonNull<u8>) {
+    pub(super) fn count_pages(&self, node: &Node, wanted: &Node, pages: u64, start: NonNull<u8>) {
         if !self.is_counted() {
             return;
         }

@@ -34,7 +34,7 @@ impl Huge {
     }
 
     /// Records what is kept and touched, for readers without the lock.
-    pub(super) fn note(&self, state: &State) {
+    pub(super) fn publish(&self, state: &State) {
         let kept = state.extents.kept_bytes();
         // ORDERING: relaxed, as above.
         self.kept.store(kept, Relaxed);

@@ -24,7 +24,7 @@ impl Demand {
     }
 
     /// Takes note that `used` bytes are in use at `now`, in milliseconds; returns the most recently.
-    pub(super) fn note(&mut self, used: usize, now: u64) -> usize {
+    pub(super) fn observe(&mut self, used: usize, now: u64) -> usize {
         let window = now / WINDOW;
         if window != self.window {
             let is_next = window == self.window + 1;
@@ -44,11 +44,11 @@ mod tests {
     #[test]
     fn demand_is_remembered_for_about_a_second() {
         let mut demand = Demand::none();
-        assert_eq!(demand.note(10, 100), 10);
-        assert_eq!(demand.note(80, 110), 80);
-        assert_eq!(demand.note(20, 120), 80);
-        assert_eq!(demand.note(30, 600), 80);
-        assert_eq!(demand.note(10, 1_100), 30);
-        assert_eq!(demand.note(5, 9_000), 5);
+        assert_eq!(demand.observe(10, 100), 10);
+        assert_eq!(demand.observe(80, 110), 80);
+        assert_eq!(demand.observe(20, 120), 80);
+        assert_eq!(demand.observe(30, 600), 80);
+        assert_eq!(demand.observe(10, 1_100), 30);
+        assert_eq!(demand.observe(5, 9_000), 5);
     }
 }

@@ -121,8 +121,8 @@ impl Huge {
         state.note_freed(address);
         let kind = state.extents.kind(place);
         if !self.is_asked(kind) {
-            let excess = state.retire(place);
-            self.note(&state);
+            let excess = state.keep_block(place);
+            self.publish(&state);
             drop(state);
             self.give_back(excess);
             return Ok(());
@@ -133,12 +133,12 @@ impl Huge {
         drop(state);
         if kind == Kind::Changed || mapping.properties() == Properties::Mixed {
             self.give_back_changed(mapping);
-            self.note(&self.state.lock());
+            self.publish(&self.state.lock());
             return Ok(());
         }
         let mut state = self.state.lock();
         let excess = state.keep(mapping);
-        self.note(&state);
+        self.publish(&state);
         drop(state);
         self.give_back(excess);
         Ok(())

@@ -36,8 +36,8 @@ impl Huge {
             return 0;
         };
         state.note_freed(address);
-        let excess = state.retire(place);
-        self.note(state);
+        let excess = state.keep_block(place);
+        self.publish(state);
         excess
     }
 

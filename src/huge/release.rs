@@ -101,7 +101,7 @@ impl Huge {
     fn release_cut(&self, mut state: Guard<'_, State>, piece: Mapping) {
         let stays = state.must_stay(&piece);
         let piece = if stays { piece } else { state.widened(piece) };
-        self.note(&state);
+        self.publish(&state);
         drop(state);
         self.release(piece, stays);
     }
@@ -132,7 +132,7 @@ impl Huge {
         // What is locked into memory stays there.
         let kind = if is_vacant { Kind::Vacant } else { Kind::Kept };
         state.put(piece, kind);
-        self.note(&state);
+        self.publish(&state);
         false
     }
 

@@ -158,7 +158,7 @@ impl Huge {
     fn restore(&self, mut state: Guard<'_, State>, block: Block) -> Option<NonNull<u8>> {
         let start = block.mapping.start();
         let stored = state.extents.put_back(block.mapping, block.kind);
-        self.note(&state);
+        self.publish(&state);
         stored.is_ok().then_some(start)
     }
 }

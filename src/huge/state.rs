@@ -110,7 +110,7 @@ impl State {
     /// than it was recently, or than the limit allows.
     pub(super) fn make_way(&mut self, bytes: usize) -> usize {
         let used = self.extents.used_bytes();
-        let needed = self.demand.note(used, sys::milliseconds());
+        let needed = self.demand.observe(used, sys::milliseconds());
         self.promise(self.excess(needed.saturating_sub(used.saturating_add(bytes))))
     }
 
@@ -122,9 +122,9 @@ impl State {
     }
 
     /// Keeps a block where it is. Returns how many bytes are too much.
-    pub(super) fn retire(&mut self, place: Number) -> usize {
+    pub(super) fn keep_block(&mut self, place: Number) -> usize {
         let bytes = self.extents.bytes(place);
-        if let Err(mapping) = self.extents.retire(place) {
+        if let Err(mapping) = self.extents.keep(place) {
             mapping.unmap();
         }
         self.judge(bytes)
@@ -135,7 +135,7 @@ impl State {
     /// kept, since a program that has freed everything may never come back.
     fn judge(&mut self, bytes: usize) -> usize {
         let used = self.extents.used_bytes();
-        let needed = self.demand.note(used + bytes, sys::milliseconds());
+        let needed = self.demand.observe(used + bytes, sys::milliseconds());
         let wanted = (needed - used).min(used.saturating_mul(KEPT_FOR_USED));
         let most = bytes.saturating_mul(MOST_FOR_OWN);
         self.promise(self.excess(wanted).min(most))
@@ -230,7 +230,7 @@ impl State {
 
     pub(super) fn note_kept(&mut self) {
         let kept = self.extents.kept_bytes();
-        self.low.note(kept);
+        self.low.lower(kept);
     }
 
     /// The group of mappings that the kernel makes one with what is beside them.

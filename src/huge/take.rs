@@ -86,7 +86,7 @@ impl Huge {
             if let Some(start) = start {
                 self.enter(&state, start, found.0);
             }
-            self.note(&state);
+            self.publish(&state);
             return start;
         }
         let mapping = state.cut(Kind::Kept, found, length)?;
@@ -121,7 +121,7 @@ impl Huge {
             true => state.extents.insert(mapping, Kind::Used),
             false => Err(mapping),
         };
-        self.note(&state);
+        self.publish(&state);
         drop(state);
         match stored {
             Ok(()) => Some(start),

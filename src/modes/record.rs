@@ -165,7 +165,7 @@ impl Record {
 
 impl Track {
     /// Takes note of the caller, whose stack is that.
-    pub(super) fn note(&self, thread: u32, frames: &Frames) {
+    pub(super) fn record(&self, thread: u32, frames: &Frames) {
         self.stack.store(frames);
         self.thread.store(thread, Relaxed);
         self.at.store(sys::milliseconds(), Relaxed);

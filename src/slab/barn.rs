@@ -57,7 +57,7 @@ impl Barn {
             return None;
         };
         self.count = newest;
-        self.low.note(newest);
+        self.low.lower(newest);
         self.full.get_mut(newest)?.take()
     }
 

@@ -180,7 +180,7 @@ impl Pool {
         {
             list.remove(place.tables, slab);
             if usize::from(old) == EMPTY_LIST + 1 {
-                self.spare.note(list.count() as usize);
+                self.spare.lower(list.count() as usize);
             }
         }
         if let Some(list) = usize::from(new)

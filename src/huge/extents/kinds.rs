@@ -26,7 +26,7 @@ impl Extents {
     }
 
     /// Makes a block one of what is kept; where nothing free beside it is one with it, it stays where it is in the list.
-    pub(in crate::huge) fn retire(&mut self, place: Number) -> Result<(), Mapping> {
+    pub(in crate::huge) fn keep(&mut self, place: Number) -> Result<(), Mapping> {
         let sides = self.sides(place);
         let (before, after) = (sides.before, sides.after);
         let is_kept = |side| side != 0 && self.kind(side) == Kind::Kept;

@@ -119,7 +119,7 @@ impl Guard {
         let size = align_up(request.bytes().max(1), request.align().max(MIN_ALIGN))?;
         let user = record.end().saturating_sub(size).max(record.base());
         record.begin(Sort::of_request(request), user, request.bytes(), caller);
-        record.allocated.note(caller.thread, &frames);
+        record.allocated.record(caller.thread, &frames);
         record.freed.forget();
         zone::activate(record, FLAGS, true);
         Object::new(core::ptr::with_exposed_provenance_mut(user))
@@ -181,7 +181,7 @@ impl Guard {
             let event = report::Event::damage(damage);
             report::print(record, event, FLAGS, Some(&frames), "Ignoring");
         }
-        record.freed.note(caller.thread, &frames);
+        record.freed.record(caller.thread, &frames);
         record.set_state(State::Quarantined);
         let start = record.base() - self.pages.base();
         let pages = pages_for(record.room());

@@ -97,7 +97,7 @@ impl Debug {
             super::bytes::fill(user, 0, request.bytes());
         }
         if flags & USER != 0 {
-            record.allocated.note(caller.thread, &frames);
+            record.allocated.record(caller.thread, &frames);
             record.freed.forget();
         }
         drop(blocks);
@@ -151,7 +151,7 @@ impl Debug {
             self.clearing.give_up(address, record.user_end());
         }
         if flags & USER != 0 {
-            record.freed.note(caller.thread, &frames);
+            record.freed.record(caller.thread, &frames);
         }
         record.set_state(State::Quarantined);
         let room = record.room();
