@@ -6,7 +6,7 @@ use core::cell::Cell;
 use std::collections::HashSet;
 use std::vec::Vec;
 
-use super::tests::{World, alloc, free};
+use super::world::{World, alloc, free};
 use super::*;
 use crate::heap::Settings;
 use crate::units::ClusterId;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::thread;
 use std::vec::Vec;
 
-use super::tests::{World, alloc, free};
+use super::world::{World, alloc, free};
 use super::*;
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Settings;

@@ -293,3 +293,5 @@ mod node_tests;
 mod stall_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

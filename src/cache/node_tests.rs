@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::tests::{World, alloc, free};
+use super::world::{World, alloc, free};
 use super::*;
 use crate::heap::Settings;
 use crate::numa::{Choice, NodeSet};

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use crate::cache::tests::take;
+use crate::cache::world::take;
 use crate::heap::Settings;
 use crate::units::{PAGE_SIZE, Zeroed};
 

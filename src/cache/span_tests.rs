@@ -2,7 +2,7 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::cache::tests::take;
+use crate::cache::world::take;
 use crate::decay::Budget;
 use crate::heap::Resized;
 use crate::units::{PAGE_SIZE, Zeroed};

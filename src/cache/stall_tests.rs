@@ -4,7 +4,7 @@
 extern crate std;
 use std::vec::Vec;
 
-use super::tests::{World, alloc, free};
+use super::world::{World, alloc, free};
 use super::*;
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Round;

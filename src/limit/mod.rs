@@ -253,6 +253,8 @@ pub(crate) fn read_file(path: &CStr, show: &mut Show<'_>) -> Option<()> {
 }
 
 #[cfg(test)]
+mod group_harm_tests;
+#[cfg(test)]
 mod group_tests;
 #[cfg(test)]
 mod machines;

@@ -24,6 +24,8 @@ pub(crate) mod faults;
 #[cfg(all(test, not(simulated)))]
 mod faults_maps;
 #[cfg(all(test, not(simulated)))]
+mod faults_places;
+#[cfg(all(test, not(simulated)))]
 mod faults_tests;
 mod hooks;
 mod huge_pages;
