@@ -12,7 +12,7 @@ use super::{Arena, Head, Span, Use};
 use crate::units::{BLOCK_PAGES, PAGE_SIZE, PageIndex};
 
 impl Arena {
-    /// Takes note that the program changes the properties of what lies between two addresses; whether any of it is the
+    /// Records that the program changes the properties of what lies between two addresses; returns whether any of it is the
     /// arena's.
     pub(crate) fn note_changed(&self, start: usize, end: usize) -> bool {
         let (base, bytes) = (self.base(), self.bytes());

@@ -20,12 +20,12 @@ impl Density {
         self.0.load(Relaxed) >> half & 1 != 0
     }
 
-    /// Sets that; whether it was otherwise.
+    /// Sets that; returns whether it was otherwise.
     pub(super) fn set_dense(&self, half: u32, is_dense: bool) -> bool {
         self.set(1 << half, is_dense)
     }
 
-    /// Notes whether the pageblock is one of slabs; whether it was not what it is.
+    /// Records whether the pageblock is one of slabs; returns whether it was not what it is.
     pub(super) fn set_slabs(&self, is_slabs: bool) -> bool {
         self.set(SLABS, is_slabs)
     }

@@ -80,7 +80,7 @@ impl Growth {
         }
     }
 
-    /// Takes note that `pages` have memory.
+    /// Records that `pages` have memory.
     #[inline]
     pub(super) fn observe(&self, pages: usize) {
         let grown = pages.saturating_sub(self.high.load(Relaxed));
@@ -90,7 +90,7 @@ impl Growth {
         }
     }
 
-    /// Takes note that `dirty` free pages have memory, beside `used` ones.
+    /// Records that `dirty` free pages have memory, beside `used` ones.
     #[inline]
     pub(super) fn note_free(&self, dirty: usize, used: usize) {
         if self.pace.is_for_all && dirty > self.pace.least(used) {

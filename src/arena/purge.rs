@@ -188,7 +188,7 @@ impl Arena {
         is_done.then_some(dirty)
     }
 
-    /// Takes free pages out of the buddy system, as spans that are clean; how many were dirty.
+    /// Takes free pages out of the buddy system, as spans that are clean; returns how many were dirty.
     #[inline(never)]
     fn take_out(&self, state: &mut State, release: &Release) -> usize {
         let mut dirty = 0;

@@ -12,7 +12,7 @@ pub(super) const HUGE_PAGE: Order = Order::new(9);
 const MOST_RUNS: usize = 64;
 
 /// About `most` pages of free blocks of at least the order `least` that are dirty, or share a page of the operating
-/// system with one that is, which may be a huge one; whether those are all.
+/// system with one that is, which may be a huge one; and whether those are all.
 #[inline(never)]
 pub(super) fn purgeable(
     map: &PageMap,

@@ -65,7 +65,7 @@ impl ThreadCache {
         })
     }
 
-    /// Takes note of how far the home node's class map reaches by now.
+    /// Records how far the home node's class map reaches by now.
     pub(crate) fn refresh_home(&self) {
         if let Some(home) = self.home.get() {
             self.arena_base.store(home.arena().base(), Relaxed);

@@ -73,7 +73,7 @@ impl ThreadCache {
     }
 
     /// Takes the spare sheaves and detaches the main ones for a visitor who will call `take_detached` with the same
-    /// `number`, not 0. The bytes that were taken; whether anything was detached.
+    /// `number`, not 0. Returns the bytes that were taken, and whether anything was detached.
     pub(crate) fn detach_for(
         &self,
         number: u32,
@@ -146,7 +146,7 @@ impl ThreadCache {
         }
     }
 
-    /// Detaches what is in a main sheaf; whether there was anything.
+    /// Detaches what is in a main sheaf; returns whether there was anything.
     fn detach(&self, id: ClassId) -> bool {
         let count = self.bin(id).detach();
         if count > 0 {

@@ -113,7 +113,7 @@ impl ThreadCache {
     }
 
     /// Takes the spare sheaves and detaches the main ones, of one bin or of all, for a visitor who will call
-    /// [`Self::take_detached_named`] with the same `number`, not 0; whether anything is detached.
+    /// [`Self::take_detached_named`] with the same `number`, not 0; returns whether anything is detached.
     pub(crate) fn detach_named(
         &self,
         only: Option<usize>,

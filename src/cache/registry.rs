@@ -135,7 +135,7 @@ impl Registry {
         self.exit(cache);
     }
 
-    /// Takes back what ended threads have left; whether there was anything. Under the lists' lock, for a fork.
+    /// Takes back what ended threads have left; returns whether there was anything. Under the lists' lock, for a fork.
     pub(crate) fn cool_all(&self) -> bool {
         let mut any = false;
         loop {

@@ -36,7 +36,7 @@ impl ThreadCache {
         self.stubbed.get()
     }
 
-    /// Takes note of the thread's number: its place in the order in which threads came to have a cache. The kernel's
+    /// Records the thread's number: its place in the order in which threads came to have a cache. The kernel's
     /// number would be a question to the kernel, which a thread in a sandbox may not ask.
     pub(crate) fn note_thread(&self, number: usize) {
         self.thread.store(number as u32, Relaxed);
@@ -47,7 +47,7 @@ impl ThreadCache {
         self.thread.load(Relaxed)
     }
 
-    /// Counts a block of that sort; whether it is the last of `share`. Always `false` without a stub.
+    /// Counts a block of that sort; returns whether it is the last of `share`. Always `false` without a stub.
     pub(crate) fn is_turn(&self, sort: usize, share: u32) -> bool {
         let turn = self.stub.get().and_then(|stub| stub.turns.get(sort));
         turn.is_some_and(|turn| {

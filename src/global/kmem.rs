@@ -58,7 +58,7 @@ pub fn kmem_shrink(cache: CacheHandle) {
     }
 }
 
-/// Takes back what all threads have at hand of a cache; whether there was anything.
+/// Takes back what all threads have at hand of a cache; returns whether there was anything.
 pub(super) fn collect(cache: &'static NamedCache) -> bool {
     let collect = |kmem| collect_named(PROCESS.get()?, kmem, cache).then_some(());
     with(collect).flatten().is_some()

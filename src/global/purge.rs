@@ -148,7 +148,7 @@ impl Purge {
         }
     }
 
-    /// Gives back what was not needed for some time; how many bytes. `own` is the caller's cache, none in
+    /// Gives back what was not needed for some time; returns how many bytes. `own` is the caller's cache, none in
     /// the purge thread. Does nothing while another thread does.
     #[cold]
     fn round(&self, memory: Memory<'_>, now: u64, seen: u64, own: Option<&ThreadCache>) -> usize {

@@ -8,7 +8,7 @@ use super::threads::{inside, own};
 use crate::cache::ThreadCache;
 use crate::sys;
 
-/// Takes note that the program changes properties of `bytes` at `start`: access, advice, locks. Before it does so.
+/// Records that the program changes properties of `bytes` at `start`: access, advice, locks. Before it does so.
 pub fn property_change(start: usize, bytes: usize) {
     // Without a lock, since a signal handler may make the call.
     if let Some(process) = PROCESS.get() {

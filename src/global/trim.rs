@@ -25,7 +25,7 @@ const LEAST_COPIED: usize = 256 << 10;
 /// How late the clock may be, in milliseconds.
 const CLOCK_MS: u64 = 12;
 
-/// Gives all memory that is not in use back to the kernel; whether there was any. See malloc_trim(3).
+/// Gives all memory that is not in use back to the kernel; returns whether there was any. See malloc_trim(3).
 pub fn trim() -> bool {
     let cache = alive();
     let Some(process) = PROCESS.get() else {
@@ -63,7 +63,7 @@ fn collect_caches(process: &Process) {
 }
 
 /// Takes back what ended threads have left, and what all others have cached, if there are spans among that which could make
-/// room for a request; whether there was anything.
+/// room for a request; returns whether there was anything.
 #[cold]
 pub(super) fn collect_spans(process: &Process, request: &Request) -> bool {
     let is_cooled = CACHES.cool_all();
@@ -103,7 +103,7 @@ fn collect(
     kmem.inspect(|kmem| kmem.take_detached(&CACHES, number, &mut budget));
 }
 
-/// Takes back what threads have at hand of a named cache; whether there was anything. They know what was detached when the kernel
+/// Takes back what threads have at hand of a named cache; returns whether there was anything. They know what was detached when the kernel
 /// has given them a barrier, or after some hundredths of a second.
 pub(super) fn collect_named(process: &Process, kmem: &Kmem, cache: &'static NamedCache) -> bool {
     if kmem.at_hand(cache, &CACHES) == 0 {

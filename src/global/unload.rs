@@ -62,7 +62,7 @@ impl Ending {
         self.may_be_closed.store(may_be_closed, Relaxed);
     }
 
-    /// Takes note that the process ends.
+    /// Records that the process ends.
     pub(super) fn note_exit(&self) {
         self.is_exit.store(true, Relaxed);
     }
@@ -74,7 +74,7 @@ impl Ending {
         self.leaving.fetch_sub(1, Relaxed);
     }
 
-    /// Takes note that the destructors of the object are called.
+    /// Records that the destructors of the object are called.
     pub(super) fn begin_end(&self) {
         if !self.may_be_closed.load(Relaxed) {
             // Not written to: the page would be copied at the end of each child of a fork.

@@ -20,7 +20,7 @@ impl Heap {
         }
     }
 
-    /// Takes a sheaf from a barn by `take`, and its objects back into their slabs; how many. `None` if there is none.
+    /// Takes a sheaf from a barn by `take`, and its objects back into their slabs; returns how many. `None` if there is none.
     pub(super) fn flush_from_barn(
         &self,
         node: &Node,

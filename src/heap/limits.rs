@@ -132,7 +132,7 @@ impl Heap {
         self.budget().is_some_and(|budget| budget.left() < bytes)
     }
 
-    /// Looks at the limit again because `bytes` were refused, `renewals` of the budget having been seen before; whether it
+    /// Looks at the limit again because `bytes` were refused, `renewals` of the budget having been seen before; returns whether it
     /// is worth another attempt. What is unused goes back if memory is short.
     #[cold]
     #[inline(never)]
@@ -174,7 +174,7 @@ impl Heap {
             || bounds.may_read() && bounds.limit.numbers_now(known, limit::read_file) != known
     }
 
-    /// Gives back what is unused and looks again, or waits for a thread that does; whether `bytes` fit then.
+    /// Gives back what is unused and looks again, or waits for a thread that does; returns whether `bytes` fit then.
     fn relieve(&self, budget: &Budget, bytes: usize) -> bool {
         let bounds = &self.bounds;
         let relieving = bounds.relieving.lock();
@@ -216,7 +216,7 @@ impl Heap {
         }
     }
 
-    /// Reads the limit and the usage and renews the budget; whether `bytes` fit, or another thread was faster.
+    /// Reads the limit and the usage and renews the budget; returns whether `bytes` fit, or another thread was faster.
     #[cold]
     #[inline(never)]
     fn renew(&self, budget: &Budget, bytes: usize) -> bool {

@@ -119,7 +119,7 @@ impl Heap {
         self.is_numa() || self.clusters.are_several()
     }
 
-    /// Takes note of how many threads have a cache.
+    /// Records how many threads have a cache.
     pub(crate) fn note_threads(&self, threads: usize) {
         // ORDERING: relaxed, a number that decides how much to keep.
         self.threads.store(threads, Relaxed);
@@ -247,14 +247,14 @@ impl Heap {
         }
     }
 
-    /// Gives all memory that is not in use back to the kernel; whether there was any.
+    /// Gives all memory that is not in use back to the kernel; returns whether there was any.
     pub(crate) fn trim(&self) -> bool {
         let huge = self.huge.trim() > 0;
         self.empty_barns();
         self.nodes().fold(huge, |any, node| node.trim() || any)
     }
 
-    /// Takes note that the program changes properties of what lies between two addresses.
+    /// Records that the program changes properties of what lies between two addresses.
     pub(crate) fn note_changed(&self, start: usize, end: usize) {
         let note = |any, node: &Node| node.note_changed(start, end) || any;
         if !self.nodes().fold(false, note) {

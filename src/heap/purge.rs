@@ -54,12 +54,12 @@ impl Round {
 }
 
 impl Heap {
-    /// Gives memory back that was not needed for some time; how many bytes.
+    /// Gives memory back that was not needed for some time; returns how many bytes.
     pub(crate) fn decay(&self, elapsed: Elapsed) -> usize {
         self.decay_some(&mut Round::new(elapsed), &mut Budget::unlimited())
     }
 
-    /// Goes on with a round until it is over or the budget is spent; how many bytes went. One thread at a time does so with
+    /// Goes on with a round until it is over or the budget is spent; returns how many bytes went. One thread at a time does so with
     /// a round.
     pub(crate) fn decay_some(&self, round: &mut Round, budget: &mut Budget) -> usize {
         let kept = match round.elapsed.is_for_ever() {
@@ -169,7 +169,7 @@ impl Heap {
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
     }
 
-    /// Goes through the pools of a class from the cluster `place` on, which it moves; whether it came to the end.
+    /// Goes through the pools of a class from the cluster `place` on, which it moves; returns whether it came to the end.
     fn decay_pools(
         &self,
         node: &Node,
@@ -200,7 +200,7 @@ impl Heap {
 
 impl Node {
     /// Gives pages inside of slabs back that hold nothing in use, and records of slabs that are gone, from the granule
-    /// `place` on, which it moves; how many bytes, and whether it came to the end.
+    /// `place` on, which it moves; returns how many bytes, and whether it came to the end.
     pub(super) fn sweep(
         &self,
         elapsed: Elapsed,

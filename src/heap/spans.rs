@@ -52,7 +52,7 @@ impl Node {
         true
     }
 
-    /// Takes note that the program changes properties of what lies between two addresses; whether any of it is the node's.
+    /// Records that the program changes properties of what lies between two addresses; returns whether any of it is the node's.
     /// Takes no lock: a signal handler may make such a call.
     pub(super) fn note_changed(&self, start: usize, end: usize) -> bool {
         if !self.arena().note_changed(start, end) {

@@ -23,7 +23,7 @@ impl Demand {
         }
     }
 
-    /// Takes note that `used` bytes are in use at `now`, in milliseconds; returns the most recently.
+    /// Records that `used` bytes are in use at `now`, in milliseconds; returns the most that was recently.
     pub(super) fn observe(&mut self, used: usize, now: u64) -> usize {
         let window = now / WINDOW;
         if window != self.window {

@@ -15,7 +15,7 @@ impl Huge {
         kind != Kind::Used || !sys::are_property_calls_known() || self.may_be_changed.load(Relaxed)
     }
 
-    /// Takes note that the program changes properties of what lies between two addresses, which may be a block.
+    /// Records that the program changes properties of what lies between two addresses, which may be a block.
     pub(crate) fn note_changed(&self, start: usize, end: usize) {
         self.recent.forget_between(start, end);
         match self.state.lock_soon() {

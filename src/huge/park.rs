@@ -29,7 +29,7 @@ impl Huge {
         state
     }
 
-    /// Keeps a block that was parked; how many bytes are too much then.
+    /// Keeps a block that was parked; returns how many bytes are too much then.
     #[cold]
     fn end_parked(&self, state: &mut State, address: usize) -> usize {
         let Some(place) = state.extents.block_at(address) else {

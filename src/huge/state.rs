@@ -88,7 +88,7 @@ impl State {
         self.extents.runs() >= MANY
     }
 
-    /// Takes note of the process that the caller is in; whether it is a new one. To the kernel fresh mappings of a forked
+    /// Records the process that the caller is in; returns whether it is a new one. To the kernel fresh mappings of a forked
     /// child are not one with those that it has from its parent, and nobody there goes on with what the parent's threads
     /// were at.
     pub(super) fn enter(&mut self, process: usize) -> bool {
@@ -141,7 +141,7 @@ impl State {
         self.promise(self.excess(wanted).min(most))
     }
 
-    /// Takes note that the caller gives so much of what is kept back.
+    /// Records that the caller gives so much of what is kept back.
     pub(super) fn promise(&mut self, bytes: usize) -> usize {
         self.leaving_bytes += bytes;
         bytes

@@ -173,7 +173,7 @@ impl NamedCache {
         found.map(|(_, entry)| entry)
     }
 
-    /// Counts up to `wanted` objects as out, as far as the limit allows; how many.
+    /// Counts up to `wanted` objects as out, as far as the limit allows; returns how many.
     pub(crate) fn charge(&self, wanted: usize, is_unlimited: bool) -> usize {
         let limit = match is_unlimited {
             true => usize::MAX,

@@ -23,7 +23,7 @@ impl Kmem {
         }
     }
 
-    /// Detaches what threads have at hand of a cache, or of all, for [`Self::take_detached`] with the same number; whether there
+    /// Detaches what threads have at hand of a cache, or of all, for [`Self::take_detached`] with the same number; returns whether there
     /// is anything. Caches that no thread owns count as well: they are of threads that stayed in the parent of a fork.
     pub(crate) fn detach(
         &self,

@@ -36,7 +36,7 @@ impl NamedCache {
         self.limit.load(Relaxed)
     }
 
-    /// Takes note that an object may have come back, and wakes a thread that waits for one.
+    /// Records that an object may have come back, and wakes a thread that waits for one.
     pub(crate) fn notify(&self) {
         // ORDERING: sequentially consistent, with `wait`: either the waiting thread sees the object, or it is seen waiting.
         self.turn.fetch_add(1, SeqCst);

@@ -65,7 +65,7 @@ unsafe impl ZeroInit for Record {}
 // which takes what it finds.
 
 impl Record {
-    /// Takes note of a block that is in use from now on.
+    /// Records a block that is in use from now on.
     pub(super) fn begin(&self, sort: Sort, user: usize, bytes: usize, caller: Caller) {
         self.sort.store(sort.number(), Relaxed);
         self.user.store(user, Relaxed);
@@ -164,7 +164,7 @@ impl Record {
 }
 
 impl Track {
-    /// Takes note of the caller, whose stack is that.
+    /// Records the caller, whose stack is that.
     pub(super) fn record(&self, thread: u32, frames: &Frames) {
         self.stack.store(frames);
         self.thread.store(thread, Relaxed);

@@ -47,7 +47,7 @@ impl Cpus {
         cluster.saturating_sub(1)
     }
 
-    /// Finds clusters for the `allowed` CPUs; how many there are, 1 where they are few. `read` writes the kernel's list of the CPUs that share the
+    /// Finds clusters for the `allowed` CPUs; returns how many there are, 1 where they are few. `read` writes the kernel's list of the CPUs that share the
     /// last-level cache with one to the buffer, and gives its length; where there is none, neighbours by number share it.
     ///
     /// See the kernel's `Documentation/ABI/testing/sysfs-devices-system-cpu`, `cache/index3/shared_cpu_list`.

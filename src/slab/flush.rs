@@ -142,7 +142,7 @@ impl Rows<'_> {
     }
 }
 
-/// Takes the objects of a row back that are out; how many are not, and were named.
+/// Takes the objects of a row back that are out; returns how many are not, and were named.
 #[cold]
 fn give_one_by_one(
     record: &SlabRecord,

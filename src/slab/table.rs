@@ -216,7 +216,7 @@ impl SlabTables {
     }
 
     /// Gives the memory of the record of `granule` back, which was a slab's, with those that share its page, if none of
-    /// them is in use; how many bytes.
+    /// them is in use; returns how many bytes.
     pub(crate) fn forget_record(&self, granule: GranuleIndex) -> usize {
         let count = Table::<SlabRecord>::entries_in_page();
         let (records, before) = match granule.index() < NEAR {

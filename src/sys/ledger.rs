@@ -64,7 +64,7 @@ impl Ledger {
         )
     }
 
-    /// Takes note of a call that succeeded with this answer, or of what it would do.
+    /// Records a call that succeeded with this answer, or what it would do.
     pub(super) fn note(
         &mut self,
         number: libc::c_long,
@@ -93,7 +93,7 @@ impl Ledger {
         }
     }
 
-    /// Takes note of a call that was refused.
+    /// Records a call that was refused.
     pub(super) fn note_refused(&mut self, number: libc::c_long, arguments: [usize; 6]) {
         let [start, bytes, ..] = arguments;
         match number {

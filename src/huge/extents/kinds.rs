@@ -41,7 +41,7 @@ impl Extents {
         Ok(())
     }
 
-    /// Takes note that the program may change properties of what lies between two addresses.
+    /// Records that the program may change properties of what lies between two addresses.
     pub(in crate::huge) fn note_changed(&mut self, start: usize, end: usize) {
         let sides = self.around(start);
         let (before, after) = (sides.before, sides.after);

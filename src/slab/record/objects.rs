@@ -50,7 +50,7 @@ impl SlabRecord {
         wanted - left
     }
 
-    /// Takes up to `wanted` objects that have a bit; how many.
+    /// Takes up to `wanted` objects that have a bit; returns how many.
     #[inline]
     fn take_listed(&self, info: &ClassInfo, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {
         let listed = self.known(info).len() as u32 - self.out();
@@ -74,7 +74,7 @@ impl SlabRecord {
         taken
     }
 
-    /// Takes up to `wanted` objects before the one of number `end` that were never out, from the lowest on; how many.
+    /// Takes up to `wanted` objects before the one of number `end` that were never out, from the lowest on; returns how many.
     #[inline]
     fn carve(&self, end: u32, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {
         let carved = u32::from(self.carved.load(Relaxed));

@@ -72,7 +72,7 @@ impl SlabRecord {
         }
     }
 
-    /// Records that objects are taken; whether pages of the slab are gone.
+    /// Records that objects are taken; returns whether pages of the slab are gone.
     #[inline]
     pub(in crate::slab) fn touch(&self) -> bool {
         self.visits.store(self.visits.load(Relaxed) & DONE, Relaxed);
