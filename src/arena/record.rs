@@ -107,23 +107,17 @@ impl BlockRecord {
 
     /// Marks pages as changed, or not.
     pub(super) fn set_changed(&self, first: u32, end: u32, is_changed: bool) {
-        for page in first..end {
-            if let Some(word) = self.changed.get(page as usize / 64) {
-                let bit = 1 << (page % 64);
-                match is_changed {
-                    true => word.fetch_or(bit, Relaxed),
-                    false => word.fetch_and(!bit, Relaxed),
-                };
-            }
+        for (word, mask) in masked(&self.changed, first, end) {
+            match is_changed {
+                true => word.fetch_or(mask, Relaxed),
+                false => word.fetch_and(!mask, Relaxed),
+            };
         }
     }
 
     /// Whether any of these pages is changed.
     pub(super) fn is_changed(&self, first: u32, end: u32) -> bool {
-        (first..end).any(|page| {
-            let word = self.changed.get(page as usize / 64);
-            word.is_some_and(|word| word.load(Relaxed) & 1 << (page % 64) != 0)
-        })
+        masked(&self.changed, first, end).any(|(word, mask)| word.load(Relaxed) & mask != 0)
     }
 
     fn free_words(&self, order: Order) -> &[AtomicU64] {
@@ -145,7 +139,7 @@ impl BlockRecord {
 
     /// Marks `pages` from `first` on as dirty or clean.
     pub(super) fn set_dirty(&self, first: u32, pages: u32, dirty: bool) {
-        for (word, mask) in self.dirty_words(first, pages) {
+        for (word, mask) in masked(&self.dirty, first, first + pages) {
             let before = word.load(Relaxed);
             word.store(if dirty { before | mask } else { before & !mask }, Relaxed);
         }
@@ -153,7 +147,7 @@ impl BlockRecord {
 
     /// How many of `pages` from `first` on may hold something else than zeroes.
     pub(super) fn dirty_pages(&self, first: u32, pages: u32) -> u32 {
-        self.dirty_words(first, pages)
+        masked(&self.dirty, first, first + pages)
             .map(|(word, mask)| (word.load(Relaxed) & mask).count_ones())
             .sum()
     }
@@ -179,18 +173,6 @@ impl BlockRecord {
             }
         }
         pages
-    }
-
-    fn dirty_words(&self, first: u32, pages: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {
-        let end = first + pages;
-        let indexed = (0..).zip(&self.dirty).skip(first as usize / 64);
-        indexed
-            .take_while(move |(index, _)| index * 64 < end)
-            .map(move |(index, word)| {
-                let from = first.max(index * 64) - index * 64;
-                let to = end.min(index * 64 + 64) - index * 64;
-                (word, (u64::MAX >> (64 - (to - from))) << from)
-            })
     }
 
     /// The span that begins at `page`.
@@ -226,6 +208,19 @@ impl BlockRecord {
             None => internal_error("page outside its block"),
         }
     }
+}
+
+/// The words with the bits from `first` to `end`, and the mask of those in each.
+fn masked(words: &[AtomicU64], first: u32, end: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {
+    debug_assert!(first < end);
+    let indexed = (0..).zip(words).skip(first as usize / 64);
+    indexed
+        .take_while(move |(index, _)| index * 64 < end)
+        .map(move |(index, word)| {
+            let from = first.max(index * 64) - index * 64;
+            let to = end.min(index * 64 + 64) - index * 64;
+            (word, (u64::MAX >> (64 - (to - from))) << from)
+        })
 }
 
 #[cfg(test)]
