@@ -125,6 +125,11 @@ impl Arena {
         PageMap::bytes_for(bytes / PAGE_SIZE)
     }
 
+    /// Of these so many from the start on are all that a usual program needs.
+    pub(crate) const fn first_map_bytes_for(bytes: usize) -> usize {
+        PageMap::first_bytes_for(bytes / PAGE_SIZE)
+    }
+
     /// An arena over `data`, which begins at a multiple of 4 MiB, with its page map in `map`; `is_eager` where free
     /// pages go back at once.
     pub(crate) fn new(data: Region, map: Region, is_eager: bool) -> Self {

@@ -25,13 +25,19 @@ impl PageMap {
         Table::<BlockRecord>::bytes_for(blocks) + Summary::bytes_for(blocks)
     }
 
-    /// The map of an arena of `pages` in `region`; nothing is committed yet.
+    /// Of these so many from the start on are all that a usual program needs.
+    pub(crate) const fn first_bytes_for(pages: usize) -> usize {
+        Table::<BlockRecord>::bytes_for(1) + Summary::bytes_for(blocks_for(pages))
+    }
+
+    /// The map of an arena of `pages` in `region`.
     pub(super) fn new(region: Region, pages: usize) -> Self {
         // The beginnings of both lie side by side then, and share a page of the kernel's page table.
-        let (summary, records) = region.split(Summary::bytes_for(blocks_for(pages)));
+        let blocks = blocks_for(pages);
+        let (summary, records) = region.split(Summary::bytes_for(blocks));
         Self {
             records: Table::new(records),
-            summary: Summary::new(summary),
+            summary: Summary::new(summary, blocks),
         }
     }
 

@@ -40,11 +40,15 @@ impl Mark {
 // SAFETY: made of atomics, and zero is a number.
 unsafe impl ZeroInit for Words {}
 
-/// Words of the top level; with 64 × 64 below each they cover 4 TiB.
-const TOP: usize = 4;
-const MIDDLE: usize = TOP * 64;
-const LEVELS: [usize; 3] = [0, TOP, TOP + MIDDLE];
-const LOWEST: usize = LEVELS.len() - 1;
+/// Words of the three levels, the highest first, for `blocks` pageblocks. The higher ones of a usual arena share a page with the
+/// beginning of the lowest.
+const fn words_for(blocks: usize) -> [usize; 3] {
+    let lowest = blocks.div_ceil(64);
+    let middle = lowest.div_ceil(64);
+    [middle.div_ceil(64), middle, lowest]
+}
+
+const LOWEST: usize = 2;
 
 // ORDERING: relaxed throughout this file; the arena's lock orders all accesses.
 
@@ -52,30 +56,37 @@ const LOWEST: usize = LEVELS.len() - 1;
 #[derive(Debug)]
 pub(super) struct Summary {
     table: Table<Words>,
+    /// Where each level begins.
+    levels: [usize; LOWEST + 1],
 }
 
 impl Summary {
     /// Bytes to reserve for `blocks` pageblocks.
     pub(super) const fn bytes_for(blocks: usize) -> usize {
-        Table::<Words>::bytes_for(entries_for(blocks))
+        let [top, middle, lowest] = words_for(blocks);
+        Table::<Words>::bytes_for(top + middle + lowest)
     }
 
-    /// A summary over `region`: nothing is free.
-    pub(super) fn new(region: Region) -> Self {
+    /// A summary of at most `blocks` pageblocks over `region`: nothing is free.
+    pub(super) fn new(region: Region, blocks: usize) -> Self {
+        let [top, middle, _] = words_for(blocks);
         Self {
-            table: Table::whole(region),
+            table: Table::new(region),
+            levels: [0, top, top + middle],
         }
     }
 
     /// Makes room for `blocks` pageblocks.
     pub(super) fn grow(&self, blocks: usize) -> bool {
-        self.table.grow(entries_for(blocks))
+        let [_, _, first] = self.levels;
+        self.table.grow(first + blocks.div_ceil(64))
     }
 
     /// The lowest pageblock that has the mark.
     pub(super) fn lowest(&self, mark: Mark) -> Option<usize> {
         let bits = |level, word| self.word(level, word, mark).load(Relaxed);
-        let (word, top) = (0..TOP)
+        let [_, top, _] = self.levels;
+        let (word, top) = (0..top)
             .map(|word| (word, bits(0, word)))
             .find(|(_, bits)| *bits != 0)?;
         let middle = word * 64 + top.trailing_zeros() as usize;
@@ -123,7 +134,7 @@ impl Summary {
     /// Marks `block`.
     pub(super) fn set(&self, block: usize, mark: Mark) {
         let mut place = block;
-        for level in (0..LEVELS.len()).rev() {
+        for level in (0..=LOWEST).rev() {
             let word = self.word(level, place / 64, mark);
             let (before, bit) = (word.load(Relaxed), 1 << (place % 64));
             if before & bit != 0 {
@@ -140,7 +151,7 @@ impl Summary {
     /// Takes the mark off `block`.
     pub(super) fn clear(&self, block: usize, mark: Mark) {
         let mut place = block;
-        for level in (0..LEVELS.len()).rev() {
+        for level in (0..=LOWEST).rev() {
             let word = self.word(level, place / 64, mark);
             let after = word.load(Relaxed) & !(1 << (place % 64));
             word.store(after, Relaxed);
@@ -162,7 +173,7 @@ impl Summary {
     }
 
     fn word(&self, level: usize, word: usize, mark: Mark) -> &AtomicU64 {
-        let start = LEVELS.get(level).copied().unwrap_or_default();
+        let start = self.levels.get(level).copied().unwrap_or_default();
         match self.table.get(start + word).0.get(mark.column()) {
             Some(word) => word,
             None => internal_error("no such order"),
@@ -177,10 +188,6 @@ fn highest_bit(bits: u64, end: usize) -> Option<usize> {
         .map(|bit| bit as usize)
 }
 
-const fn entries_for(blocks: usize) -> usize {
-    TOP + MIDDLE + blocks.div_ceil(64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,7 +196,7 @@ mod tests {
     fn the_lowest_set_block_is_found_anywhere() {
         let blocks = 1 << 14;
         let region = Region::reserve(Summary::bytes_for(blocks), 0, 1 << 16).unwrap();
-        let summary = Summary::new(region);
+        let summary = Summary::new(region, blocks);
         assert!(summary.grow(blocks));
         let mark = Mark::Free(Kind::Slabs, Order::new(3));
         assert_eq!(summary.lowest(mark), None);
@@ -205,11 +212,12 @@ mod tests {
         summary.clear(5_000, mark);
         assert_eq!(summary.lowest(mark), None);
     }
+
     #[test]
     fn the_highest_dirty_block_with_room_enough_is_found_anywhere() {
         let blocks = 1 << 19;
         let region = Region::reserve(Summary::bytes_for(blocks), 0, 1 << 16).unwrap();
-        let summary = Summary::new(region);
+        let summary = Summary::new(region, blocks);
         assert!(summary.grow(blocks));
         let (small, large) = (Order::new(0), Order::new(9));
         assert_eq!(summary.highest_dirty(blocks, small), None);

@@ -1,11 +1,30 @@
 //! What the kernel says about the machine, in files.
 #![forbid(unsafe_code)]
 
-use crate::numa::{CpuBits, Cpus, Fact, MAX_CPUS};
+use crate::numa::{CpuBits, Cpus, Distances, Fact, MAX_CPUS, Topology};
 use crate::report::Line;
 use crate::sys;
 
 static CPUS: Cpus = Cpus::unknown();
+static DISTANCES: Distances = Distances::unknown();
+
+/// The nodes of this machine that the process may have memory of.
+#[cold]
+pub(super) fn topology() -> Topology {
+    // One system call instead of the files, on the machines that most programs run on.
+    let allowed = sys::allowed_nodes();
+    if allowed == Some(1) {
+        return Topology::single();
+    }
+    let mut topology = Topology::detect(&DISTANCES, read_fact);
+    // The text that says the same may be longer than one wants to read here.
+    if topology.homes().len() > 1
+        && let Some(allowed) = allowed
+    {
+        topology.restrict(allowed);
+    }
+    topology
+}
 
 /// The number of the cluster that runs the caller.
 pub(super) fn current_cluster() -> u8 {

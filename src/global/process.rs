@@ -127,10 +127,7 @@ pub(super) fn make_process() -> Option<Process> {
     let ram = sys::total_ram_bytes();
     let mut config = Config::new(ram, sys::virtual_memory_left());
     if !sys::is_privileged() {
-        let mut buffer = [0; 4096];
-        if let Some(text) = sys::environment(CONF, &mut buffer) {
-            config.apply(text, sys::write_stderr);
-        }
+        configure(&mut config);
     }
     if config.only_warn {
         report::only_warn();
@@ -143,14 +140,8 @@ pub(super) fn make_process() -> Option<Process> {
     let choice = &mut config.heap.choice;
     let mut topology = match choice {
         Choice::Off => Topology::single(),
-        _ => Topology::detect(read_fact),
+        _ => machine::topology(),
     };
-    // The text that says the same may be longer than one wants to read here.
-    if topology.homes().len() > 1
-        && let Some(allowed) = sys::allowed_nodes()
-    {
-        topology.restrict(allowed);
-    }
     if !choice.fits(&topology) {
         let mut line = Line::<256>::headline();
         line.text("SLUBMALLOC_CONF: numa names a node without memory for this process; using the default, local\n");
@@ -187,6 +178,16 @@ pub(super) fn make_process() -> Option<Process> {
         config,
         kmem: Once::new(),
     })
+}
+
+/// Applies what the environment says. Its stack is memory that only programs with such a variable have to get.
+#[cold]
+#[inline(never)]
+fn configure(config: &mut Config) {
+    let mut buffer = [0; 4096];
+    if let Some(text) = sys::environment(CONF, &mut buffer) {
+        config.apply(text, sys::write_stderr);
+    }
 }
 
 extern "C" fn run_purge_thread(_nothing: *mut c_void) -> *mut c_void {

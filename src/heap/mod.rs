@@ -85,7 +85,10 @@ impl Heap {
         let arenas = homes.iter().map(|id| (id, policy(id)));
         let spread = spread.flatten();
         let spread = spread.map(|id| (id, choice.block(&topology, id)));
-        let nodes = build_nodes(arenas.chain(spread), &settings)?;
+        let mut nodes = [None; MAX_NODES + 1];
+        if !build_nodes(&mut arenas.chain(spread), &settings, &mut nodes) {
+            return None;
+        }
         let heap = Self {
             topology,
             homes,
@@ -273,23 +276,25 @@ impl Heap {
     }
 }
 
-/// Nodes with these numbers, whose memory comes from where the policies say; all or none.
+/// Nodes with these numbers in `places`, whose memory comes from where the policies say; all or none. Calls itself, since
+/// room for what is reserved for all nodes that there may be is memory that every process would have to get.
+#[cold]
+#[inline(never)]
 fn build_nodes(
-    wanted: impl Iterator<Item = (NodeId, Option<Policy>)>,
+    wanted: &mut dyn Iterator<Item = (NodeId, Option<Policy>)>,
     settings: &Settings,
-) -> Option<[Option<&'static Node>; MAX_NODES + 1]> {
-    let mut sites = [const { None }; MAX_NODES + 1];
-    let mut is_complete = true;
-    for (place, (id, policy)) in sites.iter_mut().zip(wanted) {
-        *place = Site::find(id, settings, policy);
-        is_complete &= place.is_some();
-        if !is_complete {
-            break;
-        }
+    places: &mut [Option<&'static Node>],
+) -> bool {
+    let Some(((place, rest), (id, policy))) = places.split_first_mut().zip(wanted.next()) else {
+        return true;
+    };
+    let Some(site) = Site::find(id, settings, policy) else {
+        return false;
+    };
+    if !build_nodes(wanted, settings, rest) {
+        site.leave();
+        return false;
     }
-    if !is_complete {
-        sites.into_iter().flatten().for_each(Site::leave);
-        return None;
-    }
-    Some(sites.map(|site| Some(site?.build(settings))))
+    *place = Some(site.build(settings));
+    true
 }

@@ -21,14 +21,13 @@ const METADATA_SHARE: usize = 256;
 const MIN_METADATA: usize = 256 << 10;
 /// Where huge pages are wanted, they are from here on: below, an arena need not be dense.
 const DENSE_BYTES: usize = 32 << 20;
-/// Room for the node itself.
-const HOME_BYTES: usize = 64 << 10;
-const _: () = assert!(size_of::<Node>() < HOME_BYTES / 2);
+/// Room for the node itself. What follows shares a page with its end.
+const HOME_BYTES: usize = size_of::<Node>().next_multiple_of(128);
 /// Own metadata that is committed with it: all that a small program needs.
 const FIRST_BYTES: usize = 64 << 10;
-/// Where the tables of granules begin, which are committed from the start on as well.
+/// Where the tables of granules begin.
 const fn fixed_bytes(clusters: u8) -> usize {
-    HOME_BYTES + FIRST_BYTES + Pools::bytes_for(clusters)
+    (HOME_BYTES + Pools::bytes_for(clusters)).next_multiple_of(PART_ALIGN) + FIRST_BYTES
 }
 /// What core files hold of tables and arena from the start on, with memory or without.
 const DUMPED_TABLES: usize = 1 << 20;
@@ -52,12 +51,10 @@ impl Site {
     pub(super) fn find(id: NodeId, settings: &Settings, policy: Option<Policy>) -> Option<Self> {
         let mut bytes = align_up(settings.arena_bytes, PART_ALIGN)?;
         loop {
-            if let Some(region) = reserve(bytes, settings.clusters) {
+            if let Some(mut region) = reserve(bytes, settings.clusters) {
                 // What building needs is committed first, while the reservation can go back whole.
-                if !region.commit(
-                    0,
-                    fixed_bytes(settings.clusters) + SlabTables::map_bytes_for(bytes),
-                ) {
+                let maps = SlabTables::map_bytes_for(bytes) + Arena::first_map_bytes_for(bytes);
+                if !region.open(fixed_bytes(settings.clusters) + maps) {
                     // A smaller arena needs smaller tables.
                     region.give_back();
                 } else {
@@ -82,14 +79,17 @@ impl Site {
     }
 
     /// Builds the node, which takes no system call that could be refused.
+    #[cold]
+    #[inline(never)]
     pub(super) fn build(mut self, settings: &Settings) -> &'static Node {
         self.region.name(cstr::cstr!("slubmalloc"));
         if let Some(policy) = self.policy.filter(|policy| !is_striped(*policy)) {
             let _ = self.region.place(policy);
         }
+        let fixed = fixed_bytes(settings.clusters);
         let (home, region) = self.region.split(HOME_BYTES);
+        let (pools, region) = region.split(fixed - FIRST_BYTES - HOME_BYTES);
         let (first, region) = region.split(FIRST_BYTES);
-        let (pools, region) = region.split(Pools::bytes_for(settings.clusters));
         let (granules, region) = region.split(SlabTables::map_bytes_for(self.bytes));
         let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
         let (records, region) = region.split(SlabTables::record_bytes_for(self.bytes));

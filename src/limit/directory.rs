@@ -84,18 +84,23 @@ impl Directory {
             read(cstr::cstr!("/proc/self/cgroup"), show)
         })?;
         let (interface, path) = membership(text)?;
-        let mount = interface
-            .mounts
-            .iter()
-            .map(|mount| Self::mounted(interface, mount.as_bytes()))
-            .find(|mount| mount.exists(read))?;
         // Where the mount shows a part of the hierarchy, as in a container without a namespace for cgroups, its root
         // stands for the first names of the path. One that leads out of the namespace leads out of the mount too.
-        let within =
-            tails(path).filter(|_| !path.split(|byte| *byte == b'/').any(|it| it == b".."));
-        let mut candidates = within.map(|tail| mount.join(tail));
-        let group = candidates.find(|directory| directory.exists(read));
-        Some(group.unwrap_or(mount))
+        let leads_out = path.split(|byte| *byte == b'/').any(|it| it == b"..");
+        for mount in interface.mounts {
+            let mount = Self::mounted(interface, mount.as_bytes());
+            // The group itself first: where it is found nobody has to look for the mount.
+            for tail in tails(path).filter(|_| !leads_out) {
+                let group = mount.join(tail);
+                if group.exists(read) {
+                    return Some(group);
+                }
+            }
+            if mount.exists(read) {
+                return Some(mount);
+            }
+        }
+        None
     }
 
     fn mounted(interface: &'static Interface, mount: &[u8]) -> Self {

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::node_set::number;
-use super::{NodeSet, Topology};
+use super::{Distances, NodeSet, Topology};
 use crate::units::NodeId;
 
 /// A text that the kernel offers about its nodes.
@@ -24,46 +24,55 @@ pub(crate) enum Fact {
 
 /// Room for the longest text, which is `/proc/self/status`.
 const TEXT_BYTES: usize = 4096;
+/// Room for a list of nodes.
+const LIST_BYTES: usize = 512;
 
 impl Topology {
     /// The machine that `read` describes; it writes a text to the buffer and gives its length, or
-    /// `None` where there is no such text. Without any text the machine has one node, number 0.
+    /// `None` where there is no such text. Without any text the machine has one node, number 0. How far apart nodes are is
+    /// stored in `distances`.
     ///
     /// See the kernel's `Documentation/ABI/stable/sysfs-devices-node`.
     #[cold]
     #[inline(never)]
-    pub(crate) fn detect(mut read: impl FnMut(Fact, &mut [u8]) -> Option<usize>) -> Self {
-        let mut text = [0; TEXT_BYTES];
-        let mut fact = |fact: Fact| -> Option<[u8; TEXT_BYTES]> {
-            text.fill(0);
-            read(fact, &mut text).map(|_| text)
-        };
-        let list = |text: Option<[u8; TEXT_BYTES]>| {
-            let text = text?;
-            NodeSet::parse(line(&text)).filter(|set| !set.is_empty())
-        };
-        let Some(online) = list(fact(Fact::Online)) else {
-            return Self::single();
-        };
-        if online.len() == 1 {
-            return Self::uniform(online);
+    pub(crate) fn detect(
+        distances: &'static Distances,
+        mut read: impl FnMut(Fact, &mut [u8]) -> Option<usize>,
+    ) -> Self {
+        let online = list(Fact::Online, &mut read);
+        match online {
+            None => Self::single(),
+            Some(online) if online.len() == 1 => Self::uniform(online),
+            Some(online) => Self::detect_nodes(online, distances, &mut read),
         }
-        let with_memory = list(fact(Fact::HasMemory)).unwrap_or(online);
-        let allowed = fact(Fact::Status)
-            .and_then(|text| allowed_nodes(&text))
-            .unwrap_or(online);
+    }
+
+    /// The machine with these nodes, on a larger stack.
+    #[cold]
+    #[inline(never)]
+    fn detect_nodes(
+        online: NodeSet,
+        distances: &'static Distances,
+        mut read: &mut dyn FnMut(Fact, &mut [u8]) -> Option<usize>,
+    ) -> Self {
+        let with_memory = list(Fact::HasMemory, &mut read).unwrap_or(online);
+        let mut text = [0; TEXT_BYTES];
+        let status = read(Fact::Status, &mut text).and_then(|length| text.get(..length));
+        let allowed = status.and_then(allowed_nodes).unwrap_or(online);
         let usable = with_memory.intersection(allowed);
         let mut topology = Self::uniform(if usable.is_empty() { online } else { usable });
         if topology.homes().len() == 1 {
             return topology;
         }
+        topology.distances = Some(distances);
         for from in online.iter() {
-            let Some(text) = fact(Fact::Distance(from)) else {
+            let Some(length) = read(Fact::Distance(from), &mut text) else {
                 continue;
             };
-            let numbers = line(&text).split(|byte| *byte == b' ').filter_map(number);
+            let numbers = line(text.get(..length).unwrap_or_default());
+            let numbers = numbers.split(|byte| *byte == b' ').filter_map(number);
             for (to, distance) in online.iter().zip(numbers) {
-                topology.set_distance(from, to, u8::try_from(distance).unwrap_or(u8::MAX));
+                distances.set(from, to, u8::try_from(distance).unwrap_or(u8::MAX));
             }
         }
         topology
@@ -92,13 +101,13 @@ impl Topology {
             *entry = weight;
         }
     }
+}
 
-    pub(super) fn set_distance(&mut self, from: NodeId, to: NodeId, distance: u8) {
-        let row = self.distance.get_mut(from.index());
-        if let Some(entry) = row.and_then(|row| row.get_mut(to.index())) {
-            *entry = distance;
-        }
-    }
+/// The nodes in a text, if there are any.
+fn list(fact: Fact, read: &mut impl FnMut(Fact, &mut [u8]) -> Option<usize>) -> Option<NodeSet> {
+    let mut text = [0; LIST_BYTES];
+    let length = read(fact, &mut text)?;
+    NodeSet::parse(line(text.get(..length)?)).filter(|set| !set.is_empty())
 }
 
 /// The first line of a text.
@@ -121,7 +130,7 @@ mod tests {
     use std::vec::Vec;
 
     fn machine(texts: &'static [(Fact, &'static str)]) -> Topology {
-        Topology::detect(|fact, buffer| {
+        Topology::detect(Distances::leaked(), |fact, buffer| {
             let (_, text) = texts.iter().find(|(known, _)| *known == fact)?;
             buffer
                 .get_mut(..text.len())?

@@ -8,12 +8,14 @@
 mod choice;
 mod cpus;
 mod detect;
+mod distances;
 mod node_set;
 mod stat;
 
 pub(crate) use choice::Choice;
 pub(crate) use cpus::{CpuBits, Cpus, MAX_CPUS};
 pub(crate) use detect::Fact;
+pub(crate) use distances::Distances;
 pub(crate) use node_set::NodeSet;
 pub use stat::NAMES as NUMASTAT_NAMES;
 pub(crate) use stat::{NumaStat, Source};
@@ -21,16 +23,17 @@ pub(crate) use stat::{NumaStat, Source};
 use crate::units::{MAX_NODES, NodeId};
 
 /// The distance that the kernel reports for a node to itself.
-const LOCAL_DISTANCE: u8 = 10;
+const LOCAL: u8 = 10;
 /// The distance assumed where the kernel does not tell.
-const REMOTE_DISTANCE: u8 = 20;
+const REMOTE: u8 = 20;
 
 /// The nodes of a machine as one process may use them.
 #[derive(Clone, Debug)]
 pub(crate) struct Topology {
     /// Nodes that have memory and are allowed.
     homes: NodeSet,
-    distance: [[u8; MAX_NODES]; MAX_NODES],
+    /// Where the kernel has told.
+    distances: Option<&'static Distances>,
     /// The share of each node where memory is spread by weight.
     weight: [u8; MAX_NODES],
 }
@@ -43,15 +46,9 @@ impl Topology {
 
     /// A machine with these nodes, all equally far apart.
     pub(crate) const fn uniform(homes: NodeSet) -> Self {
-        let mut distance = [[REMOTE_DISTANCE; MAX_NODES]; MAX_NODES];
-        let mut node = 0;
-        while node < MAX_NODES {
-            distance[node][node] = LOCAL_DISTANCE;
-            node += 1;
-        }
         Self {
             homes,
-            distance,
+            distances: None,
             weight: [1; MAX_NODES],
         }
     }
@@ -76,10 +73,8 @@ impl Topology {
 
     /// The distance that memory of `to` has for a CPU of `from`; 10 is local.
     pub(crate) fn distance(&self, from: NodeId, to: NodeId) -> u8 {
-        let row = self.distance.get(from.index());
-        row.and_then(|row| row.get(to.index()))
-            .copied()
-            .unwrap_or(REMOTE_DISTANCE)
+        let known = self.distances.and_then(|distances| distances.get(from, to));
+        known.unwrap_or(if from == to { LOCAL } else { REMOTE })
     }
 
     /// The nodes `among`, the nearest to `from` first, then by number.
@@ -116,9 +111,11 @@ mod tests {
     #[test]
     fn the_nearest_node_comes_first_and_ties_go_by_number() {
         let mut topology = Topology::uniform(NodeSet::from_bits(0b1111));
-        topology.distance[2] = [40; MAX_NODES];
-        topology.distance[2][2] = 10;
-        topology.distance[2][3] = 15;
+        let distances = Distances::leaked();
+        for (to, distance) in [(0, 40), (1, 40), (2, 10), (3, 15)] {
+            distances.set(NodeId(2), NodeId(to), distance);
+        }
+        topology.distances = Some(distances);
         let order: Vec<u8> = topology
             .nearest_first(NodeId(2), topology.homes())
             .map(|node| node.0)

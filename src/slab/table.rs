@@ -73,9 +73,9 @@ impl SlabTables {
         let (_, map) = map.split(placement(2, 64) * 64);
         let (classes, due) = map.split(Table::<AtomicU8>::bytes_for(granules));
         Self {
-            classes: Table::open(classes),
-            due: Table::open(due),
-            near: Table::open(near),
+            classes: Table::new(classes),
+            due: Table::new(due),
+            near: Table::new(near),
             records: Table::new(records),
             growth: Lock::new(()),
             owners: Once::new(),

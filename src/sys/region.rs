@@ -26,6 +26,8 @@ pub(crate) struct Region {
     pub(super) bytes: AtomicUsize,
     /// What it had at first, the most that it can have.
     most: usize,
+    /// Bytes from the start on that are usable since before the region was cut from a larger one. They stay.
+    pub(super) open: usize,
     /// Bytes on both sides that are never used, and go back with the region if it goes back whole.
     fence: usize,
     /// What the kernel was told of its pages.
@@ -45,7 +47,8 @@ unsafe impl Sync for Region {}
 impl Region {
     /// Reserves `bytes` such that the address at `lead` is a multiple of `align`, a power of two.
     pub(crate) fn reserve(bytes: usize, lead: usize, align: usize) -> Option<Self> {
-        let asked = bytes.checked_add(align)?;
+        let is_any = align <= page_size();
+        let asked = bytes.checked_add(if is_any { 0 } else { align })?;
         let start = memory::reserve(asked)?;
         let address = start.as_ptr() as usize;
         let skipped = align_up(address + lead, align)? - lead - address;
@@ -53,6 +56,7 @@ impl Region {
             base: start,
             bytes: asked.into(),
             most: asked,
+            open: 0,
             fence: 0,
             backing: Backing::new(),
         };
@@ -117,18 +121,37 @@ impl Region {
     pub(crate) fn split(self, at: usize) -> (Self, Self) {
         let (base, middle, left) = (self.base, self.at(at), self.bytes() - at);
         let (first, second) = self.backing.split();
-        let part = |base, bytes: usize, backing| Self {
+        let part = |base, bytes: usize, open, backing| Self {
             base,
             bytes: bytes.into(),
             most: bytes,
+            open,
             fence: 0,
             backing,
         };
-        (part(base, at, first), part(middle, left, second))
+        let open = self.open;
+        (
+            part(base, at, open.min(at), first),
+            part(middle, left, open.saturating_sub(at), second),
+        )
+    }
+
+    /// Makes the first `bytes` usable, before there is anything in the region: one call and one mapping for all that is cut
+    /// from there.
+    pub(crate) fn open(&mut self, bytes: usize) -> bool {
+        let done = self.commit(0, bytes);
+        if done {
+            self.open = bytes;
+        }
+        done
     }
 
     /// Makes the bytes from `start` to `end` usable; both are multiples of the OS page.
     pub(crate) fn commit(&self, start: usize, end: usize) -> bool {
+        if end <= self.open {
+            return true;
+        }
+        let start = start.max(self.open);
         debug_assert!(start.is_multiple_of(page_size()) && end.is_multiple_of(page_size()));
         if end > self.bytes() && !self.regrow(end) {
             return false;

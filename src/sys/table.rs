@@ -31,19 +31,6 @@ pub(crate) struct Table<T> {
     pub(super) entries: NonNull<T>,
     pub(super) ready: AtomicUsize,
     committed: AtomicUsize,
-    access: Access,
-}
-
-/// When the region of a table becomes accessible. Each part whose end is not accessible is two more mappings, which a fork
-/// copies: small tables that lie side by side are made accessible as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    /// As the table grows.
-    Growing,
-    /// As a whole, when it first grows.
-    Whole,
-    /// It was before there was a table.
-    Open,
 }
 
 // SAFETY: a table hands out only shared references to `T: Sync`.
@@ -66,23 +53,6 @@ impl<T: ZeroInit> Table<T> {
             entries,
             ready: AtomicUsize::new(0),
             committed: AtomicUsize::new(0),
-            access: Access::Growing,
-        }
-    }
-
-    /// As [`Self::new`], over a region that was committed as a whole.
-    pub(crate) fn open(region: Region) -> Self {
-        Self {
-            access: Access::Open,
-            ..Self::new(region)
-        }
-    }
-
-    /// As [`Self::new`], over a region that is committed as a whole when the table first grows.
-    pub(crate) fn whole(region: Region) -> Self {
-        Self {
-            access: Access::Whole,
-            ..Self::new(region)
         }
     }
 
@@ -113,12 +83,7 @@ impl<T: ZeroInit> Table<T> {
         // ORDERING: relaxed, written and read under the caller's lock only.
         let start = self.committed.load(Ordering::Relaxed);
         if end > start {
-            let is_accessible = match self.access {
-                Access::Growing => self.region.commit(start, end),
-                Access::Whole => start > 0 || self.region.commit(0, self.region.most()),
-                Access::Open => true,
-            };
-            if end > self.region.most() || !is_accessible {
+            if end > self.region.most() || !self.region.commit(start, end) {
                 return false;
             }
             self.committed.store(end, Ordering::Relaxed);
@@ -154,7 +119,8 @@ impl<T: ZeroInit> Table<T> {
     /// Gives the address space of the entries from `entries` on back, which are not ready; the
     /// caller holds the lock that growth is under.
     pub(crate) fn shrink(&self, entries: usize) {
-        let bytes = Self::bytes_for(entries).max(self.committed_bytes().next_multiple_of(1 << 16));
+        let used = self.committed_bytes().max(self.region.open);
+        let bytes = Self::bytes_for(entries).max(used.next_multiple_of(1 << 16));
         if bytes < self.region.bytes() {
             let _ = self.region.shrink(bytes);
         }
@@ -205,7 +171,9 @@ mod tests {
     #[test]
     fn a_table_is_as_large_as_it_has_grown() {
         let region = || Region::reserve(1 << 20, 0, 1 << 16).unwrap();
-        for table in [Table::<AtomicU8>::whole(region()), Table::new(region())] {
+        let mut open = region();
+        assert!(open.open(1 << 17));
+        for table in [Table::<AtomicU8>::new(open), Table::new(region())] {
             assert!(table.grow(1) && table.grow(1 << 16));
             assert_eq!((table.committed_bytes(), table.ready()), (1 << 16, 1 << 16));
             assert!(table.grow(1 << 20) && !table.grow((1 << 20) + 1));
