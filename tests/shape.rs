@@ -25,7 +25,7 @@ const PANIC_TEXTS: &[&str] = &[
 ];
 
 /// Of which the kernel's interface takes some 45 KiB.
-const MOST_TEXT_BYTES: usize = 294 * 1024;
+const MOST_TEXT_BYTES: usize = 300 * 1024;
 
 #[test]
 fn exports_are_the_list() {

@@ -125,7 +125,7 @@ impl Arena {
         PageMap::bytes_for(bytes / PAGE_SIZE)
     }
 
-    /// Of these so many from the start on are all that a usual program needs.
+    /// Of these, the bytes from the start on that are all a usual program needs.
     pub(crate) const fn first_map_bytes_for(bytes: usize) -> usize {
         PageMap::first_bytes_for(bytes / PAGE_SIZE)
     }

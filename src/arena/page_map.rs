@@ -25,7 +25,7 @@ impl PageMap {
         Table::<BlockRecord>::bytes_for(blocks) + Summary::bytes_for(blocks)
     }
 
-    /// Of these so many from the start on are all that a usual program needs.
+    /// Of these, the bytes from the start on that are all a usual program needs.
     pub(crate) const fn first_bytes_for(pages: usize) -> usize {
         Table::<BlockRecord>::bytes_for(1) + Summary::bytes_for(blocks_for(pages))
     }
