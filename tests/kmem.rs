@@ -83,6 +83,31 @@ fn what_idle_threads_have_at_hand_goes_to_others_and_back() {
 }
 
 #[test]
+fn what_must_not_fail_passes_the_process_limit() {
+    for flags in [shared(), fully_static(), beside_another_malloc()] {
+        let mut command = Command::new(program("beyond", &flags));
+        command.env("SLUBMALLOC_CONF", "limit:32m");
+        run(Heap::Libc, &mut command, PATIENCE).is_ok();
+    }
+    for (what, whose) in [
+        ("cache", "filler"),
+        ("kmalloc", "kmalloc"),
+        ("pages", "kmalloc"),
+    ] {
+        let finished = ran("beyond", &shared(), Heap::Libc, &[what]);
+        let line = format!("out of memory for \"{whose}\", which must not fail");
+        assert_eq!(
+            finished.signal(),
+            Some(SIGABRT),
+            "{what}: {}",
+            finished.stderr
+        );
+        assert_eq!(finished.report(), line, "{}", finished.stderr);
+        assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+    }
+}
+
+#[test]
 fn caches_are_merged_where_all_of_them_allow_it() {
     keeps("merge", &[]);
 }

@@ -8,6 +8,7 @@
 use core::ptr::NonNull;
 
 use super::birth::alive;
+use super::kmem::beyond_limit;
 use super::process::{is_interrupted, with_modes};
 use super::threads::inside;
 use super::{alloc_onnode, free, malloc, malloc_fast, memalign, node_of, realloc, usable_size};
@@ -97,7 +98,7 @@ pub unsafe fn krealloc(block: *mut u8, size: usize, flags: u32) -> Result<NonNul
         return Ok(new);
     }
     // SAFETY: the caller's promise.
-    let new = granted(unsafe { realloc(block, size) }, gfp)?;
+    let new = granted(size, gfp, || unsafe { realloc(block, size) })?;
     if gfp.zeroes() {
         let bytes = usable_size(new.as_ptr());
         // SAFETY: inside of the new block.
@@ -188,20 +189,20 @@ pub fn alloc_at_least(size: usize) -> (*mut u8, usize) {
 pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
     // Classes of powers of two lie at multiples of their sizes, but for red zones.
     let is_aligned = || align == size && size <= class::FINE_LIMIT && with_modes().is_none();
-    let block = match gfp.may_wait() {
+    let take = || match gfp.may_wait() {
         true if align <= MIN_ALIGN || is_aligned() => malloc(size),
         true => memalign(align, size),
         false => soon(size, align),
     };
-    let block = match gfp.is_this_node() && is_far(block) {
-        true => {
+    let take_near = || match take() {
+        block if gfp.is_this_node() && is_far(block) => {
             // SAFETY: taken above.
             unsafe { free(block) };
             core::ptr::null_mut()
         }
-        false => block,
+        block => block,
     };
-    let block = granted(block, gfp)?;
+    let block = granted(size, gfp, take_near)?;
     if gfp.zeroes() {
         // All of it, as krealloc may hand out the rest.
         // SAFETY: the block has as many bytes.
@@ -237,17 +238,22 @@ fn soon_on(size: usize, node: u8) -> Option<*mut u8> {
 }
 
 fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
-    let block = match gfp.may_wait() {
-        true => alloc_onnode(size, node).ok_or(KmemError::Invalid)?,
-        false => soon_on(size, node).ok_or(KmemError::Invalid)?,
+    let take = || match gfp.may_wait() {
+        true => alloc_onnode(size, node),
+        false => soon_on(size, node),
     };
-    let is_elsewhere = || node_of(block).is_some_and(|found| found != node);
-    if gfp.is_this_node() && !block.is_null() && is_elsewhere() {
+    let first = take().ok_or(KmemError::Invalid)?;
+    let is_elsewhere =
+        |block: *mut u8| node_of(block).is_some_and(|found| found != node) && gfp.is_this_node();
+    if !first.is_null() && is_elsewhere(first) {
         // SAFETY: taken above.
-        unsafe { free(block) };
-        return Err(KmemError::NoMemory);
+        unsafe { free(first) };
+        return refused(gfp);
     }
-    let block = granted(block, gfp)?;
+    let block = match NonNull::new(first) {
+        Some(block) => block,
+        None => granted(size, gfp, || take().unwrap_or(core::ptr::null_mut()))?,
+    };
     if gfp.zeroes() {
         // SAFETY: the block has as many bytes.
         unsafe { sys::clear(block, usable_size(block.as_ptr())) };
@@ -261,11 +267,20 @@ fn is_far(block: *mut u8) -> bool {
     own.is_some_and(|(_, binding)| node_of(block).is_some_and(|found| found != binding.home.id().0))
 }
 
-/// A block that the heap gave, or what becomes of a request without one.
-fn granted(block: *mut u8, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
-    match NonNull::new(block) {
+/// A block that `take` gets, or what becomes of a request without one.
+fn granted(size: usize, gfp: Gfp, take: impl Fn() -> *mut u8) -> Result<NonNull<u8>, KmemError> {
+    let take = || NonNull::new(take());
+    match take() {
         Some(block) => Ok(block),
-        None if gfp.never_fails() => out_of_memory(b"kmalloc"),
-        None => Err(KmemError::NoMemory),
+        None if gfp.never_fails() => beyond_limit(size, take).map_or_else(|| refused(gfp), Ok),
+        None => refused(gfp),
+    }
+}
+
+/// What becomes of a request for which there is no memory.
+fn refused(gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
+    match gfp.never_fails() {
+        true => out_of_memory(b"kmalloc"),
+        false => Err(KmemError::NoMemory),
     }
 }

@@ -225,6 +225,12 @@ pub fn kmem_free_bulk(cache: CacheHandle, objects: &[*mut u8]) {
     }
 }
 
+/// Takes something of `bytes` by `take` although the process's limit forbids it.
+#[cold]
+pub(super) fn beyond_limit<T>(bytes: usize, take: impl Fn() -> Option<T>) -> Option<T> {
+    PROCESS.get()?.heap.take_beyond_limit(bytes, take)
+}
+
 fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemError> {
     let attempt = || {
         inside_alive(|| {
@@ -253,7 +259,11 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     }
     match taken {
         Some(object) => Ok(object),
-        None if gfp.never_fails() => kmem::out_of_memory(cache.title()),
+        None if gfp.never_fails() => {
+            let again = || attempt().ok().flatten();
+            let taken = beyond_limit(cache.slot(), again);
+            taken.map_or_else(|| kmem::out_of_memory(cache.title()), Ok)
+        }
         None => Err(KmemError::NoMemory),
     }
 }

@@ -219,7 +219,7 @@ impl Heap {
     /// Reads the limit and the usage and renews the budget; returns whether `bytes` fit, or another thread was faster.
     #[cold]
     #[inline(never)]
-    fn renew(&self, budget: &Budget, bytes: usize) -> bool {
+    pub(super) fn renew(&self, budget: &Budget, bytes: usize) -> bool {
         let bounds = &self.bounds;
         // ORDERING: acquire, pairs with the release below: what is left is that of this renewal, or less.
         let renewals = bounds.renewals.load(Acquire);

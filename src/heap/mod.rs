@@ -7,6 +7,7 @@
 
 mod abandon;
 mod barns;
+mod beyond;
 mod clusters;
 mod flush;
 mod fork;

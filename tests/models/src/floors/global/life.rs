@@ -152,6 +152,7 @@ pub(super) struct Memory<'process> {
 }
 
 impl Memory<'_> {
+    /// The bytes that went from a thread's cache, and those that are left.
     pub(super) fn visit(
         self,
         thread: &'static ThreadCache,
