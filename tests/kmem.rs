@@ -32,6 +32,11 @@ fn constructors_and_destructors_run_once_for_each_life() {
 }
 
 #[test]
+fn constructors_and_destructors_run_with_no_lock_held() {
+    keeps("apart", &[]);
+}
+
+#[test]
 fn limits_are_exact_and_bulk_is_all_or_nothing() {
     keeps("limits", &[]);
 }
@@ -64,6 +69,18 @@ fn modes_leave_objects_of_caches_as_they_are() {
         command.env("SLUBMALLOC_CONF", configuration);
         let finished = run(Heap::Libc, &mut command, PATIENCE);
         assert!(finished.is_ok(), "{configuration}: {}", finished.stderr);
+        let line = "cache \"kept\": its objects are not cleared, since they are constructed";
+        let is_said = finished
+            .stderr
+            .lines()
+            .filter_map(message_of)
+            .any(|it| it == line);
+        assert_eq!(
+            is_said,
+            configuration.contains("zero:free"),
+            "{}",
+            finished.stderr
+        );
     }
 }
 

@@ -175,6 +175,53 @@ fn the_crate_is_the_source_and_the_pages() {
     assert!(others.is_empty(), "{others:?}");
 }
 
+#[test]
+fn every_function_of_the_header_has_its_entry_in_a_manual_page() {
+    let header = functions_of(&read(&root().join("cdylib/include/slubmalloc.h")));
+    assert!(header.len() > 60, "{header:?}");
+    let mut entries = BTreeSet::new();
+    for page in ["slubmalloc", "slub_kmalloc", "slub_kmem_cache"] {
+        let text = read(&root().join(format!("docs/{page}.3")));
+        let section = |name: &str| {
+            let rest = text.split(&format!(".SH {name}\n")).nth(1);
+            rest.and_then(|it| it.split("\n.SH ").next()).expect(name)
+        };
+        let (names, _) = section("NAME").split_once("\\-").expect("what it is");
+        for name in names.split(',').map(str::trim) {
+            assert!(entries.insert(name.to_owned()), "{name} is in two pages");
+            let (synopsis, description) = (section("SYNOPSIS"), section("DESCRIPTION"));
+            let is_declared = [' ', '*']
+                .iter()
+                .any(|it| synopsis.contains(&format!("{it}{name}(")));
+            assert!(is_declared, "{page}(3) does not declare {name}");
+            let is_told = description.contains(&format!(".BR {name} ("));
+            assert!(is_told, "{page}(3) does not tell what {name} does");
+        }
+    }
+    assert_eq!(entries, header);
+}
+
+/// The functions that a header of C declares.
+fn functions_of(header: &str) -> BTreeSet<String> {
+    let mut code = String::new();
+    for part in header.split("/*") {
+        code += part.split_once("*/").map_or(part, |(_, rest)| rest);
+    }
+    let lines = code.lines().filter(|it| !it.starts_with('#'));
+    let code = lines.collect::<Vec<_>>().join(" ");
+    let is_name = |it: &&str| it.starts_with("slub") || it.starts_with("free_");
+    let name_of = |declaration: &str| {
+        let mut words = declaration
+            .split('(')
+            .filter_map(|it| it.rsplit([' ', '*']).next());
+        words.find(is_name).map(str::to_owned)
+    };
+    let declared = code
+        .split(';')
+        .filter(|it| it.contains("SLUBMALLOC_NOTHROW"));
+    declared.filter_map(name_of).collect()
+}
+
 /// The pages that people write.
 fn pages() -> Vec<PathBuf> {
     let mut pages = folder(".");

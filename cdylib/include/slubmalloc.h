@@ -136,8 +136,8 @@ typedef unsigned int slub_gfp_t;
 #define SLUB___GFP_KSWAPD_RECLAIM 0x800u    /* no effect */
 #define SLUB___GFP_NOWARN         0x2000u   /* no effect: a failure is not reported anyway */
 #define SLUB___GFP_RETRY_MAYFAIL  0x4000u   /* no effect */
-#define SLUB___GFP_NOFAIL         0x8000u   /* passes a cache's limit; if the process's limit or the system leaves no memory it ends with a line */
-#define SLUB___GFP_NORETRY        0x10000u  /* no effect */
+#define SLUB___GFP_NOFAIL         0x8000u   /* passes the limits of the cache and the process; if the system has no memory the process ends with a line */
+#define SLUB___GFP_NORETRY        0x10000u  /* at a cache's limit, what other threads have at hand is left to them */
 #define SLUB___GFP_MEMALLOC       0x20000u  /* no effect */
 #define SLUB___GFP_COMP           0x40000u  /* no effect */
 #define SLUB___GFP_HARDWALL       0x100000u /* no effect */
@@ -345,8 +345,8 @@ unsigned long long slub_rcu_begin(void) SLUBMALLOC_NOTHROW;
 int slub_rcu_end(unsigned long long number) SLUBMALLOC_NOTHROW;
 
 /*
- * Gives free memory of a cache back at once, but for the objects that other threads have at hand; 0. Without this, what was not
- * needed goes back within about a second, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU.
+ * Gives free memory of a cache back at once, also of objects that other threads have at hand; 0. Without this, what was not
+ * needed goes back within some seconds, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU.
  */
 int slub_kmem_cache_shrink(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
@@ -363,9 +363,9 @@ const char *slub_kmem_cache_name(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHR
 size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
 /*
- * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts, so
- * with several threads an allocation may fail before the program holds as many. What is there already stays. 0, or -1 with errno
- * EINVAL for a cache with SLUB_MERGE.
+ * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts too: an
+ * allocation that needs it takes it from them, which can take some hundredths of a second, unless `flags` forbid waiting or have
+ * __GFP_NORETRY. What is there already stays. 0, or -1 with errno EINVAL for a cache with SLUB_MERGE.
  */
 int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
@@ -392,7 +392,8 @@ int slub_trim(void) SLUBMALLOC_NOTHROW;
  * which must not be read or written through; free() does not know it.
  *
  * Null with errno ENOMEM if there is no memory, or if `flags` forbid what would be needed; with EINVAL for flags that are
- * refused, as of slub_kmem_cache_alloc(). SLUB___GFP_NOFAIL ends the process with a line instead.
+ * refused, as of slub_kmem_cache_alloc(). With SLUB___GFP_NOFAIL the process's limit is passed, and if the system has no memory the
+ * process ends with a line.
  */
 #define SLUB_ZERO_SIZE_PTR ((void *)16)
 #define SLUB_ZERO_OR_NULL_PTR(ptr) ((size_t)(ptr) <= (size_t)SLUB_ZERO_SIZE_PTR)

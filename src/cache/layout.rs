@@ -5,7 +5,7 @@ use super::alien::{Alien, Aliens, Sheaves};
 use super::bin::Bin;
 use super::bounds::Bounds;
 use super::lists::{Lists, WARM};
-use super::named::NamedBins;
+use super::named::{NamedBins, Notes};
 use super::registry::Registry;
 use super::{ThreadCache, sizing};
 use crate::layout::{Row, Value, fields};
@@ -25,6 +25,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
         named as named_bytes in NamedBins::BYTES,
     }),
     fields!(Bin as "bin" { bounds, spare }),
+    fields!(Notes as "named_notes" { claims }),
     fields!(Bounds as "sheaf_bounds" { top, bottom, limit }),
     fields!(Aliens as "aliens" { nodes }),
     fields!(Alien as "alien" { sheaves }),

@@ -81,6 +81,7 @@ fn print_locks(mut put: impl FnMut(&[u8])) {
 pub fn validate() {
     if let Some(process) = PROCESS.get() {
         process.heap.validate();
+        process.kmem.get().inspect(|kmem| kmem.validate());
     }
 }
 

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 
 use super::kmem::{kmem_alloc_bulk, kmem_free_bulk};
 use super::named::{find, give_memory, take_memory};
-use crate::kmem::{CacheHandle, Gfp, KmemError, NamedCache};
+use crate::kmem::{CacheHandle, Gfp, KmemError};
 use crate::sys;
 
 /// Objects of a cache for their owner. Opaque to the program.
@@ -61,15 +61,11 @@ pub fn alloc_from_sheaf(
     sheaf: &mut PrefilledSheaf,
 ) -> Result<Option<NonNull<u8>>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    let known = find(cache).ok_or(KmemError::Invalid)?;
     let zeroes = gfp.zeroes();
-    let size = match zeroes {
-        true => find(cache)
-            .filter(|it| !it.constructs())
-            .map(NamedCache::size),
-        false => Some(0),
-    };
-    let size = size.filter(|_| sheaf.cache == cache);
-    let size = size.ok_or(KmemError::Invalid)?;
+    if sheaf.cache != cache || zeroes && known.constructs() {
+        return Err(KmemError::Invalid);
+    }
     let Some(last) = sheaf.count.checked_sub(1) else {
         return Ok(None);
     };
@@ -77,7 +73,7 @@ pub fn alloc_from_sheaf(
     sheaf.count = last;
     if let Some(object) = object.filter(|_| zeroes) {
         // SAFETY: the object is the caller's from now on, and that long.
-        unsafe { sys::clear(object, size) };
+        unsafe { sys::clear(object, known.size()) };
     }
     Ok(object)
 }
@@ -130,6 +126,9 @@ pub unsafe fn refill_sheaf(
 pub unsafe fn return_sheaf(sheaf: NonNull<PrefilledSheaf>) {
     // SAFETY: the caller's promise.
     let old = unsafe { &mut *sheaf.as_ptr() };
+    if find(old.cache).is_none() {
+        return;
+    }
     let (cache, count, bytes) = (old.cache, old.count, bytes_for(old.capacity));
     kmem_free_bulk(cache, old.slots().get(..count).unwrap_or_default());
     give_memory(sheaf.cast(), bytes);

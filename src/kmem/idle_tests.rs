@@ -49,6 +49,7 @@ fn what_an_idle_thread_has_at_hand_goes_back() {
     assert!(apart.len() == all.len() && all.len() >= 59, "{}", all.len());
     all.iter()
         .for_each(|object| free(&world, idle, cache, *object));
+    world.validate();
     assert!(world.destroy(cache));
     world.end(&[idle, busy]);
 }
@@ -78,6 +79,7 @@ fn a_thread_that_wakes_keeps_what_was_claimed() {
     held.windows(2).for_each(|two| assert_ne!(two[0], two[1]));
     held.iter()
         .for_each(|object| free(&world, thread, cache, *object));
+    world.validate();
     assert!(world.destroy(cache));
     world.end(&[thread]);
 }

@@ -27,7 +27,10 @@ mod sizing;
 mod slabs;
 mod store;
 mod take;
+mod validate;
 
+#[cfg(test)]
+mod flags_tests;
 #[cfg(test)]
 mod idle_tests;
 #[cfg(test)]

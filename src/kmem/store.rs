@@ -95,6 +95,16 @@ impl Store {
         }
     }
 
+    /// Checks the slabs of each size.
+    pub(super) fn validate(&self) {
+        for size in 0..SIZES {
+            if let Some(slabs) = self.slabs(1 << (SMALLEST as usize + size)) {
+                let pool = slabs.entry.pool.lock();
+                pool.validate(slabs.place(), slabs.owner.class());
+            }
+        }
+    }
+
     pub(super) fn hold_for_fork(&self) {
         let entries = || self.pools.0.iter();
         entries().for_each(|entry| entry.growing.hold_for_fork());

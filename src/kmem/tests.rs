@@ -66,13 +66,17 @@ impl World {
             self.kmem.leave(thread);
             self.registry.exit(thread);
         }
-        self.kmem.store.trim();
+        self.validate();
         for cache in self.kmem.all() {
-            for (node, entry) in self.heap.nodes().zip(cache.entries()) {
-                let slabs = self.kmem.slabs(cache, node).unwrap();
-                entry.pool.lock().validate(slabs.place(), cache.class());
-            }
+            let in_use = cache.entries().map(|entry| entry.pool.lock().out());
+            assert_eq!(in_use.sum::<u64>(), cache.out() as u64);
         }
+        self.kmem.store.trim();
+        self.validate();
+    }
+
+    pub(super) fn validate(&self) {
+        self.kmem.validate();
         self.heap.validate();
     }
 }
@@ -130,9 +134,11 @@ fn objects_of_many_caches_and_threads_are_apart() {
         let count = held.iter().filter(|(of, _)| *of == which).count();
         assert_eq!(world.used(cache), count);
     }
+    world.validate();
     for (which, object) in held {
         free(&world, threads[0], caches[which], object);
     }
+    world.validate();
     assert!(caches.iter().all(|cache| world.destroy(cache)));
     world.end(&threads);
 }
@@ -177,6 +183,7 @@ fn an_object_is_constructed_once_for_each_life_of_its_slab() {
         let (constructed, destroyed) = counts();
         assert_eq!(constructed, destroyed);
     }
+    world.validate();
     assert!(world.destroy(cache));
     world.end(&[thread]);
 }
@@ -197,6 +204,7 @@ fn a_limit_is_exact_for_one_thread() {
     assert!(!world.destroy(cache));
     held.into_iter()
         .for_each(|object| free(&world, thread, cache, object));
+    world.validate();
     assert!(world.destroy(cache));
     world.end(&[thread]);
 }
@@ -261,6 +269,7 @@ fn what_is_not_needed_goes_back() {
     }
     // What the thread has at hand.
     assert!(out() <= 2 * cache.capacity());
+    world.validate();
     assert!(world.destroy(cache));
     world.end(&[thread]);
 }

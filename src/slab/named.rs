@@ -73,6 +73,26 @@ impl SlabTables {
         Some(GranuleIndex(first as u32))
     }
 
+    /// Whether all granules of a slab of class `id` are known as this owner's.
+    pub(super) fn is_named(&self, slab: GranuleIndex, id: ClassId, owner: Owner) -> bool {
+        let handle = self.handle_of(owner);
+        let end = slab.index() + info(id).granules as usize;
+        (slab.index()..end).all(|granule| {
+            let known = self.handles.get().and_then(|table| table.look(granule));
+            let granule = GranuleIndex(granule as u32);
+            self.class_at(granule) == NAMED
+                && self.owner_at(granule) == owner
+                && known.is_some_and(|it| it.load(Relaxed) == handle)
+        })
+    }
+
+    /// The handle of an owner; 0 for the library itself, of which no thread's bin has an object.
+    fn handle_of(&self, owner: Owner) -> u64 {
+        let all = Handles::new(self.first_handle.load(Relaxed));
+        let known = owner.number().filter(|number| *number > 0);
+        known.map_or(0, |number| all.of(number) as u64)
+    }
+
     pub(super) fn enter_named(&self, slab: GranuleIndex, id: ClassId, owner: Owner) -> bool {
         let granules = info(id).granules as usize;
         let end = slab.index() + granules;
@@ -92,13 +112,10 @@ impl SlabTables {
         if owner.hands_out_in_order() {
             record.skip_none();
         }
-        let all = Handles::new(self.first_handle.load(Relaxed));
-        // No thread's bin has what is the library's own.
-        let known = owner.number().filter(|number| *number > 0);
-        let handle = known.map_or(0, |number| all.of(number));
+        let handle = self.handle_of(owner);
         for granule in slab.index()..end {
             owners.get(granule).store(owner.word(), Relaxed);
-            handles.get(granule).store(handle as u64, Relaxed);
+            handles.get(granule).store(handle, Relaxed);
         }
         self.mark(slab, id, NAMED);
         true

@@ -41,6 +41,14 @@ impl<'node> Place<'node> {
         }
     }
 
+    /// Whether the tables have a slab as one of class `id` of this owner.
+    pub(super) fn is_entered(self, slab: GranuleIndex, id: ClassId) -> bool {
+        match self.owner {
+            Owner::MALLOC => self.tables.class_at(slab) == id,
+            owner => self.tables.is_named(slab, id, owner),
+        }
+    }
+
     /// Removes a slab of class `id` whose objects have all come back.
     pub(super) fn remove(self, slab: GranuleIndex, id: ClassId) {
         match self.owner {

@@ -26,8 +26,8 @@ impl Pool {
                     "a slab is on the wrong list",
                 );
                 check(
-                    place.tables.class_at(granule) == id,
-                    "a slab has another class",
+                    place.is_entered(granule, id),
+                    "a slab has another class or owner",
                 );
                 count += 1;
                 slab = record.next();

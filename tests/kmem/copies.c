@@ -15,6 +15,11 @@ struct copy {
     void *(*alloc)(struct slub_kmem_cache *, slub_gfp_t);
     void (*cache_free)(struct slub_kmem_cache *, void *);
     int (*destroy)(struct slub_kmem_cache *);
+    struct slub_slab_sheaf *(*prefill)(struct slub_kmem_cache *, slub_gfp_t, unsigned);
+    void *(*from_sheaf)(struct slub_kmem_cache *, slub_gfp_t, struct slub_slab_sheaf *);
+    void (*return_sheaf)(struct slub_kmem_cache *, slub_gfp_t, struct slub_slab_sheaf *);
+    struct slub_mempool *(*create_pool)(int, struct slub_kmem_cache *);
+    void *(*from_pool)(struct slub_mempool *, slub_gfp_t);
 };
 
 static void *name(void *handle, const char *text)
@@ -38,6 +43,11 @@ static struct copy copy_in(const char *file)
     *(void **)&copy.alloc = name(it, "slub_kmem_cache_alloc");
     *(void **)&copy.cache_free = name(it, "slub_kmem_cache_free");
     *(void **)&copy.destroy = name(it, "slub_kmem_cache_destroy");
+    *(void **)&copy.prefill = name(it, "slub_kmem_cache_prefill_sheaf");
+    *(void **)&copy.from_sheaf = name(it, "slub_kmem_cache_alloc_from_sheaf");
+    *(void **)&copy.return_sheaf = name(it, "slub_kmem_cache_return_sheaf");
+    *(void **)&copy.create_pool = name(it, "slub_mempool_create");
+    *(void **)&copy.from_pool = name(it, "slub_mempool_alloc");
     return copy;
 }
 
@@ -72,5 +82,11 @@ int main(int count, char **arguments)
     if (!strcmp(what, "handle-alloc")) two.alloc(ones, SLUB_GFP_KERNEL);
     if (!strcmp(what, "handle-free")) two.cache_free(ones, object);
     if (!strcmp(what, "handle-destroy")) two.destroy(ones);
+    struct slub_slab_sheaf *sheaf = one.prefill(ones, SLUB_GFP_KERNEL, 5);
+    if (!strcmp(what, "sheaf-alloc")) two.from_sheaf(ones, SLUB_GFP_KERNEL, sheaf);
+    if (!strcmp(what, "sheaf-return")) two.return_sheaf(twos, SLUB_GFP_KERNEL, sheaf);
+    struct slub_mempool *pool = one.create_pool(3, ones);
+    if (!strcmp(what, "pool-alloc")) two.from_pool(pool, SLUB_GFP_KERNEL);
+    if (!strcmp(what, "pool-create")) two.create_pool(3, ones);
     return 7;
 }

@@ -28,6 +28,10 @@ static void kept(void) {
         for (int i = 0; i < 200; i++) CHECK_AT(object[i] == 7, i);
         unsigned char *moved = round % 2 ? realloc(object, 150) : realloc(object, 300);
         CHECK(moved != NULL && moved != object && moved[149] == 7);
+        /* However it is freed, it stays as it was. */
+        unsigned char *again = slub_kmem_cache_alloc(cache, SLUB_GFP_KERNEL);
+        round % 3 ? slub_kmem_cache_free(cache, again) : free(again);
+        for (int i = 0; i < 200; i++) CHECK_AT(again[i] == 7, i);
         free(moved);
     }
     CHECK(slub_kmem_cache_destroy(cache) == 0);
