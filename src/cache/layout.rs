@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
         named as named_bytes in NamedBins::BYTES,
     }),
     fields!(Bin as "bin" { bounds, spare }),
-    fields!(Notes as "named_notes" { claims }),
+    fields!(Notes as "named_notes" { detached }),
     fields!(Bounds as "sheaf_bounds" { top, bottom, limit }),
     fields!(Aliens as "aliens" { nodes }),
     fields!(Alien as "alien" { sheaves }),

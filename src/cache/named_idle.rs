@@ -73,7 +73,7 @@ impl NamedBins {
     }
 
     /// Takes the spare sheaf of a bin and detaches its main one; returns whether there is anything in that.
-    fn take_and_claim(&self, place: usize, give: &mut impl FnMut(usize, Taken<'_>)) -> bool {
+    fn take_and_detach(&self, place: usize, give: &mut impl FnMut(usize, Taken<'_>)) -> bool {
         if let Some(spare) = self.bin(place).spare.take() {
             give(place, Taken::Spare(spare));
         }
@@ -81,7 +81,7 @@ impl NamedBins {
     }
 
     /// Records which visitor detached something just now.
-    fn note_claims(&self, visitor: u32) {
+    fn note_detached(&self, visitor: u32) {
         self.detached_at.store(sys::milliseconds().max(1), Relaxed);
         self.visitor.store(visitor, Relaxed);
     }
@@ -104,11 +104,11 @@ impl ThreadCache {
         for place in named.places() {
             let is_idle = take(&named.notes(place).is_used) == 0;
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
-                any |= named.take_and_claim(place, &mut give);
+                any |= named.take_and_detach(place, &mut give);
             }
         }
         if any {
-            named.note_claims(0);
+            named.note_detached(0);
         }
     }
 
@@ -125,10 +125,10 @@ impl ThreadCache {
         let places = named.places();
         let mut any = named.detached_at.load(Relaxed) != 0;
         for place in places.filter(|place| only.is_none_or(|only| only == *place)) {
-            any |= named.take_and_claim(place, &mut give);
+            any |= named.take_and_detach(place, &mut give);
         }
         if any {
-            named.note_claims(number);
+            named.note_detached(number);
         }
         any
     }

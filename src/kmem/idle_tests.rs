@@ -55,7 +55,7 @@ fn what_an_idle_thread_has_at_hand_goes_back() {
 }
 
 #[test]
-fn a_thread_that_wakes_keeps_what_was_claimed() {
+fn a_thread_that_wakes_keeps_what_was_detached() {
     let world = World::new(1);
     let thread = world.thread(0);
     let cache = world.cache(64, CacheArgs::default());

@@ -78,7 +78,7 @@ impl SlabTables {
         let handle = self.handle_of(owner);
         let end = slab.index() + info(id).granules as usize;
         (slab.index()..end).all(|granule| {
-            let known = self.handles.get().and_then(|table| table.look(granule));
+            let known = self.handles.get().and_then(|table| table.find(granule));
             let granule = GranuleIndex(granule as u32);
             self.class_at(granule) == NAMED
                 && self.owner_at(granule) == owner

@@ -14,8 +14,8 @@ const MOST: u64 = 1 << 16;
 const NAME: u64 = 255;
 /// Pointers that are read at once.
 const PIECE: u64 = 512;
-/// No more objects of a bin are claimed than this.
-const MOST_CLAIMED: u64 = 1 << 16;
+/// No more objects of a bin are detached than this.
+const MOST_DETACHED: u64 = 1 << 16;
 /// No table of bins is longer.
 const MOST_BIN_BYTES: u64 = 4 << 20;
 
@@ -173,8 +173,8 @@ impl Target<'_> {
         let (mut counts, mut spares) = (Vec::new(), Vec::new());
         for index in 0..bytes / stride {
             let bin = self.record("bin", bins.wrapping_add(index * stride))?;
-            let claimed = self.claims_of_named(bins.wrapping_add(bytes), index)?;
-            counts.push(self.objects_of_main(&bin)? + claimed);
+            let detached = self.detached_of_named(bins.wrapping_add(bytes), index)?;
+            counts.push(self.objects_of_main(&bin)? + detached);
             spares.push(bin.number("spare")?);
         }
         self.add_spares(&mut counts, &spares);
@@ -182,15 +182,15 @@ impl Target<'_> {
         Ok(all.filter(|(_, count)| *count > 0).collect())
     }
 
-    /// Objects that a visitor has claimed of a bin, as the notes after the bins have it.
-    fn claims_of_named(&self, notes: u64, index: u64) -> Result<u64> {
+    /// Objects that a visitor has detached from a bin, as the notes after the bins have it.
+    fn detached_of_named(&self, notes: u64, index: u64) -> Result<u64> {
         // A copy of the library from before there were any.
-        if self.directory.field("named_notes.claims").is_err() {
+        if self.directory.field("named_notes.detached").is_err() {
             return Ok(0);
         }
         let stride = self.directory.size("named_notes")?;
         let notes = self.record("named_notes", notes.wrapping_add(index * stride))?;
-        Ok(notes.number("claims")?.min(MOST_CLAIMED))
+        Ok(notes.number("detached")?.min(MOST_DETACHED))
     }
 
     /// The class of each of an arena's granules from `first` on, given what the class map has: named caches have one mark there.
