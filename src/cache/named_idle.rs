@@ -50,7 +50,7 @@ impl NamedBins {
     }
 
     /// Hands what is detached and was left alone to `give`.
-    fn collect(&self, give: &mut impl FnMut(usize, Taken<'_>)) {
+    fn collect(&self, give: &mut dyn FnMut(usize, Taken<'_>)) {
         self.detached_at.store(0, Relaxed);
         self.visitor.store(0, Relaxed);
         for place in self.places() {
@@ -73,7 +73,7 @@ impl NamedBins {
     }
 
     /// Takes the spare sheaf of a bin and detaches its main one; returns whether there is anything in that.
-    fn take_and_detach(&self, place: usize, give: &mut impl FnMut(usize, Taken<'_>)) -> bool {
+    fn take_and_detach(&self, place: usize, give: &mut dyn FnMut(usize, Taken<'_>)) -> bool {
         if let Some(spare) = self.bin(place).spare.take() {
             give(place, Taken::Spare(spare));
         }
@@ -90,7 +90,7 @@ impl NamedBins {
 impl ThreadCache {
     /// Takes what was detached `SETTLE_MS` ago or more. Then takes the spare sheaves and detaches the main ones of bins that the
     /// thread did not come to since the last visit, or of all.
-    pub(crate) fn visit_named(&self, haste: Haste, mut give: impl FnMut(usize, Taken<'_>)) {
+    pub(crate) fn visit_named(&self, haste: Haste, give: &mut dyn FnMut(usize, Taken<'_>)) {
         let _busy = self.busy.lock();
         let named = &self.named;
         let detached_at = named.detached_at.load(Relaxed);
@@ -98,13 +98,13 @@ impl ThreadCache {
             if sys::milliseconds() < detached_at + SETTLE_MS {
                 return;
             }
-            named.collect(&mut give);
+            named.collect(give);
         }
         let mut any = false;
         for place in named.places() {
             let is_idle = take(&named.notes(place).is_used) == 0;
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
-                any |= named.take_and_detach(place, &mut give);
+                any |= named.take_and_detach(place, give);
             }
         }
         if any {
@@ -118,14 +118,14 @@ impl ThreadCache {
         &self,
         only: Option<usize>,
         number: u32,
-        mut give: impl FnMut(usize, Taken<'_>),
+        give: &mut dyn FnMut(usize, Taken<'_>),
     ) -> bool {
         let _busy = self.busy.lock();
         let named = &self.named;
         let places = named.places();
         let mut any = named.detached_at.load(Relaxed) != 0;
         for place in places.filter(|place| only.is_none_or(|only| only == *place)) {
-            any |= named.take_and_detach(place, &mut give);
+            any |= named.take_and_detach(place, give);
         }
         if any {
             named.note_detached(number);
@@ -135,10 +135,10 @@ impl ThreadCache {
 
     /// Takes what the visitor with that `number` has detached, if nobody came in between. Since then the cache's thread passed a
     /// barrier (`sys::barrier`), or `SETTLE_MS` passed.
-    pub(crate) fn take_detached_named(&self, number: u32, mut give: impl FnMut(usize, Taken<'_>)) {
+    pub(crate) fn take_detached_named(&self, number: u32, give: &mut dyn FnMut(usize, Taken<'_>)) {
         let _busy = self.busy.lock();
         if self.named.visitor.load(Relaxed) == number && self.named.detached_at.load(Relaxed) != 0 {
-            self.named.collect(&mut give);
+            self.named.collect(give);
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn give_memory(memory: NonNull<u8>, bytes: usize) {
 }
 
 /// The cache with a handle; none if there is no such cache, which is reported.
+#[inline(never)]
 pub(super) fn find(handle: CacheHandle) -> Option<&'static NamedCache> {
     let kmem = known();
     let cache = kmem.and_then(|kmem| kmem.find(handle));

@@ -18,7 +18,9 @@ impl Kmem {
     /// Takes back what a thread has not used since the last visit, or all it has; see [`ThreadCache::visit_named`].
     pub(crate) fn visit(&self, thread: &'static ThreadCache, haste: Haste, budget: &mut Budget) {
         if thread.named_bytes() > 0 {
-            thread.visit_named(haste, |place, taken| self.take_in(place, taken, budget));
+            thread.visit_named(haste, &mut |place, taken| {
+                self.take_in(place, taken, budget)
+            });
             budget.visit();
         }
     }
@@ -35,7 +37,7 @@ impl Kmem {
         let place = only.map(NamedCache::place);
         let mut any = false;
         for thread in each(threads) {
-            any |= thread.detach_named(place, number, |place, taken| {
+            any |= thread.detach_named(place, number, &mut |place, taken| {
                 self.take_in(place, taken, budget);
             });
         }
@@ -45,7 +47,8 @@ impl Kmem {
     /// Takes back what was detached with this number by now, and left alone.
     pub(crate) fn take_detached(&self, threads: &Registry, number: u32, budget: &mut Budget) {
         for thread in each(threads) {
-            thread.take_detached_named(number, |place, taken| self.take_in(place, taken, budget));
+            let mut give = |place, taken: Taken<'_>| self.take_in(place, taken, budget);
+            thread.take_detached_named(number, &mut give);
         }
     }
 
