@@ -151,6 +151,9 @@ pub(crate) enum Command {
         /// What to show
         #[arg(value_enum, default_value_t = View::Show)]
         view: View,
+        /// The SVG file to write the map to; a terminal gets text without one
+        #[arg(short, long)]
+        output: Option<PathBuf>,
     },
 }
 
@@ -184,6 +187,9 @@ pub(crate) enum View {
     Numastat,
     Vmstat,
     Threads,
+    Map,
+    Check,
+    Prometheus,
 }
 
 /// A time between two looks.

@@ -10,13 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use slubctl::mail::{self, Answer, Request};
-use slubctl::memory::{CoreFile, Process};
+use slubctl::memory::{CoreFile, Memory, Process};
 use slubctl::read::{self, Depth};
 use slubctl::snapshot::Snapshot;
 use slubctl::stop::Stopped;
 use slubctl::view;
 
 use crate::arguments::{Arguments, Command, Patience, View};
+use crate::looks::Looks;
 use crate::{metrics, top};
 
 /// The time between two readings of a check.
@@ -26,7 +27,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCode> {
     let (pid, wanted) = match command {
         Command::Ps => {
-            output.write_all(view::ps(&all()?).as_bytes())?;
+            let looks = Looks::at_all()?;
+            output.write_all(view::ps(&looks.found).as_bytes())?;
+            for (pid, error) in &looks.others {
+                eprintln!("slubctl: process {pid}: {error}");
+            }
+            if looks.found.is_empty() && looks.refused > 0 {
+                let refused = looks.refused;
+                eprintln!("slubctl: {refused} processes may not be looked at; try sudo");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         Command::Diff { before, after } => {
@@ -34,15 +43,15 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
             output.write_all(text.as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Core { file, exe, view } => {
+        Command::Core {
+            file,
+            exe,
+            view,
+            output: path,
+        } => {
             let core = CoreFile::open(&file, exe.as_deref())?;
-            let mut snapshot =
-                read::target(&core, Depth::Resident).with_context(|| file.display().to_string())?;
-            if snapshot.heaps.is_empty() {
-                bail!("{}: nothing in it uses slubmalloc", file.display());
-            }
-            snapshot.command = core.command.clone();
-            return print(&snapshot, view, output);
+            let shown = core_file(&core, view, path.as_deref(), output);
+            return shown.with_context(|| file.display().to_string());
         }
         Command::Show {
             target,
@@ -88,22 +97,8 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
             output: path,
         } => {
             let process = Process::open(target.pid);
-            let arenas = read::squares(&process)?;
-            if arenas.is_empty() {
-                bail!("process {} does not use slubmalloc", target.pid);
-            }
             let title = format!("process {} ({})", target.pid, process.command());
-            match path {
-                Some(path) => {
-                    let map = view::map(&title, &arenas);
-                    std::fs::write(&path, map).with_context(|| path.display().to_string())?;
-                }
-                None => {
-                    let has_colours = std::io::stdout().is_terminal();
-                    output.write_all(view::text_map(&title, &arenas, has_colours).as_bytes())?;
-                }
-            }
-            return Ok(ExitCode::SUCCESS);
+            return map(&process, &title, path.as_deref(), output);
         }
         Command::Check { target, stop } => return check(target.pid, stop, output),
         Command::Trim { target, patience } => {
@@ -146,9 +141,77 @@ fn print(snapshot: &Snapshot, wanted: View, output: &mut dyn Write) -> Result<Ex
         View::Numastat => view::numastat(snapshot),
         View::Vmstat => view::vmstat(snapshot),
         View::Threads => view::threads(snapshot),
+        View::Prometheus => {
+            let process = view::Process {
+                pid: snapshot.pid,
+                command: snapshot.command.clone(),
+                cgroup: String::new(),
+            };
+            view::prometheus(&[(process, snapshot.clone())])
+        }
+        View::Map | View::Check => bail!("this view is none of a snapshot's"),
     };
     output.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a core file.
+fn core_file(
+    core: &CoreFile,
+    wanted: View,
+    path: Option<&Path>,
+    output: &mut dyn Write,
+) -> Result<ExitCode> {
+    let mut snapshot = read::target(core, Depth::Resident)?;
+    if snapshot.heaps.is_empty() {
+        bail!("nothing in it uses slubmalloc");
+    }
+    snapshot.command.clone_from(&core.command);
+    match wanted {
+        View::Map => {
+            let title = format!("core of {}", core.command);
+            map(core, &title, path, output)
+        }
+        _ if path.is_some() => bail!("only a map goes to a file of its own"),
+        View::Check => verdict("the core", read::check(core, || Ok(()))?, output),
+        _ => print(&snapshot, wanted, output),
+    }
+}
+
+/// Draws the arenas, into a file if there is a path.
+fn map(
+    memory: &dyn Memory,
+    title: &str,
+    path: Option<&Path>,
+    output: &mut dyn Write,
+) -> Result<ExitCode> {
+    let arenas = read::squares(memory)?;
+    if arenas.is_empty() {
+        bail!("{title} does not use slubmalloc");
+    }
+    match path {
+        Some(path) => {
+            let map = view::map(title, &arenas);
+            std::fs::write(path, map).with_context(|| path.display().to_string())?;
+        }
+        None => {
+            let has_colours = std::io::stdout().is_terminal();
+            output.write_all(view::text_map(title, &arenas, has_colours).as_bytes())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what a check has found.
+fn verdict(what: &str, faults: Vec<String>, output: &mut dyn Write) -> Result<ExitCode> {
+    if faults.is_empty() {
+        writeln!(output, "{what}: the tables agree")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in faults {
+        writeln!(output, "{what}: {fault}")?;
+    }
+    Ok(ExitCode::from(3))
 }
 
 /// Asks a process for something and prints its answer.
@@ -196,34 +259,7 @@ fn check(pid: i32, stops: bool, output: &mut dyn Write) -> Result<ExitCode> {
         stops.then(|| Stopped::stop(pid)).transpose()
     };
     let faults = read::check(&Process::open(pid), hold)?;
-    if faults.is_empty() {
-        writeln!(output, "process {pid}: the tables agree")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for fault in faults {
-        writeln!(output, "process {pid}: {fault}")?;
-    }
-    Ok(ExitCode::from(3))
-}
-
-/// All processes that may be read and use the library.
-pub(crate) fn all() -> Result<Vec<Snapshot>> {
-    let mut found = Vec::new();
-    for process in procfs::process::all_processes().context("/proc")? {
-        let Ok(process) = process else {
-            continue;
-        };
-        let pid = process.pid();
-        // One that ends meanwhile, or that may not be read, is left out.
-        if let Ok(mut snapshot) = read::target(&Process::open(pid), Depth::Resident) {
-            snapshot.pid = pid;
-            snapshot.command = Process::open(pid).command();
-            snapshot.heaps.retain(|heap| heap.is_made);
-            found.push(snapshot);
-        }
-    }
-    found.retain(|it| !it.heaps.is_empty());
-    Ok(found)
+    verdict(&format!("process {pid}"), faults, output)
 }
 
 fn stored(path: &Path) -> Result<Snapshot> {

@@ -5,6 +5,7 @@
 //! No offset, size or number of the library's is known here but the directory's own layout (`src/global/directory.rs`).
 
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -13,7 +14,7 @@ use crate::memory::{Memory, number};
 /// What a directory begins with.
 const MAGIC: &[u8] = b"slubdir\0";
 /// The version that this program reads.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Bytes of the directory of that version.
 const BYTES: u64 = 112;
 /// No directory has more rows.
@@ -23,6 +24,23 @@ const NAME: usize = 32;
 const ROW: u64 = 40;
 /// No structure that is read whole is longer.
 const LONGEST: u64 = 1 << 20;
+
+/// A directory that this program cannot read, of this version and of a library of that release.
+#[derive(Debug)]
+pub struct OtherVersion(u64, String);
+
+impl std::error::Error for OtherVersion {}
+
+impl Display for OtherVersion {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "slubmalloc {} has a directory of version {}, and this program reads version {VERSION}: \
+             use the slubctl that came with it",
+            self.1, self.0
+        )
+    }
+}
 
 /// A field's place in its structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +81,7 @@ impl Directory {
         }
         let release = text(&head[16..40]);
         if half(8) != VERSION {
-            bail!(
-                "slubmalloc {release} has a directory of version {}, and this program reads version {VERSION}: \
-                 use the slubctl that came with it",
-                half(8)
-            );
+            bail!(OtherVersion(half(8), release));
         }
         if half(12) < BYTES {
             bail!("the directory at {address:#x} is cut off");

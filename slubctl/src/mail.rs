@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! Nothing is written but the mailbox and the word that a purge thread sleeps on. A request is whole before its number is
-//! written.
+//! written, and its digest tells the process whether another writer has come in between.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -79,17 +79,17 @@ pub fn ask(process: &Process, request: Request, patience: Duration) -> Result<An
             memory: process,
             directory,
         };
-        if let Some(number) = target.post(process, request)? {
-            posted.push((target, number));
+        if let Some(letter) = target.post(process, request)? {
+            posted.push((target, letter));
         }
     }
     if posted.is_empty() {
         bail!("process {} does not use slubmalloc", process.pid);
     }
     let mut answer = Answer::Done;
-    for (target, number) in posted {
+    for (target, letter) in posted {
         loop {
-            match target.answer(number)? {
+            match target.answer(letter)? {
                 Some(Answer::Refused) => answer = Answer::Refused,
                 Some(_) => {}
                 None if Instant::now() < deadline => {
@@ -104,6 +104,29 @@ pub fn ask(process: &Process, request: Request, patience: Duration) -> Result<An
     Ok(answer)
 }
 
+/// A request as it was written.
+#[derive(Clone, Copy, Debug)]
+struct Letter {
+    number: u64,
+    process: u32,
+    verb: u32,
+    value: u64,
+}
+
+impl Letter {
+    /// What the library calls a digest (`src/global/mail.rs`): FNV-1a over words.
+    fn digest(&self) -> u64 {
+        let parts = [
+            self.number,
+            self.process.into(),
+            self.verb.into(),
+            self.value,
+        ];
+        let add = |digest: u64, part: u64| (digest ^ part).wrapping_mul(0x0100_0000_01b3);
+        parts.into_iter().fold(0xcbf2_9ce4_8422_2325, add)
+    }
+}
+
 impl Target<'_> {
     fn mail(&self) -> Result<Option<(Record<'_>, Record<'_>)>> {
         let Some(process) = self.process()? else {
@@ -113,16 +136,20 @@ impl Target<'_> {
         Ok(Some((process, mail)))
     }
 
-    /// Writes a request, and wakes the purge thread if there is one; returns the request's number.
-    fn post(&self, process: &Process, request: Request) -> Result<Option<u64>> {
+    /// Writes a request, and wakes the purge thread if there is one; returns the request.
+    fn post(&self, process: &Process, request: Request) -> Result<Option<Letter>> {
         let Some((heap_process, mail)) = self.mail()? else {
             return Ok(None);
         };
         let (verb, value) = request.verb();
         let verb = self.directory.value(verb, 1, u64::from(u32::MAX))? as u32;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        let number = now.as_nanos() as u64;
-        let own_number = process.number_within()? as u32;
+        let letter = Letter {
+            number: now.as_nanos() as u64,
+            process: process.number_within()? as u32,
+            verb,
+            value,
+        };
         let write = |field: &str, bytes: &[u8]| -> Result<()> {
             let place = self.directory.field(&format!("mail.{field}"))?;
             if place.size != bytes.len() as u64 {
@@ -132,31 +159,37 @@ impl Target<'_> {
                 .write(mail.address_of(field)?, bytes)
                 .with_context(|| format!("process {}", process.pid))
         };
-        // Half of a request is none: the two numbers differ.
-        write("written", &number.to_le_bytes())?;
-        write("process", &own_number.to_le_bytes())?;
-        write("verb", &verb.to_le_bytes())?;
-        write("value", &value.to_le_bytes())?;
-        write("number", &number.to_le_bytes())?;
+        // From here on what was there before is none any more: its digest is another.
+        write("digest", &letter.digest().to_le_bytes())?;
+        write("process", &letter.process.to_le_bytes())?;
+        write("verb", &letter.verb.to_le_bytes())?;
+        write("value", &letter.value.to_le_bytes())?;
+        write("number", &letter.number.to_le_bytes())?;
         let thread = heap_process.inner("thread", "purge_thread")?;
         let word = thread.inner("bell", "bell")?.number("shared")?;
         if word != 0 {
             // Where that is not allowed the request waits for a slow path.
             let _ = wake::ring(process, word);
         }
-        Ok(Some(number))
+        Ok(Some(letter))
     }
 
     /// The answer to a request, if there is one.
-    fn answer(&self, number: u64) -> Result<Option<Answer>> {
+    fn answer(&self, letter: Letter) -> Result<Option<Answer>> {
         let Some((_, mail)) = self.mail()? else {
             return Ok(None);
         };
-        if mail.number("number")? != number {
-            bail!("another request came in between");
-        }
-        if mail.number("answered")? != number {
-            return Ok(None);
+        if mail.number("answered")? != letter.number {
+            // Of two writers at once each may leave parts behind, and the process throws the mixture away.
+            let is_there = mail.number("number")? == letter.number
+                && mail.number("digest")? == letter.digest()
+                && mail.number("process")? == letter.process.into()
+                && mail.number("verb")? == letter.verb.into()
+                && mail.number("value")? == letter.value;
+            return match is_there {
+                true => Ok(None),
+                false => bail!("another request came in between"),
+            };
         }
         // Read after the number: the outcome is that of this request.
         let outcome = self.memory.bytes(mail.address_of("outcome")?, 4)?;

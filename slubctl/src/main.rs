@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod looks;
 mod metrics;
 mod top;
 

@@ -15,7 +15,7 @@ const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The metrics of some processes; of all that use the library if there is none.
 pub(crate) fn text(pids: &[i32]) -> Result<String> {
     let snapshots = match pids {
-        [] => crate::commands::all()?,
+        [] => crate::looks::all()?,
         pids => {
             let each = pids.iter().map(|pid| read::process(*pid, Depth::Resident));
             each.collect::<Result<_>>()?

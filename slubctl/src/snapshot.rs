@@ -177,8 +177,14 @@ pub struct Cache {
     pub address: u64,
     /// Whether a thread owns it.
     pub is_owned: bool,
-    /// The thread's number, 0 if nothing counts threads.
+    /// The library's own number of the thread, 0 if nothing counts threads.
     pub thread: u64,
+    /// The kernel's number of the thread, 0 if it is not known.
+    #[serde(default)]
+    pub tid: i32,
+    /// The thread's name.
+    #[serde(default)]
+    pub name: String,
     /// The node that the thread takes memory from.
     pub node: u64,
     /// Objects in its sheaves, by class, where there are any.

@@ -10,6 +10,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use procfs::process::Process as ProcFs;
 
+use crate::memory::refused;
+
 /// A thread that does not stop by then waits for a device, perhaps.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(1);
@@ -30,7 +32,7 @@ impl Stopped {
             let all: Vec<i32> = tasks.flatten().map(|task| task.tid).collect();
             let new: Vec<i32> = all
                 .into_iter()
-                .filter(|it| !stopped.0.contains(it))
+                .filter(|it| !stopped.0.contains(it) && !has_ended(*it))
                 .collect();
             if new.is_empty() {
                 return Ok(stopped);
@@ -49,6 +51,10 @@ impl Stopped {
         match ptrace::seize(id, ptrace::Options::empty()) {
             Ok(()) => {}
             Err(Errno::ESRCH) => return Ok(()),
+            // The first thread may have ended before the others.
+            Err(_) if has_ended(thread) => return Ok(()),
+            // A debugger's threads have a tracer already; without the right to look none would be.
+            Err(Errno::EPERM) if !is_traced(thread) => return Err(refused(pid)),
             Err(error) => {
                 return Err(error).with_context(|| {
                     format!("thread {thread} of process {pid} cannot be stopped; is a debugger attached?")
@@ -75,6 +81,16 @@ impl Stopped {
             }
         }
     }
+}
+
+fn is_traced(thread: i32) -> bool {
+    let status = ProcFs::new(thread).and_then(|it| it.status());
+    status.is_ok_and(|it| it.tracerpid != 0)
+}
+
+fn has_ended(thread: i32) -> bool {
+    let stat = ProcFs::new(thread).and_then(|it| it.stat());
+    stat.is_ok_and(|it| matches!(it.state, 'Z' | 'X'))
 }
 
 impl Drop for Stopped {

@@ -1,7 +1,7 @@
 //! `slubctl top`: a process's caches or all processes, again and again, on the full screen or as text.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
-use ratatui::widgets::{Block, Paragraph, Sparkline};
+use ratatui::widgets::{Block, Paragraph, Sparkline, Wrap};
 use slubctl::memory::Process;
 use slubctl::read::{self, Depth};
 use slubctl::totals::Totals;
@@ -20,6 +20,12 @@ use slubctl::view::top::{self, Grouping, Row, Sort};
 
 /// Looks that are in the picture of the last minutes.
 const REMEMBERED: usize = 600;
+
+/// Lines of that picture.
+const PAST_LINES: u16 = 4;
+
+/// What the keys do.
+const KEYS: &str = "q quit  space now  tab pools, nodes  sort: a active  b objs/slab  c cache  l slabs  n name  o objects  s size  u use  r rate";
 
 /// How `top` was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +84,9 @@ pub(crate) fn batch(options: Options, output: &mut dyn Write) -> Result<ExitCode
 /// Shows looks on the full screen until somebody presses `q`.
 pub(crate) fn full_screen(options: Options) -> Result<ExitCode> {
     let mut screen = Screen::new(options);
+    if !std::io::stdout().is_terminal() {
+        bail!("top needs a terminal; --batch prints text");
+    }
     // What cannot be looked at is told on the usual screen.
     screen.look()?;
     let mut terminal = ratatui::try_init()?;
@@ -105,6 +114,7 @@ fn run(screen: &mut Screen, terminal: &mut ratatui::DefaultTerminal) -> Result<(
                     KeyCode::Up => screen.scroll(-1),
                     KeyCode::PageDown => screen.scroll(20),
                     KeyCode::PageUp => screen.scroll(-20),
+                    KeyCode::Home => screen.first_line = 0,
                     _ => {}
                 }
             }
@@ -147,17 +157,20 @@ impl Screen {
         let snapshot = read::process(pid, Depth::Counts)?;
         let totals = Totals::of_all(&snapshot);
         self.title = format!(
-            "slubctl: {pid} ({}): {} resident, {} held, {} in use, {} cached, {} free, {:.0}% fragmented, {} threads{}",
+            "slubctl: {pid} ({}): {} resident, {} held, {} in use, {} cached, {} free, {:.0}% fragmented, {}{}",
             snapshot.command,
             Process::open(pid)
                 .resident_bytes()
                 .map_or_else(|| "?".to_owned(), view::human),
-            view::human(totals.in_use() + totals.cached() + totals.free()),
+            view::human(totals.held()),
             view::human(totals.in_use()),
             view::human(totals.cached()),
             view::human(totals.free()),
             100.0 * totals.fragmented(),
-            snapshot.heaps.iter().map(|heap| heap.threads).sum::<u64>(),
+            view::counted(
+                snapshot.heaps.iter().map(|heap| heap.threads).sum(),
+                "thread"
+            ),
             if snapshot.heaps.iter().any(|heap| heap.is_approximate) {
                 " (approximate)"
             } else {
@@ -174,12 +187,18 @@ impl Screen {
     }
 
     fn look_at_all(&mut self) -> Result<()> {
-        let mut all = crate::commands::all()?;
+        let mut all = crate::looks::all()?;
         if all.is_empty() && self.history.is_empty() {
             bail!("no process that may be read uses slubmalloc");
         }
         all.sort_by_key(|it| std::cmp::Reverse(Totals::of_all(it).in_use()));
-        self.title = format!("slubctl: {} processes", all.len());
+        self.title = format!(
+            "slubctl: {}",
+            match all.len() {
+                1 => "1 process".to_owned(),
+                count => format!("{count} processes"),
+            }
+        );
         self.note(all.iter().map(|it| Totals::of_all(it).in_use()).sum());
         self.lines = view::ps(&all).lines().skip(1).map(str::to_owned).collect();
         Ok(())
@@ -229,22 +248,32 @@ impl Screen {
     }
 
     fn draw(&self, frame: &mut Frame<'_>) {
+        let area = frame.area();
+        let lines_of = |text: &str| {
+            let width = usize::from(area.width).max(1);
+            let most = if area.height < 14 { 1 } else { 3 };
+            text.chars().count().div_ceil(width).clamp(1, most) as u16
+        };
         let head = self.head.lines().count() as u16;
+        // A small terminal has the table first, then the sums, and the past last.
+        let (head, past) = match area.height {
+            ..14 => (0, 0),
+            14..20 => (head, 0),
+            _ => (head, PAST_LINES),
+        };
         let parts = [
-            Constraint::Length(1),
+            Constraint::Length(lines_of(&self.title)),
             Constraint::Length(head),
-            Constraint::Length(4),
-        ];
-        let rest = [
+            Constraint::Length(past),
             Constraint::Length(1),
             Constraint::Min(0),
-            Constraint::Length(1),
+            Constraint::Length(lines_of(KEYS)),
         ];
-        let [title, sums, past, columns, table, help] =
-            Layout::vertical(parts.into_iter().chain(rest)).areas(frame.area());
+        let [title, sums, past, columns, table, help] = Layout::vertical(parts).areas(area);
         let bold = Style::default().add_modifier(Modifier::BOLD);
         let reversed = Style::default().add_modifier(Modifier::REVERSED);
-        frame.render_widget(Paragraph::new(self.title.as_str()).style(bold), title);
+        let wrapped = |text| Paragraph::new(text).wrap(Wrap { trim: true });
+        frame.render_widget(wrapped(self.title.as_str()).style(bold), title);
         frame.render_widget(Paragraph::new(self.head.as_str()), sums);
         let width = usize::from(past.width);
         let shown = self
@@ -253,14 +282,15 @@ impl Screen {
             .skip(self.history.len().saturating_sub(width));
         // What was least is the bottom, or changes of a large heap would not show.
         let least = self.history.iter().min().copied().unwrap_or_default();
+        let most = self.history.iter().max().copied().unwrap_or_default();
         let data: Vec<u64> = shown.map(|it| it - least + 1).collect();
-        let block = Block::new().title("in use");
+        let range = format!("in use: {} to {}", view::human(least), view::human(most));
+        let block = Block::new().title(range);
         frame.render_widget(Sparkline::default().block(block).data(&data), past);
         frame.render_widget(Paragraph::new(self.columns()).style(reversed), columns);
         let lines = self.lines.iter().skip(self.first_line);
         let lines: Vec<Line<'_>> = lines.map(|it| Line::from(it.as_str())).collect();
         frame.render_widget(Paragraph::new(lines), table);
-        let keys = "q quit  space now  tab pools, nodes  sort: a active  c size  l slabs  n name  o objects  s object  u use  r rate";
-        frame.render_widget(Paragraph::new(keys), help);
+        frame.render_widget(wrapped(KEYS), help);
     }
 }

@@ -111,9 +111,14 @@ impl Totals {
         self.in_partial + self.in_empty + self.slab_ends + self.dirty + self.huge_kept
     }
 
+    /// What the process holds: all of that.
+    pub fn held(&self) -> u64 {
+        self.in_use() + self.cached() + self.free()
+    }
+
     /// The share of what is held that is free in slabs with objects in use.
     pub fn fragmented(&self) -> f64 {
-        let held = self.in_use() + self.cached() + self.free();
+        let held = self.held();
         match held {
             0 => 0.0,
             _ => self.in_partial as f64 / held as f64,

@@ -27,7 +27,7 @@ pub(crate) fn ring(process: &Process, address: u64) -> Result<()> {
         bail!("damaged tables: a bell at {address:#x}");
     }
     let (start, end) = (mapping.range.start, mapping.range.end);
-    let path = format!("/proc/{}/map_files/{start:x}-{end:x}", process.pid);
+    let path = format!("/proc/{}/map_files/{start:x}-{end:x}", process.thread);
     // What lies there may be no mapping of the library's: nothing is waited for.
     let file = OpenOptions::new()
         .read(true)

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 
 use anyhow::Result;
@@ -136,6 +136,54 @@ fn what_was_recorded_reads_as_the_process_does() {
     let snapshot = read::target(recorded(), Depth::Counts).expect("a heap");
     assert_eq!(snapshot.heaps.len(), 1);
     assert_eq!(snapshot.heaps[0].threads, 4);
+}
+
+/// Memory in which a number is another at each look.
+struct Moving<'b> {
+    bytes: &'b Bytes,
+    place: u64,
+    looks: Cell<u8>,
+}
+
+impl Memory for Moving<'_> {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
+        self.bytes.read(address, buffer)?;
+        let offset = usize::try_from(self.place.wrapping_sub(address)).unwrap_or(usize::MAX);
+        if let Some(byte) = buffer.get_mut(offset) {
+            self.looks.set(self.looks.get() + 1);
+            *byte = self.looks.get();
+        }
+        Ok(())
+    }
+
+    fn mappings(&self) -> Result<Vec<Mapping>> {
+        self.bytes.mappings()
+    }
+
+    fn resident(&self, _: u64, _: usize) -> Option<Vec<bool>> {
+        None
+    }
+
+    fn page_bytes(&self) -> u64 {
+        4096
+    }
+}
+
+#[test]
+fn numbers_that_move_are_read_five_times_and_called_approximate() {
+    let bytes = recorded();
+    let directory = slubctl::image::find(bytes).expect("images")[0].directory;
+    let layout = slubctl::directory::Directory::read(bytes, directory).expect("a directory");
+    let births = layout.field("registry.births").expect("a row").offset;
+    let moving = Moving {
+        bytes,
+        place: layout.caches + births,
+        looks: Cell::new(0),
+    };
+    let snapshot = read::target(&moving, Depth::Counts).expect("a heap");
+    assert!(snapshot.heaps[0].is_approximate);
+    assert_eq!(moving.looks.get(), 5);
+    assert!(view::show(&snapshot).contains("they are approximate"));
 }
 
 #[test]

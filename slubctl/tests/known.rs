@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use support::{
@@ -109,9 +108,8 @@ fn a_stripped_library_is_known_also_when_its_file_is_gone() {
 
 #[test]
 fn a_rust_program_with_the_global_allocator_is_known() {
-    // Cargo has built the example for these tests.
-    let program = Path::new(env!("CARGO_BIN_EXE_slubctl")).with_file_name("examples/known");
-    let target = Target::start(&mut Command::new(&program));
+    let program = support::example();
+    let target = Target::start(&mut Command::new(program));
     assert_eq!(class(&snapshot(target.pid()), 384).in_use, 2000);
     let library = built().join("libslubmalloc.so");
     let target = Target::start(Command::new(program).env("LD_PRELOAD", library));
@@ -149,6 +147,19 @@ fn each_thread_shows_what_it_has_cached() {
     assert!(known.in_sheaves + known.in_barns > 0);
     let lines = text(&["threads", &target.pid().to_string()]);
     assert_eq!(lines.lines().count(), 5, "{lines}");
+    // Each cache is known to be one thread's.
+    let tasks = procfs::process::Process::new(target.pid()).and_then(|it| it.tasks());
+    let mut threads: Vec<_> = tasks.expect("threads").flatten().map(|it| it.tid).collect();
+    let mut owners: Vec<_> = it.heaps[0].caches.iter().map(|it| it.tid).collect();
+    threads.sort_unstable();
+    owners.sort_unstable();
+    assert_eq!(owners, threads);
+    assert!(
+        threads
+            .iter()
+            .all(|it| lines.contains(&format!("{it} known-threads "))),
+        "{lines}"
+    );
 }
 
 #[test]
@@ -195,60 +206,6 @@ fn named_caches_are_known_by_name() {
     // The first thread's, and the one that freed all it had.
     assert_eq!(threads.matches(" of inode_cache").count(), 2, "{threads}");
     assert!(text(&["slabinfo", pid]).contains("inode_cache       "));
-}
-
-#[test]
-fn a_core_file_is_known() {
-    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("a pattern");
-    if pattern.trim_end() != "core" {
-        return support::skipped(&format!(
-            "core files do not go to the working directory here: {pattern}"
-        ));
-    }
-    let program = compile("core", &[]);
-    let directory = scratch().join("core-files");
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).expect("a directory");
-    let mut shell = Command::new("sh");
-    shell.current_dir(&directory);
-    shell.args([
-        "-c",
-        "ulimit -c unlimited && LD_PRELOAD=\"$1\" \"$2\" abort",
-        "sh",
-    ]);
-    shell.arg(built().join("libslubmalloc.so")).arg(program);
-    let output = shell.output().expect("sh");
-    assert!(!output.status.success());
-    let mut files = fs::read_dir(&directory).expect("a directory");
-    let Some(Ok(core)) = files.next() else {
-        return support::skipped("the kernel wrote no core file");
-    };
-    let core = core.path();
-    let core = core.to_str().expect("UTF-8");
-    assert_known(&serde_json::from_str(&text(&["core", core, "json"])).expect("JSON"));
-    assert!(text(&["core", core]).starts_with("core of "));
-    assert!(text(&["core", core, "slabinfo"]).starts_with("slabinfo - version: 2.1\n"));
-    // What was cut off is an error of one line, or not missed.
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .open(core)
-        .expect("the core file");
-    let mut length = file.metadata().expect("a length").len();
-    while length > 0 {
-        length = length / 3 * 2;
-        file.set_len(length).expect("a shorter file");
-        let output = slubctl(&["core", core]);
-        let errors = String::from_utf8(output.stderr).expect("UTF-8");
-        assert!(
-            output.status.code().is_some_and(|code| code < 2),
-            "{errors}"
-        );
-        assert_eq!(
-            errors.lines().count(),
-            usize::from(!output.status.success())
-        );
-    }
-    let _ = fs::remove_dir_all(&directory);
 }
 
 #[test]

@@ -18,6 +18,31 @@ fn a_heap_that_is_well_passes_the_check_and_one_that_runs_is_read_until_it_agree
 }
 
 #[test]
+fn a_page_says_where_memory_is_what_could_go_and_what_is_fragmented_and_why() {
+    let target = Target::preloaded(&compile("page", &[]), "holes");
+    let page = text(&["show", &target.pid().to_string()]);
+    let has = |start: &str, parts: &[&str]| {
+        let is_it =
+            |line: &str| line.starts_with(start) && parts.iter().all(|it| line.contains(it));
+        assert!(page.lines().any(is_it), "{start}: {page}");
+    };
+    has("in use   small objects", &["MiB"]);
+    has("         large blocks", &["2.2 MiB"]);
+    has("         huge blocks", &["16.0 MiB"]);
+    has("cached   in threads' sheaves", &["KiB"]);
+    has("free     in partial slabs", &["MiB"]);
+    has("resident slabs", &["MiB"]);
+    has("         metadata", &["KiB"]);
+    has("         all of it", &["MiB"]);
+    has("could be given back: ", &["malloc_trim"]);
+    has(
+        "fragmented: ",
+        &["kmalloc-768", "each kept by objects in use"],
+    );
+    assert!(page.contains("1 thread, 1 node\n"), "{page}");
+}
+
+#[test]
 fn a_map_is_a_picture_with_a_square_for_each_piece() {
     let target = Target::preloaded(&compile("map", &[]), "sleep");
     let path = scratch().join("map.svg");
@@ -28,99 +53,6 @@ fn a_map_is_a_picture_with_a_square_for_each_piece() {
     assert!(map.starts_with("<svg") && map.trim_end().ends_with("</svg>"));
     let squares = map.matches("<title>").count();
     assert_eq!(squares as u64, committed.div_ceil(2 << 20));
-}
-
-#[test]
-fn metrics_are_complete_lines_of_openmetrics() {
-    let target = Target::preloaded(&compile("metrics", &[]), "sleep");
-    let all = text(&["prometheus", &target.pid().to_string()]);
-    assert!(all.ends_with("# EOF\n"));
-    let label = format!("pid=\"{}\"", target.pid());
-    for line in all.lines().filter(|line| !line.starts_with('#')) {
-        let (name, rest) = line.split_once('{').expect("labels");
-        let (labels, value) = rest.rsplit_once("} ").expect("a value");
-        assert!(
-            name.starts_with("slubmalloc_") && labels.contains(&label),
-            "{line}"
-        );
-        value.parse::<u64>().expect("a number");
-    }
-    let in_use = "class=\"kmalloc-768\",state=\"in_use\"} 700";
-    assert!(all.contains(in_use), "{all}");
-}
-
-#[test]
-fn metrics_are_read_by_a_parser_that_was_not_written_here() {
-    let python = "/usr/bin/python3";
-    let module = "import prometheus_client.openmetrics.parser";
-    let has_parser = Command::new(python).args(["-c", module]).output();
-    if !has_parser.is_ok_and(|it| it.status.success()) {
-        return support::skipped("no python3-prometheus-client here");
-    }
-    let target = Target::preloaded(&compile("parsed", &[]), "threads");
-    let file = scratch().join("metrics.txt");
-    let all = text(&["prometheus", &target.pid().to_string()]);
-    fs::write(&file, &all).expect("a file");
-    let parse = "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
-for family in parse(open(sys.argv[1]).read()):
-    for it in family.samples:
-        print(family.name, family.type, family.unit, it.value, *(k + '=' + v for k, v in sorted(it.labels.items())), sep='|')";
-    let mut parser = Command::new(python);
-    let output = parser.args(["-c", parse]).arg(&file).output();
-    let output = output.expect("python3");
-    assert!(output.status.success(), "{output:?}");
-    let samples = String::from_utf8(output.stdout).expect("UTF-8");
-    let is_there = |parts: &[&str]| {
-        let mut lines = samples.lines();
-        lines.any(|line| parts.iter().all(|part| line.contains(part)))
-    };
-    let pid = format!("pid={}", target.pid());
-    for (name, kind, value, labels) in [
-        (
-            "slubmalloc_memory_bytes",
-            "gauge|bytes",
-            "|16777216|",
-            &["kind=huge blocks", "cgroup=", "command="][..],
-        ),
-        (
-            "slubmalloc_objects",
-            "gauge|",
-            "|700|",
-            &["class=kmalloc-768", "state=in_use"],
-        ),
-        (
-            "slubmalloc_pool_objects",
-            "gauge|",
-            "|700|",
-            &["class=kmalloc-768", "node=0", "pool=0", "state=out"],
-        ),
-        ("slubmalloc_threads", "gauge|", "|4|", &[]),
-    ] {
-        let start = format!("{name}|{kind}");
-        let parts = [&[start.as_str(), value, &pid], labels].concat();
-        assert!(is_there(&parts), "{parts:?}: {samples}");
-    }
-    // Taken: 5,000 at least.
-    let taken = samples.lines().find(|line| {
-        line.starts_with("slubmalloc_pool_taken|counter|") && line.contains("class=kmalloc-192|")
-    });
-    let taken = taken.and_then(|line| line.split('|').nth(3)?.parse::<f64>().ok());
-    assert!(taken.is_some_and(|it| it >= 5000.0), "{taken:?}");
-    // What the dashboard shows is there.
-    let dashboard = fs::read_to_string(support::root().join("slubctl/grafana.json"));
-    let dashboard: serde_json::Value =
-        serde_json::from_str(&dashboard.expect("a file")).expect("JSON");
-    let panels = dashboard["panels"].as_array().expect("panels");
-    assert!(panels.len() >= 8);
-    for target in panels
-        .iter()
-        .flat_map(|it| it["targets"].as_array().expect("targets"))
-    {
-        let query = target["expr"].as_str().expect("a query");
-        let name = &query[query.find("slubmalloc_").expect("a metric")..];
-        let name = &name[..name.find('{').expect("labels")];
-        assert!(all.contains(&format!("\n{name}{{")), "{query}");
-    }
 }
 
 /// Resident bytes of our mappings by `/proc/PID/smaps`: of what lies in a node's reservation, or is a huge block's mapping.
@@ -162,8 +94,7 @@ fn what_is_named_is_what_is_resident() {
         .into_iter()
         .collect();
     let library = built().join("libslubmalloc.so");
-    let rust = std::path::Path::new(env!("CARGO_BIN_EXE_slubctl")).with_file_name("examples/known");
-    targets.push(Target::start(&mut Command::new(rust)));
+    targets.push(Target::start(&mut Command::new(support::example())));
     let python =
         "x = [str(i) * 9 for i in range(100000)]; del x[::3]; print('ready', flush=True); input()";
     let perl = "$| = 1; @x = map { 'x' x ($_ % 500) } 1 .. 50000; print \"ready\\n\"; <STDIN>";
@@ -275,49 +206,6 @@ fn without_the_right_to_look_one_line_says_what_to_do() {
 }
 
 #[test]
-fn metrics_are_served_under_their_path() {
-    use std::io::{BufRead, BufReader, Read, Write};
-    let target = Target::preloaded(&compile("served", &[]), "sleep");
-    let mut server = Command::new(env!("CARGO_BIN_EXE_slubctl"));
-    server.args([
-        "prometheus",
-        "--listen",
-        "127.0.0.1:0",
-        &target.pid().to_string(),
-    ]);
-    let mut server = server
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("slubctl");
-    let mut line = String::new();
-    let errors = server.stderr.take().expect("a pipe");
-    BufReader::new(errors).read_line(&mut line).expect("a line");
-    let address = line
-        .trim_end()
-        .rsplit_once("http://")
-        .expect("an address")
-        .1;
-    let address = address.trim_end_matches("/metrics");
-    let get = |path: &str| {
-        let mut stream = std::net::TcpStream::connect(address).expect("a connection");
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n"
-        )
-        .expect("a server");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    };
-    let (metrics, other) = (get("/metrics"), get("/"));
-    let _ = server.kill();
-    let _ = server.wait();
-    assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
-    assert!(metrics.contains("application/openmetrics-text") && metrics.contains("# EOF"));
-    assert!(other.starts_with("HTTP/1.1 404 "), "{other}");
-}
-
-#[test]
 fn a_heap_that_moves_is_shown_as_far_as_it_can_be() {
     let target = Target::preloaded(&compile("moves", &[]), "churn");
     let pid = target.pid().to_string();
@@ -366,5 +254,53 @@ fn a_program_that_was_stopped_in_the_middle_of_calls_is_shown_exactly() {
         assert_eq!(first, second);
         signal("-CONT");
         std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+}
+
+#[test]
+fn a_library_of_another_version_is_one_line_and_ps_tells_of_it() {
+    let mut library = fs::read(built().join("libslubmalloc.so")).expect("the library");
+    let magic = b"slubdir\0";
+    let mut places = library.windows(magic.len());
+    let version = places.position(|it| it == magic).expect("a directory") + magic.len();
+    assert!(library[version] > 1);
+    library[version] += 1;
+    let other = scratch().join("other-version.so");
+    fs::write(&other, library).expect("a library");
+    let mut command = Command::new(compile("version", &[]));
+    let target = Target::start(command.env("LD_PRELOAD", other));
+    let pid = target.pid().to_string();
+    for command in ["show", "slabinfo", "map", "check", "trim", "prometheus"] {
+        let line = support::failure(&[command, &pid]);
+        assert!(line.contains("use the slubctl that came with it"), "{line}");
+    }
+    let listed = slubctl(&["ps"]);
+    let errors = String::from_utf8(listed.stderr).expect("UTF-8");
+    assert!(listed.status.success());
+    let mut lines = errors.lines();
+    assert!(
+        lines.any(|line| line.contains(&format!("process {pid}: slubmalloc "))),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_name_that_would_steer_a_terminal_is_harmless() {
+    let program = scratch().join("bad\u{1b}[2Jname");
+    fs::copy(compile("name", &[]), &program).expect("a copy");
+    let target = Target::preloaded(&program, "sleep");
+    let pid = &target.pid().to_string();
+    for arguments in [
+        &["show", pid][..],
+        &["ps"],
+        &["threads", pid],
+        &["map", pid],
+        &["top", "--batch", "-n", "1", pid],
+        &["prometheus", pid],
+    ] {
+        let shown = slubctl(arguments);
+        let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        assert!(shown.contains("bad?[2Jname"), "{arguments:?}: {shown}");
     }
 }

@@ -8,7 +8,9 @@ use crate::global::{process, threads};
 use crate::heap::{Heap, Settings};
 use crate::numa::Topology;
 use crate::units::{ClassId, ClusterId};
+use core::mem::offset_of;
 use std::collections::HashSet;
+use std::vec::Vec;
 
 fn offset(name: &str) -> usize {
     range(name).start
@@ -33,6 +35,76 @@ fn the_directory_tells_its_own_length_and_version() {
     assert_eq!(DIRECTORY.value_bytes, 40);
     let release = core::str::from_utf8(&DIRECTORY.release).unwrap();
     assert_eq!(release.trim_end_matches('\0'), env!("CARGO_PKG_VERSION"));
+}
+
+/// What the names of each version digest to. A change that takes a name away or gives it to something else raises `VERSION` and adds
+/// the new digest; those of versions that are out stay as they are.
+const DIGESTS: [u64; VERSION as usize] = [0x146d_56f9_e696_9754, 0xed11_c771_9fda_0064];
+/// Names that came after the last digest was taken: readers of this version do without.
+const LATER: [&str; 0] = [];
+
+/// FNV-1a over what readers ask for by name, in alphabetical order: each name, and of a number how long it is. Where things lie may
+/// change, since readers look that up.
+fn digest() -> u64 {
+    let rows = DIRECTORY.rows.iter().map(|row| {
+        let bytes = row.range().len();
+        (row.name(), if bytes <= 8 { bytes } else { 0 })
+    });
+    let values = DIRECTORY.values.iter().map(|value| (value.name(), 8));
+    let mut names: Vec<_> = rows.chain(values).collect();
+    names.retain(|(name, _)| !LATER.contains(name));
+    names.sort_unstable();
+    let bytes = names
+        .iter()
+        .flat_map(|(name, bytes)| name.bytes().chain([0, *bytes as u8]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[test]
+fn a_version_keeps_its_names() {
+    let digest = digest();
+    let last = DIGESTS.last().copied();
+    assert_eq!(
+        last,
+        Some(digest),
+        "names of version {VERSION} went or changed: raise VERSION and add the digest {digest:#x}; \
+         names that are only new belong into LATER"
+    );
+    let different: HashSet<_> = DIGESTS.into_iter().collect();
+    assert_eq!(different.len(), DIGESTS.len());
+    assert!(LATER.iter().all(|name| {
+        let mut rows = DIRECTORY.rows.iter().map(Row::name);
+        rows.any(|row| row == *name) || DIRECTORY.values.iter().any(|it| it.name() == *name)
+    }));
+}
+
+/// The parts of the directory itself, which readers know by heart.
+#[test]
+fn the_directory_lies_as_its_version_says() {
+    let offsets = [
+        offset_of!(Directory, magic),
+        offset_of!(Directory, version),
+        offset_of!(Directory, bytes),
+        offset_of!(Directory, release),
+        offset_of!(Directory, rows),
+        offset_of!(Directory, row_count),
+        offset_of!(Directory, row_bytes),
+        offset_of!(Directory, values),
+        offset_of!(Directory, value_count),
+        offset_of!(Directory, value_bytes),
+        offset_of!(Directory, process),
+        offset_of!(Directory, caches),
+        offset_of!(Directory, classes),
+        offset_of!(Directory, sheaf_objects),
+        offset_of!(Directory, pool_places),
+    ];
+    assert_eq!(
+        offsets,
+        [0, 8, 12, 16, 40, 48, 52, 56, 64, 68, 72, 80, 88, 96, 104]
+    );
+    assert!(size_of::<Directory>() >= 112);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! # Invariant
 //!
 //! A request is answered by the process that it names: a child of a fork has a copy of its parent's mail and throws that
-//! away. Nobody trusts what is written: a request is a verb and a number, and what neither fits is refused.
+//! away. A request whose parts do not belong together, as those of two writers at once, is thrown away too. Nobody trusts
+//! what is written: a request is a verb and a number, and what neither fits is refused.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{
@@ -18,15 +19,15 @@ use crate::sys;
 #[repr(C)]
 pub(super) struct Mail {
     /// The number of the request. The other process writes this last.
-    number: AtomicU64,
-    /// The same number: with two writers at once, the other parts may be of another request.
-    written: AtomicU64,
+    pub(super) number: AtomicU64,
+    /// What [`digest`] makes of the other parts, which tells whether all are of one request.
+    pub(super) digest: AtomicU64,
     /// The process that is asked, by its number in its own namespace.
-    process: AtomicU32,
-    verb: AtomicU32,
-    value: AtomicU64,
+    pub(super) process: AtomicU32,
+    pub(super) verb: AtomicU32,
+    pub(super) value: AtomicU64,
     /// The number of the last answer, and what it was.
-    answered: AtomicU64,
+    pub(super) answered: AtomicU64,
     outcome: AtomicU32,
     /// Whether a request is done by a round that goes on.
     is_in_round: AtomicBool,
@@ -52,6 +53,15 @@ pub(super) const SET_LIMIT: u32 = 4;
 /// Sets whether there are statistics when the program ends.
 pub(super) const SET_STATS: u32 = 5;
 
+/// Differs for requests that differ in any part (FNV-1a over words).
+pub(super) fn digest(number: u64, process: u32, request: Request) -> u64 {
+    const BASE: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let parts = [number, process.into(), request.verb.into(), request.value];
+    let add = |digest: u64, part: u64| (digest ^ part).wrapping_mul(PRIME);
+    parts.into_iter().fold(BASE, add)
+}
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -66,7 +76,7 @@ impl Mail {
     pub(super) const fn new() -> Self {
         Self {
             number: AtomicU64::new(0),
-            written: AtomicU64::new(0),
+            digest: AtomicU64::new(0),
             process: AtomicU32::new(0),
             verb: AtomicU32::new(0),
             value: AtomicU64::new(0),
@@ -81,31 +91,31 @@ impl Mail {
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
         // ORDERING: relaxed, a hint; `take` looks again.
-        let number = self.number.load(Relaxed);
-        number != self.taken.load(Relaxed) && number == self.written.load(Relaxed)
+        self.number.load(Relaxed) != self.taken.load(Relaxed)
     }
 
     /// The request, for the only thread that gets it.
     pub(super) fn take(&self) -> Option<Request> {
         let taken = self.taken.load(Relaxed);
-        // ORDERING: acquire; the other process has written the rest before, by a system call of its own.
+        // ORDERING: acquire; the other process has written the rest before, by system calls of their own.
         let number = self.number.load(Acquire);
+        if number == taken || self.is_in_round.load(Relaxed) {
+            return None;
+        }
+        let process = self.process.load(Relaxed);
         let request = Request {
             verb: self.verb.load(Relaxed),
             value: self.value.load(Relaxed),
         };
-        let process = self.process.load(Relaxed) as usize;
-        let is_busy = self.is_in_round.load(Relaxed);
-        if is_busy || number == taken || self.written.load(Relaxed) != number {
-            return None;
-        }
-        let is_own = process == sys::process_id();
+        let is_whole = self.digest.load(Relaxed) == digest(number, process, request);
+        let is_own = process as usize == sys::process_id();
         // A child of vfork(2) sees its parent's own mailbox, not a copy.
         if !is_own && sys::is_vfork_child() {
             return None;
         }
+        // What is not whole is gone: its writer sees that another has written, whose number comes last.
         let is_first = self.taken.compare_exchange(taken, number, Relaxed, Relaxed);
-        (is_first.is_ok() && is_own).then_some(request)
+        (is_first.is_ok() && is_whole && is_own).then_some(request)
     }
 
     /// The request that was taken up is done by the round that begins now.
@@ -139,7 +149,7 @@ pub(super) mod layout {
     use crate::layout::{Row, Value, fields};
 
     pub(in super::super) const ROWS: &[Row] = fields!(Mail as "mail" {
-        number, written, process, verb, value, answered, outcome,
+        number, digest, process, verb, value, answered, outcome,
     });
     pub(in super::super) const VALUES: &[Value] = &[
         Value::new("mail_trim", TRIM as u64),
@@ -155,11 +165,18 @@ pub(super) mod layout {
 mod tests {
     use super::*;
 
+    const REQUEST: Request = Request {
+        verb: SET_LIMIT,
+        value: 5,
+    };
+
     fn post(mail: &Mail, number: u64, process: usize) {
-        mail.written.store(number, Relaxed);
-        mail.process.store(process as u32, Relaxed);
-        mail.verb.store(SET_LIMIT, Relaxed);
-        mail.value.store(5, Relaxed);
+        let process = process as u32;
+        let digest = digest(number, process, REQUEST);
+        mail.digest.store(digest, Relaxed);
+        mail.process.store(process, Relaxed);
+        mail.verb.store(REQUEST.verb, Relaxed);
+        mail.value.store(REQUEST.value, Relaxed);
         mail.number.store(number, Relaxed);
     }
 
@@ -169,8 +186,7 @@ mod tests {
         assert!(!mail.is_waiting() && mail.take().is_none());
         post(&mail, 7, sys::process_id());
         assert!(mail.is_waiting());
-        let request = mail.take().expect("a request");
-        assert_eq!((request.verb, request.value), (SET_LIMIT, 5));
+        assert_eq!(mail.take(), Some(REQUEST));
         assert!(!mail.is_waiting() && mail.take().is_none());
         assert_eq!(mail.answered.load(Relaxed), 0);
         mail.answer(Outcome::Done);
@@ -189,13 +205,33 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_request_waits_for_the_rest() {
+    fn parts_of_two_requests_are_none() {
+        let mail = Mail::new();
+        let parts: [fn(&Mail); 4] = [
+            |it| it.value.store(6, Relaxed),
+            |it| it.verb.store(TRIM, Relaxed),
+            |it| it.digest.store(1, Relaxed),
+            |it| it.process.store(0, Relaxed),
+        ];
+        for (number, change) in (7..).zip(parts) {
+            post(&mail, number, sys::process_id());
+            change(&mail);
+            assert!(mail.is_waiting() && mail.take().is_none() && !mail.is_waiting());
+        }
+        // The next one is not missed.
+        post(&mail, 20, sys::process_id());
+        assert_eq!(mail.take(), Some(REQUEST));
+        assert_eq!(mail.answered.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn a_request_that_is_half_written_over_is_gone_and_the_new_one_is_taken_up() {
         let mail = Mail::new();
         post(&mail, 7, sys::process_id());
-        mail.written.store(8, Relaxed);
-        assert!(!mail.is_waiting() && mail.take().is_none());
+        mail.digest.store(1, Relaxed);
+        assert!(mail.take().is_none());
         post(&mail, 8, sys::process_id());
-        assert!(mail.take().is_some());
+        assert_eq!(mail.take(), Some(REQUEST));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use object::Endianness;
 use object::elf::{FileHeader64, NT_FILE, NT_PRPSINFO, PT_LOAD, PT_NOTE};
 use object::read::elf::{FileHeader, ProgramHeader};
 
-use super::{Mapping, Memory, number};
+use super::{Mapping, Memory, number, printable};
 
 /// Bytes at the beginning in which headers and notes are looked for.
 const LONGEST: u64 = 8 << 20;
@@ -118,7 +118,7 @@ fn command(data: &[u8]) -> String {
         .iter()
         .position(|byte| *byte == 0)
         .unwrap_or(name.len());
-    String::from_utf8_lossy(&name[..end]).into_owned()
+    printable(&String::from_utf8_lossy(&name[..end]))
 }
 
 /// The files of an `NT_FILE` note: their number, the page size, three words for each, and then the names.

@@ -14,7 +14,8 @@ use std::ops::Range;
 use anyhow::{Result, bail};
 
 pub use core_file::CoreFile;
-pub use process::Process;
+pub(crate) use process::refused;
+pub use process::{Process, Refused};
 pub use words::{Bytes, number};
 
 /// The longest piece that is read at once. No table that is read whole is longer.
@@ -95,4 +96,10 @@ pub trait Memory {
         }
         Ok(buffer)
     }
+}
+
+/// A name that the target chose, for terminals: control characters are not for them.
+pub(crate) fn printable(name: &str) -> String {
+    let plain = |it: char| if it.is_control() { '?' } else { it };
+    name.chars().map(plain).collect()
 }

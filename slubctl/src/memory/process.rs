@@ -1,17 +1,20 @@
 //! A running process: `process_vm_readv`, `/proc/PID/mem` where that is forbidden, `/proc/PID/maps` and `pagemap`.
 
 use std::cell::{Cell, OnceCell};
+use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::errno::Errno;
+use nix::sys::signal::kill;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
 use procfs::process::{MMapPath, Process as ProcFs};
 
-use super::{Mapping, Memory, scan};
+use super::{Mapping, Memory, printable, scan};
 
 /// Words that one call reads; the kernel takes at most 1,024 ranges.
 const WORDS: usize = 1_000;
@@ -23,6 +26,8 @@ const HAS_MEMORY: u64 = 3 << 62;
 pub struct Process {
     /// Its number.
     pub pid: i32,
+    /// A thread of it that has memory: the first may have ended before the others.
+    pub(crate) thread: i32,
     page_bytes: u64,
     mem: OnceCell<Option<File>>,
     pagemap: Option<File>,
@@ -33,11 +38,13 @@ pub struct Process {
 impl Process {
     /// The process with that number.
     pub fn open(pid: i32) -> Self {
+        let thread = living_thread(pid).unwrap_or(pid);
         Self {
             pid,
+            thread,
             page_bytes: procfs::page_size(),
             mem: OnceCell::new(),
-            pagemap: File::open(format!("/proc/{pid}/pagemap")).ok(),
+            pagemap: File::open(format!("/proc/{thread}/pagemap")).ok(),
             scans: Cell::new(true),
         }
     }
@@ -45,7 +52,7 @@ impl Process {
     /// The name that the kernel has for it.
     pub fn command(&self) -> String {
         let stat = ProcFs::new(self.pid).and_then(|it| it.stat());
-        stat.map_or_else(|_| "?".to_owned(), |it| it.comm)
+        stat.map_or_else(|_| "?".to_owned(), |it| printable(&it.comm))
     }
 
     /// The control group it is in, as far as there is one for all controllers.
@@ -55,7 +62,7 @@ impl Process {
         groups
             .into_iter()
             .find(|it| it.hierarchy == 0)
-            .map_or_else(String::new, |it| it.pathname)
+            .map_or_else(String::new, |it| printable(&it.pathname))
     }
 
     /// Its number in its own namespace of processes.
@@ -68,7 +75,7 @@ impl Process {
 
     /// Bytes that are resident.
     pub fn resident_bytes(&self) -> Option<u64> {
-        let statm = ProcFs::new(self.pid).and_then(|it| it.statm()).ok()?;
+        let statm = ProcFs::new(self.thread).and_then(|it| it.statm()).ok()?;
         Some(statm.resident * self.page_bytes)
     }
 
@@ -79,7 +86,7 @@ impl Process {
             len: bytes.len(),
         }];
         let local = [IoSlice::new(bytes)];
-        match process_vm_writev(Pid::from_raw(self.pid), &local, &remote) {
+        match process_vm_writev(Pid::from_raw(self.thread), &local, &remote) {
             Ok(written) if written == bytes.len() => Ok(()),
             Ok(_) | Err(Errno::EFAULT) => Err(anyhow!("nothing to write to at {address:#x}")),
             Err(Errno::ESRCH) => Err(anyhow!("process {} does not exist", self.pid)),
@@ -88,7 +95,7 @@ impl Process {
     }
 
     fn read_file(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
-        let open = || File::open(format!("/proc/{}/mem", self.pid)).ok();
+        let open = || File::open(format!("/proc/{}/mem", self.thread)).ok();
         match self.mem.get_or_init(open) {
             Some(file) => file
                 .read_exact_at(buffer, address)
@@ -98,19 +105,53 @@ impl Process {
     }
 }
 
-/// What to do about a kernel that says no.
-fn refused(pid: i32) -> Error {
-    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
-    let scope = scope.map_or_else(|_| "not set".to_owned(), |it| it.trim().to_owned());
-    anyhow!(
-        "process {pid} may not be looked at: that needs what ptrace(2) needs. Try sudo; \
-         kernel.yama.ptrace_scope is {scope}; a container needs the capability SYS_PTRACE"
-    )
+/// The process's first thread, or another if that has ended.
+fn living_thread(pid: i32) -> Option<i32> {
+    let process = ProcFs::new(pid).ok()?;
+    if process.stat().ok()?.state != 'Z' {
+        return Some(pid);
+    }
+    let mut others = process.tasks().ok()?.flatten().map(|it| it.tid);
+    others.find(|it| *it != pid)
+}
+
+/// The kernel says no.
+#[derive(Debug)]
+pub struct Refused(i32);
+
+impl std::error::Error for Refused {}
+
+impl Display for Refused {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+        let scope = scope.map_or_else(|_| "not set".to_owned(), |it| it.trim().to_owned());
+        write!(
+            formatter,
+            "process {} may not be looked at: that needs what ptrace(2) needs. Try sudo; \
+             kernel.yama.ptrace_scope is {scope}; a container needs the capability SYS_PTRACE",
+            self.0
+        )
+    }
+}
+
+pub(crate) fn refused(pid: i32) -> Error {
+    Error::new(Refused(pid))
+}
+
+/// Whether a process has that number, whatever `/proc` says.
+fn is_there(pid: i32) -> bool {
+    !matches!(kill(Pid::from_raw(pid), None), Err(Errno::ESRCH))
 }
 
 /// What an error in `/proc` means.
 fn explained(pid: i32, error: procfs::ProcError) -> Error {
     match error {
+        procfs::ProcError::NotFound(_) if !Path::new("/proc/self").exists() => {
+            anyhow!("/proc is not mounted, and nothing is known of process {pid}")
+        }
+        procfs::ProcError::NotFound(_) if is_there(pid) => {
+            anyhow!("/proc hides process {pid} (the mount option hidepid): try sudo")
+        }
         procfs::ProcError::NotFound(_) => anyhow!("process {pid} does not exist"),
         procfs::ProcError::PermissionDenied(_) => refused(pid),
         error => anyhow!("process {pid}: {error}"),
@@ -125,7 +166,7 @@ impl Memory for Process {
             len: length,
         }];
         let local = &mut [IoSliceMut::new(buffer)];
-        match process_vm_readv(Pid::from_raw(self.pid), local, &remote) {
+        match process_vm_readv(Pid::from_raw(self.thread), local, &remote) {
             Ok(read) if read == length => Ok(()),
             Ok(_) | Err(Errno::EFAULT) => Err(anyhow!(
                 "process {}: nothing to read at {address:#x}",
@@ -137,7 +178,7 @@ impl Memory for Process {
     }
 
     fn mappings(&self) -> Result<Vec<Mapping>> {
-        let maps = ProcFs::new(self.pid).and_then(|it| it.maps());
+        let maps = ProcFs::new(self.thread).and_then(|it| it.maps());
         let maps = maps.map_err(|error| explained(self.pid, error))?;
         if maps.0.is_empty() {
             bail!(
@@ -149,7 +190,7 @@ impl Memory for Process {
             range: it.address.0..it.address.1,
             offset: it.offset,
             name: match it.pathname {
-                MMapPath::Path(path) => path.display().to_string(),
+                MMapPath::Path(path) => printable(&path.display().to_string()),
                 other => format!("{other:?}"),
             },
         };
@@ -186,7 +227,7 @@ impl Memory for Process {
             };
             let remote: Vec<_> = part.iter().map(remote).collect();
             let local = &mut [IoSliceMut::new(&mut buffer)];
-            let read = process_vm_readv(Pid::from_raw(self.pid), local, &remote).unwrap_or(0);
+            let read = process_vm_readv(Pid::from_raw(self.thread), local, &remote).unwrap_or(0);
             words.extend(buffer[..read / 8 * 8].chunks_exact(8).map(super::number));
             // The kernel stops at the first that cannot be read.
             for address in &part[read / 8..] {

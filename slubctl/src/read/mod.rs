@@ -10,6 +10,7 @@ mod check;
 mod huge;
 mod named;
 mod nodes;
+mod owners;
 mod pools;
 mod resident;
 mod squares;
@@ -65,6 +66,7 @@ pub fn process(pid: i32, depth: Depth) -> Result<Snapshot> {
     }
     snapshot.pid = pid;
     snapshot.command = process.command();
+    owners::name(&process, &mut snapshot);
     Ok(snapshot)
 }
 

@@ -6,9 +6,12 @@ use svg::node::element::{Rectangle, Text, Title};
 use super::human;
 use crate::read::Square;
 
-/// Squares in a row, which is half a gibibyte.
+/// Squares in a row, which is 64 MiB, and their pixels, of arenas that all have fewer than [`FEW`] squares …
+const FEW_COLUMNS: usize = 32;
+const FEW_SIDE: usize = 20;
+const FEW: usize = 32 * FEW_COLUMNS;
+/// … and of others, half a gibibyte.
 const COLUMNS: usize = 256;
-/// Pixels of a square.
 const SIDE: usize = 5;
 /// Pixels of a line of text.
 const LINE: usize = 18;
@@ -17,8 +20,18 @@ const MOST_SQUARES: usize = 256 * 256;
 
 /// The picture; each arena has its number and its squares.
 pub fn map(title: &str, arenas: &[(u64, Vec<Square>)]) -> String {
-    let mut document = Document::new();
+    // Pages and terminals may be dark.
+    let ground = Rectangle::new()
+        .set("width", "100%")
+        .set("height", "100%")
+        .set("fill", "#ffffff");
+    let mut document = Document::new().add(ground);
     let mut top = LINE;
+    let longest = arenas.iter().map(|(_, squares)| squares.len()).max();
+    let (columns, side) = match longest {
+        Some(FEW..) => (COLUMNS, SIDE),
+        _ => (FEW_COLUMNS, FEW_SIDE),
+    };
     document = document.add(text(0, top, title));
     for (index, (name, colour)) in [
         ("objects in use", "#2e7d32"),
@@ -44,20 +57,20 @@ pub fn map(title: &str, arenas: &[(u64, Vec<Square>)]) -> String {
         top += 6;
         for (place, piece) in squares.chunks(share).enumerate() {
             let sum = piece.iter().fold(Square::default(), |all, it| all.plus(it));
-            let (left, down) = (place % COLUMNS * SIDE, place / COLUMNS * SIDE);
-            document = document.add(drawn(&sum, left, top + down));
+            let (left, down) = (place % columns * side, place / columns * side);
+            document = document.add(drawn(&sum, left, top + down, side - 1));
         }
         let shown = squares.len().div_ceil(share);
-        top += shown.div_ceil(COLUMNS) * SIDE + 2 * LINE;
+        top += shown.div_ceil(columns) * side + 2 * LINE;
     }
     let document = document
-        .set("viewBox", (0, 0, COLUMNS * SIDE, top))
+        .set("viewBox", (0, 0, columns * side, top))
         .set("font-family", "sans-serif")
         .set("font-size", 12);
     document.to_string()
 }
 
-fn drawn(it: &Square, left: usize, top: usize) -> Rectangle {
+fn drawn(it: &Square, left: usize, top: usize, side: usize) -> Rectangle {
     let (colour, dense) = match prevailing(it) {
         None => ("#eeeeee", 1.0),
         Some((kind, dense)) => (["#2e7d32", "#1565c0", "#c62828"][kind], dense),
@@ -69,7 +82,7 @@ fn drawn(it: &Square, left: usize, top: usize) -> Rectangle {
         human(it.free),
         human(it.resident)
     );
-    square(left, top, colour, dense, SIDE - 1).add(Title::new(title))
+    square(left, top, colour, dense, side).add(Title::new(title))
 }
 
 fn square(left: usize, top: usize, colour: &str, opacity: f64, side: usize) -> Rectangle {
@@ -122,7 +135,8 @@ pub fn text_map(title: &str, arenas: &[(u64, Vec<Square>)], has_colours: bool) -
     text
 }
 
-/// What prevails, 0 for objects in use, 1 for large blocks, 2 for what is free, and how dense it is.
+/// What prevails, 0 for objects in use, 1 for large blocks, 2 for what is free, and how dense it is; of what is free, how much is
+/// resident.
 fn prevailing(it: &Square) -> Option<(usize, f64)> {
     let (kind, bytes) = match () {
         () if it.resident == 0 => return None,
@@ -130,7 +144,12 @@ fn prevailing(it: &Square) -> Option<(usize, f64)> {
         () if it.large > it.used => (1, it.large),
         () => (0, it.used),
     };
-    Some((kind, (bytes as f64 / it.resident as f64).clamp(0.2, 1.0)))
+    let all = it.used.saturating_add(it.large).saturating_add(it.free);
+    let dense = match kind {
+        2 => it.resident as f64 / all.max(1) as f64,
+        _ => bytes as f64 / it.resident as f64,
+    };
+    Some((kind, dense.clamp(0.2, 1.0)))
 }
 
 fn sign(it: &Square, has_colours: bool) -> String {

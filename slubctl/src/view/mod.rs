@@ -34,3 +34,11 @@ pub fn human(bytes: u64) -> String {
         _ => format!("{value:.1} {}", UNITS[unit]),
     }
 }
+
+/// A number and what it counts.
+pub fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{human, name};
+use super::{counted, human, name};
 use crate::snapshot::{Heap, Snapshot};
 use crate::totals::Totals;
 
@@ -38,12 +38,12 @@ fn one(heap: &Heap, text: &mut String) {
     let totals = Totals::of(heap);
     let _ = writeln!(
         text,
-        "{} in use, {} cached, {} free; {} threads, {} nodes",
+        "{} in use, {} cached, {} free; {}, {}",
         human(totals.in_use()),
         human(totals.cached()),
         human(totals.free()),
-        heap.threads,
-        heap.nodes.len()
+        counted(heap.threads, "thread"),
+        counted(heap.nodes.len() as u64, "node")
     );
     settings(heap, text);
     text.push('\n');
@@ -59,7 +59,8 @@ fn one(heap: &Heap, text: &mut String) {
         text.push('\n');
         let all = [("all of it", resident.sum())];
         let mut group = "resident";
-        for (what, bytes) in resident.rows().into_iter().chain(all) {
+        let some = |(_, bytes): &(_, u64)| *bytes > 0;
+        for (what, bytes) in resident.rows().into_iter().filter(some).chain(all) {
             let _ = writeln!(text, "{group:<8} {what:<28} {:>12}", human(bytes));
             group = "";
         }
@@ -147,7 +148,7 @@ fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
 /// A line for each process.
 pub fn ps(snapshots: &[Snapshot]) -> String {
     let mut text = String::from(
-        "    PID  VERSION       IN USE       CACHED         FREE     RESIDENT THREADS NODES COMMAND\n",
+        "    PID VERSION     IN USE     CACHED       FREE       HELD   RESIDENT THREADS POOLS NODES COMMAND\n",
     );
     for it in snapshots {
         for heap in &it.heaps {
@@ -158,14 +159,16 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 .map_or("?".to_owned(), |it| human(it.sum()));
             let _ = writeln!(
                 text,
-                "{:7}  {:<8} {:>11}  {:>11}  {:>11}  {:>11} {:7} {:5} {}",
+                "{:7} {:<7} {:>10} {:>10} {:>10} {:>10} {:>10} {:7} {:5} {:5} {}",
                 it.pid,
                 heap.release,
                 human(totals.in_use()),
                 human(totals.cached()),
                 human(totals.free()),
+                human(totals.held()),
                 resident,
                 heap.threads,
+                heap.pools.len(),
                 heap.nodes.len(),
                 it.command
             );

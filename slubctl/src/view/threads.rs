@@ -10,8 +10,9 @@ const NAMED: usize = 4;
 
 /// A line for each cache, the fullest first.
 pub fn threads(snapshot: &Snapshot) -> String {
-    let mut text =
-        String::from("CACHE              THREAD  NODE   OBJECTS        BYTES  MOST OF IT\n");
+    let mut text = String::from(
+        "    TID NAME             NODE   OBJECTS        BYTES  CACHE           MOST OF IT\n",
+    );
     for heap in &snapshot.heaps {
         let mut rows: Vec<_> = heap.caches.iter().map(|it| (bytes(heap, it), it)).collect();
         rows.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
@@ -22,17 +23,23 @@ pub fn threads(snapshot: &Snapshot) -> String {
                 .chain(&cache.aliens)
                 .map(|it| it.1)
                 .sum();
-            let thread = match (cache.is_owned, cache.thread) {
-                (false, _) => "none".to_owned(),
-                (true, 0) => "one".to_owned(),
-                (true, number) => number.to_string(),
+            let thread = match cache.tid {
+                0 => "-".to_owned(),
+                tid => tid.to_string(),
+            };
+            let name = match (cache.is_owned, cache.thread) {
+                (false, _) => "(no thread)".to_owned(),
+                // A debug mode counts threads, but stands between a thread and its cache.
+                (true, number) if cache.tid == 0 && number > 0 => format!("(number {number})"),
+                (true, _) if cache.tid == 0 => "?".to_owned(),
+                (true, _) => cache.name.clone(),
             };
             let _ = writeln!(
                 text,
-                "{:#018x} {thread:>6} {:5} {objects:9} {:>12}  {}",
-                cache.address,
+                "{thread:>7} {name:<16} {:4} {objects:9} {:>12}  {:#014x}  {}",
                 cache.node,
                 human(bytes),
+                cache.address,
                 most(heap, cache)
             );
         }

@@ -1,10 +1,12 @@
-/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, abort, threads, churn,
- * deadlock, or many for a big heap. */
+/* A heap whose every count is known. Argument: what to do then: sleep, stop, loop, abort, threads, churn, deadlock, strict for
+ * a sandbox of three system calls, undumpable, leave for a first thread that ends, holes for
+ * many partial slabs, or many for a big heap. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Sizes that are classes of their own, and that libc does not ask for. */
@@ -114,7 +116,12 @@ int main(int count, char **arguments)
     } else {
         known();
     }
-    for (int index = 0; strcmp(end, "threads") == 0 && index < 3; index++) {
+    for (int index = 0; strcmp(end, "holes") == 0 && index < 16 << 10; index++) kept[index] = block(768);
+    for (int index = 0; strcmp(end, "holes") == 0 && index < 16 << 10; index++) {
+        if (index % 8 != 0) free(kept[index]);
+    }
+    int is_left = strcmp(end, "leave") == 0;
+    for (int index = 0; (is_left || strcmp(end, "threads") == 0) && index < 3; index++) {
         pthread_t handle;
         if (pthread_create(&handle, NULL, thread, NULL) != 0) _exit(3);
     }
@@ -123,10 +130,14 @@ int main(int count, char **arguments)
         if (pthread_create(&handle, NULL, churn, (void *)index) != 0) _exit(3);
     }
     if (strcmp(end, "deadlock") == 0) deadlock();
-    while ((strcmp(end, "threads") == 0 || strcmp(end, "churn") == 0) && running < 3) usleep(1000);
+    if (strcmp(end, "undumpable") == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) _exit(3);
+    /* SECCOMP_MODE_STRICT, whose header and that of prctl do not go together everywhere. */
+    if (strcmp(end, "strict") == 0 && prctl(PR_SET_SECCOMP, 1, 0, 0, 0) != 0) _exit(3);
+    while ((is_left || strcmp(end, "threads") == 0 || strcmp(end, "churn") == 0) && running < 3) usleep(1000);
     if (write(1, "ready\n", 6) != 6) _exit(3);
     if (strcmp(end, "stop") == 0) raise(SIGSTOP);
     if (strcmp(end, "abort") == 0) abort();
-    while (strcmp(end, "loop") == 0) running++;
+    while (strcmp(end, "loop") == 0 || strcmp(end, "strict") == 0) running++;
+    if (is_left) pthread_exit(NULL);
     for (;;) pause();
 }

@@ -1,5 +1,5 @@
-"""Runs `slubctl top` on a pseudo terminal, presses keys, makes the terminal larger, and prints what was drawn after each step,
-separated by the byte 1. Arguments: slubctl, and the process to look at."""
+"""Runs `slubctl top` on a pseudo terminal, presses keys, makes the terminal larger and then smaller and smaller, and prints what was drawn after
+each step, separated by the byte 1. Arguments: slubctl, and the process to look at."""
 import fcntl, os, pty, select, signal, struct, sys, termios, time
 
 slubctl, pid = sys.argv[1:]
@@ -35,9 +35,10 @@ pieces = [drawn(1)]
 for key in [b"s", b"\t", b"\t", b"\t"]:
     os.write(terminal, key)
     pieces.append(drawn(0.5))
-resize(45, 130)
-os.kill(child, signal.SIGWINCH)
-pieces.append(drawn(0.5))
+for size in [(45, 130), (24, 80), (12, 40), (5, 40), (1, 1)]:
+    resize(*size)
+    os.kill(child, signal.SIGWINCH)
+    pieces.append(drawn(0.5))
 os.write(terminal, b"q")
 pieces.append(drawn(0.5))
 sys.stdout.buffer.write(b"\x01".join(pieces))

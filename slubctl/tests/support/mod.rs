@@ -37,6 +37,27 @@ pub(crate) fn built() -> &'static Path {
     })
 }
 
+/// The Rust program with a known heap, which is built now too: cargo builds examples only where all tests are run.
+pub(crate) fn example() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_slubctl")).parent();
+        let folder = folder.expect("a folder");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--example", "known", "--manifest-path"]);
+        build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+        build
+            .arg("--target-dir")
+            .arg(folder.parent().expect("a folder"));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo");
+        assert!(status.success(), "the example does not build");
+        folder.join("examples/known")
+    })
+}
+
 /// Compiles the program with the known heap, with more options, to a file of that name.
 pub(crate) fn compile(name: &str, options: &[&str]) -> PathBuf {
     compile_source("known.c", name, options)

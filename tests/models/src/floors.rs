@@ -27,6 +27,7 @@
 //! | fork and a lock | 3 |
 //! | arena, slabs, tables, sheaves, aliens, registry, limit | 2 |
 //! | registry and fork, purge thread | 1 |
+//! | mailbox: one writer, two writers, and the purge thread | 3, 2, 0 |
 //!
 //! # Mistakes
 //!
@@ -235,21 +236,57 @@ fn there_is_one_purge_thread() {
     meet(global::starts(Fault::None));
 }
 
-/// Loom ends a thread that waits for ever by a panic, and what libc starts must not panic: so the process ends.
 #[test]
-fn a_purge_thread_that_is_not_called_is_found() {
+fn a_request_is_answered_once() {
+    meet(global::is_answered(Fault::None));
+}
+
+#[test]
+#[should_panic(expected = "answered once")]
+fn a_request_whose_number_is_seen_before_the_rest_is_found() {
+    global::is_answered(Fault::NoAcquireLoad);
+}
+
+#[test]
+fn requests_of_two_writers_are_not_mixed() {
+    meet(global::two_writers(Fault::None));
+}
+
+#[test]
+fn a_purge_thread_does_not_sleep_through_a_request() {
+    meet(global::wakes_for_mail(Fault::None, true));
+}
+
+/// Loom ends a thread that waits for ever by a panic, and what libc starts must not panic: so the process ends.
+fn waits_for_ever(test: &str, scenario: fn()) {
     if std::env::var_os(MISTAKE).is_some() {
-        global::wakes(Fault::None, false);
-        return;
+        return scenario();
     }
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
-    command.args(["--exact", "a_purge_thread_that_is_not_called_is_found"]);
-    let output = command.arg("--nocapture").env(MISTAKE, "1").output();
+    command.args(["--exact", test, "--nocapture"]);
+    let output = command.env(MISTAKE, "1").output();
     let output = output.expect("this program starts again");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(
         !output.status.success() && text.contains("deadlock"),
         "{text}"
+    );
+}
+
+#[test]
+fn a_purge_thread_that_is_not_called_is_found() {
+    waits_for_ever("a_purge_thread_that_is_not_called_is_found", || {
+        global::wakes(Fault::None, false);
+    });
+}
+
+#[test]
+fn a_purge_thread_that_is_woken_before_there_is_a_request_is_found() {
+    waits_for_ever(
+        "a_purge_thread_that_is_woken_before_there_is_a_request_is_found",
+        || {
+            global::wakes_for_mail(Fault::None, false);
+        },
     );
 }

@@ -9,7 +9,7 @@ use core::sync::atomic::{
 };
 use core::world;
 
-use super::mail::Outcome;
+use super::mail::{Outcome, Request};
 use super::purge::Purge;
 use super::purge_thread::PurgeThread;
 use crate::cache::{Haste, ThreadCache};
@@ -40,6 +40,7 @@ pub(super) struct Heap {
 std::thread_local! {
     static HERE: Cell<Option<&'static Process>> = const { Cell::new(None) };
     static STARTED: Cell<usize> = const { Cell::new(0) };
+    static TAKEN: RefCell<Vec<Request>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A new process, in which nothing is unused.
@@ -62,6 +63,7 @@ pub(super) fn begin() -> &'static Process {
     });
     HERE.set(Some(process));
     STARTED.set(0);
+    TAKEN.take();
     sys::let_main_thread_go(false);
     process
 }
@@ -69,6 +71,11 @@ pub(super) fn begin() -> &'static Process {
 /// How many purge threads were started.
 pub(super) fn started() -> usize {
     STARTED.get()
+}
+
+/// The requests that were taken up.
+pub(super) fn taken() -> Vec<Request> {
+    TAKEN.take()
 }
 
 impl Heap {
@@ -130,11 +137,12 @@ fn end_wait(word: &AtomicU32) {
 
 impl Process {
     /// A request is answered, whatever it is.
-    fn answer(&self) {
+    pub(super) fn answer(&self) {
         self.purge.exclusively(|| {
-            if self.purge.mail.take().is_some() {
-                self.heap.say();
+            if let Some(request) = self.purge.mail.take() {
+                TAKEN.with_borrow_mut(|all| all.push(request));
                 self.purge.mail.answer(Outcome::Done);
+                self.heap.say();
             }
         });
     }

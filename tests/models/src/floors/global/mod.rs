@@ -5,6 +5,7 @@
 mod life;
 #[path = "../../../../../src/global/mail.rs"]
 mod mail;
+mod mailbox;
 #[path = "../../../../../src/global/pace.rs"]
 mod pace;
 #[path = "../../../../../src/global/progress.rs"]
@@ -31,6 +32,8 @@ mod threads {
 }
 
 use core::world::{self, Fault};
+
+pub use mailbox::{is_answered, two_writers, wakes_for_mail};
 
 use life::CACHES;
 use purge_thread::Trigger;
