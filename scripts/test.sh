@@ -117,12 +117,14 @@ cargo_tests() {
 cd "$ROOT"
 
 section 'tools'
-need gcc g++ musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils slabtop=procps script=bsdutils setpriv=util-linux
+need gcc g++ clang musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils slabtop=procps script=bsdutils setpriv=util-linux
 if [ $quick = no ]; then
     need php=php-cli apache2 ab=apache2-utils
     need_file "/usr/lib/apache2/modules/libphp*.so" libapache2-mod-php
     need redis-server sqlite3 xz=xz-utils valgrind node=nodejs java=default-jdk-headless javac=default-jdk-headless
 fi
+need xz=xz-utils
+need_file "/usr/include/urcu.h" liburcu-dev
 need_file "/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py" python3-prometheus-client
 need_rust
 cargo --version

@@ -4,13 +4,12 @@
 mod support;
 
 use core::time::Duration;
-use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use support::{
-    Finished, Heap, api_library, cargo_build, compile, full, library, message_of, root, run, target,
+    Finished, Heap, cargo_build, compile, full, linked_to, linked_to_api, message_of, root, run,
+    target,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -65,7 +64,7 @@ fn modes_leave_objects_of_caches_as_they_are() {
         "slab_debug:FZPU",
         "guard:1/1",
     ] {
-        let mut command = Command::new(program("modes", &shared()));
+        let mut command = Command::new(program("modes", &linked_to()));
         command.env("SLUBMALLOC_CONF", configuration);
         let finished = run(Heap::Libc, &mut command, PATIENCE);
         assert!(finished.is_ok(), "{configuration}: {}", finished.stderr);
@@ -144,7 +143,7 @@ fn a_cache_is_as_fast_as_malloc() {
     // A bar for a machine that does something else as well.
     ran(
         "bars",
-        &shared(),
+        &linked_to(),
         Heap::Libc,
         &[if full() { "1.05" } else { "1.5" }],
     )
@@ -174,7 +173,7 @@ fn wrong_frees_end_the_process_with_one_line() {
             "cache \"must be\" was not created: its size is not",
         ),
     ] {
-        let finished = ran("misuse", &shared(), Heap::Libc, &[what]);
+        let finished = ran("misuse", &linked_to(), Heap::Libc, &[what]);
         assert_eq!(
             finished.signal(),
             Some(SIGABRT),
@@ -198,7 +197,7 @@ fn wrong_frees_are_ignored_where_they_are_only_named() {
         "destroyed-twice",
         "destroyed-free",
     ] {
-        let program = program("misuse", &shared());
+        let program = program("misuse", &linked_to());
         let mut command = Command::new(program);
         command.arg(what).env("SLUBMALLOC_CONF", "crime:warn");
         let finished = run(Heap::Libc, &mut command, PATIENCE);
@@ -217,7 +216,7 @@ fn writes_beyond_objects_and_after_free_are_seen() {
         ("beyond-late", "write 1 bytes beyond object 0x"),
         ("after-free", "write after free to byte 7 of object 0x"),
     ] {
-        let finished = ran("misuse", &shared(), Heap::Libc, &[what]);
+        let finished = ran("misuse", &linked_to(), Heap::Libc, &[what]);
         assert_eq!(
             finished.signal(),
             Some(SIGABRT),
@@ -275,7 +274,7 @@ fn modes_know_caches_by_name() {
             "of \"one\" was freed to \"two\"",
         ),
     ] {
-        let mut command = Command::new(program("misuse", &shared()));
+        let mut command = Command::new(program("misuse", &linked_to()));
         command.arg(what).env("SLUBMALLOC_CONF", configuration);
         let finished = run(Heap::Libc, &mut command, PATIENCE);
         let error = &finished.stderr;
@@ -286,7 +285,7 @@ fn modes_know_caches_by_name() {
         );
     }
     // Whose objects a mode does not watch.
-    let mut command = Command::new(program("misuse", &shared()));
+    let mut command = Command::new(program("misuse", &linked_to()));
     command
         .arg("mode-beyond")
         .env("SLUBMALLOC_CONF", "slab_debug:Z,other");
@@ -295,14 +294,14 @@ fn modes_know_caches_by_name() {
 
 #[test]
 fn statistics_have_a_line_for_each_cache() {
-    let mut command = Command::new(program("misuse", &shared()));
+    let mut command = Command::new(program("misuse", &linked_to()));
     command.arg("in-use").env("SLUBMALLOC_CONF", "stats:exit");
     let finished = run(Heap::Libc, &mut command, PATIENCE);
     let two = |line: &&str| line.starts_with("two ");
     assert!(finished.is_ok());
     // It has no slab.
     assert_eq!(finished.stderr.lines().find(two), None);
-    let mut command = Command::new(program("objects", &shared()));
+    let mut command = Command::new(program("objects", &linked_to()));
     command.env("SLUBMALLOC_CONF", "stats:exit");
     let finished = run(Heap::Libc, &mut command, PATIENCE);
     assert!(finished.is_ok());
@@ -319,7 +318,7 @@ fn statistics_have_a_line_for_each_cache() {
 
 #[test]
 fn an_object_in_use_is_shown_with_the_stack_that_allocated_it() {
-    let finished = ran("misuse", &shared(), Heap::Libc, &["in-use-by"]);
+    let finished = ran("misuse", &linked_to(), Heap::Libc, &["in-use-by"]);
     assert!(finished.is_ok() && finished.report().contains("1 object is still in use"));
     let second = finished.stderr.lines().nth(1).unwrap_or_default();
     assert!(second.ends_with(" was allocated by"), "{}", finished.stderr);
@@ -332,7 +331,7 @@ fn an_object_in_use_is_shown_with_the_stack_that_allocated_it() {
 
 #[test]
 fn what_is_refused_is_one_line() {
-    let finished = ran("misuse", &shared(), Heap::Libc, &["unknown-flags"]);
+    let finished = ran("misuse", &linked_to(), Heap::Libc, &["unknown-flags"]);
     assert!(finished.is_ok() && finished.stderr.lines().count() == 1);
     assert_eq!(
         finished.report(),
@@ -342,7 +341,7 @@ fn what_is_refused_is_one_line() {
 
 #[test]
 fn a_cache_with_objects_in_use_is_kept_and_says_where_they_are() {
-    let finished = ran("misuse", &shared(), Heap::Libc, &["in-use"]);
+    let finished = ran("misuse", &linked_to(), Heap::Libc, &["in-use"]);
     assert!(finished.is_ok() && finished.stderr.lines().count() == 1);
     let line = finished.report();
     assert!(line.starts_with("cache \"one\" was not destroyed: 7 objects are still in use, at 0x"));
@@ -354,11 +353,11 @@ fn a_cache_with_objects_in_use_is_kept_and_says_where_they_are() {
 
 /// Runs a program in each way that it can have the library.
 fn keeps(name: &str, arguments: &[&str]) {
-    for flags in [shared(), fully_static(), beside_another_malloc()] {
+    for flags in [linked_to(), fully_static(), linked_to_api()] {
         ran(name, &flags, Heap::Libc, arguments).is_ok();
     }
     // While a thread of its own gives memory back all the time.
-    ran(name, &shared(), Heap::Purging, arguments).is_ok();
+    ran(name, &linked_to(), Heap::Purging, arguments).is_ok();
 }
 
 fn ran(name: &str, flags: &[String], heap: Heap, arguments: &[&str]) -> Finished {
@@ -374,32 +373,6 @@ fn program(name: &str, flags: &[String]) -> PathBuf {
     let mut all = vec![include.as_str()];
     all.extend(flags.iter().map(String::as_str));
     compile(&format!("kmem/{name}.c"), &all)
-}
-
-fn shared() -> Vec<String> {
-    let folder = library().parent().expect("a folder").display();
-    // Programs ask for the soname, a link that the installer makes.
-    let soname = library().with_extension(concat!("so.", env!("CARGO_PKG_VERSION_MAJOR")));
-    match symlink("libslubmalloc.so", soname) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => panic!("no link: {error}"),
-        _ => {}
-    }
-    // Cargo sets LD_LIBRARY_PATH to folders that may have another build.
-    vec![
-        format!("-L{folder}"),
-        format!("-Wl,--disable-new-dtags,-rpath,{folder}"),
-        "-lslubmalloc".to_owned(),
-    ]
-}
-
-fn beside_another_malloc() -> Vec<String> {
-    let folder = api_library().parent().expect("a folder").display();
-    vec![
-        "-DAPI".to_owned(),
-        format!("-L{folder}"),
-        format!("-Wl,--disable-new-dtags,-rpath,{folder}"),
-        "-lslubmalloc-api".to_owned(),
-    ]
 }
 
 fn fully_static() -> Vec<String> {

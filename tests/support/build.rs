@@ -2,6 +2,8 @@
 
 use super::{root, target};
 use std::env;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -39,16 +41,43 @@ pub(crate) fn api_library() -> &'static Path {
         assert!(library.is_file(), "{} was not built", library.display());
         let soname = concat!("libslubmalloc-api.so.", env!("CARGO_PKG_VERSION_MAJOR"));
         for name in ["libslubmalloc-api.so", soname] {
-            let link = library.with_file_name(name);
-            match std::os::unix::fs::symlink("libslubmalloc_api.so", link) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    panic!("no link: {error}")
-                }
-                _ => {}
-            }
+            link_beside(&library, name);
         }
         library
     })
+}
+
+/// What links a program to the library.
+pub(crate) fn linked_to() -> Vec<String> {
+    // Programs ask for the soname, a link that the installer makes.
+    let soname = concat!("libslubmalloc.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+    link_beside(library(), soname);
+    linked_in_folder_of(library(), "-lslubmalloc")
+}
+
+/// What links a program to the library without malloc's names, beside libc's malloc.
+pub(crate) fn linked_to_api() -> Vec<String> {
+    let mut flags = linked_in_folder_of(api_library(), "-lslubmalloc-api");
+    flags.push("-DAPI".to_owned());
+    flags
+}
+
+fn linked_in_folder_of(library: &Path, name: &str) -> Vec<String> {
+    let folder = library.parent().expect("a folder").display();
+    // Cargo sets LD_LIBRARY_PATH to folders that may have another build.
+    vec![
+        format!("-L{folder}"),
+        format!("-Wl,--disable-new-dtags,-rpath,{folder}"),
+        name.to_owned(),
+    ]
+}
+
+fn link_beside(library: &Path, name: &str) {
+    let file = library.file_name().expect("a file");
+    match symlink(file, library.with_file_name(name)) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => panic!("no link: {error}"),
+        _ => {}
+    }
 }
 
 /// What one of the binutils prints of a file.

@@ -20,7 +20,9 @@
 mod build;
 mod compile;
 
-pub(crate) use build::{api_library, cargo_build, checks_library, library, output_of};
+pub(crate) use build::{
+    api_library, cargo_build, checks_library, library, linked_to, linked_to_api, output_of,
+};
 pub(crate) use compile::{compile, compile_to};
 
 use core::sync::atomic::{AtomicU32, Ordering};

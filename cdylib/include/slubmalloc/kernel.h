@@ -3,9 +3,11 @@
  * The kernel's own names for what slubmalloc.h declares, so that code which was written for the kernel's allocators compiles with
  * this one include. Nothing includes it by itself: the names are short.
  *
- * Functions are macros with arguments: a member or variable of the same name is left alone, unless it is called. Where such a
- * function is called through a member, or its address is taken, write the name with slub_ in front. kmem_cache_create() takes the
- * five arguments that it had before Linux 6.12; for a structure of arguments there is slub_kmem_cache_create_args().
+ * Functions are inline, without a symbol of their own: their address can be taken, members and variables may have their names, and a
+ * library that the program loads sees none of them. A program that has such a function itself renames this one:
+ * `#define kstrdup slub_kernel_kstrdup` before the include and `#undef kstrdup` after it.
+ *
+ * kmem_cache_create() takes the five arguments of all versions of Linux, or the four of Linux 6.12 with a structure of arguments.
  */
 #ifndef SLUBMALLOC_KERNEL_H
 #define SLUBMALLOC_KERNEL_H
@@ -41,6 +43,10 @@ struct page;
 #define __GFP_HARDWALL       SLUB___GFP_HARDWALL
 #define __GFP_THISNODE       SLUB___GFP_THISNODE
 #define __GFP_ACCOUNT        SLUB___GFP_ACCOUNT
+/* Bits above these are free for a program's own use of a gfp_t; they must not reach an allocation. */
+#define __GFP_BITS_SHIFT     27
+#define __GFP_BITS_MASK      ((1u << __GFP_BITS_SHIFT) - 1)
+#define GFP_ZONEMASK         (__GFP_DMA | __GFP_HIGHMEM | __GFP_DMA32 | __GFP_MOVABLE)
 
 #define GFP_KERNEL         SLUB_GFP_KERNEL
 #define GFP_KERNEL_ACCOUNT SLUB_GFP_KERNEL_ACCOUNT
@@ -63,76 +69,172 @@ struct page;
 /* There is no SLAB_MERGE in the kernel. */
 #define SLAB_NO_MERGE      SLUB_NO_MERGE
 #define SLAB_ACCOUNT       SLUB_ACCOUNT
+/* Nothing is reclaimed from a cache but its free memory. */
+#define SLAB_RECLAIM_ACCOUNT 0u
 
-#define kmem_cache_create(name, size, align, flags, ctor) slub_kmem_cache_create(name, size, align, flags, ctor)
-#define kmem_cache_destroy(cache)                         ((void)slub_kmem_cache_destroy(cache))
-#define kmem_cache_alloc(cache, flags)                    slub_kmem_cache_alloc(cache, flags)
-#define kmem_cache_zalloc(cache, flags)                   slub_kmem_cache_zalloc(cache, flags)
-#define kmem_cache_alloc_node(cache, flags, node)         slub_kmem_cache_alloc_node(cache, flags, node)
-#define kmem_cache_free(cache, object)                    slub_kmem_cache_free(cache, object)
-#define kmem_cache_alloc_bulk(cache, flags, count, objects) slub_kmem_cache_alloc_bulk(cache, flags, count, objects)
-#define kmem_cache_free_bulk(cache, count, objects)       slub_kmem_cache_free_bulk(cache, count, objects)
-#define kmem_cache_shrink(cache)                          slub_kmem_cache_shrink(cache)
-#define kmem_cache_size(cache)                            slub_kmem_cache_size(cache)
+/* Also in C90, and without a warning where nothing uses them. */
+#define SLUB_INLINE static __inline__ __attribute__((__unused__))
 
-#define slab_sheaf                                          slub_slab_sheaf
-#define kmem_cache_prefill_sheaf(cache, flags, count)       slub_kmem_cache_prefill_sheaf(cache, flags, count)
-#define kmem_cache_alloc_from_sheaf(cache, flags, sheaf)    slub_kmem_cache_alloc_from_sheaf(cache, flags, sheaf)
-#define kmem_cache_refill_sheaf(cache, flags, sheaf, count) slub_kmem_cache_refill_sheaf(cache, flags, sheaf, count)
-#define kmem_cache_return_sheaf(cache, flags, sheaf)        slub_kmem_cache_return_sheaf(cache, flags, sheaf)
-#define kmem_cache_sheaf_size(sheaf)                        slub_kmem_cache_sheaf_size(sheaf)
+#ifndef NUMA_NO_NODE
+#define NUMA_NO_NODE (-1)
+#endif
 
-/* Elements are objects of a cache. */
-typedef struct slub_mempool mempool_t;
-#define mempool_create_slab_pool(count, cache)              slub_mempool_create(count, cache)
-#define mempool_alloc(pool, flags)                          slub_mempool_alloc(pool, flags)
-#define mempool_free(element, pool)                         slub_mempool_free(element, pool)
-#define mempool_resize(pool, count)                         slub_mempool_resize(pool, count)
-#define mempool_destroy(pool)                               ((void)slub_mempool_destroy(pool))
+/* Whether an allocation with these flags may wait. */
+SLUB_INLINE int gfpflags_allow_blocking(gfp_t flags) { return !!(flags & __GFP_DIRECT_RECLAIM); }
+
+/* Caches. As in Linux 6.12 and later: nothing is written to a free object, and what may be copied to user space is not checked. */
+struct kmem_cache_args {
+    unsigned int align;
+    unsigned int useroffset, usersize;
+    unsigned int freeptr_offset;
+    unsigned char use_freeptr_offset;
+    void (*ctor)(void *);
+    unsigned int sheaf_capacity;
+};
+
+SLUB_INLINE struct kmem_cache *slub_create_with_args(const char *name, unsigned int size, struct kmem_cache_args *args,
+                                                     slab_flags_t flags) {
+    struct slub_kmem_cache_args ours = {sizeof(struct slub_kmem_cache_args), 0, 0, NULL, NULL, 0};
+    if (args != NULL) {
+        ours.align = args->align;
+        ours.sheaf_capacity = args->sheaf_capacity;
+        ours.ctor = args->ctor;
+    }
+    return slub_kmem_cache_create_args(name, size, &ours, flags);
+}
+
+/* By the number of arguments. */
+#define SLUB_SELECT(a, b, c, d, e, name, ...) name
+#define kmem_cache_create(...) \
+    SLUB_SELECT(__VA_ARGS__, slub_kmem_cache_create, slub_create_with_args, slub_none, slub_none, slub_none)(__VA_ARGS__)
+
+SLUB_INLINE struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
+                                                          slab_flags_t flags, unsigned int useroffset, unsigned int usersize,
+                                                          void (*ctor)(void *)) {
+    (void)useroffset, (void)usersize;
+    return slub_kmem_cache_create(name, size, align, flags, ctor);
+}
 
 /* A cache of a structure, with its name and alignment. */
 #define KMEM_CACHE(type, flags) \
     slub_kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), flags, NULL)
+#define KMEM_CACHE_USERCOPY(type, flags, member) KMEM_CACHE(type, flags)
 
+SLUB_INLINE void kmem_cache_destroy(struct kmem_cache *cache) { (void)slub_kmem_cache_destroy(cache); }
+SLUB_INLINE void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t flags) { return slub_kmem_cache_alloc(cache, flags); }
+SLUB_INLINE void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags) { return slub_kmem_cache_zalloc(cache, flags); }
+SLUB_INLINE void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t flags, int node) {
+    return slub_kmem_cache_alloc_node(cache, flags, node);
+}
+/* The list says whose memory the object is, and there is one process. */
+struct list_lru;
+SLUB_INLINE void *kmem_cache_alloc_lru(struct kmem_cache *cache, struct list_lru *lru, gfp_t flags) {
+    (void)lru;
+    return slub_kmem_cache_alloc(cache, flags);
+}
+SLUB_INLINE void kmem_cache_free(struct kmem_cache *cache, void *object) { slub_kmem_cache_free(cache, object); }
+SLUB_INLINE int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, size_t count, void **objects) {
+    return slub_kmem_cache_alloc_bulk(cache, flags, count, objects);
+}
+SLUB_INLINE void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **objects) {
+    slub_kmem_cache_free_bulk(cache, count, objects);
+}
+SLUB_INLINE int kmem_cache_shrink(struct kmem_cache *cache) { return slub_kmem_cache_shrink(cache); }
+SLUB_INLINE unsigned int kmem_cache_size(struct kmem_cache *cache) { return slub_kmem_cache_size(cache); }
+
+/* Sheaves. */
+#define slab_sheaf slub_slab_sheaf
+
+SLUB_INLINE struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t flags, unsigned int count) {
+    return slub_kmem_cache_prefill_sheaf(cache, flags, count);
+}
+SLUB_INLINE void *kmem_cache_alloc_from_sheaf(struct kmem_cache *cache, gfp_t flags, struct slab_sheaf *sheaf) {
+    return slub_kmem_cache_alloc_from_sheaf(cache, flags, sheaf);
+}
+SLUB_INLINE int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t flags, struct slab_sheaf **sheaf, unsigned int count) {
+    return slub_kmem_cache_refill_sheaf(cache, flags, sheaf, count);
+}
+SLUB_INLINE void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t flags, struct slab_sheaf *sheaf) {
+    slub_kmem_cache_return_sheaf(cache, flags, sheaf);
+}
+SLUB_INLINE unsigned int kmem_cache_sheaf_size(struct slab_sheaf *sheaf) { return slub_kmem_cache_sheaf_size(sheaf); }
+
+/* Mempools, whose elements are objects of a cache. */
+typedef struct slub_mempool mempool_t;
+
+SLUB_INLINE mempool_t *mempool_create_slab_pool(int count, struct kmem_cache *cache) { return slub_mempool_create(count, cache); }
+SLUB_INLINE void *mempool_alloc(mempool_t *pool, gfp_t flags) { return slub_mempool_alloc(pool, flags); }
+SLUB_INLINE void mempool_free(void *element, mempool_t *pool) { slub_mempool_free(element, pool); }
+SLUB_INLINE int mempool_resize(mempool_t *pool, int count) { return slub_mempool_resize(pool, count); }
+SLUB_INLINE void mempool_destroy(mempool_t *pool) { (void)slub_mempool_destroy(pool); }
+
+/* Blocks of any size. */
 #define ZERO_SIZE_PTR      SLUB_ZERO_SIZE_PTR
 #define ZERO_OR_NULL_PTR(ptr) SLUB_ZERO_OR_NULL_PTR(ptr)
 
-#define kmalloc(size, flags)              slub_kmalloc(size, flags)
-#define kzalloc(size, flags)              slub_kzalloc(size, flags)
-#define kmalloc_node(size, flags, node)   slub_kmalloc_node(size, flags, node)
-#define kzalloc_node(size, flags, node)   slub_kmalloc_node(size, (flags) | SLUB___GFP_ZERO, node)
-#define kmalloc_array(count, size, flags) slub_kmalloc_array(count, size, flags)
-#define kcalloc(count, size, flags)       slub_kcalloc(count, size, flags)
-#define krealloc(ptr, size, flags)        slub_krealloc(ptr, size, flags)
-#define kfree(ptr)                        slub_kfree((void *)(ptr))
-#define kfree_sensitive(ptr)              slub_kfree_sensitive((void *)(ptr))
-#define ksize(ptr)                        slub_ksize(ptr)
-#define kvmalloc(size, flags)             slub_kvmalloc(size, flags)
-#define kvzalloc(size, flags)             slub_kvmalloc(size, (flags) | SLUB___GFP_ZERO)
-#define kvmalloc_array(count, size, flags) slub_kmalloc_array(count, size, flags)
-#define kvcalloc(count, size, flags)      slub_kcalloc(count, size, flags)
-#define kvfree(ptr)                       slub_kvfree(ptr)
-#define kstrdup(text, flags)              slub_kstrdup(text, flags)
-#define kmemdup(source, length, flags)    slub_kmemdup(source, length, flags)
-#define vmalloc(size)                     slub_vmalloc(size)
-#define vzalloc(size)                     slub_vzalloc(size)
-#define vfree(ptr)                        slub_vfree(ptr)
+SLUB_INLINE void *kmalloc(size_t size, gfp_t flags) { return slub_kmalloc(size, flags); }
+SLUB_INLINE void *kzalloc(size_t size, gfp_t flags) { return slub_kzalloc(size, flags); }
+SLUB_INLINE void *kmalloc_node(size_t size, gfp_t flags, int node) { return slub_kmalloc_node(size, flags, node); }
+SLUB_INLINE void *kzalloc_node(size_t size, gfp_t flags, int node) { return slub_kmalloc_node(size, flags | __GFP_ZERO, node); }
+SLUB_INLINE void *kmalloc_array(size_t count, size_t size, gfp_t flags) { return slub_kmalloc_array(count, size, flags); }
+SLUB_INLINE void *kcalloc(size_t count, size_t size, gfp_t flags) { return slub_kcalloc(count, size, flags); }
+SLUB_INLINE void *krealloc(const void *ptr, size_t size, gfp_t flags) { return slub_krealloc((void *)ptr, size, flags); }
+SLUB_INLINE void kfree(const void *ptr) { slub_kfree((void *)ptr); }
+SLUB_INLINE void kfree_sensitive(const void *ptr) { slub_kfree_sensitive((void *)ptr); }
+SLUB_INLINE size_t ksize(const void *ptr) { return slub_ksize(ptr); }
+SLUB_INLINE char *kstrdup(const char *text, gfp_t flags) { return slub_kstrdup(text, flags); }
+SLUB_INLINE void *kmemdup(const void *source, size_t length, gfp_t flags) { return slub_kmemdup(source, length, flags); }
 
+SLUB_INLINE void *kvmalloc(size_t size, gfp_t flags) { return slub_kvmalloc(size, flags); }
+SLUB_INLINE void *kvzalloc(size_t size, gfp_t flags) { return slub_kvmalloc(size, flags | __GFP_ZERO); }
+SLUB_INLINE void *kvmalloc_node(size_t size, gfp_t flags, int node) { return slub_kmalloc_node(size, flags, node); }
+SLUB_INLINE void *kvzalloc_node(size_t size, gfp_t flags, int node) { return kzalloc_node(size, flags, node); }
+SLUB_INLINE void *kvmalloc_array(size_t count, size_t size, gfp_t flags) { return slub_kmalloc_array(count, size, flags); }
+SLUB_INLINE void *kvcalloc(size_t count, size_t size, gfp_t flags) { return slub_kcalloc(count, size, flags); }
+SLUB_INLINE void kvfree(const void *ptr) { slub_kvfree(ptr); }
+SLUB_INLINE void *vmalloc(unsigned long size) { return slub_vmalloc(size); }
+SLUB_INLINE void *vzalloc(unsigned long size) { return slub_vzalloc(size); }
+SLUB_INLINE void vfree(const void *ptr) { slub_vfree(ptr); }
+
+/* Product and sum of two sizes, SIZE_MAX if there is none: an allocation of that many bytes fails. */
+SLUB_INLINE size_t slub_product(size_t a, size_t b) { return b != 0 && a > (size_t)-1 / b ? (size_t)-1 : a * b; }
+SLUB_INLINE size_t slub_sum(size_t a, size_t b) { return a > (size_t)-1 - b ? (size_t)-1 : a + b; }
+
+/* Bytes of a structure with `count` elements in its last member, an array without a length. */
+#ifndef struct_size
+#define struct_size(ptr, member, count) slub_sum(sizeof(*(ptr)), slub_product(count, sizeof(*(ptr)->member)))
+#endif
+
+/* Pages. */
+#ifndef PAGE_SHIFT
+#define PAGE_SHIFT 12
+#endif
+#ifndef PAGE_SIZE
+#define PAGE_SIZE (1UL << PAGE_SHIFT)
+#endif
 #define MAX_PAGE_ORDER SLUB_MAX_PAGE_ORDER
 
-#define alloc_pages(flags, order)         ((struct page *)slub_alloc_pages(flags, order))
-#define alloc_page(flags)                 alloc_pages(flags, 0)
-#define __free_pages(handle, order)       slub___free_pages((struct slub_page *)(handle), order)
-#define __free_page(handle)               __free_pages(handle, 0)
-#define __get_free_pages(flags, order)    slub___get_free_pages(flags, order)
-#define __get_free_page(flags)            slub___get_free_pages(flags, 0)
-#define get_zeroed_page(flags)            slub_get_zeroed_page(flags)
-#define free_pages(address, order)        slub_free_pages(address, order)
-#define free_page(address)                slub_free_pages(address, 0)
-#define alloc_pages_exact(size, flags)    slub_alloc_pages_exact(size, flags)
-#define free_pages_exact(address, size)   slub_free_pages_exact(address, size)
-#define page_address(handle)              slub_page_address((const struct slub_page *)(handle))
-#define virt_to_page(address)             ((struct page *)slub_virt_to_page((const void *)(address)))
-#define page_to_nid(handle)               slub_page_to_nid((const struct slub_page *)(handle))
+/* The order of the smallest block of pages with `size` bytes. */
+SLUB_INLINE int get_order(unsigned long size) {
+    int order = 0;
+    size = (size - 1) / SLUB_PAGE_SIZE;
+    for (; size != 0; size >>= 1) order++;
+    return order;
+}
+
+SLUB_INLINE struct page *alloc_pages(gfp_t flags, unsigned int order) { return (struct page *)slub_alloc_pages(flags, order); }
+SLUB_INLINE struct page *alloc_page(gfp_t flags) { return alloc_pages(flags, 0); }
+SLUB_INLINE void __free_pages(struct page *page, unsigned int order) { slub___free_pages((struct slub_page *)page, order); }
+SLUB_INLINE void __free_page(struct page *page) { __free_pages(page, 0); }
+SLUB_INLINE unsigned long __get_free_pages(gfp_t flags, unsigned int order) { return slub___get_free_pages(flags, order); }
+SLUB_INLINE unsigned long __get_free_page(gfp_t flags) { return slub___get_free_pages(flags, 0); }
+SLUB_INLINE unsigned long get_zeroed_page(gfp_t flags) { return slub_get_zeroed_page(flags); }
+SLUB_INLINE void free_pages(unsigned long address, unsigned int order) { slub_free_pages(address, order); }
+SLUB_INLINE void free_page(unsigned long address) { slub_free_pages(address, 0); }
+SLUB_INLINE void *alloc_pages_exact(size_t size, gfp_t flags) { return slub_alloc_pages_exact(size, flags); }
+SLUB_INLINE void free_pages_exact(void *address, size_t size) { slub_free_pages_exact(address, size); }
+SLUB_INLINE void *page_address(const struct page *page) { return slub_page_address((const struct slub_page *)page); }
+SLUB_INLINE struct page *virt_to_page(const void *address) { return (struct page *)slub_virt_to_page(address); }
+SLUB_INLINE int page_to_nid(const struct page *page) { return slub_page_to_nid((const struct slub_page *)page); }
 
 #endif /* SLUBMALLOC_KERNEL_H */

@@ -1,0 +1,2 @@
+/* Part of the tests' linux/kernel.h. */
+#include <linux/kernel.h>

@@ -1,0 +1,2 @@
+/* The allocators' flags, in place of the kernel's. */
+#include <linux/types.h>

@@ -1,0 +1,2 @@
+/* As the tests' linux/kernel.h has it. */
+#include <linux/kernel.h>
