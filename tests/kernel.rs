@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use support::{
-    Finished, Heap, api_library, compile_to, linked_to, linked_to_api, root, run, scratch, skipped,
-    target,
+    Finished, Heap, api_library, compile_to, linked_to, linked_to_api, root, run, scratch,
+    skip_unless, skipped, target,
 };
 
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -154,6 +154,47 @@ fn lib_maple_tree_passes_its_tests() {
         .all(|line| line.starts_with("BUG at next_prev_test:"));
     assert!(wrong.len() <= 1 && is_known, "{wrong:?}");
     assert!(finished.stdout.contains("maple_tree: "));
+}
+
+/// What `slubmalloc/kernel.h` defines is code without a warning in each language that may include it.
+#[test]
+fn kernel_h_compiles_everywhere() {
+    let style = ours("style.c");
+    let include = format!("-I{}", root().join("cdylib/include").display());
+    for (compiler, language, standards) in [
+        ("gcc", "c", &["c99", "gnu11", "c17"][..]),
+        ("clang", "c", &["c99", "gnu11", "c17"]),
+        ("g++", "c++", &["c++11", "c++20"]),
+        ("clang++", "c++", &["c++11", "c++20"]),
+    ] {
+        skip_unless!(compiler);
+        for standard in standards {
+            let mut command = Command::new(compiler);
+            command.args([
+                "-x",
+                language,
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-fsyntax-only",
+            ]);
+            command.args([&format!("-std={standard}"), &include]);
+            if language == "c" {
+                command.arg("-pedantic");
+            }
+            let finished = run(Heap::Libc, command.arg(&style), PATIENCE);
+            assert!(
+                finished.status.success(),
+                "{compiler} {standard}: {}",
+                finished.stderr
+            );
+        }
+    }
+    let program = scratch("style").join("style");
+    let flags: Vec<String> = linked_to().into_iter().chain([include]).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    compile_to(&program, &[&style], &flags);
+    assert!(run(Heap::Libc, &mut Command::new(program), PATIENCE).is_ok());
 }
 
 /// Runs a program linked to the library, linked to the one without malloc's names, and that one under the preloaded library.
