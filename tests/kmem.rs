@@ -56,6 +56,38 @@ fn type_safe_caches_come_and_go_in_several_threads() {
 }
 
 #[test]
+fn readers_under_liburcu_see_objects_of_their_type() {
+    for (flags, heap) in [
+        (linked_to(), Heap::Libc),
+        (linked_to_api(), Heap::Libc),
+        (linked_to(), Heap::Purging),
+    ] {
+        ran("urcu", &with_urcu(flags), heap, &[]).is_ok();
+    }
+}
+
+/// Without this the test above would pass if readers saw nothing.
+#[test]
+fn readers_under_liburcu_need_the_flag_and_the_right_order() {
+    for without in ["no-flag", "early-end"] {
+        let finished = ran("urcu", &with_urcu(linked_to()), Heap::Libc, &[without]);
+        let is_seen = finished
+            .stderr
+            .contains("an object is none of its type any more");
+        let is_killed = finished.signal().is_some();
+        assert!(
+            !finished.status.success() && (is_seen || is_killed),
+            "{finished:?}"
+        );
+    }
+}
+
+fn with_urcu(mut flags: Vec<String>) -> Vec<String> {
+    flags.push("-lurcu".to_owned());
+    flags
+}
+
+#[test]
 fn modes_leave_objects_of_caches_as_they_are() {
     for configuration in [
         "crime:abort",
