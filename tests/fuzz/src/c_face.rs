@@ -11,6 +11,7 @@ use core::ptr::null_mut;
 
 use crate::face::Face;
 use crate::interpreter::{Block, Fault, New, Origin, Refusal, Release, Resize, Take, Target};
+use crate::kernel_face::KernelFace;
 
 /// What `errno` holds before each call.
 const UNTOUCHED: c_int = 12_345;
@@ -51,6 +52,8 @@ pub(crate) struct CFace {
     /// By `is_array`: plain, sized, nothrow.
     delete: [[Option<TwoWords>; 3]; 2],
     delete_aligned: [[Option<ThreeWords>; 3]; 2],
+    /// The kernel's, where there are such.
+    kernel: Option<KernelFace>,
     is_ours: bool,
     may_fail: bool,
 }
@@ -60,7 +63,7 @@ pub(crate) struct CFace {
 /// # Safety
 ///
 /// `F` is the function's type, or one that passes more words than it looks at.
-unsafe fn find<F>(name: &CStr) -> Option<F> {
+pub(crate) unsafe fn find<F>(name: &CStr) -> Option<F> {
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
     // SAFETY: a name that ends.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
@@ -139,6 +142,7 @@ impl CFace {
                     found!(c"_ZdaPvSt11align_val_tRKSt9nothrow_t"),
                 ],
             ],
+            kernel: KernelFace::find(may_fail),
             is_ours: is_slubmalloc(),
             may_fail,
         })
@@ -180,6 +184,13 @@ impl CFace {
     }
 
     fn call_release(&self, how: Release, block: Block) -> Result<(), Fault> {
+        if let Some(kernel) = &self.kernel {
+            kernel.prepare(block);
+            if how == Release::Kernel {
+                kernel.release(block);
+                return Ok(());
+            }
+        }
         let is_sized = how == Release::Sized;
         match (how, block.origin) {
             (_, Origin::New(form, align)) => self.call_delete(form, align, is_sized, block),
@@ -197,7 +208,7 @@ impl CFace {
                     return Err("realloc to nothing gave a block");
                 }
             }
-            (Release::Free | Release::Sized, _) => drop((self.free)(block.start)),
+            (Release::Free | Release::Sized | Release::Kernel, _) => drop((self.free)(block.start)),
         }
         Ok(())
     }
@@ -259,6 +270,9 @@ impl Target for CFace {
                 let start = self.call_new(form, bytes, align);
                 // What has no C++ forms is asked for the next best.
                 return Ok(start.unwrap_or_else(|| (self.memalign)(align, bytes)));
+            }
+            Take::Kernel(kernel) => {
+                return self.kernel.map_or(Ok(0), |face| face.take(kernel, bytes));
             }
             Take::OnNode(node) => {
                 let Some(alloc_onnode) = self.alloc_onnode else {
@@ -403,16 +417,32 @@ impl Target for CFace {
         }
         Ok(())
     }
+
+    fn take_many(&mut self, cache: u8, starts: &mut [usize]) -> Result<bool, Fault> {
+        let take = |kernel: KernelFace| kernel.take_many(cache, starts);
+        self.kernel.map_or(Ok(false), take)
+    }
+
+    fn release_many(&mut self, cache: u8, blocks: &[Block]) -> Result<(), Fault> {
+        self.kernel
+            .inspect(|kernel| kernel.release_many(cache, blocks));
+        Ok(())
+    }
+
+    fn tend_caches(&mut self, what: [u8; 2]) -> Result<(), Fault> {
+        self.kernel.map_or(Ok(()), |kernel| kernel.tend(what))
+    }
 }
 
 impl Face for CFace {
-    fn held(&self) -> [usize; 3] {
+    fn held(&self) -> [usize; 4] {
         // Others count what their caches hold as in use.
         if !self.is_ours {
-            return [0; 3];
+            return [0; 4];
         }
         let info = (self.mallinfo2)();
-        [info.uordblks, info.hblks, info.hblkhd]
+        let objects = self.kernel.map_or(0, |kernel| kernel.held());
+        [info.uordblks, info.hblks, info.hblkhd, objects]
     }
 }
 

@@ -5,6 +5,6 @@ use crate::interpreter::Target;
 
 /// An allocator that every thread may use.
 pub(crate) trait Face: Target + Clone + Send + Sync {
-    /// Bytes in use, huge blocks, and the bytes of those.
-    fn held(&self) -> [usize; 3];
+    /// Bytes in use, huge blocks, the bytes of those, and objects of named caches.
+    fn held(&self) -> [usize; 4];
 }

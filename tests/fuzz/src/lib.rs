@@ -9,6 +9,7 @@ mod c_face;
 pub mod driver;
 mod face;
 mod interpreter;
+mod kernel_face;
 mod rust_face;
 mod stage;
 

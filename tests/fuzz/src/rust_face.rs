@@ -22,6 +22,8 @@ impl Target for RustFace {
                 slubmalloc::raw::memalign(align, bytes)
             }
             Take::Valloc | Take::Pvalloc => slubmalloc::raw::memalign(page, bytes),
+            // What is of the kernel's interface belongs to C here.
+            Take::Kernel(_) => return Ok(0),
             Take::OnNode(node) => {
                 slubmalloc::raw::alloc_onnode(bytes, node).unwrap_or(core::ptr::null_mut())
             }
@@ -34,7 +36,7 @@ impl Target for RustFace {
         if let (Release::Sized, Some(block)) = (how, block) {
             let align = match block.origin {
                 Origin::Aligned(align) | Origin::New(_, align) => align,
-                Origin::Plain | Origin::Other => 1,
+                Origin::Plain | Origin::Other | Origin::Kernel(_) => 1,
             };
             // SAFETY: the player gives the block up.
             unsafe { slubmalloc::raw::free_sized(start, block.bytes, align) };
@@ -110,9 +112,9 @@ impl Target for RustFace {
 }
 
 impl Face for RustFace {
-    fn held(&self) -> [usize; 3] {
+    fn held(&self) -> [usize; 4] {
         slubmalloc::raw::validate();
         let stats = slubmalloc::stats();
-        [stats.in_use, stats.huge_blocks, stats.huge]
+        [stats.in_use, stats.huge_blocks, stats.huge, 0]
     }
 }

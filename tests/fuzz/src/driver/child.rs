@@ -201,8 +201,8 @@ impl World<'_> {
     }
 
     /// Nobody holds anything now.
-    fn compare(&self, start: [usize; 3], face: &impl Face) {
-        let is_same = |now: [usize; 3]| {
+    fn compare(&self, start: [usize; 4], face: &impl Face) {
+        let is_same = |now: [usize; 4]| {
             self.arguments.may_rest || start[0].abs_diff(now[0]) <= SLACK && start[1..] == now[1..]
         };
         let mut now = face.held();
@@ -215,7 +215,9 @@ impl World<'_> {
             now = face.held();
         }
         if !is_same(now) {
-            eprintln!("FAULT: in use, huge blocks, their bytes: {start:?} at first, {now:?} now");
+            eprintln!(
+                "FAULT: in use, huge blocks, their bytes, objects: {start:?} at first, {now:?} now"
+            );
             end();
         }
     }

@@ -7,6 +7,7 @@
 
 use core::ptr;
 
+use super::kernel::Kernel;
 use super::operation::New;
 use super::pages::Zeroes;
 
@@ -19,6 +20,8 @@ pub(crate) enum Origin {
     Aligned(usize),
     /// By C++.
     New(New, usize),
+    /// As in the kernel.
+    Kernel(Kernel),
     /// By something else: only `free` is right.
     Other,
 }

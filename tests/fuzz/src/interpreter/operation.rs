@@ -5,8 +5,13 @@
 //! Every record is an operation, and random ones are a mixture worth running: what takes long is rare.
 #![forbid(unsafe_code)]
 
+use super::kernel::Kernel;
+
 /// Bytes of a record.
 pub(crate) const RECORD: usize = 6;
+
+/// Objects of a cache that one call takes or gives back.
+pub(crate) const MOST_AT_ONCE: usize = 256;
 
 /// One operation as it is written down.
 pub(crate) type Record = [u8; RECORD];
@@ -42,6 +47,12 @@ pub(crate) enum Operation {
     Sweep { slot: u16, count: usize, step: u16 },
     /// Looks at a block's bytes.
     Check { slot: u16 },
+    /// Takes objects of a cache into slots that follow each other and are empty, in one call.
+    TakeMany { slot: u16, count: usize, cache: u8 },
+    /// Gives objects of one cache back in one call, from slots that follow each other.
+    ReleaseMany { slot: u16, count: usize },
+    /// Something about named caches, which the target chooses.
+    TendCaches { what: [u8; 2] },
     /// Changes blocks with another player.
     Exchange { slot: u16, place: u8 },
     /// Another thread goes on.
@@ -72,6 +83,8 @@ pub(crate) enum Take {
     New(New),
     /// On a node that the program names.
     OnNode(u8),
+    /// As in the kernel.
+    Kernel(Kernel),
 }
 
 /// A form of `operator new` or `operator delete`.
@@ -91,6 +104,8 @@ pub(crate) enum Release {
     Sized,
     /// `realloc` to nothing.
     Realloc,
+    /// The function of the kernel's that belongs to it.
+    Kernel,
 }
 
 /// Ways to change a block's size.
@@ -299,7 +314,34 @@ impl Operation {
                 slot,
                 bytes,
             },
-            223..=230 => Self::Check { slot },
+            223..=224 => Self::Check { slot },
+            225..=230 => match a {
+                0..=199 => {
+                    let kernel = Kernel::decode(a, b, c);
+                    let bytes = kernel.bytes(habits.sizes.decode(b, word));
+                    Self::Take {
+                        how: Take::Kernel(kernel),
+                        slot,
+                        bytes,
+                        align: kernel.align(bytes),
+                    }
+                }
+                200..=219 => Self::Release {
+                    how: Release::Kernel,
+                    slot,
+                },
+                220..=231 => Self::TakeMany {
+                    slot,
+                    count: count(b).min(MOST_AT_ONCE),
+                    cache: c,
+                },
+                232..=243 => Self::ReleaseMany {
+                    slot,
+                    count: count(b).min(MOST_AT_ONCE),
+                },
+                244..=249 => Self::TendCaches { what: [b, c] },
+                250..=255 => Self::Check { slot },
+            },
             231..=236 => Self::Exchange { slot, place: c },
             237..=240 => Self::Fill {
                 slot,

@@ -8,7 +8,8 @@
 use super::block::{Block, Origin, Slot};
 use super::exchange::Exchange;
 use super::given_up::{GivenUp, Part};
-use super::operation::{Habits, Operation, Record, Release, Resize, Take};
+use super::kernel::{CACHES, Kernel, Source};
+use super::operation::{Habits, MOST_AT_ONCE, Operation, Record, Release, Resize, Take};
 use super::owners::Owners;
 use super::pages::Pages;
 use super::target::{Fault, Target};
@@ -165,6 +166,11 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
                 self.operations += 1;
                 self.release(Release::Free, slot, target)
             }),
+            Operation::TakeMany { slot, count, cache } => {
+                self.take_many(slot, count, cache % CACHES.len() as u8, target)
+            }
+            Operation::ReleaseMany { slot, count } => self.release_many(slot, count, target),
+            Operation::TendCaches { what } => target.tend_caches(what),
             Operation::Check { slot } => match self.slot(slot).get() {
                 Some(block) => self.check(block, target),
                 None => Ok(()),
@@ -202,8 +208,9 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         }
         let start = target.take(how, bytes, align)?;
         if start == 0 {
-            // A node may not be there.
-            let may_fail = self.options.may_fail || matches!(how, Take::OnNode(_));
+            // A node may not be there, and a target have no named caches.
+            let may_fail =
+                self.options.may_fail || matches!(how, Take::OnNode(_) | Take::Kernel(_));
             return if may_fail { Ok(()) } else { Err("no memory") };
         }
         self.last_id += 1;
@@ -217,16 +224,22 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
                 Take::Memalign | Take::AlignedAlloc | Take::PosixMemalign => Origin::Aligned(align),
                 Take::New(form) => Origin::New(form, align),
                 Take::Valloc | Take::Pvalloc | Take::OnNode(_) => Origin::Other,
+                Take::Kernel(kernel) => Origin::Kernel(kernel),
             },
         };
         self.welcome(block, align)?;
-        if how == Take::Calloc && !block.is_zero(self.options.all_up_to) {
+        let is_zeroed = match how {
+            Take::Calloc => true,
+            Take::Kernel(kernel) => kernel.is_zeroed(),
+            _ => false,
+        };
+        if is_zeroed && !block.is_zero(self.options.all_up_to) {
             return Err("memory that must be zero is not");
         }
         // What is asked for with a node is no debugged block.
-        let is_fresh = !matches!(how, Take::Calloc | Take::OnNode(_));
-        if (is_fresh || self.options.fresh == Some(0))
-            && self.options.fresh.is_some_and(|byte| !block.holds(byte, 0))
+        let is_fresh = !matches!(how, Take::Calloc | Take::OnNode(_) | Take::Kernel(_));
+        let is_cleared = self.options.fresh == Some(0) && !matches!(how, Take::Kernel(_));
+        if (is_fresh || is_cleared) && self.options.fresh.is_some_and(|byte| !block.holds(byte, 0))
         {
             return Err("fresh memory does not hold what it must");
         }
@@ -234,6 +247,84 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         self.held += bytes;
         self.slot(slot).set(Some(block));
         Ok(())
+    }
+
+    /// Takes objects into the empty ones of `count` slots, all or none.
+    fn take_many<T: Target>(
+        &mut self,
+        slot: u16,
+        count: usize,
+        cache: u8,
+        target: &mut T,
+    ) -> Result<(), Fault> {
+        let kernel = Kernel::Object {
+            cache,
+            source: Source::Bulk,
+        };
+        let bytes = kernel.bytes(0);
+        let (mut slots, mut empty) = ([0; MOST_AT_ONCE], 0);
+        for step in 0..count {
+            let number = self.cut(usize::from(slot) + step);
+            if self.slot(number).get().is_none() && !slots[..empty].contains(&number) {
+                slots[empty] = number;
+                empty += 1;
+            }
+        }
+        if empty == 0 || self.held + empty * bytes > self.options.most_held {
+            return Ok(());
+        }
+        let mut starts = [0; MOST_AT_ONCE];
+        if !target.take_many(cache, &mut starts[..empty])? {
+            return Ok(());
+        }
+        for (start, number) in starts.into_iter().zip(slots).take(empty) {
+            self.last_id += 1;
+            let block = Block {
+                start,
+                bytes,
+                usable: target.usable(start),
+                id: self.last_id,
+                origin: Origin::Kernel(kernel),
+            };
+            self.welcome(block, kernel.align(bytes))?;
+            block.paint(self.options.all_up_to);
+            self.held += bytes;
+            self.slot(number).set(Some(block));
+        }
+        Ok(())
+    }
+
+    /// Gives back the objects in `count` slots that are of the first one's cache.
+    fn release_many<T: Target>(
+        &mut self,
+        slot: u16,
+        count: usize,
+        target: &mut T,
+    ) -> Result<(), Fault> {
+        let (mut blocks, mut cache) = ([None; MOST_AT_ONCE], None);
+        let mut found = 0;
+        for step in 0..count {
+            let number = self.cut(usize::from(slot) + step);
+            let Some(block) = self.slot(number).get() else {
+                continue;
+            };
+            let Origin::Kernel(Kernel::Object { cache: its, .. }) = block.origin else {
+                continue;
+            };
+            if *cache.get_or_insert(its) == its {
+                self.let_go(block, target)?;
+                self.slot(number).set(None);
+                self.held -= block.bytes.min(self.held);
+                blocks[found] = Some(block);
+                found += 1;
+            }
+        }
+        let (Some(cache), Some(first)) = (cache, blocks[0]) else {
+            return Ok(());
+        };
+        let blocks = blocks.map(|block| block.unwrap_or(first));
+        self.resting = None;
+        target.release_many(cache, &blocks[..found])
     }
 
     /// Checks what can be said of a new block without looking into it.
@@ -278,6 +369,11 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
     /// Looks at what a block gave up just now: all of it, or what lies after its first `kept` bytes. What is asked for
     /// with a node is debugged by no mode, but cleared.
     fn look_behind(&mut self, block: Block, kept: usize) -> Result<(), Fault> {
+        // Caches have rules of their own, and what pages are part of is no block.
+        if matches!(block.origin, Origin::Kernel(_)) {
+            self.resting = None;
+            return Ok(());
+        }
         let is_far = matches!(block.origin, Origin::Aligned(align) if align > MOST_GUARDED);
         let is_debugged = block.origin != Origin::Other && !is_far;
         let part = Part {
@@ -311,7 +407,8 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         let how = match (how, block.origin) {
             (Release::Sized, Origin::Other) => Release::Free,
             (Release::Sized, _) if is_long => Release::Free,
-            (Release::Realloc | Release::Cfree, Origin::New(..)) => Release::Free,
+            (Release::Sized, Origin::Kernel(_)) => Release::Free,
+            (Release::Realloc | Release::Cfree | Release::Kernel, Origin::New(..)) => Release::Free,
             (how, _) => how,
         };
         target.release(how, Some(block))?;
@@ -327,7 +424,8 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
         target: &mut T,
     ) -> Result<(), Fault> {
         let is_too_much = self.held - block.bytes.min(self.held) + bytes > self.options.most_held;
-        if is_too_much || matches!(block.origin, Origin::New(..)) {
+        let is_constructed = matches!(block.origin, Origin::Kernel(it) if it.constructs());
+        if is_too_much || is_constructed || matches!(block.origin, Origin::New(..)) {
             return self.check(block, target);
         }
         self.let_go(block, target)?;
@@ -347,7 +445,7 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             id: self.last_id,
             origin: match block.origin {
                 // Where it is, it is what it was.
-                Origin::Other if start == block.start => Origin::Other,
+                Origin::Other | Origin::Kernel(_) if start == block.start => Origin::Other,
                 _ => Origin::Plain,
             },
         };

@@ -28,4 +28,20 @@ pub(crate) trait Target {
 
     /// Something about the heap as a whole.
     fn tend(&mut self, what: [u8; 2]) -> Result<(), Fault>;
+
+    /// Takes as many objects of a cache as `starts` has places, or none.
+    fn take_many(&mut self, _cache: u8, _starts: &mut [usize]) -> Result<bool, Fault> {
+        Ok(false)
+    }
+
+    /// Gives objects of a cache back.
+    fn release_many(&mut self, _cache: u8, blocks: &[Block]) -> Result<(), Fault> {
+        let mut blocks = blocks.iter();
+        blocks.try_for_each(|block| self.release(Release::Kernel, Some(*block)))
+    }
+
+    /// Something about named caches.
+    fn tend_caches(&mut self, _what: [u8; 2]) -> Result<(), Fault> {
+        Ok(())
+    }
 }
