@@ -31,6 +31,8 @@ const UNSAFE_FILES: &[&str] = &[
     "cache/named.rs",
     "cache/span_tests.rs",
     "global/early.rs",
+    "global/faults/lifetime.rs",
+    "global/faults/named.rs",
     "global/faults/process.rs",
     "global/faults/work.rs",
     "global/at_exit.rs",

@@ -142,6 +142,12 @@ impl Kmem {
         }
     }
 
+    /// Gives back what memory for bins and sheaves is empty.
+    #[cfg(test)]
+    pub(crate) fn trim_store(&self) {
+        self.store.trim();
+    }
+
     pub(super) fn all_slabs(
         &self,
         cache: &'static NamedCache,

@@ -10,12 +10,15 @@ use std::panic;
 
 use crate::sys::faults::{ENOMEM, ERRNOS, Machine, Plan, Site};
 
+mod lifetime;
+mod named;
 mod process;
+mod random;
 mod work;
 mod world;
 
-use work::Random;
-use work::live;
+use lifetime::live;
+use random::Random;
 
 const STEPS: usize = 150;
 /// Calls in which a heap is born.

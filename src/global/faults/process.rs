@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::vec::Vec;
 
-use super::work::Random;
+use super::random::Random;
 use crate::global::process::make_process;
 use crate::global::{calloc, free, malloc, memalign, realloc, stats, trim, usable_size, validate};
 use crate::sync::Lock;

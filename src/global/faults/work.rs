@@ -4,6 +4,8 @@ extern crate std;
 use core::ptr::NonNull;
 use std::vec::Vec;
 
+use super::named::Named;
+use super::random::Random;
 use super::world::World;
 use crate::cache::{Haste, ThreadCache};
 use crate::decay::{Budget, Elapsed};
@@ -11,7 +13,6 @@ use crate::heap::Resized;
 use crate::slab::Request;
 use crate::sync;
 use crate::sys;
-use crate::sys::faults::Plan;
 use crate::units::Zeroed;
 
 const KIB: usize = 1 << 10;
@@ -34,22 +35,6 @@ const SIZES: [usize; 14] = [
     6 * MIB,
     20 * MIB,
 ];
-
-/// Numbers that look like chance (xorshift).
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % end
-    }
-}
 
 /// A block with marks at both ends.
 struct Block {
@@ -88,6 +73,7 @@ pub(super) struct Work<'world> {
     random: Random,
     threads: [Option<&'static ThreadCache>; 3],
     blocks: Vec<Block>,
+    named: Named,
     refusals: usize,
 }
 
@@ -98,13 +84,14 @@ impl<'world> Work<'world> {
             random: Random::new(seed),
             threads: [None; 3],
             blocks: Vec::new(),
+            named: Named::default(),
             refusals: 0,
         }
     }
 
     /// Requests that were refused.
     pub(super) fn refusals(&self) -> usize {
-        self.refusals
+        self.refusals + self.named.refusals()
     }
 
     /// Anything that a program may do.
@@ -119,15 +106,18 @@ impl<'world> Work<'world> {
                 );
                 self.world.heap.decay(Elapsed { steps, quiet });
             }
-            3 => self
-                .world
-                .caches
-                .for_each(|cache| _ = cache.visit(Haste::Now, &mut Budget::unlimited())),
+            3 => self.world.caches.for_each(|cache| {
+                let mut budget = Budget::unlimited();
+                cache.visit(Haste::Now, &mut budget);
+                let kmem = self.world.kmem();
+                kmem.inspect(|kmem| kmem.visit(cache, Haste::Now, &mut budget));
+            }),
             4 => self.fork(),
             5 => _ = self.world.stats(),
             6 => self.world.heap.validate(),
-            7..16 => self.many(),
-            16..36 => self.free(),
+            7..14 => self.many(),
+            14..26 => self.name(),
+            26..36 => self.free(),
             36..46 => self.resize(),
             _ => self.allocate(),
         }
@@ -146,14 +136,35 @@ impl<'world> Work<'world> {
     fn exit(&mut self) {
         let number = self.random.below(3);
         if let Some(cache) = self.threads[number].take() {
-            self.world.caches.exit(cache);
+            self.leave(cache);
         }
+    }
+
+    fn leave(&self, cache: &'static ThreadCache) {
+        if let Some(kmem) = self.world.kmem() {
+            kmem.leave(cache);
+        }
+        self.world.caches.exit(cache);
+    }
+
+    /// Something with named caches.
+    fn name(&mut self) {
+        let Some(kmem) = self.world.kmem() else {
+            self.refusals += 1;
+            return;
+        };
+        let caller = self.thread().and_then(|it| Some((it, it.binding()?)));
+        self.named
+            .step(kmem, self.world.caches, caller, &mut self.random);
     }
 
     fn fork(&mut self) {
         let _one = sync::one_fork::take();
         sync::begin_fork(sync::Interrupted::No);
+        let kmem = self.world.kmem();
+        kmem.inspect(|kmem| kmem.hold_life_for_fork());
         self.world.caches.hold_for_fork();
+        kmem.inspect(|kmem| kmem.hold_for_fork());
         self.world.heap.hold_for_fork();
         // Other handlers may allocate meanwhile.
         self.allocate();
@@ -278,61 +289,10 @@ impl<'world> Work<'world> {
         while !self.blocks.is_empty() {
             self.free();
         }
-        for cache in self.threads.iter_mut().filter_map(Option::take) {
-            self.world.caches.exit(cache);
+        let threads = core::mem::take(&mut self.threads);
+        threads.into_iter().flatten().for_each(|it| self.leave(it));
+        if let Some(kmem) = self.world.kmem() {
+            self.named.end(kmem, self.world.caches);
         }
     }
 }
-
-/// Many steps of all kinds; how many requests were refused. All is freed in the end.
-fn work(world: &World, seed: u64, steps: usize) -> usize {
-    let mut work = Work::new(world, seed);
-    for _ in 0..steps {
-        work.step();
-    }
-    work.end();
-    work.refusals()
-}
-
-/// A world under a plan from its birth to its end: what it promises is checked while refusals come and when they have
-/// stopped. How many requests were refused.
-pub(super) fn live(plan: &'static Plan, seed: u64, steps: usize) -> usize {
-    let refusals = plan.during(|| {
-        let world = World::new(seed).or_else(|| {
-            let ledger = plan.ledger();
-            assert!(plan.refused() > 0, "the machine has enough for a heap");
-            assert!(
-                ledger.bytes() <= ledger.refused_bytes(),
-                "a heap that never was keeps {ledger:?}"
-            );
-            plan.relent();
-            World::new(seed)
-        });
-        let world = world.expect("a heap, behind all refusals");
-        let made = plan.ledger().bytes();
-        let before = plan.refused();
-        let refusals = work(&world, seed, steps);
-        // A smaller arena may be full.
-        let is_whole = world.is_whole();
-        assert!(
-            refusals == 0 || plan.refused() > before || !is_whole,
-            "nobody refused anything"
-        );
-        world.rest();
-        plan.relent();
-        let refusals_later = work(&world, seed + 1, steps / 4);
-        assert!(refusals_later == 0 || !is_whole, "the heap recovers");
-        world.rest();
-        let ledger = plan.ledger();
-        assert_eq!(ledger.kept_bytes(), 0, "memory that nobody can free");
-        let lost = (ledger.bytes() - ledger.refused_bytes()).saturating_sub(made + REGISTRY);
-        assert_eq!(lost, 0, "of {} bytes at first", made);
-        refusals
-    });
-    // SAFETY: the world has ended.
-    unsafe { plan.raze() };
-    refusals
-}
-
-/// The table of huge blocks, which stays, and the fences around it.
-const REGISTRY: usize = 3 * (64 << 10);

@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 extern crate std;
+use core::cell::OnceCell;
 use std::boxed::Box;
 
 use crate::cache::{Binding, Registry, ThreadCache};
 use crate::heap::{Heap, Settings};
+use crate::kmem::Kmem;
 use crate::limit::Limit;
 use crate::numa::{Choice, NodeSet, Topology};
 use crate::stats::{Stats, View};
@@ -20,6 +22,7 @@ const ARENA: usize = 64 * MIB;
 pub(super) struct World {
     pub(super) heap: &'static Heap,
     pub(super) caches: &'static Registry,
+    kmem: OnceCell<&'static Kmem>,
 }
 
 impl World {
@@ -53,7 +56,22 @@ impl World {
         Some(Self {
             heap: Box::leak(Box::new(heap)),
             caches: Box::leak(Box::new(Registry::new())),
+            kmem: OnceCell::new(),
         })
+    }
+
+    /// Named caches, once they were made.
+    pub(super) fn kmem(&self) -> Option<&'static Kmem> {
+        self.kmem.get().copied()
+    }
+
+    /// Makes that there can be named caches, if there can not be yet and the machine does not refuse.
+    pub(super) fn make_kmem(&self) {
+        if self.kmem().is_none()
+            && let Some(kmem) = Kmem::new(self.heap)
+        {
+            let _ = self.kmem.set(Box::leak(Box::new(kmem)));
+        }
     }
 
     /// Whether its arenas are as large as they were to be.
@@ -76,7 +94,7 @@ impl World {
         View {
             heap: self.heap,
             caches,
-            kmem: None,
+            kmem: self.kmem(),
         }
         .sums()
     }
