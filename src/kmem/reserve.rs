@@ -6,7 +6,8 @@
 //! has slabs with memory for as many objects as its limit says, never gives one back while it exists, and no sheaf.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::fence;
 
 use super::args::CacheArgs;
 use super::cache::NamedCache;
@@ -38,9 +39,11 @@ impl NamedCache {
 
     /// Records that an object may have come back, and wakes a thread that waits for one.
     pub(crate) fn notify(&self) {
-        // ORDERING: sequentially consistent, with `wait`: either the waiting thread sees the object, or it is seen waiting.
-        self.turn.fetch_add(1, SeqCst);
-        if self.waiters.load(SeqCst) > 0 {
+        // ORDERING: release, with the acquire in `wait`. Of the two fences one is first: either the waiting thread sees the turn,
+        // and the object with it, or it is seen waiting.
+        self.turn.fetch_add(1, Release);
+        fence(SeqCst);
+        if self.waiters.load(Relaxed) > 0 {
             sys::futex_wake(&self.turn, 1);
         }
     }
@@ -48,17 +51,17 @@ impl NamedCache {
     /// Waits until an object may have come back to this reserve, or for a moment; `take` is tried before.
     pub(crate) fn wait<T>(&self, take: impl FnOnce() -> Option<T>) -> Option<T> {
         // ORDERING: as in `notify`.
-        self.waiters.fetch_add(1, SeqCst);
+        self.waiters.fetch_add(1, Relaxed);
+        fence(SeqCst);
         let base = self.base();
         base.inspect(|base| base.starve());
-        let seen = self.turn.load(SeqCst);
+        let seen = self.turn.load(Acquire);
         let taken = take();
         if taken.is_none() {
             // An object of the cache itself comes back without notice.
             sys::futex_wait_briefly(&self.turn, seen);
         }
-        // ORDERING: as in `notify`.
-        self.waiters.fetch_sub(1, SeqCst);
+        self.waiters.fetch_sub(1, Relaxed);
         base.inspect(|base| base.stop_waiting());
         taken
     }

@@ -1,5 +1,5 @@
 //! Models of the protocols between threads, on the library's own files: `floors/lib.rs` compiles `sync`, `arena`, `slab`,
-//! `huge`, `heap`, `cache` and the purge thread as they are. `cargo test --manifest-path tests/models/Cargo.toml`, a
+//! `huge`, `heap`, `cache`, `kmem` and the purge thread as they are. `cargo test --manifest-path tests/models/Cargo.toml`, a
 //! part of `scripts/test.sh`.
 //!
 //! # What is real and what is not
@@ -26,8 +26,8 @@
 //! | lock and first use, three threads | 2 |
 //! | fork and a lock | 3 |
 //! | arena, slabs, tables, sheaves, aliens, registry, limit | 2 |
-//! | registry and fork, purge thread | 1 |
 //! | mailbox: one writer, two writers, and the purge thread | 3, 2, 0 |
+//! | registry and fork, purge thread, named caches | 1 |
 //!
 //! # Mistakes
 //!
@@ -36,7 +36,7 @@
 
 use std::process::Command;
 
-use floors::{Fault, caches, global, limits, locks, memory};
+use floors::{Fault, caches, global, limits, locks, memory, named};
 
 /// Names the mistake that a test makes in a process of its own.
 const MISTAKE: &str = "SLUBMALLOC_MODELS_MISTAKE";
@@ -234,6 +234,44 @@ fn a_purge_thread_does_not_sleep_through_what_was_freed_nor_the_end() {
 #[test]
 fn there_is_one_purge_thread() {
     meet(global::starts(Fault::None));
+}
+
+#[test]
+fn a_cache_comes_and_goes_while_another_is_used() {
+    meet(named::comes_and_goes(Fault::None));
+}
+
+#[test]
+#[should_panic(expected = "the library aborts")]
+fn an_object_of_a_cache_that_changes_hands_without_order_is_found() {
+    named::comes_and_goes(Fault::NoRelease);
+}
+
+#[test]
+fn a_cache_with_an_object_in_use_stays() {
+    meet(named::stays(Fault::None));
+}
+
+#[test]
+fn memory_that_a_reader_may_look_at_stays_until_the_grace_period_has_ended() {
+    meet(named::grace(Fault::None, false));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_grace_period_that_ends_before_its_readers_is_found() {
+    named::grace(Fault::None, true);
+}
+
+#[test]
+fn who_waits_for_a_reserve_gets_what_is_freed() {
+    meet(named::waits(Fault::None, true));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn who_waits_for_a_reserve_without_a_second_look_is_found() {
+    named::waits(Fault::None, false);
 }
 
 #[test]

@@ -35,6 +35,9 @@ mod huge;
 mod heap;
 #[path = "../../../../src/cache/mod.rs"]
 mod cache;
+mod modes;
+#[path = "../../../../src/kmem/mod.rs"]
+mod kmem;
 mod config;
 pub mod global;
 
@@ -42,5 +45,6 @@ pub mod caches;
 pub mod limits;
 pub mod locks;
 pub mod memory;
+pub mod named;
 
 pub use core::world::Fault;

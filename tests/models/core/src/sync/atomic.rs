@@ -130,6 +130,27 @@ macro_rules! arithmetic {
                 Err(value)
             }
 
+            /// As in the core library; never fails without a reason.
+            #[track_caller]
+            pub fn compare_exchange_weak(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.compare_exchange(current, new, success, failure)
+            }
+
+            /// As in the core library.
+            #[track_caller]
+            pub fn fetch_max(&self, value: $value, order: Ordering) -> $value {
+                let larger = |now: $value| Some(now.max(value));
+                let (Ok(before) | Err(before)) =
+                    self.fetch_update(order, Ordering::Relaxed, larger);
+                before
+            }
+
             /// As in the core library.
             #[track_caller]
             pub fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
