@@ -209,7 +209,7 @@ fn passes_everywhere(name: &str, kernel: &Path, sources: Vec<PathBuf>) {
     ] {
         let finished: Finished = run(heap, &mut Command::new(program), PATIENCE);
         let is_silent = finished.stderr.is_empty();
-        // A module that is unloaded says so behind the end of `main`.
+        // A module that is unloaded says so after the end of `main`.
         let said_ok = finished.stdout.lines().any(|line| line == "ok");
         assert!(
             finished.status.success() && said_ok && is_silent,
@@ -273,7 +273,7 @@ fn kernel_source() -> Option<&'static Path> {
     folder.as_deref()
 }
 
-/// A copy of a file in `folder` without the lines that contain one of these texts, which are so many.
+/// A copy of a file in `folder` without the lines that contain one of these texts; there are `count`.
 fn without(file: &Path, texts: &[&str], folder: &Path, count: usize) {
     let text = read(file);
     let is_wanted = |line: &&str| !texts.iter().any(|text| line.contains(text));

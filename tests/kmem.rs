@@ -132,7 +132,7 @@ fn what_idle_threads_have_at_hand_goes_to_others_and_back() {
 
 #[test]
 fn what_must_not_fail_passes_the_process_limit() {
-    for flags in [shared(), fully_static(), beside_another_malloc()] {
+    for flags in [linked_to(), fully_static(), linked_to_api()] {
         let mut command = Command::new(program("beyond", &flags));
         command.env("SLUBMALLOC_CONF", "limit:32m");
         run(Heap::Libc, &mut command, PATIENCE).is_ok();
@@ -142,7 +142,7 @@ fn what_must_not_fail_passes_the_process_limit() {
         ("kmalloc", "kmalloc"),
         ("pages", "kmalloc"),
     ] {
-        let finished = ran("beyond", &shared(), Heap::Libc, &[what]);
+        let finished = ran("beyond", &linked_to(), Heap::Libc, &[what]);
         let line = format!("out of memory for \"{whose}\", which must not fail");
         assert_eq!(
             finished.signal(),

@@ -14,7 +14,7 @@ enum { SLOTS = 4096, READERS = 3, ROUNDS = 60, PADDING = 14 };
 #define MARK 0x7461682065727561ULL
 
 struct entry {
-    /* What makes an object one of this type; written by the constructor alone. */
+    /* What makes an object one of this type; only the constructor writes them. */
     unsigned long long marks[PADDING];
     atomic_uint key;
     /* 0 while the object is free. */

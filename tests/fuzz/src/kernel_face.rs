@@ -314,7 +314,7 @@ fn order_of(bytes: usize) -> usize {
     (bytes >> 12).trailing_zeros() as usize
 }
 
-/// The constructor of objects of so many bytes.
+/// The constructor of objects of `BYTES` bytes.
 extern "C" fn construct<const BYTES: usize>(object: *mut u8) {
     // SAFETY: a free object of a cache of that size.
     unsafe { object.write_bytes(CONSTRUCTED, BYTES) };

@@ -2,7 +2,7 @@
 //!
 //! # Invariant
 //!
-//! What a way gives follows from the way and the bytes that were asked for alone, so the model knows size and alignment.
+//! What a way gives follows from the way and the bytes that were asked for only, so the model knows size and alignment.
 #![forbid(unsafe_code)]
 
 /// A cache that every player uses.
@@ -95,7 +95,7 @@ pub(crate) enum Kernel {
     Kmalloc,
     Kzalloc,
     Vmalloc,
-    /// So many pages, as a power of two.
+    /// Pages, the number as a power of two.
     Pages(u8),
     PagesExact,
     Object {
@@ -131,7 +131,7 @@ impl Kernel {
         }
     }
 
-    /// What a block of this kind has, if so many bytes were asked for.
+    /// What a block of this kind has, if `asked` bytes were asked for.
     pub(crate) fn bytes(self, asked: usize) -> usize {
         match self {
             Self::Pages(order) => 4_096 << order.min(MOST_ORDER),

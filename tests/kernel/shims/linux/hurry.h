@@ -1,4 +1,4 @@
-/* Included before all else where tests run for so many seconds: a second of theirs is the fiftieth of one. */
+/* Included before all else where tests run for a number of seconds: a second of theirs is the fiftieth of one. */
 #ifndef SHIM_LINUX_HURRY_H
 #define SHIM_LINUX_HURRY_H
 

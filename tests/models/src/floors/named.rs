@@ -163,7 +163,7 @@ pub fn grace(fault: Fault, ends_early: bool) -> usize {
         let readers = world::place(AtomicUsize::new(1));
         let read = move || {
             let _ = world::read(address(object));
-            // ORDERING: release, with the acquire of who waits for readers.
+            // ORDERING: release, with the acquire of a thread that waits for readers.
             readers.store(0, Ordering::Release);
         };
         let write = move || {
