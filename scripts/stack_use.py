@@ -53,6 +53,7 @@ INDIRECT = [
     (r"report::report_violation_with$", [r"modes::report::owners$", r"Guard>?::.*\{\{closure"]),
     (r"zone::paint$", []),
     (r"Heap::new$", [r"sys::policy::current_node"]),
+    (r"NamedBins>::(collect|take_and_detach)$", [r"kmem::idle::.*(take_in$|\{\{closure)"]),
     (r"Config::apply$", [r"^core::ops::function::FnOnce::call_once$"]),
     (r"Directory::show$", [r"^slubmalloc::limit::read_file"]),
     (r"linux::show_file$", [r"^slubmalloc::limit::read_file", r"each_line::\{\{closure", r"directory::beginning::\{\{closure"]),

@@ -77,7 +77,17 @@ pub unsafe fn krealloc(block: *mut u8, size: usize, flags: u32) -> Result<NonNul
     if is_none(block) {
         return kmalloc(size, flags, -1);
     }
-    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    // SAFETY: the caller's promise.
+    unsafe { resize(block, size, Gfp::new(flags).ok_or(KmemError::Invalid)?) }
+}
+
+/// What [`krealloc`] does with a block, apart, so that the way of a new one has no room for this on its stack.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn resize(block: *mut u8, size: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
     if size == 0 {
         // SAFETY: the caller gives it up.
         unsafe { free(block) };
@@ -88,7 +98,9 @@ pub unsafe fn krealloc(block: *mut u8, size: usize, flags: u32) -> Result<NonNul
         return NonNull::new(block).ok_or(KmemError::NoMemory);
     }
     if !gfp.may_wait() {
-        let new = aligned(size, MIN_ALIGN, gfp)?;
+        // Not by `aligned`, whose other ways need more stack.
+        let new = NonNull::new(near(soon(size, MIN_ALIGN), gfp)).ok_or(KmemError::NoMemory)?;
+        let new = zeroed(new, gfp);
         if let Some(old) = NonNull::new(block) {
             // SAFETY: two blocks; the new one is longer.
             unsafe { sys::copy(old, new, old_bytes) };
@@ -194,21 +206,28 @@ pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>
         true => memalign(align, size),
         false => soon(size, align),
     };
-    let take_near = || match take() {
-        block if gfp.is_this_node() && is_far(block) => {
-            // SAFETY: taken above.
-            unsafe { free(block) };
-            core::ptr::null_mut()
-        }
-        block => block,
-    };
-    let block = granted(size, gfp, take_near)?;
+    let block = granted(size, gfp, || near(take(), gfp))?;
+    Ok(zeroed(block, gfp))
+}
+
+/// The block, unless it must be this node's and is not.
+fn near(block: *mut u8, gfp: Gfp) -> *mut u8 {
+    if gfp.is_this_node() && is_far(block) {
+        // SAFETY: the caller has just taken it.
+        unsafe { free(block) };
+        return core::ptr::null_mut();
+    }
+    block
+}
+
+/// The new block, cleared if it is to be.
+fn zeroed(block: NonNull<u8>, gfp: Gfp) -> NonNull<u8> {
     if gfp.zeroes() {
         // All of it, as krealloc may hand out the rest.
         // SAFETY: the block has as many bytes.
         unsafe { sys::clear(block, usable_size(block.as_ptr())) };
     }
-    Ok(block)
+    block
 }
 
 /// A block that no lock is waited for, nor the system asked.

@@ -227,6 +227,7 @@ pub fn kmem_free_bulk(cache: CacheHandle, objects: &[*mut u8]) {
 
 /// Takes something of `bytes` by `take` although the process's limit forbids it.
 #[cold]
+#[inline(always)]
 pub(super) fn beyond_limit<T>(bytes: usize, take: impl Fn() -> Option<T>) -> Option<T> {
     PROCESS.get()?.heap.take_beyond_limit(bytes, take)
 }

@@ -15,8 +15,8 @@ const ATTEMPTS: usize = 8;
 impl Heap {
     /// Takes something of `bytes` by `take` although the process's limit forbids it; `None` where there is no limit, and where the
     /// system has no memory either.
-    #[cold]
-    #[inline(never)]
+    // Not a frame of its own below the callers', whose stack is the program's.
+    #[inline(always)]
     pub(crate) fn take_beyond_limit<T>(
         &self,
         bytes: usize,

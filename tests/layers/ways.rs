@@ -184,5 +184,5 @@ fn a_function_ends_at_its_last_brace_and_a_name_is_a_whole_word() {
         body(code, "one").as_deref(),
         Some("fn one() { if two() { three() } }")
     );
-    assert!(is_named(code, "two") && !is_named(code, "tw") && body(code, "fo").is_none());
+    assert!(is_named(code, "two") && !is_named(code, "tw") && body(code, "fou").is_none());
 }
