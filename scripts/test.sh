@@ -124,7 +124,7 @@ if [ $quick = no ]; then
     need redis-server sqlite3 xz=xz-utils valgrind node=nodejs java=default-jdk-headless javac=default-jdk-headless
 fi
 need xz=xz-utils
-need_file "/usr/include/urcu.h" liburcu-dev
+need_file "/usr/include/*/urcu.h" liburcu-dev
 need_file "/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py" python3-prometheus-client
 need_rust
 cargo --version
