@@ -244,3 +244,33 @@ fn a_stopped_check_leaves_the_process_as_it_was() {
     assert_eq!(state(), 'T');
     kill("-CONT");
 }
+
+#[test]
+fn a_check_that_is_killed_lets_the_process_go_on() {
+    let target = Target::preloaded(&compile("killed", &[]), "churn");
+    let state = || {
+        let process = procfs::process::Process::new(target.pid()).expect("a process");
+        process.stat().expect("its state").state
+    };
+    let is_killed_in_time = || {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_slubctl"));
+        check.args(["check", "--stop", &target.pid().to_string()]);
+        let mut check = check.stdout(Stdio::null()).spawn().expect("slubctl");
+        let mut stopped = false;
+        while !stopped && check.try_wait().expect("its state").is_none() {
+            stopped = state() == 't';
+        }
+        let _ = check.kill();
+        let ended = check.wait().expect("its end");
+        stopped && !ended.success()
+    };
+    assert!(
+        (0..1000).any(|_| is_killed_in_time()),
+        "no check was killed while the process was stopped"
+    );
+    while state() == 't' {
+        std::thread::yield_now();
+    }
+    let checked = text(&["check", &target.pid().to_string()]);
+    assert!(checked.contains("agree"), "{checked}");
+}

@@ -285,6 +285,55 @@ fn a_library_of_another_version_is_one_line_and_ps_tells_of_it() {
 }
 
 #[test]
+fn a_list_of_processes_has_what_a_page_says_of_each() {
+    let targets = [
+        Target::preloaded(&compile("list", &[]), "sleep"),
+        Target::start(&mut Command::new(support::compile_named())),
+    ];
+    let list = text(&["ps"]);
+    let mut lines = list.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|it| it.contains("HELD") && it.contains("POOLS"))
+    );
+    let lines: Vec<_> = lines.collect();
+    for target in targets {
+        let seen = snapshot(target.pid());
+        let pid = target.pid().to_string();
+        let own: Vec<_> = lines
+            .iter()
+            .filter(|line| line.split_whitespace().next() == Some(&pid))
+            .collect();
+        assert_eq!(own.len(), seen.heaps.len(), "{list}");
+        for (line, heap) in own.into_iter().zip(&seen.heaps) {
+            let totals = slubctl::totals::Totals::of(heap);
+            // Sizes are two words each: a number and its unit.
+            let sizes = [
+                totals.in_use(),
+                totals.cached(),
+                totals.free(),
+                totals.held(),
+            ];
+            let sizes = sizes.map(slubctl::view::human).join(" ");
+            let words: Vec<_> = line.split_whitespace().collect();
+            let line = words.join(" ");
+            assert!(
+                line.contains(&format!(" {} {sizes} ", heap.release)),
+                "{sizes}: {line}"
+            );
+            let counts = format!(
+                " {} {} {} ",
+                heap.threads,
+                heap.pools.len(),
+                heap.nodes.len()
+            );
+            assert!(line.contains(&counts), "{counts}: {line}");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_would_steer_a_terminal_is_harmless() {
     let program = scratch().join("bad\u{1b}[2Jname");
     fs::copy(compile("name", &[]), &program).expect("a copy");

@@ -141,6 +141,27 @@ fn a_program_that_forbids_core_dumps_is_known_to_root_alone() {
 }
 
 #[test]
+fn where_proc_hides_processes_the_line_names_the_option() {
+    let target = Target::preloaded(&compile("hidden", &[]), "sleep");
+    let folder = Public::new("hidden");
+    let slubctl = folder.copy(Path::new(env!("CARGO_BIN_EXE_slubctl")));
+    let command = format!(
+        "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups {} show {}",
+        slubctl.display(),
+        target.pid()
+    );
+    let inside = |command: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", command]).output()
+    };
+    if !inside("mount -t proc -o hidepid=2 proc /proc").is_ok_and(|it| it.status.success()) {
+        return support::skipped("no mounts here");
+    }
+    let line = one_line(&inside(&command).expect("unshare"));
+    assert!(line.contains("hidepid") && line.contains("sudo"), "{line}");
+}
+
+#[test]
 fn without_process_vm_readv_memory_is_read_as_a_file() {
     let target = Target::preloaded(&compile("file", &[]), "threads");
     let pid = target.pid().to_string();

@@ -210,12 +210,11 @@ impl BlockRecord {
     }
 }
 
-/// The words with the bits from `first` to `end`, and the mask of those in each.
+/// The words with the bits from `first` to `end`, and the mask of those in each; none where there is no bit.
 fn masked(words: &[AtomicU64], first: u32, end: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {
-    debug_assert!(first < end);
     let indexed = (0..).zip(words).skip(first as usize / 64);
     indexed
-        .take_while(move |(index, _)| index * 64 < end)
+        .take_while(move |(index, _)| first < end && index * 64 < end)
         .map(move |(index, word)| {
             let from = first.max(index * 64) - index * 64;
             let to = end.min(index * 64 + 64) - index * 64;
@@ -256,6 +255,8 @@ mod tests {
         assert_eq!(record.dirty_pages(59, 2), 1);
         assert_eq!(record.dirty_pages(129, 1), 1);
         assert_eq!(record.dirty_pages(130, 894), 0);
+        assert_eq!(record.dirty_pages(70, 0), 0);
+        record.set_dirty(70, 0, false);
         assert_eq!(record.dirty_pages(0, 1024), 70);
         record.set_dirty(0, 1024, false);
         assert_eq!(record.dirty_pages(0, 1024), 0);

@@ -154,6 +154,8 @@ impl Target for Machine {
         let binding = cache.binding().ok_or("a cache without a home")?;
         let taken = match how {
             Take::Calloc => self.alloc(bytes, Zeroed::Yes),
+            // Those are not the heap's.
+            Take::Kernel(_) => return Ok(0),
             Take::OnNode(node) => binding.heap.node(NodeId(node)).and_then(|node| {
                 binding
                     .heap

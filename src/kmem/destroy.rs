@@ -143,7 +143,7 @@ impl Kmem {
     }
 
     /// Gives back what memory for bins and sheaves is empty.
-    #[cfg(test)]
+    #[cfg(all(test, not(simulated)))]
     pub(crate) fn trim_store(&self) {
         self.store.trim();
     }
