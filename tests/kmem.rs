@@ -92,6 +92,7 @@ fn modes_leave_objects_of_caches_as_they_are() {
     for configuration in [
         "crime:abort",
         "quarantine:1m",
+        "zero:free",
         "zero:free,zero:alloc",
         "slab_debug:FZPU",
         "guard:1/1",

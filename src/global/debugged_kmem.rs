@@ -84,12 +84,15 @@ pub(super) fn give(
     true
 }
 
-/// Ends the quarantine of all blocks, since what is left of a cache is to be known.
-pub(super) fn release() {
-    if let Some(process) = with_modes().filter(|_| named::known().is_some() && !is_interrupted()) {
+/// Ends the quarantine of a cache's objects, since what is left of it is to be known.
+pub(super) fn release(cache: &'static NamedCache) {
+    if let Some(process) = with_modes().filter(|_| !is_interrupted())
+        && let Some(kmem) = named::known()
+    {
         inside_alive(|| {
+            let is_one = |address| kmem.is_of(cache, address);
             let reuse = |block| debugged::give_ordinary(process, block);
-            process.modes.release_all(&process.heap, reuse);
+            process.modes.release_those(is_one, reuse);
         });
     }
 }

@@ -45,7 +45,7 @@ pub fn kmem_create(
 /// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before; both are reported.
 pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
     let cache = find(cache).ok_or(KmemError::Invalid)?;
-    debugged_kmem::release();
+    debugged_kmem::release(cache);
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
     done.unwrap_or(Err(KmemError::Invalid))
 }
@@ -69,7 +69,7 @@ pub fn kmem_used(cache: CacheHandle) -> usize {
     let Some(cache) = find(cache) else {
         return 0;
     };
-    debugged_kmem::release();
+    debugged_kmem::release(cache);
     with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
 }
 
@@ -249,7 +249,7 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     let mut taken = attempt()?;
     if taken.is_none() && with_modes().is_some() {
         // What the limit counts may be in quarantine.
-        debugged_kmem::release();
+        debugged_kmem::release(cache);
         taken = attempt()?;
     }
     if taken.is_none() && gfp.may_collect() && cache.is_at_limit() && collect(cache) {

@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use super::flags::CLEARED_LATE;
 use super::handle::CacheHandle;
 use crate::cache::BIN_BYTES;
 use crate::heap::{Heap, Node};
@@ -84,7 +85,7 @@ impl NamedCache {
 
     pub(super) fn owner(&self) -> Owner {
         let class = ClassId(self.owner.load(Relaxed) as u8);
-        let keeps_empty = self.has_destructor() || self.is_typesafe() || self.base().is_some();
+        let keeps_empty = self.ends_slabs() || self.is_typesafe() || self.base().is_some();
         let number = self.number.load(Relaxed);
         let marks_new = self.constructs() || self.is_checked();
         Owner::cache(number, class, marks_new, keeps_empty)
@@ -157,8 +158,15 @@ impl NamedCache {
         self.constructs() || self.is_typesafe()
     }
 
-    pub(super) fn has_destructor(&self) -> bool {
-        !self.destructor.load(Relaxed).is_null()
+    /// Whether objects of this cache are the other's: it is the same, or a reserve for that.
+    pub(super) fn serves(&self, other: &Self) -> bool {
+        let is_other = |cache: &Self| core::ptr::eq(cache, other);
+        is_other(self) || self.base().is_some_and(is_other)
+    }
+
+    /// Whether something is to be done with the objects of an empty slab before it goes; see [`Self::give_empty`].
+    pub(super) fn ends_slabs(&self) -> bool {
+        !self.destructor.load(Relaxed).is_null() || self.has_check(CLEARED_LATE)
     }
 
     /// The slabs on each node.

@@ -36,7 +36,7 @@ pub(super) fn slot_bytes(size: usize, flags: u32) -> usize {
 }
 
 impl NamedCache {
-    fn has_check(&self, flag: u32) -> bool {
+    pub(super) fn has_check(&self, flag: u32) -> bool {
         self.checks.load(Relaxed) & flag != 0
     }
 

@@ -7,8 +7,8 @@ use super::args::CacheArgs;
 use super::cache::{ENDED, Entry, LIVE, NamedCache};
 use super::checks::slot_bytes;
 use super::flags::{
-    DEBUGGED, SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN, SLAB_PANIC,
-    SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU,
+    CLEARED_LATE, DEBUGGED, SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN,
+    SLAB_PANIC, SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU,
 };
 use super::merge::may_merge;
 use super::{Kmem, Life, report, sizing};
@@ -98,7 +98,7 @@ impl Kmem {
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
         cache
             .checks
-            .store(flags & (SLAB_CHECKS | DEBUGGED), Relaxed);
+            .store(flags & (SLAB_CHECKS | DEBUGGED | CLEARED_LATE), Relaxed);
         let aliases = u32::from(may_merge(args, flags));
         cache.aliases.store(aliases, Relaxed);
         cache.owner.store(u32::from(class.0), Relaxed);
@@ -190,7 +190,12 @@ fn with_debug(
         (of_mode.users, SLAB_STORE_USER),
     ];
     let added = add.iter().filter(|(is_on, _)| *is_on);
-    let own = if modes.sees_all() { DEBUGGED } else { 0 };
+    let keeps_contents = args.constructor.is_some() || flags & SLAB_TYPESAFE_BY_RCU != 0;
+    let own = match modes.sees_all() {
+        true if keeps_contents && modes.clearing().on_free => DEBUGGED | CLEARED_LATE,
+        true => DEBUGGED,
+        false => 0,
+    };
     let all = added.fold(flags, |all, (_, flag)| all | flag);
     match check(name, size, args, all) {
         Ok(class) => (all | own, class),

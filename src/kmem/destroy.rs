@@ -134,7 +134,7 @@ impl Kmem {
                     let empty = self.flush(cache, sheaf);
                     slabs.entry.pool.lock().barn.put_empty(empty);
                 }
-                if !cache.has_destructor() && !cache.is_typesafe() && cache.base().is_none() {
+                if !cache.ends_slabs() && !cache.is_typesafe() && cache.base().is_none() {
                     let (place, id) = (slabs.place(), cache.class());
                     slabs.entry.pool.lock().decay(place, id, elapsed);
                 }

@@ -44,12 +44,7 @@ impl Kmem {
     ) -> Result<Option<(&'static NamedCache, &'static Node)>, ()> {
         let address = object.as_ptr() as usize;
         let (cache, node, is_start) = self.cache_of(address).ok_or(())?;
-        if let Some(expected) = expected
-            && !core::ptr::eq(expected, cache)
-            && !cache
-                .base()
-                .is_some_and(|base| core::ptr::eq(expected, base))
-        {
+        if let Some(expected) = expected.filter(|expected| !cache.serves(expected)) {
             report::wrong_cache(address, Some(cache), expected);
         } else if !is_start {
             report_violation(Violation::InteriorPointer, address, Context::Nowhere);
@@ -57,6 +52,12 @@ impl Kmem {
             return Ok(Some((cache, node)));
         }
         Ok(None)
+    }
+
+    /// Whether an address lies in a slab of a cache, or of one that serves it.
+    pub(crate) fn is_of(&self, cache: &NamedCache, address: usize) -> bool {
+        let found = self.cache_of(address);
+        found.is_some_and(|(found, ..)| found.serves(cache))
     }
 
     fn give_object(
@@ -100,7 +101,7 @@ impl Kmem {
         }
         if cache.base().is_some() {
             cache.notify();
-        } else if cache.has_destructor()
+        } else if cache.ends_slabs()
             && let Some(slabs) = self.slabs(cache, node)
         {
             cache.trim(caller, slabs, 1);

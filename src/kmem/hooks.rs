@@ -6,8 +6,10 @@ use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use super::Caller;
 use super::args::CacheArgs;
 use super::cache::{Hook, NamedCache};
+use super::flags::CLEARED_LATE;
 use super::slabs::Slabs;
 use crate::slab::{EmptySlab, Object, Sheaf, Slot};
+use crate::sys;
 use crate::units::PAGE_SIZE;
 
 /// Bit 0 of an object's address while it is new.
@@ -49,13 +51,13 @@ impl NamedCache {
         }
     }
 
-    /// Gives empty slabs on a node back until `keep` are left; their objects are destroyed before.
+    /// Gives empty slabs on a node back until `keep` are left; their objects are destroyed or cleared before.
     pub(super) fn trim(&self, caller: Option<Caller>, slabs: Slabs<'_>, keep: u32) {
         if self.is_typesafe() {
             // A grace period comes first.
             return;
         }
-        if !self.has_destructor() {
+        if !self.ends_slabs() {
             return slabs.trim(keep);
         }
         loop {
@@ -67,7 +69,7 @@ impl NamedCache {
         }
     }
 
-    /// Gives an empty slab back; its objects are destroyed before.
+    /// Gives an empty slab back; its objects are destroyed or cleared before.
     pub(super) fn give_empty(&self, caller: Option<Caller>, slabs: Slabs<'_>, empty: EmptySlab) {
         let (place, size) = (slabs.place(), self.info().size as usize);
         if let Some(destroy) = hook(&self.destructor) {
@@ -75,6 +77,11 @@ impl NamedCache {
                 let object = place.arena.region().at(empty.offset() + index * size);
                 apart(caller, || destroy(object.as_ptr()));
             }
+        }
+        if self.has_check(CLEARED_LATE) {
+            let objects = place.arena.region().at(empty.offset());
+            // SAFETY: nobody uses an object of the slab, and no other slab has its memory yet.
+            unsafe { sys::clear(objects, empty.used as usize * size) };
         }
         let mut pool = slabs.entry.pool.lock();
         pool.give_empty(place, self.class(), empty);

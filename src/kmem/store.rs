@@ -56,8 +56,10 @@ impl Store {
         Some(piece)
     }
 
-    /// Takes a piece of `bytes` back.
+    /// Takes a piece of `bytes` back, and clears it: blocks of the program's may get its pages.
     pub(super) fn give(&self, piece: NonNull<u8>, bytes: usize) {
+        // SAFETY: nobody uses the piece any more.
+        unsafe { sys::clear(piece, bytes) };
         match self.slabs(bytes) {
             Some(slabs) => _ = slabs.give(&mut [piece.as_ptr()]),
             None => self.heap.give(piece),

@@ -233,6 +233,11 @@ impl Modes {
         self.quarantine.release(0, reuse);
     }
 
+    /// Ends the quarantine of the ordinary blocks for which `is_one` returns true.
+    pub(crate) fn release_those(&self, is_one: impl Fn(usize) -> bool, reuse: impl FnMut(Object)) {
+        self.quarantine.release_those(is_one, reuse);
+    }
+
     /// The bytes that the program asked for if `address` is a debugged, guarded or quarantined block; `Err` if that is not in
     /// use.
     pub(crate) fn usable_size(&self, address: usize) -> Option<Result<usize, ()>> {

@@ -25,6 +25,7 @@ struct Queue {
     blocks: AddressMap,
     first: usize,
     last: usize,
+    count: usize,
     bytes: usize,
 }
 
@@ -37,6 +38,7 @@ impl Quarantine {
                 blocks: AddressMap::new(),
                 first: 0,
                 last: 0,
+                count: 0,
                 bytes: 0,
             }),
         }
@@ -72,12 +74,32 @@ impl Quarantine {
             if queue.bytes <= most {
                 return;
             }
-            let Some(oldest) = queue.pop() else {
+            let Some((oldest, _)) = queue.pop() else {
                 return;
             };
             // What is done with it needs locks that come before this one.
             drop(queue);
             reuse(oldest);
+        }
+    }
+
+    /// Lets the blocks be used again for which `is_one` returns true; all others stay.
+    pub(super) fn release_those(
+        &self,
+        is_one: impl Fn(usize) -> bool,
+        mut reuse: impl FnMut(Object),
+    ) {
+        let count = self.queue.lock().count;
+        for _ in 0..count {
+            let mut queue = self.queue.lock();
+            let Some((block, bytes)) = queue.pop() else {
+                return;
+            };
+            // Those that stay go to the end, where they were in the same order.
+            if is_one(block.addr().get()) || !queue.append(block, bytes) {
+                drop(queue);
+                reuse(block);
+            }
         }
     }
 
@@ -107,10 +129,12 @@ impl Queue {
             }
         }
         self.bytes += bytes;
+        self.count += 1;
         true
     }
 
-    fn pop(&mut self) -> Option<Object> {
+    /// The oldest block, and its bytes.
+    fn pop(&mut self) -> Option<(Object, usize)> {
         let address = self.first;
         let [bytes, next] = self.blocks.remove(address)?;
         self.first = next;
@@ -118,7 +142,9 @@ impl Queue {
             self.last = 0;
         }
         self.bytes -= bytes;
-        Object::new(core::ptr::with_exposed_provenance_mut(address))
+        self.count -= 1;
+        let block = Object::new(core::ptr::with_exposed_provenance_mut(address));
+        block.map(|block| (block, bytes))
     }
 }
 
@@ -144,5 +170,17 @@ mod tests {
         quarantine.add(block(7), 500, |it| left.push(it));
         assert_eq!(left.len(), 7);
         assert!(!quarantine.has(112));
+    }
+    #[test]
+    fn some_blocks_leave_and_the_others_stay_in_their_order() {
+        let quarantine = Quarantine::new(100);
+        (1..=6).for_each(|number| quarantine.add(block(number), 10, |_| unreachable!()));
+        let mut left = Vec::new();
+        quarantine.release_those(|address| address % 32 == 0, |it| left.push(it));
+        assert_eq!(left, [2, 4, 6].map(block));
+        assert!(quarantine.has(16) && !quarantine.has(32));
+        left.clear();
+        quarantine.release(0, |it| left.push(it));
+        assert_eq!(left, [1, 3, 5].map(block));
     }
 }

@@ -142,8 +142,7 @@ impl CFace {
                     found!(c"_ZdaPvSt11align_val_tRKSt9nothrow_t"),
                 ],
             ],
-            // On request: lists of these find what a cache leaves in use when it has gone, which is not explained yet.
-            kernel: std::env::var_os("SLUBTEST_KERNEL").and_then(|_| KernelFace::find(may_fail)),
+            kernel: KernelFace::find(may_fail),
             is_ours: is_slubmalloc(),
             may_fail,
         })
@@ -441,8 +440,8 @@ impl Face for CFace {
         if !self.is_ours {
             return [0; 4];
         }
-        let info = (self.mallinfo2)();
         let objects = self.kernel.map_or(0, |kernel| kernel.held());
+        let info = (self.mallinfo2)();
         [info.uordblks, info.hblks, info.hblkhd, objects]
     }
 }

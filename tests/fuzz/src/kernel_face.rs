@@ -141,8 +141,9 @@ impl KernelFace {
         (cache != 0).then_some(cache)
     }
 
-    /// Objects of all caches that the program holds.
+    /// Objects of all caches that the program holds. What waited for a grace period is in use no more.
     pub(crate) fn held(&self) -> usize {
+        (self.rcu_end)((self.rcu_begin)());
         // Merged ones share a number.
         self.caches.iter().map(|cache| (self.used)(*cache)).sum()
     }
