@@ -37,7 +37,9 @@ pub(crate) struct CacheFlags {
 
 /// What is cleared: nothing.
 #[derive(Debug)]
-pub(crate) struct Clearing;
+pub(crate) struct Clearing {
+    pub(crate) on_free: bool,
+}
 
 impl Modes {
     pub(crate) fn flags_of_cache(&self, _name: &[u8]) -> CacheFlags {
@@ -54,12 +56,12 @@ impl Modes {
     }
 
     pub(crate) fn clearing(&self) -> Clearing {
-        Clearing
+        Clearing { on_free: false }
     }
 }
 
 impl Clearing {
     pub(crate) fn any(&self) -> bool {
-        false
+        self.on_free
     }
 }
