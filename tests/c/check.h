@@ -103,21 +103,25 @@ static inline uint64_t random_of(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-/* A pattern that differs for each block and position; every byte is written. */
+/* A pattern that differs for each block and position; every byte is written. The built-in copies are instructions where
+ * programs are compiled without them: a call for each word takes ten times as long in an emulator. */
 static inline void paint(void *p, size_t size, unsigned seed) {
     unsigned char *bytes = (unsigned char *)p;
     uint64_t word = seed * 0x9e3779b97f4a7c15u + 1;
     size_t at = 0;
-    for (; at + 8 <= size; at += 8, word += 0x0101010101010101u) memcpy(bytes + at, &word, 8);
-    memcpy(bytes + at, &word, size - at);
+    for (; at + 8 <= size; at += 8, word += 0x0101010101010101u) __builtin_memcpy(bytes + at, &word, 8);
+    __builtin_memcpy(bytes + at, &word, size - at);
 }
 
 static inline int painted(const void *p, size_t size, unsigned seed) {
     const unsigned char *bytes = (const unsigned char *)p;
     uint64_t word = seed * 0x9e3779b97f4a7c15u + 1;
     size_t at = 0;
-    for (; at + 8 <= size; at += 8, word += 0x0101010101010101u)
-        if (memcmp(bytes + at, &word, 8) != 0) return 0;
+    for (; at + 8 <= size; at += 8, word += 0x0101010101010101u) {
+        uint64_t there;
+        __builtin_memcpy(&there, bytes + at, 8);
+        if (there != word) return 0;
+    }
     return memcmp(bytes + at, &word, size - at) == 0;
 }
 
