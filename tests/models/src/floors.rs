@@ -23,8 +23,8 @@
 //! | scenario | preemptions |
 //! |---|---|
 //! | lock and first use, two threads | any number |
-//! | lock and first use, three threads | 2 |
-//! | fork and a lock | 3 |
+//! | lock and first use or a fork, three threads | 2 |
+//! | fork and a lock, two threads | 3 |
 //! | arena, slabs, tables, sheaves, aliens, registry, limit | 2 |
 //! | mailbox: one writer, two writers, and the purge thread | 3, 2, 0 |
 //! | registry and fork, purge thread, named caches | 1 |

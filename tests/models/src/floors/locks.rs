@@ -30,7 +30,7 @@ pub fn sum(fault: Fault, threads: usize, rounds: u32) -> usize {
     })
 }
 
-/// Preemptions that are tried of threads that fork.
+/// Preemptions that are tried of two threads one of which forks.
 const FORK_BOUND: Option<usize> = Some(3);
 
 /// Preemptions that are tried: of two threads all, of three as many as end within seconds.
@@ -122,7 +122,7 @@ pub fn second_fork(fault: Fault) -> usize {
 
 /// A thread forks while two others want the lock.
 pub fn fork_of_three(fault: Fault) -> usize {
-    world::check(fault, FORK_BOUND, || {
+    world::check(fault, bound(3), || {
         let twins = Twins::new();
         let fork = move || {
             sync::begin_fork(sync::Interrupted::No);
