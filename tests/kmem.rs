@@ -26,6 +26,11 @@ fn each_flag_and_each_error_is_as_documented() {
 }
 
 #[test]
+fn every_function_honours_and_refuses_the_same_flags() {
+    keeps("gfp", &[]);
+}
+
+#[test]
 fn constructors_and_destructors_run_once_for_each_life() {
     keeps("hooks", &[]);
 }

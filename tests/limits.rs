@@ -13,7 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use support::{Finished, Heap, compile, keeps_promise_with, run, run_with, skipped};
+use support::{
+    Finished, Heap, compile, keeps_promise_with, linked_to, root, run, run_with, skipped,
+};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -95,6 +97,18 @@ fn threads_in_a_group_are_not_refused_below_its_limit() {
     for conf in ["", "purge_ms:8,purge_thread:on"] {
         group.run(conf, "c/takers.c", &[]).is_ok();
     }
+}
+
+#[test]
+fn what_must_not_fail_passes_the_limit_of_a_group() {
+    let Some(group) = Group::new(256 << 20) else {
+        return skipped("no memory cgroup can be made here");
+    };
+    let include = format!("-I{}", root().join("cdylib/include").display());
+    let flags = [vec![include], linked_to()].concat();
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let program = compile("kmem/beyond.c", &flags);
+    group.run_program("", &program, &[]).is_ok();
 }
 
 #[test]
@@ -205,10 +219,14 @@ impl Group {
 
     /// Runs a program that is in the group from its start.
     fn run(&self, conf: &str, source: &str, arguments: &[&str]) -> Finished {
+        self.run_program(conf, &compile(source, &[]), arguments)
+    }
+
+    fn run_program(&self, conf: &str, program: &Path, arguments: &[&str]) -> Finished {
         let join = "echo 0 >\"$0/cgroup.procs\" && exec \"$@\"";
         let mut command = Command::new("sh");
         command.args(["-c", join]).arg(&self.directory);
-        command.arg(compile(source, &[])).args(arguments);
+        command.arg(program).args(arguments);
         run(
             Heap::Slubmalloc,
             command.env("SLUBMALLOC_CONF", conf),

@@ -226,7 +226,7 @@ struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned i
  * slub_kmem_cache_destroy(cache): gives all memory of a cache back, which no thread uses any more; 0. Null is ignored.
  *
  * If objects of it are in use, -1 with errno EBUSY: a line tells how many and the first addresses, and the cache and its objects
- * stay as they are. Objects in the reserves of mempools are in use. Using a destroyed cache is reported; to destroy it once more also
+ * stay as they are. Objects in the reserves of mempools are in use; a mempool itself is no cache: -1 with EINVAL. Using a destroyed cache is reported; to destroy it once more also
  * gives -1, with EINVAL, where the process goes on (`crime:warn`).
  */
 int slub_kmem_cache_destroy(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use super::birth::{alive, inside_alive};
 use super::debugged_kmem;
 use super::malloc::tick_own;
-use super::named::{find, known, with};
+use super::named::{find, find_cache, known, with};
 use super::process::{PROCESS, is_interrupted, process, with_modes};
 use super::purge_thread::Trigger;
 use super::threads::{CACHES, here, own};
@@ -42,9 +42,10 @@ pub fn kmem_create(
 ///
 /// # Errors
 ///
-/// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before; both are reported.
+/// [`KmemError::InUse`] if objects of it are in use, [`KmemError::Invalid`] if it was destroyed before, which are reported, and
+/// for a mempool.
 pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
-    let cache = find(cache).ok_or(KmemError::Invalid)?;
+    let cache = find_cache(cache).ok_or(KmemError::Invalid)?;
     debugged_kmem::release(cache);
     let done = with(|kmem| kmem.destroy(alive(), cache, &CACHES));
     done.unwrap_or(Err(KmemError::Invalid))
@@ -52,7 +53,7 @@ pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
 
 /// Gives back what is not in use of a cache.
 pub fn kmem_shrink(cache: CacheHandle) {
-    if let Some(cache) = find(cache) {
+    if let Some(cache) = find_cache(cache) {
         collect(cache);
         let _ = with(|kmem| kmem.shrink(alive(), cache));
     }
@@ -90,7 +91,7 @@ pub fn kmem_name(cache: CacheHandle) -> *const u8 {
 
 /// Has at most `objects` objects of a cache out of its slabs from now on; `false` for one that others may share.
 pub fn kmem_set_limit(cache: CacheHandle, objects: usize) -> bool {
-    find(cache).is_some_and(|cache| cache.set_limit(objects))
+    find_cache(cache).is_some_and(|cache| cache.set_limit(objects))
 }
 
 /// Begins a grace period and returns its number, 0 where there is no cache; see `slub_rcu_begin` in slubmalloc.h.
@@ -140,7 +141,7 @@ pub fn kmem_alloc_slow(
     if report::is_ending() || is_interrupted() {
         return Err(KmemError::NoMemory);
     }
-    let cache = find(cache).ok_or(KmemError::Invalid)?;
+    let cache = find_cache(cache).ok_or(KmemError::Invalid)?;
     if gfp.zeroes() && cache.constructs() || node < -1 {
         return Err(KmemError::Invalid);
     }

@@ -37,6 +37,11 @@ pub(super) fn find(handle: CacheHandle) -> Option<&'static NamedCache> {
     cache
 }
 
+/// The same of what the program created as a cache: the reserve of a mempool is none.
+pub(super) fn find_cache(handle: CacheHandle) -> Option<&'static NamedCache> {
+    find(handle).filter(|cache| cache.base().is_none())
+}
+
 pub(super) fn known() -> Option<&'static Kmem> {
     PROCESS.get()?.kmem.get()
 }

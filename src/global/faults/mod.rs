@@ -10,6 +10,7 @@ use std::panic;
 
 use crate::sys::faults::{ENOMEM, ERRNOS, Machine, Plan, Site};
 
+mod kernel;
 mod lifetime;
 mod named;
 mod process;

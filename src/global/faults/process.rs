@@ -4,7 +4,7 @@
 extern crate std;
 use core::ptr::NonNull;
 use core::slice;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::vec::Vec;
 
@@ -16,6 +16,11 @@ use crate::sys::faults::{ERRNOS, Plan};
 
 /// The numbers of the one heap are looked at by one test at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Until this is dropped no other test uses the process's heap.
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 fn a_process_gets_a_heap_or_loses_nothing() {
@@ -44,7 +49,7 @@ fn a_process_gets_a_heap_or_loses_nothing() {
 
 #[test]
 fn threads_come_and_go_while_calls_are_refused() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };
@@ -137,7 +142,7 @@ fn life(seed: u64) {
 fn threads_hand_blocks_to_each_other() {
     /// A block's address, its length, and what fills it.
     static SLOTS: Lock<[(usize, usize, u8); 64]> = Lock::new([(0, 0, 0); 64]);
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let exchange = |slot: usize, block| core::mem::replace(&mut SLOTS.lock()[slot], block);
     let give_back = |(address, bytes, mark): (usize, usize, u8)| {
         let Some(block) = NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(address))
