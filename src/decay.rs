@@ -83,7 +83,7 @@ impl LowWatermark {
 
 /// What a call of the program's spends on a purge, in tenths of a microsecond as a slow machine needs them.
 const CALL: usize = 5_000;
-/// A slab, a pageblock, a pool or a bin that is looked at.
+/// A slab, a pageblock, a cache node or a bin that is looked at.
 const VISIT: usize = 2;
 /// An object that goes from a sheaf to its slab.
 const OBJECT_SHARE: usize = 4;

@@ -34,7 +34,7 @@ pub(crate) const MAX_CLUSTERS: usize = 32;
 const _: () = assert!(GRANULE_PAGES == 16);
 const _: () = assert!(BLOCK_SIZE == 4 << 20);
 
-/// A cluster: processors that share a cache, and with it pools. Numbers are less than [`MAX_CLUSTERS`].
+/// A cluster: processors that share a cache, and with it cache nodes. Numbers are less than [`MAX_CLUSTERS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClusterId(pub(crate) u8);
 

@@ -56,7 +56,7 @@ const UNSAFE_FILES: &[&str] = &[
     "kmem/name.rs",
     "kmem/store.rs",
     "kmem/take.rs",
-    "slab/pools.rs",
+    "slab/cache_nodes.rs",
     "slab/record/mod.rs",
     "slab/request.rs",
     "slab/sheaf.rs",

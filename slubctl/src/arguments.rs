@@ -161,7 +161,7 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {
     Cache,
-    Pool,
+    CacheNode,
     Node,
 }
 
@@ -169,7 +169,7 @@ impl From<By> for Grouping {
     fn from(by: By) -> Self {
         match by {
             By::Cache => Self::Caches,
-            By::Pool => Self::Pools,
+            By::CacheNode => Self::CacheNodes,
             By::Node => Self::Nodes,
         }
     }

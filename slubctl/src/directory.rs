@@ -66,8 +66,8 @@ pub struct Directory {
     pub classes: u64,
     /// Address of the capacities of sheaves by class.
     pub sheaf_objects: u64,
-    /// Address of the places of pools by class.
-    pub pool_places: u64,
+    /// Address of the places of cache nodes by class.
+    pub cache_node_places: u64,
 }
 
 impl Directory {
@@ -105,7 +105,7 @@ impl Directory {
             caches: word(80),
             classes: word(88),
             sheaf_objects: word(96),
-            pool_places: word(104),
+            cache_node_places: word(104),
         })
     }
 

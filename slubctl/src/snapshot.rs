@@ -34,8 +34,8 @@ pub struct Heap {
     pub nodes: Vec<Node>,
     /// The size classes: those of slabs, then those of spans, and then the named caches.
     pub classes: Vec<Class>,
-    /// The pools that hold slabs.
-    pub pools: Vec<Pool>,
+    /// The cache nodes that hold slabs.
+    pub cache_nodes: Vec<CacheNode>,
     /// Mappings of blocks above the largest class.
     pub huge: Huge,
     /// The threads' caches.
@@ -118,7 +118,7 @@ pub struct Class {
 
 /// The slabs of one class on one node, for the processors of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Pool {
+pub struct CacheNode {
     /// The node's number.
     pub node: u64,
     /// The class's number.
@@ -206,7 +206,7 @@ pub struct Resident {
     pub huge: u64,
     /// Freed huge mappings.
     pub huge_kept: u64,
-    /// Tables, pools, sheaves and thread caches.
+    /// Tables, cache nodes, sheaves and thread caches.
     pub metadata: u64,
 }
 

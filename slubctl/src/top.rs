@@ -25,7 +25,7 @@ const REMEMBERED: usize = 600;
 const PAST_LINES: u16 = 4;
 
 /// What the keys do.
-const KEYS: &str = "q quit  space now  tab pools, nodes  sort: a active  b objs/slab  c cache  l slabs  n name  o objects  s size  u use  r rate";
+const KEYS: &str = "q quit  space now  tab cache nodes, nodes  sort: a active  b objs/slab  c cache  l slabs  n name  o objects  s size  u use  r rate";
 
 /// How `top` was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -219,7 +219,7 @@ impl Screen {
         }
     }
 
-    /// Shows caches, pools and nodes in turn.
+    /// Shows caches, cache nodes and nodes in turn.
     fn group(&mut self) -> Result<()> {
         self.options.grouping = self.options.grouping.next();
         self.first_line = 0;

@@ -117,7 +117,7 @@ fn look(bytes: &Bytes) {
             let text = view(&snapshot);
             assert!(text.len() < 64 << 20);
         }
-        for grouping in [Grouping::Caches, Grouping::Pools] {
+        for grouping in [Grouping::Caches, Grouping::CacheNodes] {
             let before = top::rows(&snapshot, grouping, &[], 1.0);
             let mut rows = top::rows(&snapshot, grouping, &before, 1.0);
             Sort::Rate.apply(&mut rows);

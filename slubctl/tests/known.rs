@@ -67,7 +67,7 @@ fn a_program_in_another_mount_namespace_is_known() {
 }
 
 #[test]
-fn pools_of_several_clusters_of_processors_are_added_up() {
+fn cache_nodes_of_several_clusters_of_processors_are_added_up() {
     let program = compile("clusters", &[]);
     let mut command = Command::new(program);
     command.arg("threads").env("SLUBMALLOC_CONF", "clusters:2");

@@ -90,10 +90,10 @@ for family in parse(open(sys.argv[1]).read()):
             &["class=kmalloc-768", "state=in_use"],
         ),
         (
-            "slubmalloc_pool_objects",
+            "slubmalloc_cache_node_objects",
             "gauge|",
             "|700|",
-            &["class=kmalloc-768", "node=0", "pool=0", "state=out"],
+            &["class=kmalloc-768", "node=0", "cache_node=0", "state=out"],
         ),
         ("slubmalloc_threads", "gauge|", "|4|", &[]),
     ] {
@@ -103,7 +103,8 @@ for family in parse(open(sys.argv[1]).read()):
     }
     // Taken: 5,000 at least.
     let taken = samples.lines().find(|line| {
-        line.starts_with("slubmalloc_pool_taken|counter|") && line.contains("class=kmalloc-192|")
+        line.starts_with("slubmalloc_cache_node_taken|counter|")
+            && line.contains("class=kmalloc-192|")
     });
     let taken = taken.and_then(|line| line.split('|').nth(3)?.parse::<f64>().ok());
     assert!(taken.is_some_and(|it| it >= 5000.0), "{taken:?}");

@@ -295,7 +295,7 @@ fn a_list_of_processes_has_what_a_page_says_of_each() {
     assert!(
         lines
             .next()
-            .is_some_and(|it| it.contains("HELD") && it.contains("POOLS"))
+            .is_some_and(|it| it.contains("HELD") && it.contains("CACHE-NODES"))
     );
     let lines: Vec<_> = lines.collect();
     for target in targets {
@@ -325,7 +325,7 @@ fn a_list_of_processes_has_what_a_page_says_of_each() {
             let counts = format!(
                 " {} {} {} ",
                 heap.threads,
-                heap.pools.len(),
+                heap.cache_nodes.len(),
                 heap.nodes.len()
             );
             assert!(line.contains(&counts), "{counts}: {line}");

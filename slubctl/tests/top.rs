@@ -39,7 +39,7 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
     let [
         first,
         sorted,
-        pools,
+        cache_nodes,
         nodes,
         caches,
         larger,
@@ -82,7 +82,7 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
         sizes.is_sorted_by(|a, b| a >= b) && sizes[0] == 40960,
         "{sizes:?}"
     );
-    let screen = after(pools);
+    let screen = after(cache_nodes);
     assert!(screen.contains("kmalloc-40960 node0 cluster0"), "{screen}");
     let screen = after(nodes);
     assert!(

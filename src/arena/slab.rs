@@ -7,7 +7,7 @@
 
 use super::{Arena, Span};
 
-/// Which pages of a slab have memory, as far as its pool knows: one bit for each, from the lowest on.
+/// Which pages of a slab have memory, as far as its cache node knows: one bit for each, from the lowest on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Touched {
     /// Those that were written to.

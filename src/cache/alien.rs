@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use super::{BINS, Binding, ThreadCache, class_of_granule, sizing};
 use crate::heap::Node;
 use crate::report::{Violation, report_violation};
-use crate::slab::{Object, Pool, Sheaf, SheafCell, Slot, class};
+use crate::slab::{CacheNode, Object, Sheaf, SheafCell, Slot, class};
 use crate::sync::{Lock, StaticRef};
 use crate::units::{ClassId, GRANULE_SHIFT, MAX_NODES};
 
@@ -134,9 +134,9 @@ impl ThreadCache {
                     Some(sheaf)
                 };
                 if let Some(mut sheaf) = rest {
-                    let pool = barn_of(node, id, one);
+                    let cache_node = barn_of(node, id, one);
                     binding.heap.flush(node, id, &mut sheaf);
-                    pool.lock().barn.put_empty(sheaf);
+                    cache_node.lock().barn.put_empty(sheaf);
                 }
             }
         }
@@ -197,21 +197,21 @@ fn deliver(
     id: ClassId,
     one: Slot,
 ) -> Option<Sheaf> {
-    let mut pool = barn_of(home, id, one).lock();
-    let empty = pool.barn.take_empty();
-    let Some(mut oldest) = pool.barn.put_full(full, binding.barn_places(id)) else {
+    let mut cache_node = barn_of(home, id, one).lock();
+    let empty = cache_node.barn.take_empty();
+    let Some(mut oldest) = cache_node.barn.put_full(full, binding.barn_places(id)) else {
         return empty;
     };
     if let Some(empty) = empty {
-        pool.barn.put_empty(empty);
+        cache_node.barn.put_empty(empty);
     }
-    drop(pool);
+    drop(cache_node);
     // Remote objects may be in it, from a time when that node was out of memory.
     binding.heap.flush(home, id, &mut oldest);
     Some(oldest)
 }
 
-/// The pool of `node` that sheaves with an object go to: threads of the cluster that allocated it will take them.
-fn barn_of(node: &'static Node, id: ClassId, object: Slot) -> &'static Lock<Pool> {
-    node.pool(node.cluster_of(object as usize, id), id)
+/// The cache node of `node` that sheaves with an object go to: threads of the cluster that allocated it will take them.
+fn barn_of(node: &'static Node, id: ClassId, object: Slot) -> &'static Lock<CacheNode> {
+    node.cache_node(node.cluster_of(object as usize, id), id)
 }

@@ -4,7 +4,7 @@
 
 use super::{Binding, ThreadCache};
 use crate::report::{Violation, report_violation};
-use crate::slab::{Audit, Pool, Slot, class};
+use crate::slab::{Audit, CacheNode, Slot, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, MAX_CLUSTERS, MIN_ALIGN, PAGE_SIZE};
 
@@ -17,7 +17,7 @@ impl ThreadCache {
     /// Reports the violation with every object that waits here and is not out for its slab. The cache's thread may go on
     /// meanwhile.
     ///
-    /// With all pools of a class locked, no object of it comes back to a slab or leaves it. So what is read from a sheaf then,
+    /// With all cache nodes of a class locked, no object of it comes back to a slab or leaves it. So what is read from a sheaf then,
     /// at any moment, was out all the time, unless somebody freed it once more than it was handed out.
     pub(crate) fn audit(&self) {
         let Some(binding) = self.binding() else {
@@ -25,7 +25,7 @@ impl ThreadCache {
         };
         let _busy = self.busy.lock();
         for id in class::all().filter(|id| self.cached(*id) > 0) {
-            let _pools = lock_all(binding, id);
+            let _cache_nodes = lock_all(binding, id);
             let mut audit = Audit::new(binding.home.place(self.cluster()), id);
             let bin = self.bin(id);
             bin.objects(self.detached_of(id))
@@ -121,12 +121,12 @@ impl ThreadCache {
     }
 }
 
-/// Locks the pools of a class of all clusters, the lowest number first.
-fn lock_all(binding: Binding, id: ClassId) -> [Option<Guard<'static, Pool>>; MAX_CLUSTERS] {
+/// Locks the cache nodes of a class of all clusters, the lowest number first.
+fn lock_all(binding: Binding, id: ClassId) -> [Option<Guard<'static, CacheNode>>; MAX_CLUSTERS] {
     let mut guards = [const { None }; MAX_CLUSTERS];
     let clusters = binding.heap.clusters().entered();
     for (guard, cluster) in guards.iter_mut().zip(clusters) {
-        *guard = Some(binding.home.pool(cluster, id).lock());
+        *guard = Some(binding.home.cache_node(cluster, id).lock());
     }
     guards
 }

@@ -54,9 +54,11 @@ fn clusters_of(world: &World, objects: &[Object]) -> HashSet<u8> {
 
 fn out_of(world: &World, cluster: u8) -> usize {
     let id = class::class_of(SIZE);
-    let mut pools = home(world).used_pools(id);
-    let pool = pools.find(|(it, _)| *it == ClusterId(cluster));
-    pool.map_or(0, |(_, pool)| pool.lock().counts(sizing::capacity(id)).out)
+    let mut cache_nodes = home(world).used_cache_nodes(id);
+    let cache_node = cache_nodes.find(|(it, _)| *it == ClusterId(cluster));
+    cache_node.map_or(0, |(_, cache_node)| {
+        cache_node.lock().counts(sizing::capacity(id)).out
+    })
 }
 
 #[test]
@@ -77,15 +79,15 @@ fn each_cluster_has_slabs_of_its_own() {
 }
 
 #[test]
-fn nobody_waits_for_another_clusters_pools() {
+fn nobody_waits_for_another_clusters_cache_nodes() {
     let world = world(2, 64 * MIB);
     let far = born_on(&world, 1);
     let kept = many(far, 10);
     let held: Vec<_> = class::all()
-        .flat_map(|id| home(&world).used_pools(id))
-        .map(|(cluster, pool)| {
+        .flat_map(|id| home(&world).used_cache_nodes(id))
+        .map(|(cluster, cache_node)| {
             assert_eq!(cluster, ClusterId(1));
-            pool.lock()
+            cache_node.lock()
         })
         .collect();
     assert!(!held.is_empty());
@@ -166,12 +168,12 @@ fn where_memory_ends_other_clusters_slabs_serve() {
 }
 
 #[test]
-fn pools_that_no_thread_was_near_have_no_memory() {
+fn cache_nodes_that_no_thread_was_near_have_no_memory() {
     let world = world(32, 16 * MIB);
     let cache = born_on(&world, 0);
     let objects = many(cache, 1_000);
     let id = class::class_of(SIZE);
-    assert_eq!(home(&world).used_pools(id).count(), 1);
+    assert_eq!(home(&world).used_cache_nodes(id).count(), 1);
     objects.into_iter().for_each(|object| free(cache, object));
     world.end();
 }
@@ -249,8 +251,8 @@ fn sheaves_go_to_the_barn_of_those_who_allocate() {
             .for_each(|object| free(consumer, object));
     }
     let in_barn = |cluster| {
-        let pool = home(&world).pool(ClusterId(cluster), id).lock();
-        pool.counts(sizing::capacity(id)).in_barn
+        let cache_node = home(&world).cache_node(ClusterId(cluster), id).lock();
+        cache_node.counts(sizing::capacity(id)).in_barn
     };
     // The consumer has never taken an object; what its cluster has is of the time when its sheaf was small.
     assert!(in_barn(0) >= sizing::capacity(id));

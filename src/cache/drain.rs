@@ -65,16 +65,16 @@ impl ThreadCache {
 
     /// Gives a sheaf with what is in it to the barn.
     pub(super) fn put_away(&self, binding: Binding, id: ClassId, mut sheaf: Sheaf) {
-        let mut pool = self.pool(binding, id).lock();
+        let mut cache_node = self.cache_node(binding, id).lock();
         if sheaf.count() == sizing::capacity(id) {
-            match pool.barn.put_full(sheaf, binding.barn_places(id)) {
+            match cache_node.barn.put_full(sheaf, binding.barn_places(id)) {
                 None => return,
                 Some(oldest) => sheaf = oldest,
             }
         }
         binding
             .heap
-            .flush_with(pool, binding.home, self.cluster(), id, &mut sheaf);
-        self.pool(binding, id).lock().barn.put_empty(sheaf);
+            .flush_with(cache_node, binding.home, self.cluster(), id, &mut sheaf);
+        self.cache_node(binding, id).lock().barn.put_empty(sheaf);
     }
 }

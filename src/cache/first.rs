@@ -71,16 +71,19 @@ impl ThreadCache {
             bin.open(small, room);
             return true;
         }
-        let mut pool = self.pool(binding, id).lock();
-        let mut open = pool.barn.take_open().or_else(|| pool.barn.take_empty());
+        let mut cache_node = self.cache_node(binding, id).lock();
+        let mut open = cache_node
+            .barn
+            .take_open()
+            .or_else(|| cache_node.barn.take_empty());
         if open.is_none() {
             // Memory for one may have to be committed, and another thread may store one meanwhile.
-            drop(pool);
+            drop(cache_node);
             let new = binding.home.metadata().new_sheaf(sizing::bytes(id));
-            pool = self.pool(binding, id).lock();
-            open = pool.barn.take_open();
+            cache_node = self.cache_node(binding, id).lock();
+            open = cache_node.barn.take_open();
             match new {
-                Some(new) if open.is_some() => pool.barn.put_empty(new),
+                Some(new) if open.is_some() => cache_node.barn.put_empty(new),
                 new => open = open.or(new),
             }
         }
@@ -89,26 +92,26 @@ impl ThreadCache {
             let wanted = small.count().div_ceil(2).min(capacity - open.count());
             small.pour(&mut open, wanted);
             if open.count() < capacity {
-                pool.barn.put_open(open);
+                cache_node.barn.put_open(open);
             } else {
                 let most = binding.barn_places(id);
-                spilled = pool.barn.put_full(open, most);
+                spilled = cache_node.barn.put_full(open, most);
             }
-            drop(pool);
+            drop(cache_node);
         } else {
-            drop(pool);
+            drop(cache_node);
             binding.heap.flush(binding.home, id, &mut small);
         }
         if let Some(mut oldest) = spilled {
             binding.heap.flush(binding.home, id, &mut oldest);
-            self.pool(binding, id).lock().barn.put_empty(oldest);
+            self.cache_node(binding, id).lock().barn.put_empty(oldest);
         }
         bin.open(small, room);
         true
     }
 
     fn take_empty(&self, binding: Binding, id: ClassId) -> Option<Sheaf> {
-        let empty = self.pool(binding, id).lock().barn.take_empty();
+        let empty = self.cache_node(binding, id).lock().barn.take_empty();
         empty.or_else(|| binding.home.metadata().new_sheaf(sizing::bytes(id)))
     }
 }

@@ -75,7 +75,7 @@ pub(crate) struct ThreadCache {
     /// Nothing in the two static caches, which have no memory.
     heap: StaticRef<Heap>,
     home: StaticRef<Node>,
-    /// Whose pools it takes objects from; written under its lock.
+    /// Whose cache nodes it takes objects from; written under its lock.
     cluster: AtomicU32,
     /// The cluster that its thread was last seen in.
     seen_in: AtomicU32,

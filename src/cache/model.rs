@@ -38,7 +38,7 @@ mod lists;
 
 /// Threads that a list can name.
 const THREADS: usize = 8;
-/// Clusters that have pools of their own.
+/// Clusters that have cache nodes of their own.
 const CLUSTERS: u8 = 3;
 const TOO_MUCH: usize = isize::MAX as usize + 1;
 

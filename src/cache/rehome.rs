@@ -1,11 +1,11 @@
 //! A thread that moves to another node takes its memory from there, if it stays; one that moves to another cluster of
-//! processors takes its objects from that one's pools.
+//! processors takes its objects from that one's cache nodes.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{Binding, ThreadCache};
-use crate::slab::{Object, Pool};
+use crate::slab::{CacheNode, Object};
 use crate::sync::{self, Lock};
 use crate::units::{ClassId, ClusterId};
 
@@ -65,7 +65,7 @@ impl ThreadCache {
         Some(binding)
     }
 
-    /// Takes objects from the pools of the cluster that runs the caller, this cache's thread, from now on, if it was there at
+    /// Takes objects from the cache nodes of the cluster that runs the caller, this cache's thread, from now on, if it was there at
     /// the last check too. Nothing has to move for that: an object goes back to its slab from wherever it is. Few threads stay
     /// where they are.
     #[cold]
@@ -85,7 +85,7 @@ impl ThreadCache {
         self.enter_cluster(binding, cluster.unwrap_or_default());
     }
 
-    /// Takes objects from the pools of a cluster from now on. The caller does not hold the cache's lock.
+    /// Takes objects from the cache nodes of a cluster from now on. The caller does not hold the cache's lock.
     pub(crate) fn enter_cluster(&self, binding: Binding, cluster: ClusterId) {
         // What a fork does not hold, its thread must not begin to use.
         if cluster != self.cluster() && !sync::is_forking() {
@@ -96,12 +96,12 @@ impl ThreadCache {
         }
     }
 
-    /// Whose pools the cache takes objects from.
+    /// Whose cache nodes the cache takes objects from.
     pub(super) fn cluster(&self) -> ClusterId {
         ClusterId(self.cluster.load(Relaxed) as u8)
     }
 
-    /// The cluster whose pool an object of the home node goes back to: sheaves with such go to its barn, where threads are that
+    /// The cluster whose cache node an object of the home node goes back to: sheaves with such go to its barn, where threads are that
     /// allocate more of them.
     pub(super) fn origin(&self, binding: Binding, id: ClassId, object: Object) -> ClusterId {
         match binding.heap.clusters().are_several() {
@@ -110,8 +110,8 @@ impl ThreadCache {
         }
     }
 
-    /// The pool of a class that the cache takes objects from.
-    pub(super) fn pool(&self, binding: Binding, id: ClassId) -> &'static Lock<Pool> {
-        binding.home.pool(self.cluster(), id)
+    /// The cache node of a class that the cache takes objects from.
+    pub(super) fn cache_node(&self, binding: Binding, id: ClassId) -> &'static Lock<CacheNode> {
+        binding.home.cache_node(self.cluster(), id)
     }
 }

@@ -21,9 +21,9 @@ fn world_of(shares_bins: bool, is_tiny: bool) -> World {
 }
 
 fn slabs(world: &World) -> usize {
-    let pools =
+    let cache_nodes =
         |node: &'static Node| class::all().map(|id| node.counts(id, sizing::capacity(id)).slabs);
-    world.heap.nodes().flat_map(pools).sum()
+    world.heap.nodes().flat_map(cache_nodes).sum()
 }
 
 fn usable(world: &World, object: Object) -> usize {

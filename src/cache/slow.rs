@@ -9,7 +9,7 @@ use super::room::{may_have_spare, most};
 use super::{Binding, ThreadCache, sizing};
 use crate::heap::{Home, Node};
 use crate::report::{Violation, report_violation};
-use crate::slab::{Barn, Kind, Object, Pool, Request, Sheaf, class};
+use crate::slab::{Barn, CacheNode, Kind, Object, Request, Sheaf, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, ClusterId, MIN_ALIGN};
 
@@ -136,14 +136,14 @@ impl ThreadCache {
         };
         let is_full_size = bin.has_main() && !is_small(bin, id);
         let (most, is_much) = (most(binding, id), wanted > sizing::FIRST_CAPACITY);
-        let mut pool = None;
+        let mut cache_node = None;
         if is_full_size || is_much && most == capacity {
-            let mut locked = self.pool(binding, id).lock();
+            let mut locked = self.cache_node(binding, id).lock();
             if self.take_full(binding, id, &mut locked.barn) {
                 return bin.pop();
             }
             // What makes a sheaf ready takes locks of its own. This one is.
-            pool = is_full_size.then_some(locked);
+            cache_node = is_full_size.then_some(locked);
         }
         let room = sizing::step(wanted, most);
         let ready = if is_much && bin.capacity() < room {
@@ -156,8 +156,8 @@ impl ThreadCache {
         }
         let (room, mut sheaf) = (bin.capacity(), bin.close()?);
         let wanted = wanted.min(room);
-        let pool = pool.unwrap_or_else(|| self.pool(binding, id).lock());
-        let mut got = self.fetch(pool, binding, id, &mut sheaf, wanted);
+        let cache_node = cache_node.unwrap_or_else(|| self.cache_node(binding, id).lock());
+        let mut got = self.fetch(cache_node, binding, id, &mut sheaf, wanted);
         let cluster = self.cluster();
         binding
             .heap
@@ -175,21 +175,21 @@ impl ThreadCache {
     /// Moves up to `wanted` objects into a sheaf, from the barn if they are few, else from the slabs.
     fn fetch(
         &self,
-        mut pool: Guard<'static, Pool>,
+        mut cache_node: Guard<'static, CacheNode>,
         binding: Binding,
         id: ClassId,
         sheaf: &mut Sheaf,
         wanted: usize,
     ) -> usize {
         if wanted <= sizing::FIRST_CAPACITY || most(binding, id) < sizing::capacity(id) {
-            let few = pool.barn.take_few(sheaf, wanted);
+            let few = cache_node.barn.take_few(sheaf, wanted);
             if few > 0 {
                 return few;
             }
         }
         binding
             .home
-            .fill_from(pool, self.cluster(), id, sheaf, wanted)
+            .fill_from(cache_node, self.cluster(), id, sheaf, wanted)
     }
 
     /// Exchanges the empty main sheaf, if there is one, for a full one; `false` if the barn has none.
@@ -230,13 +230,13 @@ impl ThreadCache {
             return true;
         }
         let cluster = self.origin(binding, id, object);
-        let mut pool = binding.home.pool(cluster, id).lock();
-        let mut empty = pool.barn.take_empty();
+        let mut cache_node = binding.home.cache_node(cluster, id).lock();
+        let mut empty = cache_node.barn.take_empty();
         if empty.is_none() {
             // Memory for it may have to be committed.
-            drop(pool);
+            drop(cache_node);
             empty = binding.home.metadata().new_sheaf(sizing::bytes(id));
-            pool = binding.home.pool(cluster, id).lock();
+            cache_node = binding.home.cache_node(cluster, id).lock();
         }
         let Some(mut full) = bin.close() else {
             return false;
@@ -244,7 +244,7 @@ impl ThreadCache {
         let Some(empty) = empty else {
             binding
                 .heap
-                .flush_with(pool, binding.home, cluster, id, &mut full);
+                .flush_with(cache_node, binding.home, cluster, id, &mut full);
             bin.open(full, capacity);
             return true;
         };
@@ -254,15 +254,15 @@ impl ThreadCache {
             return true;
         }
         let most = binding.barn_places(id);
-        let Some(mut oldest) = pool.barn.put_full(full, most) else {
+        let Some(mut oldest) = cache_node.barn.put_full(full, most) else {
             bin.open(empty, capacity);
             return true;
         };
-        pool.barn.put_empty(empty);
-        let is_nearly_free = pool.is_nearly_free(id, capacity);
+        cache_node.barn.put_empty(empty);
+        let is_nearly_free = cache_node.is_nearly_free(id, capacity);
         binding
             .heap
-            .flush_with(pool, binding.home, cluster, id, &mut oldest);
+            .flush_with(cache_node, binding.home, cluster, id, &mut oldest);
         bin.open(oldest, capacity);
         if is_nearly_free {
             self.detach_own();

@@ -34,7 +34,7 @@ fn a_round_looks_only_at_what_may_go_however_large_the_heap_is() {
     let small: Vec<_> = (0..300_000).map(|_| alloc(here, 128).unwrap()).collect();
     here.drain();
     visits(&world);
-    // Half the arena's pageblocks, and 600 slabs with their records: of nothing but the pools there is something to see.
+    // Half the arena's pageblocks, and 600 slabs with their records: of nothing but the cache nodes there is something to see.
     assert!(visits(&world) <= class::CLASSES, "{}", visits(&world));
     let chosen = [77, 7_777, count - 5_000];
     chosen.iter().for_each(|it| free(here, large[*it]));
@@ -130,8 +130,15 @@ fn nobody_who_can_be_served_waits_for_the_kernel() {
     let node = world.heap.nodes().next().unwrap();
     let plan = crate::sys::faults::Plan::new(move |event| {
         if event.changes_mappings() {
-            let pools = class::all().all(|id| node.used_pools(id).all(|(_, pool)| pool.is_free()));
-            assert!(pools, "a pool's lock is held at {:?}", event.site);
+            let cache_nodes = class::all().all(|id| {
+                node.used_cache_nodes(id)
+                    .all(|(_, cache_node)| cache_node.is_free())
+            });
+            assert!(
+                cache_nodes,
+                "a cache node's lock is held at {:?}",
+                event.site
+            );
             let is_open = node.arena().is_open();
             assert!(is_open, "the arena's lock is held at {:?}", event.site);
         }

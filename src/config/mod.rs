@@ -27,7 +27,7 @@ pub(crate) use ranges::{is_limit, is_purge_time};
 pub(crate) struct Config {
     /// How the heap is made.
     pub(crate) heap: Settings,
-    /// How many clusters of processors have pools of their own; `None` for as many as there are.
+    /// How many clusters of processors have cache nodes of their own; `None` for as many as there are.
     pub(crate) clusters: Option<u8>,
     /// How much memory may be in use.
     pub(crate) limit: LimitChoice,
@@ -64,7 +64,7 @@ const DEFAULT_REUSE: usize = 64 << 20;
 const TINY_REUSE: usize = 16 << 20;
 const DEFAULT_PURGE_MS: u64 = 1_000;
 
-/// Clusters of processors have pools of their own from one more thread on, unless their number is told.
+/// Clusters of processors have cache nodes of their own from one more thread on, unless their number is told.
 const FEW_THREADS: usize = 8;
 
 impl Config {

@@ -19,7 +19,7 @@ use crate::heap;
 use crate::kmem;
 use crate::layout::{Row, Value, count, fields, join};
 use crate::slab::class::{ALL_CLASSES, CLASSES, ClassInfo, INFO};
-use crate::slab::{self, POOL_PLACES};
+use crate::slab::{self, CACHE_NODE_PLACES};
 use crate::sync::Once;
 use crate::{arena, huge, sys};
 
@@ -51,7 +51,7 @@ pub(super) struct Directory {
     caches: &'static Registry,
     classes: &'static [ClassInfo; ALL_CLASSES + 1],
     sheaf_objects: &'static [u8; ALL_CLASSES + 1],
-    pool_places: &'static [u8; CLASSES + 1],
+    cache_node_places: &'static [u8; CLASSES + 1],
 }
 
 /// The directory.
@@ -70,7 +70,7 @@ pub(super) static DIRECTORY: Directory = Directory {
     caches: &CACHES,
     classes: &INFO,
     sheaf_objects: cache::layout::SHEAF_OBJECTS,
-    pool_places: &POOL_PLACES,
+    cache_node_places: &CACHE_NODE_PLACES,
 };
 
 /// The structures of this room.

@@ -98,7 +98,7 @@ fn the_directory_lies_as_its_version_says() {
         offset_of!(Directory, caches),
         offset_of!(Directory, classes),
         offset_of!(Directory, sheaf_objects),
-        offset_of!(Directory, pool_places),
+        offset_of!(Directory, cache_node_places),
     ];
     assert_eq!(
         offsets,
@@ -126,7 +126,7 @@ fn fields_lie_inside_of_their_structures() {
 
 // The process's own heap is other tests' to count.
 #[test]
-fn the_rows_lead_to_the_heap_its_nodes_and_their_pools() {
+fn the_rows_lead_to_the_heap_its_nodes_and_their_cache_nodes() {
     assert_eq!(address(DIRECTORY.process), address(&process::PROCESS));
     assert_eq!(range("process.heap").len(), size_of::<Heap>());
     let heap = Heap::new(Topology::single(), Settings::TEST).expect("a heap");
@@ -139,9 +139,9 @@ fn the_rows_lead_to_the_heap_its_nodes_and_their_pools() {
     assert_eq!(start + offset("node.arena"), address(node.arena()));
     assert_eq!(start + offset("node.metadata"), address(node.metadata()));
     assert_eq!(start + offset("node.tables"), address(node.tables()));
-    let stride = range("pool_entry_padded").len();
-    let [first, second] = [1, 2].map(|id| address(node.pool(ClusterId(0), ClassId(id))));
-    let [one, other] = [1, 2].map(|id| usize::from(DIRECTORY.pool_places[id]));
+    let stride = range("cache_node_padded").len();
+    let [first, second] = [1, 2].map(|id| address(node.cache_node(ClusterId(0), ClassId(id))));
+    let [one, other] = [1, 2].map(|id| usize::from(DIRECTORY.cache_node_places[id]));
     assert_eq!(
         second.wrapping_sub(first),
         other.wrapping_sub(one).wrapping_mul(stride)

@@ -10,7 +10,7 @@ impl Heap {
     pub(crate) fn empty_barns(&self) {
         for node in self.nodes() {
             for id in class::all() {
-                for (cluster, _) in node.used_pools(id) {
+                for (cluster, _) in node.used_cache_nodes(id) {
                     while self
                         .flush_from_barn(node, cluster, id, Barn::take_any)
                         .is_some()
@@ -28,13 +28,13 @@ impl Heap {
         id: ClassId,
         take: impl FnOnce(&mut Barn) -> Option<Sheaf>,
     ) -> Option<usize> {
-        // The pool is locked by each statement anew: a flush locks it too.
-        let pool = node.pool(cluster, id);
-        let taken = take(&mut pool.lock().barn);
+        // The cache node is locked by each statement anew: a flush locks it too.
+        let cache_node = node.cache_node(cluster, id);
+        let taken = take(&mut cache_node.lock().barn);
         let mut sheaf = taken?;
         let count = sheaf.count();
         self.flush(node, id, &mut sheaf);
-        pool.lock().barn.put_empty(sheaf);
+        cache_node.lock().barn.put_empty(sheaf);
         Some(count)
     }
 }

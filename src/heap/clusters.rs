@@ -1,9 +1,9 @@
-//! Clusters of processors: each has pools of its own on every node, so that threads that share no cache share no lock.
+//! Clusters of processors: each has cache nodes of its own on every node, so that threads that share no cache share no lock.
 //!
 //! # Invariant
 //!
-//! A cache that takes objects from a cluster's pools has entered that cluster before, and notes so under its own lock. A fork holds
-//! those of all caches first: so it need not hold, and thereby touch, the locks of pools that nobody has entered.
+//! A cache that takes objects from a cluster's cache nodes has entered that cluster before, and notes so under its own lock. A fork holds
+//! those of all caches first: so it need not hold, and thereby touch, the locks of cache nodes that nobody has entered.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -54,7 +54,7 @@ impl Clusters {
         number.checked_rem(self.count).map(ClusterId)
     }
 
-    /// Notes that a cache uses the cluster's pools from now on.
+    /// Notes that a cache uses the cluster's cache nodes from now on.
     pub(crate) fn enter(&self, cluster: ClusterId) {
         let bit = 1 << cluster.0;
         if self.entered.load(Relaxed) & bit == 0 {

@@ -4,7 +4,7 @@
 use core::ptr::null_mut;
 
 use super::{Heap, Node};
-use crate::slab::{Pool, Sheaf, Slot, class};
+use crate::slab::{CacheNode, Sheaf, Slot, class};
 use crate::sync::Guard;
 use crate::units::{ClassId, ClusterId};
 
@@ -12,16 +12,16 @@ use crate::units::{ClassId, ClusterId};
 const FEW: usize = 32;
 
 impl Heap {
-    /// Empties a sheaf into the slabs that its objects come from; the caller holds no pool's lock.
+    /// Empties a sheaf into the slabs that its objects come from; the caller holds no cache node's lock.
     pub(crate) fn flush(&self, home: &Node, id: ClassId, sheaf: &mut Sheaf) {
         self.take_back(home, id, sheaf.objects_mut());
         sheaf.clear();
     }
 
-    /// As [`Self::flush`], where the caller has this cluster's pool.
+    /// As [`Self::flush`], where the caller has this cluster's cache node.
     pub(crate) fn flush_with(
         &self,
-        mut pool: Guard<'_, Pool>,
+        mut cache_node: Guard<'_, CacheNode>,
         home: &Node,
         cluster: ClusterId,
         id: ClassId,
@@ -33,10 +33,10 @@ impl Heap {
             home.owns(address) && home.cluster_of(address, id) == cluster
         };
         let others = match objects.first().is_some_and(is_own) {
-            true => pool.take_back(home.place(cluster), id, objects),
+            true => cache_node.take_back(home.place(cluster), id, objects),
             false => objects.len(),
         };
-        drop(pool);
+        drop(cache_node);
         self.take_back(home, id, objects.get_mut(..others).unwrap_or_default());
         sheaf.clear();
     }
@@ -57,8 +57,8 @@ impl Heap {
                 false => self.owner_of(address).unwrap_or(home),
             };
             let cluster = node.cluster_of(address, id);
-            let mut pool = node.pool(cluster, id).lock();
-            let others = pool.take_back(node.place(cluster), id, left);
+            let mut cache_node = node.cache_node(cluster, id).lock();
+            let others = cache_node.take_back(node.place(cluster), id, left);
             left = left.get_mut(..others).unwrap_or_default();
         }
     }

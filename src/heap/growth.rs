@@ -34,7 +34,7 @@ impl Heap {
 
     /// Takes the objects in barns of a class back into the slabs, and gives up slabs without an object in use.
     fn shed(&self, node: &Node, id: ClassId, budget: &mut Budget) {
-        for (cluster, pool) in node.used_pools(id) {
+        for (cluster, cache_node) in node.used_cache_nodes(id) {
             if budget.is_spent() {
                 return;
             }
@@ -44,7 +44,7 @@ impl Heap {
             {
                 budget.flush(count);
             }
-            pool.lock().trim(node.place(cluster), id, 0);
+            cache_node.lock().trim(node.place(cluster), id, 0);
         }
     }
 }

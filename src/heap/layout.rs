@@ -16,7 +16,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
     }),
     fields!(Bounds as "bounds" { hard }),
     // What is padded begins where its padding does.
-    fields!(Node as "node" { id, pools, tables, arena, metadata }),
+    fields!(Node as "node" { id, cache_nodes, tables, arena, metadata }),
     fields!(Metadata as "metadata" { first, region, state as state in Lock::<State>::VALUE }),
     fields!(State as "metadata_state" { first_used, used, committed }),
 ];

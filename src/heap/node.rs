@@ -1,9 +1,9 @@
-//! One node's memory: a reservation, the tables that describe it, and the pools cut from it.
+//! One node's memory: a reservation, the tables that describe it, and the cache nodes cut from it.
 //!
 //! # Invariant
 //!
 //! A node lives for ever, inside its own reservation. Locks are taken in the order of the fields,
-//! and pools before the arena.
+//! and cache nodes before the arena.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,7 +13,9 @@ use super::metadata::Metadata;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
-use crate::slab::{Owner, Place, Pool, PoolCounts, Pools, SheafStack, SlabTables, class};
+use crate::slab::{
+    CacheNode, CacheNodeCounts, CacheNodes, Owner, Place, SheafStack, SlabTables, class,
+};
 use crate::sync::{CachePadded, Lock};
 use crate::sys::{Policy, Region};
 use crate::units::{ClassId, ClusterId, NodeId};
@@ -26,7 +28,7 @@ pub(crate) struct Node {
     policy: Option<Policy>,
     /// Held while the kernel takes pages of a slab, which is on no list meanwhile.
     releasing: CachePadded<Lock<()>>,
-    pub(super) pools: Pools,
+    pub(super) cache_nodes: CacheNodes,
     pub(super) tables: SlabTables,
     /// Empty small sheaves, for any class, by their two sizes.
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
@@ -43,7 +45,7 @@ pub(crate) struct Node {
 pub(super) struct Parts {
     pub(super) home: Region,
     pub(super) first: Region,
-    pub(super) pools: Region,
+    pub(super) cache_nodes: Region,
     pub(super) granules: Region,
     pub(super) map: Region,
     pub(super) records: Region,
@@ -64,7 +66,7 @@ impl Node {
             id,
             policy,
             releasing: CachePadded::new(Lock::new(())),
-            pools: Pools::new(parts.pools, settings.clusters),
+            cache_nodes: CacheNodes::new(parts.cache_nodes, settings.clusters),
             tables: SlabTables::new(parts.granules, parts.records, bytes, settings.is_tiny),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map, settings.is_eager)),
@@ -121,7 +123,7 @@ impl Node {
         self.metadata.committed_bytes() + self.tables.committed_bytes() + map
     }
 
-    /// Where the slabs of a cluster's pools lie.
+    /// Where the slabs of a cluster's cache nodes lie.
     #[inline]
     pub(crate) fn place(&self, cluster: ClusterId) -> Place<'_> {
         Place {
@@ -132,35 +134,38 @@ impl Node {
         }
     }
 
-    /// A cluster's pool of a class.
+    /// A cluster's cache node of a class.
     #[inline]
-    pub(crate) fn pool(&self, cluster: ClusterId, id: ClassId) -> &Lock<Pool> {
-        self.pools.get(cluster, id)
+    pub(crate) fn cache_node(&self, cluster: ClusterId, id: ClassId) -> &Lock<CacheNode> {
+        self.cache_nodes.get(cluster, id)
     }
 
-    /// The lock that is held while a slab is made for that pool.
+    /// The lock that is held while a slab is made for that cache node.
     pub(super) fn growing(&self, cluster: ClusterId, id: ClassId) -> &Lock<()> {
-        self.pools.growing(cluster, id)
+        self.cache_nodes.growing(cluster, id)
     }
 
-    /// The cluster whose pool has the slab of the object of class `id` at `address`, which is out.
+    /// The cluster whose cache node has the slab of the object of class `id` at `address`, which is out.
     #[inline]
     pub(crate) fn cluster_of(&self, address: usize, id: ClassId) -> ClusterId {
         let offset = address.wrapping_sub(self.arena.base());
         self.tables.cluster_of(offset, id)
     }
 
-    /// The pools of a class that were ever used.
-    pub(crate) fn used_pools(&self, id: ClassId) -> impl Iterator<Item = (ClusterId, &Lock<Pool>)> {
-        let used = move |cluster| Some((cluster, self.pools.used(cluster, id)?));
-        self.pools.clusters().filter_map(used)
+    /// The cache nodes of a class that were ever used.
+    pub(crate) fn used_cache_nodes(
+        &self,
+        id: ClassId,
+    ) -> impl Iterator<Item = (ClusterId, &Lock<CacheNode>)> {
+        let used = move |cluster| Some((cluster, self.cache_nodes.used(cluster, id)?));
+        self.cache_nodes.clusters().filter_map(used)
     }
 
     /// The numbers of a class, where full sheaves have as many objects as that.
-    pub(crate) fn counts(&self, id: ClassId, capacity: usize) -> PoolCounts {
-        let mut sum = PoolCounts::default();
-        for (_, pool) in self.used_pools(id) {
-            let counts = pool.lock().counts(capacity);
+    pub(crate) fn counts(&self, id: ClassId, capacity: usize) -> CacheNodeCounts {
+        let mut sum = CacheNodeCounts::default();
+        for (_, cache_node) in self.used_cache_nodes(id) {
+            let counts = cache_node.lock().counts(capacity);
             sum.slabs += counts.slabs;
             sum.out += counts.out;
             sum.in_barn += counts.in_barn;
@@ -170,13 +175,13 @@ impl Node {
 
     /// Gives slabs of a class without an object in use up.
     pub(super) fn trim_class(&self, id: ClassId) {
-        for (cluster, pool) in self.used_pools(id) {
-            pool.lock().trim(self.place(cluster), id, 0);
+        for (cluster, cache_node) in self.used_cache_nodes(id) {
+            cache_node.lock().trim(self.place(cluster), id, 0);
         }
     }
 
     /// Gives slabs without an object in use up.
-    pub(super) fn trim_pools(&self) {
+    pub(super) fn trim_cache_nodes(&self) {
         class::all().for_each(|id| self.trim_class(id));
     }
 
@@ -191,21 +196,22 @@ impl Node {
         address.wrapping_sub(self.arena.base()) < self.arena.bytes()
     }
 
-    /// Takes all locks from the top down, to hold them across a fork; those of pools that nobody may use stay untouched.
+    /// Takes all locks from the top down, to hold them across a fork; those of cache nodes that nobody may use stay untouched.
     pub(crate) fn hold_for_fork(&self, clusters: impl Iterator<Item = ClusterId> + Clone) {
-        let pools = || {
+        let cache_nodes = || {
             clusters
                 .clone()
                 .flat_map(|it| class::all().map(move |id| (it, id)))
         };
         // Who has no cache, which the caller has locked, uses the first cluster's.
         let may_be_used = |(cluster, id): &(ClusterId, ClassId)| {
-            cluster.0 == 0 || self.pools.used(*cluster, *id).is_some()
+            cluster.0 == 0 || self.cache_nodes.used(*cluster, *id).is_some()
         };
-        let pools = || pools().filter(may_be_used);
-        pools().for_each(|(cluster, id)| self.pools.growing(cluster, id).hold_for_fork());
+        let cache_nodes = || cache_nodes().filter(may_be_used);
+        cache_nodes()
+            .for_each(|(cluster, id)| self.cache_nodes.growing(cluster, id).hold_for_fork());
         self.releasing.hold_for_fork();
-        pools().for_each(|(cluster, id)| self.pools.any(cluster, id).hold_for_fork());
+        cache_nodes().for_each(|(cluster, id)| self.cache_nodes.any(cluster, id).hold_for_fork());
         self.tables.growth().hold_for_fork();
         self.small_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
@@ -215,8 +221,9 @@ impl Node {
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
         let is_free = |id: ClassId| {
-            self.used_pools(id)
-                .all(|(cluster, pool)| pool.is_free() && self.pools.growing(cluster, id).is_free())
+            self.used_cache_nodes(id).all(|(cluster, cache_node)| {
+                cache_node.is_free() && self.cache_nodes.growing(cluster, id).is_free()
+            })
         };
         class::all().all(is_free)
             && self.releasing.is_free()
@@ -228,7 +235,7 @@ impl Node {
 
     /// Gives empty slabs and the memory of free pages back; returns whether there was any.
     pub(crate) fn trim(&self) -> bool {
-        self.trim_pools();
+        self.trim_cache_nodes();
         let outside = self.arena.purge();
         let (inside, _) = self.sweep(Elapsed::FOR_EVER, &mut 0, &mut Budget::unlimited());
         inside + outside > 0
@@ -255,8 +262,8 @@ impl Node {
     /// Checks everything; aborts if something contradicts itself.
     pub(crate) fn validate(&self) {
         for id in class::all() {
-            for (cluster, pool) in self.used_pools(id) {
-                pool.lock().validate(self.place(cluster), id);
+            for (cluster, cache_node) in self.used_cache_nodes(id) {
+                cache_node.lock().validate(self.place(cluster), id);
             }
         }
         self.arena.validate();

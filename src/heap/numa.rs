@@ -14,7 +14,7 @@ impl Heap {
         self.nodes().find(|node| node.is_spread()).unwrap_or(home)
     }
 
-    /// Counts the slabs that a pool of class `id` on `node` took since it was asked last; `wanted`
+    /// Counts the slabs that a cache node of class `id` on `node` took since it was asked last; `wanted`
     /// is the home of the thread that needed them.
     pub(crate) fn note_slabs(
         &self,
@@ -26,7 +26,7 @@ impl Heap {
         if !self.is_counted() {
             return;
         }
-        let added = node.pool(cluster, id).lock().take_added();
+        let added = node.cache_node(cluster, id).lock().take_added();
         let pages = u64::from(crate::slab::class::info(id).slab_pages());
         for slab in added.into_iter().flatten() {
             self.count_pages(node, wanted, pages, node.arena().region().at(slab.offset()));

@@ -80,7 +80,7 @@ impl Heap {
     /// Turns barns' objects, and slabs without an object in use, into free pages.
     fn collect(&self) {
         self.empty_barns();
-        self.nodes().for_each(Node::trim_pools);
+        self.nodes().for_each(Node::trim_cache_nodes);
     }
 
     /// Gives freed mappings back, and reservations if address space is what is short. Returns `true` if there were any.

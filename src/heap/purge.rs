@@ -32,14 +32,14 @@ enum Stage {
     /// Freed mappings.
     Mappings,
     /// Sheaves and empty slabs of a class.
-    Pools(&'static Node, ClassId),
+    CacheNodes(&'static Node, ClassId),
     /// Pages inside of slabs.
     Slabs(&'static Node),
     /// Free pages.
     Pages(&'static Node, Pass),
 }
 
-/// Stages of a node: its pools, its slabs, and two for its pages.
+/// Stages of a node: its cache nodes, its slabs, and two for its pages.
 const STAGES: usize = class::CLASSES + 3;
 
 impl Round {
@@ -94,7 +94,7 @@ impl Heap {
         let node = self.nodes().nth(number / STAGES)?;
         let step = number % STAGES;
         Some(match class::all().nth(step) {
-            Some(id) => Stage::Pools(node, id),
+            Some(id) => Stage::CacheNodes(node, id),
             None if step == class::CLASSES => Stage::Slabs(node),
             None if step == class::CLASSES + 1 => Stage::Pages(node, Pass::Whole),
             None => Stage::Pages(node, Pass::Pieces),
@@ -118,11 +118,11 @@ impl Heap {
                 }
                 self.huge.decay(kept, budget)
             }
-            Stage::Pools(node, id) => {
+            Stage::CacheNodes(node, id) => {
                 if round.place == START {
                     round.place = 0;
                 }
-                let is_over = self.decay_pools(node, id, elapsed, &mut round.place, budget);
+                let is_over = self.decay_cache_nodes(node, id, elapsed, &mut round.place, budget);
                 (0, is_over)
             }
             // Pages inside of slabs are parts of huge pages there.
@@ -169,8 +169,8 @@ impl Heap {
         pages.sum::<usize>() * PAGE_SIZE + self.huge.touched_bytes()
     }
 
-    /// Goes through the pools of a class from the cluster `place` on, which it moves; returns whether it came to the end.
-    fn decay_pools(
+    /// Goes through the cache nodes of a class from the cluster `place` on, which it moves; returns whether it came to the end.
+    fn decay_cache_nodes(
         &self,
         node: &Node,
         id: ClassId,
@@ -179,20 +179,20 @@ impl Heap {
         budget: &mut Budget,
     ) -> bool {
         let is_left = |cluster: ClusterId| usize::from(cluster.0) >= *place;
-        for (cluster, pool) in node.used_pools(id).filter(|(it, _)| is_left(*it)) {
+        for (cluster, cache_node) in node.used_cache_nodes(id).filter(|(it, _)| is_left(*it)) {
             if budget.is_spent() {
                 *place = usize::from(cluster.0);
                 return false;
             }
             budget.visit();
-            let excess = pool.lock().barn.excess(elapsed);
+            let excess = cache_node.lock().barn.excess(elapsed);
             for _ in 0..excess {
                 let Some(count) = self.flush_from_barn(node, cluster, id, Barn::take_idle) else {
                     break;
                 };
                 budget.flush(count);
             }
-            pool.lock().decay(node.place(cluster), id, elapsed);
+            cache_node.lock().decay(node.place(cluster), id, elapsed);
         }
         true
     }
@@ -244,12 +244,12 @@ impl Node {
         // A fork waits for that: in the child nobody would let go of the slab.
         let _releasing = self.releasing().lock();
         let cluster = self.cluster_of(self.arena().base() + slab.offset(), id);
-        let (pool, place) = (|| self.pool(cluster, id).lock(), self.place(cluster));
-        let Some(release) = pool().begin_release(place, id, slab, elapsed) else {
+        let (cache_node, place) = (|| self.cache_node(cluster, id).lock(), self.place(cluster));
+        let Some(release) = cache_node().begin_release(place, id, slab, elapsed) else {
             return Some(0);
         };
         let bytes = release.run(place, budget);
-        pool().end_release(place, id, release, bytes.is_some());
+        cache_node().end_release(place, id, release, bytes.is_some());
         bytes
     }
 }

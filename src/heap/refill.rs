@@ -1,12 +1,12 @@
-//! Taking objects from a node's slabs; a pool that has too few gets another slab.
+//! Taking objects from a node's slabs; a cache node that has too few gets another slab.
 //!
 //! # Invariant
 //!
-//! No pool is locked while memory is committed.
+//! No cache node is locked while memory is committed.
 #![forbid(unsafe_code)]
 
 use super::Node;
-use crate::slab::{Object, Pool, Sheaf};
+use crate::slab::{CacheNode, Object, Sheaf};
 use crate::sync::Guard;
 use crate::units::{ClassId, ClusterId};
 
@@ -20,13 +20,19 @@ impl Node {
         sheaf: &mut Sheaf,
         wanted: usize,
     ) -> usize {
-        self.fill_from(self.pool(cluster, id).lock(), cluster, id, sheaf, wanted)
+        self.fill_from(
+            self.cache_node(cluster, id).lock(),
+            cluster,
+            id,
+            sheaf,
+            wanted,
+        )
     }
 
-    /// As [`Self::fill`], where the caller has the cluster's pool.
+    /// As [`Self::fill`], where the caller has the cluster's cache node.
     pub(crate) fn fill_from<'node>(
         &'node self,
-        mut pool: Guard<'node, Pool>,
+        mut cache_node: Guard<'node, CacheNode>,
         cluster: ClusterId,
         id: ClassId,
         sheaf: &mut Sheaf,
@@ -34,17 +40,17 @@ impl Node {
     ) -> usize {
         let mut got = 0;
         loop {
-            got += pool.fill(self.place(cluster), id, sheaf, wanted - got);
+            got += cache_node.fill(self.place(cluster), id, sheaf, wanted - got);
             if got == wanted {
                 return got;
             }
-            drop(pool);
+            drop(cache_node);
             got += self.fill_from_idle(cluster, id, sheaf, wanted - got);
             if got == wanted {
                 return got;
             }
-            pool = match self.add_slab(cluster, id) {
-                Some(pool) => pool,
+            cache_node = match self.add_slab(cluster, id) {
+                Some(cache_node) => cache_node,
                 None => return got + self.fill_from_others(cluster, id, sheaf, wanted - got),
             };
         }
@@ -52,34 +58,34 @@ impl Node {
 
     /// One object of class `id`, past all sheaves.
     pub(crate) fn take_one(&self, cluster: ClusterId, id: ClassId) -> Option<Object> {
-        let mut pool = self.pool(cluster, id).lock();
+        let mut cache_node = self.cache_node(cluster, id).lock();
         loop {
-            let object = pool.take_one(self.place(cluster), id);
+            let object = cache_node.take_one(self.place(cluster), id);
             if object.is_some() {
                 return object;
             }
-            drop(pool);
-            pool = match self.add_slab(cluster, id) {
-                Some(pool) => pool,
+            drop(cache_node);
+            cache_node = match self.add_slab(cluster, id) {
+                Some(cache_node) => cache_node,
                 None => return self.take_one_from_others(cluster, id),
             };
         }
     }
 
-    /// Adds a slab to a pool, whose lock is not held while memory for it is committed; `None` where there is none. Threads
+    /// Adds a slab to a cache node, whose lock is not held while memory for it is committed; `None` where there is none. Threads
     /// that need one at the same time get one together.
     #[cold]
-    fn add_slab(&self, cluster: ClusterId, id: ClassId) -> Option<Guard<'_, Pool>> {
+    fn add_slab(&self, cluster: ClusterId, id: ClassId) -> Option<Guard<'_, CacheNode>> {
         let _growing = self.growing(cluster, id).lock();
-        let pool = self.pool(cluster, id).lock();
-        if pool.has_objects() {
-            return Some(pool);
+        let cache_node = self.cache_node(cluster, id).lock();
+        if cache_node.has_objects() {
+            return Some(cache_node);
         }
-        drop(pool);
-        let slab = Pool::new_slab(self.place(cluster), id)?;
-        let mut pool = self.pool(cluster, id).lock();
-        pool.add(self.place(cluster), slab);
-        Some(pool)
+        drop(cache_node);
+        let slab = CacheNode::new_slab(self.place(cluster), id)?;
+        let mut cache_node = self.cache_node(cluster, id).lock();
+        cache_node.add(self.place(cluster), slab);
+        Some(cache_node)
     }
 
     /// What another cluster's slabs have that are mostly free, if nobody is using them: threads may have moved away from there.
@@ -91,11 +97,14 @@ impl Node {
         sheaf: &mut Sheaf,
         wanted: usize,
     ) -> usize {
-        for (other, pool) in self.used_pools(id).filter(|(other, _)| *other != cluster) {
-            if let Some(mut pool) = pool.try_lock()
-                && pool.is_mostly_free(id)
+        for (other, cache_node) in self
+            .used_cache_nodes(id)
+            .filter(|(other, _)| *other != cluster)
+        {
+            if let Some(mut cache_node) = cache_node.try_lock()
+                && cache_node.is_mostly_free(id)
             {
-                return pool.fill(self.place(other), id, sheaf, wanted);
+                return cache_node.fill(self.place(other), id, sheaf, wanted);
             }
         }
         0
@@ -111,9 +120,14 @@ impl Node {
         wanted: usize,
     ) -> usize {
         let mut got = 0;
-        for (other, pool) in self.used_pools(id).filter(|(other, _)| *other != cluster) {
+        for (other, cache_node) in self
+            .used_cache_nodes(id)
+            .filter(|(other, _)| *other != cluster)
+        {
             if got < wanted {
-                got += pool.lock().fill(self.place(other), id, sheaf, wanted - got);
+                got += cache_node
+                    .lock()
+                    .fill(self.place(other), id, sheaf, wanted - got);
             }
         }
         got
@@ -121,7 +135,9 @@ impl Node {
 
     #[cold]
     fn take_one_from_others(&self, cluster: ClusterId, id: ClassId) -> Option<Object> {
-        let mut others = self.used_pools(id).filter(|(other, _)| *other != cluster);
-        others.find_map(|(other, pool)| pool.lock().take_one(self.place(other), id))
+        let mut others = self
+            .used_cache_nodes(id)
+            .filter(|(other, _)| *other != cluster);
+        others.find_map(|(other, cache_node)| cache_node.lock().take_one(self.place(other), id))
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub choice: Choice,
     /// Tells the node that runs the caller, where anybody knows.
     pub current_node: fn() -> Option<u8>,
-    /// How many clusters of processors have pools of their own.
+    /// How many clusters of processors have cache nodes of their own.
     pub clusters: u8,
     /// Tells which of them runs the caller.
     pub current_cluster: fn() -> u8,

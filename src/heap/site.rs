@@ -8,7 +8,7 @@
 use super::Settings;
 use super::node::{Node, Parts};
 use crate::arena::Arena;
-use crate::slab::{Pools, SlabTables};
+use crate::slab::{CacheNodes, SlabTables};
 use crate::sys::{HugePages, Policy, Region};
 use crate::units::{BLOCK_SIZE, NodeId, align_up};
 
@@ -27,7 +27,7 @@ const HOME_BYTES: usize = size_of::<Node>().next_multiple_of(128);
 const FIRST_BYTES: usize = 64 << 10;
 /// Where the tables of granules begin.
 const fn fixed_bytes(clusters: u8) -> usize {
-    (HOME_BYTES + Pools::bytes_for(clusters)).next_multiple_of(PART_ALIGN) + FIRST_BYTES
+    (HOME_BYTES + CacheNodes::bytes_for(clusters)).next_multiple_of(PART_ALIGN) + FIRST_BYTES
 }
 /// What core files hold of tables and arena from the start on, with memory or without.
 const DUMPED_TABLES: usize = 1 << 20;
@@ -88,7 +88,7 @@ impl Site {
         }
         let fixed = fixed_bytes(settings.clusters);
         let (home, region) = self.region.split(HOME_BYTES);
-        let (pools, region) = region.split(fixed - FIRST_BYTES - HOME_BYTES);
+        let (cache_nodes, region) = region.split(fixed - FIRST_BYTES - HOME_BYTES);
         let (first, region) = region.split(FIRST_BYTES);
         let (granules, region) = region.split(SlabTables::map_bytes_for(self.bytes));
         let (map, region) = region.split(Arena::map_bytes_for(self.bytes));
@@ -112,7 +112,7 @@ impl Site {
         let parts = Parts {
             home,
             first,
-            pools,
+            cache_nodes,
             granules,
             map,
             records,

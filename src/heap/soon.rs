@@ -3,7 +3,7 @@
 
 use super::{Heap, Node};
 use crate::arena::Use;
-use crate::slab::{Object, Pool, class};
+use crate::slab::{CacheNode, Object, class};
 use crate::units::{BLOCK_SIZE, ClassId, ClusterId, Order, pages_for};
 
 impl Heap {
@@ -27,14 +27,14 @@ impl Node {
     fn take_one_soon(&self, id: ClassId) -> Option<Object> {
         // A thread that must not wait is as well served by one cluster as by another.
         let cluster = ClusterId::default();
-        let (pool, place) = (self.pool(cluster, id), self.place(cluster));
-        let object = pool.lock_soon()?.take_one(place, id);
+        let (cache_node, place) = (self.cache_node(cluster, id), self.place(cluster));
+        let object = cache_node.lock_soon()?.take_one(place, id);
         if object.is_some() {
             return object;
         }
-        let slab = Pool::new_slab_soon(place, id)?;
-        let mut pool = pool.lock();
-        pool.add(place, slab);
-        pool.take_one(place, id)
+        let slab = CacheNode::new_slab_soon(place, id)?;
+        let mut cache_node = cache_node.lock();
+        cache_node.add(place, slab);
+        cache_node.take_one(place, id)
     }
 }

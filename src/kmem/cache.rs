@@ -12,7 +12,7 @@ use super::handle::CacheHandle;
 use crate::cache::BIN_BYTES;
 use crate::heap::{Heap, Node};
 use crate::slab::class::{self, ClassInfo};
-use crate::slab::{Owner, Pool, Waiting};
+use crate::slab::{CacheNode, Owner, Waiting};
 use crate::sync::{CachePadded, Lock, StaticRef};
 use crate::sys::ZeroInit;
 use crate::units::ClassId;
@@ -229,7 +229,7 @@ const NEAR_SHARE: usize = 4;
 /// The slabs of a cache on one node.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) pool: Lock<Pool>,
+    pub(super) cache_node: Lock<CacheNode>,
     /// Held while a slab is made for it.
     pub(super) growing: Lock<()>,
     /// Slabs that wait for a grace period.
@@ -238,7 +238,7 @@ pub(super) struct Entry {
     pub(super) next: StaticRef<CachePadded<Entry>>,
 }
 
-// SAFETY: zero is two free locks, one around a pool without slabs (`slab/pools.rs`), and a reference to nothing; all changes are
+// SAFETY: zero is two free locks, one around a cache node without slabs (`slab/cache_nodes.rs`), and a reference to nothing; all changes are
 // under the locks.
 unsafe impl ZeroInit for CachePadded<Entry> {}
 // SAFETY: made of entries and atomics; zero is a structure that is no cache.

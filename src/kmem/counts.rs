@@ -35,7 +35,7 @@ impl Kmem {
             let info = cache.info();
             let slabs = self
                 .all_slabs(cache)
-                .map(|slabs| slabs.entry.pool.lock().slabs());
+                .map(|slabs| slabs.entry.cache_node.lock().slabs());
             let cached = self.cached(cache, threads);
             Some(CacheCounts {
                 title,
@@ -58,8 +58,8 @@ impl Kmem {
     pub(super) fn cached(&self, cache: &'static NamedCache, threads: &Registry) -> usize {
         let in_bins = self.at_hand(cache, threads);
         let in_barns = self.all_slabs(cache).map(|slabs| {
-            let pool = slabs.entry.pool.lock();
-            pool.barn.objects(cache.capacity())
+            let cache_node = slabs.entry.cache_node.lock();
+            cache_node.barn.objects(cache.capacity())
         });
         in_bins + in_barns.sum::<usize>()
     }

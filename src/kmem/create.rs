@@ -120,7 +120,7 @@ impl Kmem {
         Some(cache)
     }
 
-    /// A structure that is no cache, with a pool for each node.
+    /// A structure that is no cache, with a cache node for each node.
     fn structure(&self) -> Option<&'static NamedCache> {
         let mut life = self.life.lock();
         if let Some(cache) = life.unused.get() {
@@ -159,7 +159,7 @@ impl Kmem {
         // Slabs are counted until they are given back, and those that wait are.
         let has_gone = || {
             let mut entries = cache.entries();
-            entries.all(|entry| entry.pool.lock().has_no_slab())
+            entries.all(|entry| entry.cache_node.lock().has_no_slab())
         };
         if cache.state.load(Relaxed) == ENDED && has_gone() {
             cache.state.store(0, Relaxed);

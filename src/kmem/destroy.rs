@@ -124,19 +124,19 @@ impl Kmem {
             }
             for slabs in self.all_slabs(cache) {
                 budget.visit();
-                let excess = slabs.entry.pool.lock().barn.excess(elapsed);
+                let excess = slabs.entry.cache_node.lock().barn.excess(elapsed);
                 for _ in 0..excess {
-                    let idle = slabs.entry.pool.lock().barn.take_idle();
+                    let idle = slabs.entry.cache_node.lock().barn.take_idle();
                     let Some(sheaf) = idle else {
                         break;
                     };
                     budget.flush(sheaf.count());
                     let empty = self.flush(cache, sheaf);
-                    slabs.entry.pool.lock().barn.put_empty(empty);
+                    slabs.entry.cache_node.lock().barn.put_empty(empty);
                 }
                 if !cache.ends_slabs() && !cache.is_typesafe() && cache.base().is_none() {
                     let (place, id) = (slabs.place(), cache.class());
-                    slabs.entry.pool.lock().decay(place, id, elapsed);
+                    slabs.entry.cache_node.lock().decay(place, id, elapsed);
                 }
             }
         }
@@ -177,12 +177,12 @@ impl Kmem {
     pub(super) fn empty_barns(&self, cache: &'static NamedCache) {
         for slabs in self.all_slabs(cache) {
             loop {
-                let taken = Barn::take_any(&mut slabs.entry.pool.lock().barn);
+                let taken = Barn::take_any(&mut slabs.entry.cache_node.lock().barn);
                 let Some(sheaf) = taken else {
                     break;
                 };
                 let empty = self.flush(cache, sheaf);
-                slabs.entry.pool.lock().barn.put_empty(empty);
+                slabs.entry.cache_node.lock().barn.put_empty(empty);
             }
         }
     }
@@ -205,7 +205,7 @@ impl Kmem {
 }
 
 fn pop_empty(slabs: Slabs<'_>) -> Option<Sheaf> {
-    slabs.entry.pool.lock().barn.take_empty()
+    slabs.entry.cache_node.lock().barn.take_empty()
 }
 
 pub(super) fn each(threads: &Registry) -> impl Iterator<Item = &'static ThreadCache> {

@@ -20,7 +20,7 @@ fn what_must_not_wait_does_not_wait_for_a_lock() {
     // Memory that is there already.
     let first = world.kmem.take(Some(thread), cache, Gfp::KERNEL).unwrap();
     {
-        let _pool = cache.entries().next().unwrap().pool.lock();
+        let _cache_node = cache.entries().next().unwrap().cache_node.lock();
         let mut taken = Vec::new();
         while let Ok(object) = thread.0.pop_named(cache.handle().addr()) {
             taken.push(object);

@@ -113,7 +113,7 @@ impl Kmem {
     fn check(&self, cache: &'static NamedCache, node: &'static Node, object: Object) -> bool {
         let address = object.addr().get();
         let is_out = self.slabs(cache, node).is_some_and(|slabs| {
-            let _pool = slabs.entry.pool.lock();
+            let _cache_node = slabs.entry.cache_node.lock();
             slabs.place().is_out(address, cache.class())
         });
         match is_out {
@@ -151,7 +151,7 @@ impl Kmem {
         let Some(slabs) = self.slabs(cache, binding.home) else {
             return false;
         };
-        let empty = slabs.entry.pool.lock().barn.take_empty();
+        let empty = slabs.entry.cache_node.lock().barn.take_empty();
         let empty = empty.or_else(|| self.store.new_sheaf(capacity));
         let Some(full) = bin.close() else {
             return false;
@@ -169,10 +169,10 @@ impl Kmem {
             true => 0,
             false => sizing::barn(cache.size(), capacity),
         };
-        let oldest = slabs.entry.pool.lock().barn.put_full(full, most);
+        let oldest = slabs.entry.cache_node.lock().barn.put_full(full, most);
         if let Some(oldest) = oldest {
             let empty = self.flush(cache, oldest);
-            slabs.entry.pool.lock().barn.put_empty(empty);
+            slabs.entry.cache_node.lock().barn.put_empty(empty);
         }
         true
     }

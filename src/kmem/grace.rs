@@ -21,8 +21,8 @@ impl Kmem {
             for slabs in self.all_slabs(cache) {
                 let place = slabs.place();
                 let mut waiting = slabs.entry.waiting.lock();
-                let mut pool = slabs.entry.pool.lock();
-                while let Some(empty) = pool.take_empty(place, 0) {
+                let mut cache_node = slabs.entry.cache_node.lock();
+                while let Some(empty) = cache_node.take_empty(place, 0) {
                     waiting.push(place, empty, *period);
                 }
             }

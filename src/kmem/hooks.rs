@@ -61,7 +61,11 @@ impl NamedCache {
             return slabs.trim(keep);
         }
         loop {
-            let taken = slabs.entry.pool.lock().take_empty(slabs.place(), keep);
+            let taken = slabs
+                .entry
+                .cache_node
+                .lock()
+                .take_empty(slabs.place(), keep);
             let Some(empty) = taken else {
                 return;
             };
@@ -83,8 +87,8 @@ impl NamedCache {
             // SAFETY: nobody uses an object of the slab, and no other slab has its memory yet.
             unsafe { sys::clear(objects, empty.used as usize * size) };
         }
-        let mut pool = slabs.entry.pool.lock();
-        pool.give_empty(place, self.class(), empty);
+        let mut cache_node = slabs.entry.cache_node.lock();
+        cache_node.give_empty(place, self.class(), empty);
     }
 }
 

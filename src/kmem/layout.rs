@@ -5,7 +5,7 @@ use super::cache::{Entry, NamedCache};
 use super::store::{SIZES, SMALLEST, Store};
 use super::{Kmem, StaticRef};
 use crate::layout::{Row, Value, fields};
-use crate::slab::Pool;
+use crate::slab::CacheNode;
 use crate::sync::{CachePadded, Lock, Once};
 use crate::sys::Table;
 
@@ -21,12 +21,12 @@ pub(crate) const ROWS: &[&[Row]] = &[
         Row::new("kmem_once", "state", Once::<Kmem>::STATE),
         Row::new("kmem_once", "value", Once::<Kmem>::VALUE),
     ],
-    fields!(Store as "kmem_store" { pools }),
+    fields!(Store as "kmem_store" { cache_nodes }),
     fields!(NamedCache as "named_cache" {
         number, size, align, capacity, state, owner, out, limit, name, name_bytes, first,
     }),
     fields!(CachePadded<Entry> as "named_entry_padded" {}),
-    fields!(Entry as "named_entry" { pool as pool in Lock::<Pool>::VALUE, next }),
+    fields!(Entry as "named_entry" { cache_node as cache_node in Lock::<CacheNode>::VALUE, next }),
 ];
 
 /// The numbers of this room.

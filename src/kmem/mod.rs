@@ -182,7 +182,7 @@ impl Kmem {
         for cache in self.all() {
             cache.entries().for_each(|entry| {
                 entry.waiting.hold_for_fork();
-                entry.pool.hold_for_fork();
+                entry.cache_node.hold_for_fork();
             });
         }
         self.store.hold_for_fork();

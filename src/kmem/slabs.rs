@@ -3,10 +3,10 @@
 
 use super::cache::Entry;
 use crate::heap::Node;
-use crate::slab::{Object, Owner, Place, Pool, Sheaf, Slot};
+use crate::slab::{CacheNode, Object, Owner, Place, Sheaf, Slot};
 use crate::units::ClusterId;
 
-/// A pool with the place of its slabs.
+/// A cache node with the place of its slabs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slabs<'cache> {
     pub(super) node: &'static Node,
@@ -27,7 +27,11 @@ impl Slabs<'_> {
         let (place, id) = (self.place(), self.owner.class());
         let mut got = 0;
         loop {
-            got += self.entry.pool.lock().fill(place, id, sheaf, wanted - got);
+            got += self
+                .entry
+                .cache_node
+                .lock()
+                .fill(place, id, sheaf, wanted - got);
             if got == wanted || !self.add_slab() {
                 return got;
             }
@@ -37,20 +41,20 @@ impl Slabs<'_> {
     /// As [`Self::fill`], from memory that is there, and only if no lock is to be waited for.
     pub(super) fn fill_soon(self, sheaf: &mut Sheaf, wanted: usize) -> usize {
         let (place, id) = (self.place(), self.owner.class());
-        let Some(mut pool) = self.entry.pool.lock_soon() else {
+        let Some(mut cache_node) = self.entry.cache_node.lock_soon() else {
             return 0;
         };
-        let got = pool.fill(place, id, sheaf, wanted);
+        let got = cache_node.fill(place, id, sheaf, wanted);
         if got > 0 {
             return got;
         }
-        drop(pool);
-        let Some(slab) = Pool::new_slab_soon(place, id) else {
+        drop(cache_node);
+        let Some(slab) = CacheNode::new_slab_soon(place, id) else {
             return 0;
         };
-        let mut pool = self.entry.pool.lock();
-        pool.add(place, slab);
-        pool.fill(place, id, sheaf, wanted)
+        let mut cache_node = self.entry.cache_node.lock();
+        cache_node.add(place, slab);
+        cache_node.fill(place, id, sheaf, wanted)
     }
 
     /// One object that need not be known to be new.
@@ -58,7 +62,7 @@ impl Slabs<'_> {
         loop {
             let object = self
                 .entry
-                .pool
+                .cache_node
                 .lock()
                 .take_one(self.place(), self.owner.class());
             if object.is_some() || !self.add_slab() {
@@ -69,29 +73,29 @@ impl Slabs<'_> {
 
     /// Takes objects of this cache and node back and returns how many were out.
     pub(super) fn give(self, objects: &mut [Slot]) -> usize {
-        let mut pool = self.entry.pool.lock();
-        let before = pool.out();
-        pool.take_back(self.place(), self.owner.class(), objects);
-        (before - pool.out()) as usize
+        let mut cache_node = self.entry.cache_node.lock();
+        let before = cache_node.out();
+        cache_node.take_back(self.place(), self.owner.class(), objects);
+        (before - cache_node.out()) as usize
     }
 
     /// Gives empty slabs back until `keep` are left.
     pub(super) fn trim(self, keep: u32) {
-        let mut pool = self.entry.pool.lock();
-        pool.trim(self.place(), self.owner.class(), keep);
+        let mut cache_node = self.entry.cache_node.lock();
+        cache_node.trim(self.place(), self.owner.class(), keep);
     }
 
-    /// Adds a slab to the pool, whose lock is not held while memory for it is committed; `false` where there is none.
+    /// Adds a slab to the cache node, whose lock is not held while memory for it is committed; `false` where there is none.
     #[cold]
     fn add_slab(self) -> bool {
         let _growing = self.entry.growing.lock();
-        if self.entry.pool.lock().has_objects() {
+        if self.entry.cache_node.lock().has_objects() {
             return true;
         }
-        let Some(slab) = Pool::new_slab(self.place(), self.owner.class()) else {
+        let Some(slab) = CacheNode::new_slab(self.place(), self.owner.class()) else {
             return false;
         };
-        self.entry.pool.lock().add(self.place(), slab);
+        self.entry.cache_node.lock().add(self.place(), slab);
         true
     }
 }

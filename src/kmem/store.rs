@@ -18,17 +18,17 @@ pub(super) const SIZES: usize = 10;
 
 /// The slabs for pieces of each size.
 #[derive(Debug)]
-pub(super) struct StorePools([CachePadded<Entry>; SIZES]);
+pub(super) struct StoreNodes([CachePadded<Entry>; SIZES]);
 
 // SAFETY: made of entries, which may be zero.
-unsafe impl ZeroInit for StorePools {}
+unsafe impl ZeroInit for StoreNodes {}
 
 /// Where the memory comes from.
 #[derive(Debug)]
 pub(super) struct Store {
     heap: &'static Heap,
     node: &'static Node,
-    pub(super) pools: &'static StorePools,
+    pub(super) cache_nodes: &'static StoreNodes,
 }
 
 impl Store {
@@ -37,7 +37,7 @@ impl Store {
         Some(Self {
             heap,
             node,
-            pools: node.metadata().zeroed::<StorePools>()?,
+            cache_nodes: node.metadata().zeroed::<StoreNodes>()?,
         })
     }
 
@@ -83,7 +83,7 @@ impl Store {
         let sizes = (0..SIZES).filter_map(|size| self.slabs(1 << (SMALLEST as usize + size)));
         let bytes = sizes.map(|it| {
             let slab_bytes = class::info(it.owner.class()).slab_bytes();
-            it.entry.pool.lock().slabs() * slab_bytes
+            it.entry.cache_node.lock().slabs() * slab_bytes
         });
         bytes.sum()
     }
@@ -101,23 +101,23 @@ impl Store {
     pub(super) fn validate(&self) {
         for size in 0..SIZES {
             if let Some(slabs) = self.slabs(1 << (SMALLEST as usize + size)) {
-                let pool = slabs.entry.pool.lock();
-                pool.validate(slabs.place(), slabs.owner.class());
+                let cache_node = slabs.entry.cache_node.lock();
+                cache_node.validate(slabs.place(), slabs.owner.class());
             }
         }
     }
 
     pub(super) fn hold_for_fork(&self) {
-        let entries = || self.pools.0.iter();
+        let entries = || self.cache_nodes.0.iter();
         entries().for_each(|entry| entry.growing.hold_for_fork());
-        entries().for_each(|entry| entry.pool.hold_for_fork());
+        entries().for_each(|entry| entry.cache_node.hold_for_fork());
     }
 
     /// The slabs for pieces of `bytes`; `None` for what is too long for any.
     fn slabs(&self, bytes: usize) -> Option<Slabs<'_>> {
         let size = bytes.next_power_of_two().max(1 << SMALLEST);
         let entry = self
-            .pools
+            .cache_nodes
             .0
             .get((size.trailing_zeros() - SMALLEST) as usize)?;
         Some(Slabs {

@@ -133,7 +133,12 @@ impl Kmem {
         };
         let wanted = wanted.min(room);
         let mut got = match gfp.may_wait() {
-            true => slabs.entry.pool.lock().barn.take_few(&mut sheaf, wanted),
+            true => slabs
+                .entry
+                .cache_node
+                .lock()
+                .barn
+                .take_few(&mut sheaf, wanted),
             false => 0,
         };
         if got == 0 {
@@ -295,8 +300,8 @@ impl Kmem {
         let mut sheaf = unsafe { Sheaf::new_in(NonNull::from(&mut memory).cast()) };
         let charged = reserve.charge(1, false);
         let found = self.all_slabs(reserve).any(|slabs| {
-            let mut pool = slabs.entry.pool.lock();
-            charged > 0 && pool.fill(slabs.place(), reserve.class(), &mut sheaf, 1) > 0
+            let mut cache_node = slabs.entry.cache_node.lock();
+            charged > 0 && cache_node.fill(slabs.place(), reserve.class(), &mut sheaf, 1) > 0
         });
         reserve.uncharge(charged - usize::from(found));
         reserve.construct(caller, &mut sheaf);
@@ -334,14 +339,14 @@ impl Kmem {
 
 /// Exchanges the empty main sheaf, which is of full size, for a full one; `false` if the barn has none.
 fn take_full(slabs: Slabs<'_>, bin: &Bin, capacity: usize) -> bool {
-    let Some(mut pool) = slabs.entry.pool.lock_soon() else {
+    let Some(mut cache_node) = slabs.entry.cache_node.lock_soon() else {
         return false;
     };
-    let Some(full) = pool.barn.take_full() else {
+    let Some(full) = cache_node.barn.take_full() else {
         return false;
     };
     if let Some(empty) = bin.close() {
-        pool.barn.put_empty(empty);
+        cache_node.barn.put_empty(empty);
     }
     bin.open(full, capacity);
     true

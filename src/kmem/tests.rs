@@ -68,7 +68,7 @@ impl World {
         }
         self.validate();
         for cache in self.kmem.all() {
-            let in_use = cache.entries().map(|entry| entry.pool.lock().out());
+            let in_use = cache.entries().map(|entry| entry.cache_node.lock().out());
             assert_eq!(in_use.sum::<u64>(), cache.out() as u64);
         }
         self.kmem.store.trim();
@@ -285,7 +285,7 @@ fn type_safe_memory_goes_after_a_grace_period_and_not_before() {
         made.unwrap()
     };
     let cache = typesafe(b"first");
-    let slabs = |cache: &NamedCache| cache.first.pool.lock().counts(cache.capacity()).slabs;
+    let slabs = |cache: &NamedCache| cache.first.cache_node.lock().counts(cache.capacity()).slabs;
     let use_three = |cache| {
         let held: Vec<_> = (0..2800)
             .map(|_| alloc(&world, thread, cache).unwrap())

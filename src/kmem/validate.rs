@@ -1,4 +1,4 @@
-//! Whether the pools of named caches agree with the records of their slabs.
+//! Whether the cache nodes of named caches agree with the records of their slabs.
 #![forbid(unsafe_code)]
 
 use super::Kmem;
@@ -9,8 +9,8 @@ impl Kmem {
     pub(crate) fn validate(&self) {
         for cache in self.all() {
             for slabs in self.all_slabs(cache) {
-                let pool = slabs.entry.pool.lock();
-                pool.validate(slabs.place(), slabs.owner.class());
+                let cache_node = slabs.entry.cache_node.lock();
+                cache_node.validate(slabs.place(), slabs.owner.class());
             }
         }
         self.store.validate();

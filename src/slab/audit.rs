@@ -12,7 +12,7 @@ use crate::report::{Context, Violation, report_violation};
 use crate::units::{ClassId, GranuleIndex};
 
 /// Looks at objects of one node and class that somebody has in a sheaf. No object of the sheaf comes back to its slab
-/// meanwhile: the caller has read it since it locked the pool, or the sheaf is its own.
+/// meanwhile: the caller has read it since it locked the cache node, or the sheaf is its own.
 pub(crate) struct Audit<'node> {
     place: Place<'node>,
     id: ClassId,

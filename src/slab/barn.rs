@@ -31,7 +31,7 @@ pub(crate) struct Barn {
     low: LowWatermark,
     /// How many fewer it holds than it could, because nobody took them.
     cut: usize,
-    /// Objects that threads ever took from the pool, for readers outside of the process.
+    /// Objects that threads ever took from the cache node, for readers outside of the process.
     pub(super) taken: u64,
     /// How the number of objects in use swings, in sheaves.
     swing: Swing,

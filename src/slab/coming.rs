@@ -1,13 +1,13 @@
 //! Slabs that come from the arena and go back to it.
 #![forbid(unsafe_code)]
 
+use super::cache_node::{CacheNode, EMPTY_LIST};
 use super::class::info;
 use super::place::Place;
-use super::pool::{EMPTY_LIST, Pool};
 use crate::arena::{Span, Use};
 use crate::units::{ClassId, GranuleIndex, Order};
 
-/// A slab that is in no pool yet.
+/// A slab that is in no cache node yet.
 #[derive(Debug)]
 #[must_use = "a dropped slab is a leak"]
 pub(crate) struct NewSlab {
@@ -15,8 +15,8 @@ pub(crate) struct NewSlab {
     pub(super) is_clean: bool,
 }
 
-impl Pool {
-    /// Makes a slab for a pool, whose lock the caller does not hold: memory for it may have to be committed.
+impl CacheNode {
+    /// Makes a slab for a cache node, whose lock the caller does not hold: memory for it may have to be committed.
     pub(crate) fn new_slab(place: Place<'_>, id: ClassId) -> Option<NewSlab> {
         let pages = info(id).slab_pages();
         let span = place.arena.take(pages, Order::holding(pages), Use::Slab)?;

@@ -2,14 +2,14 @@
 //!
 //! # Invariant
 //!
-//! Objects of other pools are left to the caller; the first object is always dealt with, so that who asks again and again comes
+//! Objects of other cache nodes are left to the caller; the first object is always dealt with, so that who asks again and again comes
 //! to an end.
 #![forbid(unsafe_code)]
 
+use super::cache_node::{CacheNode, PARTIAL_LISTS};
 use super::class::{ClassInfo, info};
 use super::owner::Owner;
 use super::place::Place;
-use super::pool::{PARTIAL_LISTS, Pool};
 use super::record::{BadObject, SlabRecord};
 use super::row::Row;
 use super::sheaf::Slot;
@@ -22,8 +22,8 @@ const LOOK_AHEAD: usize = 4;
 /// The records of this many slabs, with a few words of each, are likely in the processor's cache.
 const NEAR_SLABS: u32 = 64;
 
-impl Pool {
-    /// Takes objects of class `id` back into their slabs, the first of which is of this pool. Those of other pools move to the
+impl CacheNode {
+    /// Takes objects of class `id` back into their slabs, the first of which is of this cache node. Those of other cache nodes move to the
     /// front, and what lies after them means nothing any more; returns how many they are.
     pub(crate) fn take_back(
         &mut self,
@@ -100,7 +100,7 @@ impl Pool {
 }
 
 impl Place<'_> {
-    /// Whether an object that is out lies in a slab of another pool.
+    /// Whether an object that is out lies in a slab of another cache node.
     #[cold]
     fn is_elsewhere(self, object: Slot, slab: GranuleIndex, id: ClassId) -> bool {
         let offset = (object as usize).wrapping_sub(self.arena.base());

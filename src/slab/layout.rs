@@ -1,15 +1,15 @@
-//! The layout of slabs, pools and sheaves, for readers outside of the process.
+//! The layout of slabs, cache nodes and sheaves, for readers outside of the process.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU8, AtomicU32};
 
 use super::barn::Barn;
+use super::cache_node::{CacheNode, PARTIAL_LISTS};
+use super::cache_nodes::{CacheNodes, Entry};
 use super::class::{ALL_CLASSES, CLASSES, ClassInfo, MAX_OBJECTS};
 use super::list::SlabList;
 use super::named::NAMED;
 use super::owner::NUMBER_SHIFT;
-use super::pool::{PARTIAL_LISTS, Pool};
-use super::pools::{Entry, Pools};
 use super::record::{self, SlabRecord};
 use super::sheaf::{Header, SheafStack};
 use super::table::{NEAR, SlabTables};
@@ -42,14 +42,14 @@ pub(crate) const ROWS: &[&[Row]] = &[
         Row::new("owners", "entries", Owners::ENTRIES),
         Row::new("owners", "ready", Owners::READY),
     ],
-    fields!(Pools as "pools" {
+    fields!(CacheNodes as "cache_nodes" {
         entries as entries in Table::<CachePadded<Entry>>::ENTRIES,
         clusters,
         used,
     }),
-    fields!(CachePadded<Entry> as "pool_entry_padded" {}),
-    fields!(Entry as "pool_entry" { pool as pool in Lock::<Pool>::VALUE }),
-    fields!(Pool as "pool" { lists, slabs, out, barn }),
+    fields!(CachePadded<Entry> as "cache_node_padded" {}),
+    fields!(Entry as "cache_node_entry" { cache_node as cache_node in Lock::<CacheNode>::VALUE }),
+    fields!(CacheNode as "cache_node" { lists, slabs, out, barn }),
     fields!(SlabList as "slab_list" { first, count }),
     fields!(Barn as "barn" { full, count, empty, open, taken }),
     fields!(SheafStack as "sheaf_stack" {}),

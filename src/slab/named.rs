@@ -8,11 +8,11 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::cache_node::{CacheNode, EMPTY_LIST};
 use super::class::{ALL_CLASSES, info};
 use super::list::SlabList;
 use super::owner::{Handles, Owner};
 use super::place::Place;
-use super::pool::{EMPTY_LIST, Pool};
 use super::table::SlabTables;
 use crate::decay::Elapsed;
 use crate::sys::{Region, Table, ZeroInit};
@@ -138,8 +138,8 @@ fn reserve<T: ZeroInit>(granules: usize) -> Option<Table<T>> {
     Some(Table::new(Region::reserve_fenced(bytes, 0, 1 << 16)?))
 }
 
-impl Pool {
-    /// Takes an empty slab out of the pool if there are more than `keep`, for [`Self::give_empty`].
+impl CacheNode {
+    /// Takes an empty slab out of the cache node if there are more than `keep`, for [`Self::give_empty`].
     pub(crate) fn take_empty(&mut self, place: Place<'_>, keep: u32) -> Option<EmptySlab> {
         let list = self.lists.get_mut(EMPTY_LIST)?;
         if list.count() <= keep {

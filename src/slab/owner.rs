@@ -51,7 +51,7 @@ impl Handles {
 const CLASS: u32 = 0xff;
 /// Objects that were never out are marked in the sheaf: bit 0 of their address is set.
 const MARKS_NEW: u32 = 1 << 8;
-/// Empty slabs stay in the pool until they are taken out of it.
+/// Empty slabs stay in the cache node until they are taken out of it.
 const KEEPS_EMPTY: u32 = 1 << 9;
 pub(super) const NUMBER_SHIFT: u32 = 10;
 
@@ -105,7 +105,7 @@ impl Owner {
         self.0 & (MARKS_NEW | KEEPS_EMPTY) != 0
     }
 
-    /// Whether empty slabs stay in the pool until they are taken out of it.
+    /// Whether empty slabs stay in the cache node until they are taken out of it.
     #[inline]
     pub(super) fn keeps_empty(self) -> bool {
         self.0 & KEEPS_EMPTY != 0

@@ -1,4 +1,4 @@
-//! Where a pool's slabs lie and whose they are: what every call of a pool is told.
+//! Where a cache node's slabs lie and whose they are: what every call of a cache node is told.
 #![forbid(unsafe_code)]
 
 use super::class::info;
@@ -8,21 +8,21 @@ use super::table::SlabTables;
 use crate::arena::Arena;
 use crate::units::{ClassId, ClusterId, GranuleIndex};
 
-/// Where a pool's slabs lie.
+/// Where a cache node's slabs lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'node> {
     /// Pages come from here.
     pub(crate) arena: &'node Arena,
     /// Records are here.
     pub(crate) tables: &'node SlabTables,
-    /// The pool is this cluster's.
+    /// The cache node is this cluster's.
     pub(crate) cluster: ClusterId,
     /// Whose slabs they are.
     pub(crate) owner: Owner,
 }
 
 impl<'node> Place<'node> {
-    /// The record of the slab that begins at `slab`, if that is one of class `id` of this owner and in this place's pool.
+    /// The record of the slab that begins at `slab`, if that is one of class `id` of this owner and in this place's cache node.
     #[inline]
     pub(super) fn record_of(self, slab: GranuleIndex, id: ClassId) -> Option<&'node SlabRecord> {
         if self.owner == Owner::MALLOC {
@@ -57,7 +57,7 @@ impl<'node> Place<'node> {
         }
     }
 
-    /// How many empty slabs the pool keeps when objects come back.
+    /// How many empty slabs the cache node keeps when objects come back.
     #[inline]
     pub(super) fn min_empty(self) -> u32 {
         match self.owner.keeps_empty() {
@@ -66,7 +66,7 @@ impl<'node> Place<'node> {
         }
     }
 
-    /// Whether the object at `address`, which begins in a slab of class `id`, is out; the caller holds the pool's lock.
+    /// Whether the object at `address`, which begins in a slab of class `id`, is out; the caller holds the cache node's lock.
     pub(crate) fn is_out(self, address: usize, id: ClassId) -> bool {
         let offset = address.wrapping_sub(self.arena.base());
         let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
@@ -89,7 +89,7 @@ impl<'node> Place<'node> {
 }
 
 impl SlabTables {
-    /// The cluster whose pool has the slab of an object of class `id` that is out, at `offset`; of any other address, any.
+    /// The cluster whose cache node has the slab of an object of class `id` that is out, at `offset`; of any other address, any.
     pub(crate) fn cluster_of(&self, offset: usize, id: ClassId) -> ClusterId {
         let slab = Self::slab_of(GranuleIndex::containing(offset), info(id));
         self.record_of(slab, id)

@@ -10,17 +10,17 @@
 //! of sizes that the program has turned away from goes.
 #![forbid(unsafe_code)]
 
+use super::cache_node::{CacheNode, HELD, PARTIAL_LISTS};
 use super::class::info;
 use super::place::Place;
-use super::pool::{HELD, PARTIAL_LISTS, Pool};
 use super::record::SlabRecord;
 use crate::decay::{Budget, Elapsed};
 use crate::sys::page_size;
 use crate::units::{ClassId, GranuleIndex, PAGE_SIZE, PageIndex};
 
-/// When the program holds no more than this share of a pool's objects, it has freed nearly all.
+/// When the program holds no more than this share of a cache node's objects, it has freed nearly all.
 const NEARLY_FREE_SHARE: usize = 8;
-/// A pool with fewer bytes is not worth a look.
+/// A cache node with fewer bytes is not worth a look.
 const NEARLY_FREE_BYTES: usize = 2 << 20;
 
 /// Pages of a slab to be given back, one bit for each.
@@ -59,8 +59,8 @@ impl SlabRelease {
     }
 }
 
-impl Pool {
-    /// Whether the program has freed nearly all objects of a large pool: it holds an eighth of them, if
+impl CacheNode {
+    /// Whether the program has freed nearly all objects of a large cache node: it holds an eighth of them, if
     /// `capacity` are in each sheaf of the barn. What is in threads' caches counts as held.
     pub(crate) fn is_nearly_free(&self, id: ClassId, capacity: usize) -> bool {
         let held = (self.out as usize).saturating_sub(self.barn.objects(capacity));
@@ -69,7 +69,7 @@ impl Pool {
             && held * NEARLY_FREE_SHARE < slabs * info.objects as usize
     }
 
-    /// Visits the due slab of this pool that begins at `slab`. If nobody took an object since the last visit, and it has
+    /// Visits the due slab of this cache node that begins at `slab`. If nobody took an object since the last visit, and it has
     /// pages without objects in use, takes it off its list, for the caller to give them back and then to call
     /// `end_release`.
     pub(crate) fn begin_release(
@@ -111,7 +111,7 @@ impl Pool {
     }
 }
 
-impl Pool {
+impl CacheNode {
     /// Takes a partial slab off its list, until `let_go`.
     fn hold(&mut self, place: Place<'_>, slab: GranuleIndex, record: &SlabRecord) {
         let number = usize::from(record.list());

@@ -48,7 +48,7 @@ pub(crate) struct SlabTables {
 // ORDERING: the class map is relaxed. Who frees an object has been handed its pointer, and with it
 // the class that was written before the object went out.
 
-/// Empty slabs that a pool keeps for itself where time counts more than memory.
+/// Empty slabs that a cache node keeps for itself where time counts more than memory.
 const MIN_EMPTY: u32 = 1;
 
 impl SlabTables {
@@ -86,7 +86,7 @@ impl SlabTables {
         }
     }
 
-    /// Empty slabs that each pool keeps for itself, the kernel's `min_partial`.
+    /// Empty slabs that each cache node keeps for itself, the kernel's `min_partial`.
     pub(super) fn min_empty(&self) -> u32 {
         self.min_empty
     }
@@ -116,7 +116,7 @@ impl SlabTables {
     /// Has the slab or record at `granule` visited.
     pub(super) fn set_due(&self, granule: GranuleIndex) {
         let (word, bit) = self.due_bit(granule);
-        // ORDERING: relaxed; pools share words, and what a visit finds is ordered by the pool's lock.
+        // ORDERING: relaxed; cache nodes share words, and what a visit finds is ordered by the cache node's lock.
         word.fetch_or(bit, Relaxed);
     }
 

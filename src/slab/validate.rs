@@ -1,13 +1,13 @@
-//! Whether a pool's lists and counts agree with the records.
+//! Whether a cache node's lists and counts agree with the records.
 #![forbid(unsafe_code)]
 
+use super::cache_node::{CacheNode, list_for};
 use super::class::info;
 use super::place::Place;
-use super::pool::{Pool, list_for};
 use crate::report::check;
 use crate::units::ClassId;
 
-impl Pool {
+impl CacheNode {
     /// Checks every listed slab; aborts if a count is wrong.
     pub(crate) fn validate(&self, place: Place<'_>, id: ClassId) {
         let mut listed = 0;

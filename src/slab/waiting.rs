@@ -2,14 +2,14 @@
 //!
 //! # Invariant
 //!
-//! A slab that waits is on no list of its pool, and its record has the number of the period in the word for pages that are
+//! A slab that waits is on no list of its cache node, and its record has the number of the period in the word for pages that are
 //! gone, of which such a slab has none.
 #![forbid(unsafe_code)]
 
+use super::cache_node::HELD;
 use super::list::SlabList;
 use super::named::EmptySlab;
 use super::place::Place;
-use super::pool::HELD;
 
 /// The slabs, the newest first. All zero is none.
 #[derive(Debug, Default)]

@@ -132,7 +132,7 @@ static const struct flag {
     {"bit 31", SLUB_GFP_KERNEL | 0x80000000},
     {"__GFP_NOFAIL | GFP_NOWAIT", SLUB___GFP_NOFAIL | SLUB_GFP_NOWAIT},
     {"__GFP_NOFAIL | GFP_ATOMIC", SLUB___GFP_NOFAIL | SLUB_GFP_ATOMIC},
-    {"__GFP_NOFAIL alone", SLUB___GFP_NOFAIL},
+    {"only __GFP_NOFAIL", SLUB___GFP_NOFAIL},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -50,7 +50,7 @@ const WAYS: &[Way] = &[
             ("slab/barn.rs", "take_full"),
             ("cache/slow.rs", "fetch"),
             ("heap/refill.rs", "fill_from"),
-            ("slab/pool.rs", "fill"),
+            ("slab/cache_node.rs", "fill"),
             ("slab/record/objects.rs", "take"),
             ("slab/sheaf.rs", "grow"),
             ("heap/numa.rs", "note_slabs"),

@@ -4,7 +4,7 @@
 //! in the order of arrival. How long the others' visits make it wait is found by approximate mean value analysis (Schweitzer
 //! 1979): who comes finds as many at the lock as there are on average with one thread less.
 //!
-//! Assumptions: a thread has a processor to itself; nobody sleeps; times are exponential. All pools of a cluster count as one
+//! Assumptions: a thread has a processor to itself; nobody sleeps; times are exponential. All cache nodes of a cluster count as one
 //! lock, and all arenas, tables and so on as one each, as if there were one class and one node, which is more contention than
 //! there is. Once several threads visit a lock, each visit holds it for [`LINES_NS`] longer, in which the lock and what it guards
 //! come from another processor's cache.
@@ -81,7 +81,7 @@ fn locks_of<'row>(rows: impl Iterator<Item = &'row Row>) -> Vec<Lock> {
     let mut locks: BTreeMap<String, Lock> = BTreeMap::new();
     for row in rows.filter(|row| !row.is_own) {
         let (name, most) = match row.code.contains(OF_CLUSTER) {
-            true => (String::from("a cluster's pool"), CLUSTER),
+            true => (String::from("a cluster's cache node"), CLUSTER),
             false => (name_of(row), f64::INFINITY),
         };
         let lock = locks.entry(name.clone()).or_insert(Lock {
@@ -248,7 +248,7 @@ mod tests {
             row("src/arena/slab.rs:24", "let mut state = self.state.lock();"),
             row(
                 "src/cache/slow.rs:9",
-                "let mut pool = self.pool(binding, id).lock();",
+                "let mut cache_node = self.cache_node(binding, id).lock();",
             ),
             row(
                 "src/cache/first.rs:1",
@@ -259,7 +259,11 @@ mod tests {
         let names: Vec<_> = locks.iter().map(|lock| lock.name.as_str()).collect();
         assert_eq!(
             names,
-            ["a cluster's pool", "arena state", "cache small_sheaves"]
+            [
+                "a cluster's cache node",
+                "arena state",
+                "cache small_sheaves"
+            ]
         );
         assert!((locks[1].visits - 0.01).abs() < 1e-9);
     }

@@ -24,8 +24,8 @@ const SECONDS: f64 = 0.2;
 const THREADS: f64 = 256.0;
 /// … of which this many share what each cluster of processors has.
 pub(super) const CLUSTER: f64 = 8.0;
-/// What a line contains that takes the lock of a pool, which each cluster has.
-pub(super) const OF_CLUSTER: &str = "pool(";
+/// What a line contains that takes the lock of a cache node, which each cluster has.
+pub(super) const OF_CLUSTER: &str = "cache_node(";
 /// What a line takes that takes the lock of the thread's own cache.
 const OWN: &str = "busy.lock()";
 
@@ -183,8 +183,8 @@ fn page(rows: &[Row], command: &str, machine: &str) -> String {
     _ = writeln!(
         text,
         "Acquisitions for a thousand operations, by the place in the source that takes the lock; how long it is held; and for\n\
-         which part of the time it would be if {THREADS} threads did so: of a pool's lock {CLUSTER}, since each cluster of\n\
-         processors has pools of its own, and of every other one all. Times are of a build that counts, which makes them\n\
+         which part of the time it would be if {THREADS} threads did so: of a cache_node's lock {CLUSTER}, since each cluster of\n\
+         processors has cache_nodes of its own, and of every other one all. Times are of a build that counts, which makes them\n\
          longer. What is below one in a million is left out.\n\n\
          ## All places together\n\n| workload | threads | shared locks for 1,000 | the own cache's |\n|---|--:|--:|--:|"
     );

@@ -46,23 +46,23 @@ pub fn check<T>(memory: &dyn Memory, hold: impl Fn() -> Result<T>) -> Result<Vec
     Ok(found.unwrap_or_default().into_iter().take(MOST).collect())
 }
 
-/// What was counted of a pool's slabs.
+/// What was counted of a cache node's slabs.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     slabs: u64,
     out: u64,
 }
 
-/// Adds what a pool counts that is not what was seen.
+/// Adds what a cache node counts that is not what was seen.
 fn compare(name: &str, seen: Counted, slabs: u64, out: u64, faults: &mut BTreeSet<String>) {
     if seen.slabs != slabs {
         faults.insert(format!(
-            "{name}: {} slabs in the class map, {slabs} in the pool",
+            "{name}: {} slabs in the class map, {slabs} in the cache node",
             seen.slabs
         ));
     } else if seen.out != out {
         faults.insert(format!(
-            "{name}: {} objects are out of slabs, {out} out of the pool",
+            "{name}: {} objects are out of slabs, {out} out of the cache node",
             seen.out
         ));
     }
@@ -110,23 +110,31 @@ impl Target<'_> {
                 sum.out += more.out;
             }
             let mut sums: BTreeMap<u64, Counted> = BTreeMap::new();
-            for pool in self.read_pools(&node, known.id, &numbers, &classes)? {
-                let sum = sums.entry(pool.class).or_default();
-                sum.slabs = sum.slabs.saturating_add(pool.slabs);
-                sum.out = sum.out.saturating_add(pool.out);
+            for cache_node in self.read_cache_nodes(&node, known.id, &numbers, &classes)? {
+                let sum = sums.entry(cache_node.class).or_default();
+                sum.slabs = sum.slabs.saturating_add(cache_node.slabs);
+                sum.out = sum.out.saturating_add(cache_node.out);
             }
-            for (class, pool) in sums {
+            for (class, cache_node) in sums {
                 let class = class as usize;
                 let what = format!("node {}, {}", known.id, name(&classes[class]));
-                compare(&what, counted[class], pool.slabs, pool.out, faults);
+                compare(
+                    &what,
+                    counted[class],
+                    cache_node.slabs,
+                    cache_node.out,
+                    faults,
+                );
             }
         }
-        // Pools of named caches, of all nodes together.
+        // Cache nodes of named caches, of all nodes together.
         let named = classes.iter().enumerate();
         for (index, class) in named.filter(|(_, it)| !it.name.is_empty()) {
-            let pools = || all.pools.iter().filter(|it| it.class == index as u64);
-            let slabs = pools().map(|it| it.slabs).fold(0, u64::saturating_add);
-            let out = pools().map(|it| it.out).fold(0, u64::saturating_add);
+            let cache_nodes = || all.cache_nodes.iter().filter(|it| it.class == index as u64);
+            let slabs = cache_nodes()
+                .map(|it| it.slabs)
+                .fold(0, u64::saturating_add);
+            let out = cache_nodes().map(|it| it.out).fold(0, u64::saturating_add);
             compare(&name(class), counted_all[index], slabs, out, faults);
         }
         Ok(())

@@ -11,7 +11,7 @@ mod huge;
 mod named;
 mod nodes;
 mod owners;
-mod pools;
+mod cache_nodes;
 mod resident;
 mod squares;
 
@@ -32,7 +32,7 @@ const READINGS: usize = 5;
 /// What is read besides the numbers that cost little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Only what pools, arenas and caches count.
+    /// Only what cache nodes, arenas and caches count.
     Counts,
     /// And which pages are resident.
     Resident,
@@ -163,8 +163,8 @@ impl Target<'_> {
             let node = self.record("node", *address)?;
             let mut found = self.read_node(&node, &numbers)?;
             found.numastat = numastat.get(found.id as usize).cloned().unwrap_or_default();
-            let pools = self.read_pools(&node, found.id, &numbers, &heap.classes)?;
-            heap.pools.extend(pools);
+            let cache_nodes = self.read_cache_nodes(&node, found.id, &numbers, &heap.classes)?;
+            heap.cache_nodes.extend(cache_nodes);
             heap.nodes.push(found);
         }
         let owners = self.read_named(&process, &mut heap, &numbers)?;
@@ -173,7 +173,7 @@ impl Target<'_> {
         heap.births = registry.number("births")?;
         heap.caches = self.read_caches(&registry, &numbers, addresses.len(), &owners)?;
         heap.huge = self.read_huge(&record.inner("huge", "huge")?)?;
-        pools::sum_up(&mut heap);
+        cache_nodes::sum_up(&mut heap);
         Ok(heap)
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::caches::plausible;
 use super::{Numbers, Target};
 use crate::record::Record;
-use crate::snapshot::{Class, Heap, Node, Pool};
+use crate::snapshot::{CacheNode, Class, Heap, Node};
 
 /// Most structures that are read, and the longest name.
 const MOST: u64 = 1 << 16;
@@ -57,8 +57,8 @@ impl Target<'_> {
         let smallest = self
             .directory
             .value("kmem_store_smallest", 1, numbers.block)?;
-        let (pools, stride) = (
-            kmem.inner("store", "kmem_store")?.number("pools")?,
+        let (cache_nodes, stride) = (
+            kmem.inner("store", "kmem_store")?.number("cache_nodes")?,
             self.directory.size("named_entry_padded")?,
         );
         let shift = self.directory.value("owner_number_shift", 1, 31)?;
@@ -73,7 +73,7 @@ impl Target<'_> {
                 ..plain(class)
             };
             let node = ids.first().copied().into_iter().collect::<Vec<_>>();
-            self.add(heap, class, pools.wrapping_add(index * stride), &node)?;
+            self.add(heap, class, cache_nodes.wrapping_add(index * stride), &node)?;
             owners.insert(1 << shift | id, heap.classes.len() as u64 - 1);
         }
         Ok(owners)
@@ -134,7 +134,7 @@ impl Target<'_> {
         })
     }
 
-    /// Adds a class, and its pool on each of the nodes, of which the first is at an address and knows the next.
+    /// Adds a class, and its cache node on each of the nodes, of which the first is at an address and knows the next.
     fn add(&self, heap: &mut Heap, class: Class, first: u64, nodes: &[u64]) -> Result<()> {
         let id = heap.classes.len() as u64;
         let mut next = first;
@@ -144,12 +144,15 @@ impl Target<'_> {
             }
             let entry = self.record("named_entry", next)?;
             next = entry.number("next")?;
-            let pool = self.read_pool(&entry.inner("pool", "pool")?, class.sheaf_objects)?;
-            if pool.slabs > 0 || pool.in_barn > 0 {
-                heap.pools.push(Pool {
+            let cache_node = self.read_cache_node(
+                &entry.inner("cache_node", "cache_node")?,
+                class.sheaf_objects,
+            )?;
+            if cache_node.slabs > 0 || cache_node.in_barn > 0 {
+                heap.cache_nodes.push(CacheNode {
                     node: *node,
                     class: id,
-                    ..pool
+                    ..cache_node
                 });
             }
         }

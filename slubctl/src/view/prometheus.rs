@@ -45,8 +45,14 @@ impl Process {
 /// The text of all processes; each has its labels beside it.
 pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
     let mut registry = Registry::with_prefix("slubmalloc");
-    let [memory, resident, slabs, pool_objects, objects, threads] =
-        [(); 6].map(|()| Numbers::default());
+    let [
+        memory,
+        resident,
+        slabs,
+        cache_node_objects,
+        objects,
+        threads,
+    ] = [(); 6].map(|()| Numbers::default());
     let taken = Family::<Labels, Counter>::default();
     let bytes = Unit::Bytes;
     registry.register_with_unit(
@@ -63,17 +69,17 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
     );
     registry.register(
         "slabs",
-        "Slabs of a pool: a class on a node, for a cluster of processors",
+        "Slabs of a cache node: a class on a node, for a cluster of processors",
         slabs.clone(),
     );
     registry.register(
-        "pool_objects",
-        "Objects that are out of a pool's slabs, and those in its barn",
-        pool_objects.clone(),
+        "cache_node_objects",
+        "Objects that are out of a cache node's slabs, and those in its barn",
+        cache_node_objects.clone(),
     );
     registry.register(
-        "pool_taken",
-        "Objects that threads took from a pool",
+        "cache_node_taken",
+        "Objects that threads took from a cache node",
         taken.clone(),
     );
     registry.register("objects", "Objects of a class", objects.clone());
@@ -91,21 +97,21 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
             for (kind, bytes) in heap.resident.iter().flat_map(Resident::rows) {
                 add(&resident, &[("kind", kind)], bytes);
             }
-            for pool in &heap.pools {
-                let class = heap.classes.get(pool.class as usize).map(name);
-                let (node, class) = (pool.node.to_string(), class.unwrap_or_default());
-                let cluster = pool.cluster.to_string();
+            for cache_node in &heap.cache_nodes {
+                let class = heap.classes.get(cache_node.class as usize).map(name);
+                let (node, class) = (cache_node.node.to_string(), class.unwrap_or_default());
+                let cluster = cache_node.cluster.to_string();
                 let labels = [
                     ("node", node.as_str()),
                     ("class", &class),
-                    ("pool", &cluster),
+                    ("cluster", &cluster),
                 ];
-                add(&slabs, &labels, pool.slabs);
+                add(&slabs, &labels, cache_node.slabs);
                 let count = taken.get_or_create(&process.labels(&labels));
-                count.inc_by(pool.taken);
-                for (state, objects) in [("out", pool.out), ("in_barn", pool.in_barn)] {
+                count.inc_by(cache_node.taken);
+                for (state, objects) in [("out", cache_node.out), ("in_barn", cache_node.in_barn)] {
                     let labels = [&labels[..], &[("state", state)]].concat();
-                    add(&pool_objects, &labels, objects);
+                    add(&cache_node_objects, &labels, objects);
                 }
             }
             for class in heap.classes.iter().filter(|it| it.slabs > 0) {

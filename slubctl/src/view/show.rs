@@ -148,7 +148,7 @@ fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
 /// A line for each process.
 pub fn ps(snapshots: &[Snapshot]) -> String {
     let mut text = String::from(
-        "    PID VERSION     IN USE     CACHED       FREE       HELD   RESIDENT THREADS POOLS NODES COMMAND\n",
+        "    PID VERSION     IN USE     CACHED       FREE       HELD   RESIDENT THREADS CACHE-NODES NODES COMMAND\n",
     );
     for it in snapshots {
         for heap in &it.heaps {
@@ -159,7 +159,7 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 .map_or("?".to_owned(), |it| human(it.sum()));
             let _ = writeln!(
                 text,
-                "{:7} {:<7} {:>10} {:>10} {:>10} {:>10} {:>10} {:7} {:5} {:5} {}",
+                "{:7} {:<7} {:>10} {:>10} {:>10} {:>10} {:>10} {:7} {:11} {:5} {}",
                 it.pid,
                 heap.release,
                 human(totals.in_use()),
@@ -168,7 +168,7 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 human(totals.held()),
                 resident,
                 heap.threads,
-                heap.pools.len(),
+                heap.cache_nodes.len(),
                 heap.nodes.len(),
                 it.command
             );

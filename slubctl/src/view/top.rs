@@ -22,7 +22,7 @@ pub enum Grouping {
     #[default]
     Caches,
     /// A class on a node, for the processors of a cluster.
-    Pools,
+    CacheNodes,
     /// A node.
     Nodes,
 }
@@ -31,8 +31,8 @@ impl Grouping {
     /// The one that follows.
     pub fn next(self) -> Self {
         match self {
-            Self::Caches => Self::Pools,
-            Self::Pools => Self::Nodes,
+            Self::Caches => Self::CacheNodes,
+            Self::CacheNodes => Self::Nodes,
             Self::Nodes => Self::Caches,
         }
     }
@@ -55,7 +55,7 @@ pub struct Row {
     pub per_slab: u64,
     /// Bytes of its slabs.
     pub bytes: u64,
-    /// Objects that threads took in a second. What they free and take again without the pool is not counted.
+    /// Objects that threads took in a second. What they free and take again without the cache node is not counted.
     pub allocated: u64,
     /// Objects that they gave back in a second.
     pub freed: u64,
@@ -124,18 +124,28 @@ impl Sort {
     }
 }
 
-/// The caches, or pools, that have slabs; `before` are those of `seconds` ago.
+/// The caches, or cache nodes, that have slabs; `before` are those of `seconds` ago.
 pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f64) -> Vec<Row> {
     let mut rows: BTreeMap<(String, u64, u64, u64), Row> = BTreeMap::new();
     for heap in &snapshot.heaps {
-        for pool in heap.pools.iter().filter(|it| it.slabs > 0) {
-            let Some(class) = heap.classes.get(pool.class as usize) else {
+        for cache_node in heap.cache_nodes.iter().filter(|it| it.slabs > 0) {
+            let Some(class) = heap.classes.get(cache_node.class as usize) else {
                 continue;
             };
             let (key, name) = match grouping {
-                Grouping::Pools => (
-                    (class.name.clone(), class.size, pool.node, pool.cluster),
-                    format!("{} node{} cluster{}", name(class), pool.node, pool.cluster),
+                Grouping::CacheNodes => (
+                    (
+                        class.name.clone(),
+                        class.size,
+                        cache_node.node,
+                        cache_node.cluster,
+                    ),
+                    format!(
+                        "{} node{} cluster{}",
+                        name(class),
+                        cache_node.node,
+                        cache_node.cluster
+                    ),
                 ),
                 _ => ((class.name.clone(), class.size, 0, 0), name(class)),
             };
@@ -145,16 +155,16 @@ pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f6
                 per_slab: class.slab_objects,
                 ..Row::default()
             });
-            row.active = row.active.saturating_add(pool.out);
-            row.slabs = row.slabs.saturating_add(pool.slabs);
-            let objects = pool.slabs.saturating_mul(class.slab_objects);
+            row.active = row.active.saturating_add(cache_node.out);
+            row.slabs = row.slabs.saturating_add(cache_node.slabs);
+            let objects = cache_node.slabs.saturating_mul(class.slab_objects);
             row.objects = row.objects.saturating_add(objects);
-            let bytes = pool.slabs.saturating_mul(class.slab_bytes);
+            let bytes = cache_node.slabs.saturating_mul(class.slab_bytes);
             row.bytes = row.bytes.saturating_add(bytes);
-            row.taken = row.taken.wrapping_add(pool.taken);
+            row.taken = row.taken.wrapping_add(cache_node.taken);
             row.outside = row
                 .outside
-                .saturating_add(pool.out.saturating_sub(pool.in_barn));
+                .saturating_add(cache_node.out.saturating_sub(cache_node.in_barn));
         }
     }
     for row in rows.values_mut() {

@@ -6,7 +6,7 @@ use core::slice;
 use std::thread;
 use std::vec::Vec;
 
-use super::process::alone;
+use super::process::exclusive;
 use super::random::Random;
 use crate::global::{
     PrefilledSheaf, alloc_from_sheaf, alloc_pages, free, free_pages, kfree, kmalloc,
@@ -245,7 +245,7 @@ fn live(seed: u64) {
 
 #[test]
 fn the_kernels_functions_refuse_and_lose_nothing() {
-    let _alone = alone();
+    let _alone = exclusive();
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };

@@ -18,7 +18,7 @@ use crate::sys::faults::{ERRNOS, Plan};
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Until this is dropped no other test uses the process's heap.
-pub(super) fn alone() -> MutexGuard<'static, ()> {
+pub(super) fn exclusive() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -49,7 +49,7 @@ fn a_process_gets_a_heap_or_loses_nothing() {
 
 #[test]
 fn threads_come_and_go_while_calls_are_refused() {
-    let _alone = alone();
+    let _alone = exclusive();
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };
@@ -142,7 +142,7 @@ fn life(seed: u64) {
 fn threads_hand_blocks_to_each_other() {
     /// A block's address, its length, and what fills it.
     static SLOTS: Lock<[(usize, usize, u8); 64]> = Lock::new([(0, 0, 0); 64]);
-    let _alone = alone();
+    let _alone = exclusive();
     let exchange = |slot: usize, block| core::mem::replace(&mut SLOTS.lock()[slot], block);
     let give_back = |(address, bytes, mark): (usize, usize, u8)| {
         let Some(block) = NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(address))

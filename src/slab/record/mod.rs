@@ -4,7 +4,7 @@
 //!
 //! A set bit is an object that was out and came back; `out` counts those that did not. Objects from `carved` on were never
 //! handed out, nor, as long as there are any that are *skipped*, those before the colour. Untouched memory is all zero.
-//! Written under the pool's lock.
+//! Written under the cache node's lock.
 //!
 //! Free objects are bits here and not links inside themselves: a flush and a refill then touch
 //! only this record, not one cold line for each object, and a caller's stray write cannot reach it.
@@ -31,7 +31,7 @@ pub(crate) struct SlabRecord {
     carved: AtomicU16,
     /// The first word that may have a set bit.
     hint: AtomicU8,
-    /// The list that the slab is on, as its pool numbers them; 0 for none.
+    /// The list that the slab is on, as its cache node numbers them; 0 for none.
     list: AtomicU8,
     /// What visits by purging know of it (`pages.rs`).
     visits: AtomicU8,
@@ -62,7 +62,7 @@ const SKIPPED: u8 = 2;
 /// Colours are multiples of this.
 const LINE: usize = 64;
 
-// ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
+// ORDERING: relaxed throughout this file; the cache node's lock orders all accesses.
 
 impl SlabRecord {
     /// Makes this the record of a slab of which nothing was handed out.

@@ -17,7 +17,7 @@ pub(in crate::slab) enum BadObject {
     Free,
 }
 
-// ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
+// ORDERING: relaxed throughout this file; the cache node's lock orders all accesses.
 
 impl SlabRecord {
     /// Takes up to `wanted` objects, lowest first, and passes them to `give` by [`ROW`]s at most: an index, and a bit for each

@@ -19,7 +19,7 @@ const SEEN: u8 = 1;
 /// All pages without objects are gone; no visit is needed until objects come back.
 const DONE: u8 = 2;
 
-// ORDERING: relaxed throughout this file; the pool's lock orders all accesses.
+// ORDERING: relaxed throughout this file; the cache node's lock orders all accesses.
 
 impl SlabRecord {
     /// Marks a new slab as one that has nothing to give back until objects come back.

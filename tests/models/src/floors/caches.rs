@@ -53,8 +53,8 @@ impl Program {
     /// Objects that are neither in a slab nor in a barn, if no cache has any.
     fn in_use(self) -> usize {
         let id = class::class_of(BYTES);
-        let pools = self.heap.nodes().map(|node| node.counts(id, ROOM));
-        pools.map(|counts| counts.out - counts.in_barn).sum()
+        let cache_nodes = self.heap.nodes().map(|node| node.counts(id, ROOM));
+        cache_nodes.map(|counts| counts.out - counts.in_barn).sum()
     }
 }
 
@@ -246,9 +246,9 @@ pub fn fork(fault: Fault, holds: bool) -> usize {
             let object = alloc(cache);
             if let Some(binding) = cache.binding() {
                 cache.enter_cluster(binding, OTHER);
-                let _pool = binding
+                let _cache_node = binding
                     .home
-                    .pool(ClusterId(0), class::class_of(BYTES))
+                    .cache_node(ClusterId(0), class::class_of(BYTES))
                     .lock();
                 moment.fetch_add(1, Relaxed);
             }

@@ -1,4 +1,4 @@
-//! Threads that share the memory of a node: its tables, its arena, its pools.
+//! Threads that share the memory of a node: its tables, its arena, its cache nodes.
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::world::{self, Fault};
@@ -204,7 +204,7 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
     world::check(fault, BOUND, move || {
         let node = node();
         let id = class::class_of(8 << 10);
-        let pool = node.pool(ClusterId(0), id);
+        let cache_node = node.cache_node(ClusterId(0), id);
         let mut kept = new_sheaf(node, 3);
         assert_eq!(node.fill(ClusterId(0), id, &mut kept, 3), 3);
         let objects: Vec<_> = kept.objects().to_vec();
@@ -215,7 +215,8 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
         }
         let mut first = [objects[0], objects[1]];
         // One stays out, so that the slab is partial; the pages of the others may go.
-        pool.lock()
+        cache_node
+            .lock()
             .take_back(node.place(ClusterId(0)), id, &mut first);
         let mut sheaf = new_sheaf(node, 2);
         let tracked: Vec<_> = objects.iter().map(|object| object.addr()).collect();
@@ -229,7 +230,8 @@ pub fn slab_purge(fault: Fault, visits: usize, writes_late: bool) -> usize {
                 world::write(object, 2);
                 assert_eq!(world::read(object), 2, "nobody takes memory that is lent");
             }
-            pool.lock()
+            cache_node
+                .lock()
                 .take_back(node.place(ClusterId(0)), id, sheaf.objects_mut());
             if writes_late && is_tracked {
                 world::write(object, 3);

@@ -1,10 +1,10 @@
-//! Classes and their pools: slabs, and where the objects are that are out of them.
+//! Classes and their cache nodes: slabs, and where the objects are that are out of them.
 
 use anyhow::{Result, bail};
 
 use super::{Numbers, Target};
 use crate::record::Record;
-use crate::snapshot::{Class, Heap, Pool};
+use crate::snapshot::{CacheNode, Class, Heap};
 
 /// No table of an arena has more slabs.
 const MOST_SLABS: u64 = 1 << 32;
@@ -35,66 +35,75 @@ impl Target<'_> {
         (0..count).map(class).collect()
     }
 
-    /// The pools of a node that hold slabs: each cluster of processors has one for each class.
-    pub(super) fn read_pools(
+    /// The cache nodes of a node that hold slabs: each cluster of processors has one for each class.
+    pub(super) fn read_cache_nodes(
         &self,
         node: &Record<'_>,
         id: u64,
         numbers: &Numbers,
         classes: &[Class],
-    ) -> Result<Vec<Pool>> {
-        let pools = node.inner("pools", "pools")?;
-        let (entries, used) = (pools.number("entries")?, pools.numbers("used", 8)?);
+    ) -> Result<Vec<CacheNode>> {
+        let cache_nodes = node.inner("cache_nodes", "cache_nodes")?;
+        let (entries, used) = (
+            cache_nodes.number("entries")?,
+            cache_nodes.numbers("used", 8)?,
+        );
         let places = self
             .memory
-            .bytes(self.directory.pool_places, numbers.classes + 1)?;
-        let stride = self.directory.size("pool_entry_padded")?;
+            .bytes(self.directory.cache_node_places, numbers.classes + 1)?;
+        let stride = self.directory.size("cache_node_padded")?;
         // Each cluster of processors has as many words, and as many entries.
         let words = (numbers.classes + 1).div_ceil(64) as usize;
-        let clusters = pools.number("clusters")?.min((used.len() / words) as u64);
+        let clusters = cache_nodes
+            .number("clusters")?
+            .min((used.len() / words) as u64);
         let mut found = Vec::new();
         for class in 1..=numbers.classes {
             let place = places.get(class as usize).copied().unwrap_or_default();
             let capacity = classes[class as usize].sheaf_objects;
             for cluster in 0..clusters {
-                // A pool that nobody used has no memory.
+                // A cache node that nobody used has no memory.
                 let word = used[(cluster as usize) * words + class as usize / 64];
                 if word & 1 << (class % 64) == 0 {
                     continue;
                 }
                 let place = cluster * (numbers.classes + 1) + u64::from(place);
                 let address = entries.wrapping_add(place * stride);
-                let entry = self.record("pool_entry", address)?;
-                let pool = Pool {
+                let entry = self.record("cache_node_entry", address)?;
+                let cache_node = CacheNode {
                     node: id,
                     class,
                     cluster,
-                    ..self.read_pool(&entry.inner("pool", "pool")?, capacity)?
+                    ..self.read_cache_node(&entry.inner("cache_node", "cache_node")?, capacity)?
                 };
-                if pool.slabs > 0 || pool.in_barn > 0 {
-                    found.push(pool);
+                if cache_node.slabs > 0 || cache_node.in_barn > 0 {
+                    found.push(cache_node);
                 }
             }
         }
         Ok(found)
     }
 
-    pub(super) fn read_pool(&self, pool: &Record<'_>, capacity: u64) -> Result<Pool> {
-        let barn = pool.inner("barn", "barn")?;
+    pub(super) fn read_cache_node(
+        &self,
+        cache_node: &Record<'_>,
+        capacity: u64,
+    ) -> Result<CacheNode> {
+        let barn = cache_node.inner("barn", "barn")?;
         let full = barn
             .number("count")?
             .min(barn.bytes("full")?.len() as u64 / 8);
         let mut lists = Vec::new();
-        for list in pool.array("lists", "slab_list")? {
+        for list in cache_node.array("lists", "slab_list")? {
             lists.push(list.number("count")?);
         }
         let partial = self.directory.value("partial_lists", 1, 64)? as usize;
-        let slabs = pool.number("slabs")?;
-        let out = pool.number("out")?;
+        let slabs = cache_node.number("slabs")?;
+        let out = cache_node.number("out")?;
         if slabs > MOST_SLABS || out > MOST_SLABS << 16 {
-            bail!("damaged tables: a pool of {slabs} slabs");
+            bail!("damaged tables: a cache node of {slabs} slabs");
         }
-        Ok(Pool {
+        Ok(CacheNode {
             slabs,
             empty_slabs: lists.get(partial).copied().unwrap_or_default().min(slabs),
             partial_slabs: lists.iter().take(partial).sum(),
@@ -102,7 +111,7 @@ impl Target<'_> {
             in_barn: full * capacity + self.objects_of_sheaf(barn.number("open")?)?,
             full_sheaves: full,
             taken: barn.number("taken")?,
-            ..Pool::default()
+            ..CacheNode::default()
         })
     }
 
@@ -125,11 +134,11 @@ impl Target<'_> {
     }
 }
 
-/// Adds pools and caches up by class.
+/// Adds cache nodes and caches up by class.
 pub(super) fn sum_up(heap: &mut Heap) {
     let Heap {
         classes,
-        pools,
+        cache_nodes,
         caches,
         ..
     } = heap;
@@ -145,16 +154,17 @@ pub(super) fn sum_up(heap: &mut Heap) {
             }
         }
     }
-    for pool in pools.iter() {
-        let Some(class) = classes.get_mut(pool.class as usize) else {
+    for cache_node in cache_nodes.iter() {
+        let Some(class) = classes.get_mut(cache_node.class as usize) else {
             continue;
         };
-        class.slabs += pool.slabs;
-        class.in_barns += pool.in_barn;
-        class.empty_slabs += pool.empty_slabs;
-        class.in_use += pool.out;
-        let objects = (pool.slabs - pool.empty_slabs).saturating_mul(class.slab_objects);
-        class.in_partial += objects.saturating_sub(pool.out);
+        class.slabs += cache_node.slabs;
+        class.in_barns += cache_node.in_barn;
+        class.empty_slabs += cache_node.empty_slabs;
+        class.in_use += cache_node.out;
+        let objects =
+            (cache_node.slabs - cache_node.empty_slabs).saturating_mul(class.slab_objects);
+        class.in_partial += objects.saturating_sub(cache_node.out);
     }
     for class in classes.iter_mut().filter(|it| !it.is_span) {
         let cached = class.in_sheaves + class.in_barns + class.in_aliens;

@@ -3,7 +3,7 @@
 //! # Invariant
 //!
 //! A slab with an object to take is on the list that tells how full it is, or on the list of
-//! empty slabs; a slab without is on none. All zero is a pool without slabs.
+//! empty slabs; a slab without is on none. All zero is a cache node without slabs.
 #![forbid(unsafe_code)]
 
 use super::barn::Barn;
@@ -28,11 +28,11 @@ const ADDED: usize = 4;
 
 /// The slabs of one class on one node that one cluster's threads take objects from, and its barn.
 #[derive(Debug, Default)]
-pub(crate) struct Pool {
+pub(crate) struct CacheNode {
     pub(super) lists: [SlabList; PARTIAL_LISTS + 1],
     pub(super) slabs: u32,
     /// The slabs that were added since somebody asked, of which the first few count: granule + 1, or 0 for none, so
-    /// that zeroed memory is a pool.
+    /// that zeroed memory is a cache node.
     pub(super) added: [u32; ADDED],
     /// Objects that are out: with the program, in sheaves, in the barn.
     pub(super) out: u64,
@@ -42,9 +42,9 @@ pub(crate) struct Pool {
     pub(crate) barn: Barn,
 }
 
-/// A pool's numbers.
+/// A cache node's numbers.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PoolCounts {
+pub(crate) struct CacheNodeCounts {
     /// Slabs.
     pub(crate) slabs: usize,
     /// Objects that are out of the slabs.
@@ -53,7 +53,7 @@ pub(crate) struct PoolCounts {
     pub(crate) in_barn: usize,
 }
 
-impl Pool {
+impl CacheNode {
     /// Moves up to `wanted` objects into `sheaf` and returns how many. Fewer than wanted means that another slab is needed.
     pub(crate) fn fill(
         &mut self,
@@ -136,9 +136,9 @@ impl Pool {
         core::mem::take(&mut self.added).map(|slab| slab.checked_sub(1).map(GranuleIndex))
     }
 
-    /// The pool's numbers.
-    pub(crate) fn counts(&self, capacity: usize) -> PoolCounts {
-        PoolCounts {
+    /// The cache node's numbers.
+    pub(crate) fn counts(&self, capacity: usize) -> CacheNodeCounts {
+        CacheNodeCounts {
             slabs: self.slabs as usize,
             out: self.out as usize,
             in_barn: self.barn.objects(capacity),
