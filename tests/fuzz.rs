@@ -28,23 +28,26 @@ fn random_lists_find_nothing_wrong_where_memory_is_short() {
     finds_nothing(&["--seconds", "3", "--conf", "limit:64m"]);
 }
 
-/// One list, so that nobody else takes what it gave up before that was looked at.
 #[test]
-fn what_blocks_get_and_give_up_is_as_each_mode_says() {
-    for conf in [
+fn what_blocks_get_and_give_up_is_as_clearing_and_quarantine_say() {
+    finds_nothing_in_one_thread(&[
         "zero:free",
         "zero:alloc",
         "zero:free,zero:alloc,purge_ms:0",
         "preset:tiny",
-        "zero:free,quarantine:16m",
         "quarantine:64m",
+    ]);
+}
+
+#[test]
+fn what_blocks_get_and_give_up_is_as_each_debug_mode_says() {
+    finds_nothing_in_one_thread(&[
+        "zero:free,quarantine:16m",
         "slab_debug:F",
         "slab_debug:FZP",
         "zero:free,slab_debug:FZ",
         "guard:1/1",
-    ] {
-        finds_nothing(&["--seconds", "3", "--threads", "1", "--conf", conf]);
-    }
+    ]);
 }
 
 #[test]
@@ -106,6 +109,13 @@ fn finds_nothing(arguments: &[&str]) {
     let finished = fuzz(library(), arguments).succeeded();
     println!("{}", finished.stdout);
     assert_eq!(finished.stdout.lines().next_back(), Some("ok"));
+}
+
+/// With one list, so that nobody else takes what it gave up before that was looked at.
+fn finds_nothing_in_one_thread(configurations: &[&str]) {
+    for conf in configurations {
+        finds_nothing(&["--seconds", "3", "--threads", "1", "--conf", conf]);
+    }
 }
 
 /// Runs the program, which preloads the allocator into children of its own.

@@ -93,7 +93,7 @@ for family in parse(open(sys.argv[1]).read()):
             "slubmalloc_cache_node_objects",
             "gauge|",
             "|700|",
-            &["class=kmalloc-768", "node=0", "cache_node=0", "state=out"],
+            &["class=kmalloc-768", "node=0", "cluster=0", "state=out"],
         ),
         ("slubmalloc_threads", "gauge|", "|4|", &[]),
     ] {

@@ -22,7 +22,7 @@ pub(super) const FAULT: i32 = 98;
 const CANNOT: u8 = 97;
 
 /// Records of each list in a round.
-const ROUND: u64 = 200_000;
+const ROUND: u64 = 50_000;
 
 /// Bytes by which the sum of what is in use may be off between rounds: libc starts threads, and the library one.
 const SLACK: usize = 4 << 10;
