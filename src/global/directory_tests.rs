@@ -39,7 +39,11 @@ fn the_directory_tells_its_own_length_and_version() {
 
 /// What the names of each version digest to. A change that takes a name away or gives it to something else raises `VERSION` and adds
 /// the new digest; those of versions that are out stay as they are.
-const DIGESTS: [u64; VERSION as usize] = [0x146d_56f9_e696_9754, 0xed11_c771_9fda_0064];
+const DIGESTS: [u64; VERSION as usize] = [
+    0x146d_56f9_e696_9754,
+    0xed11_c771_9fda_0064,
+    0x193a_e9ca_fcfb_6f31,
+];
 /// Names that came after the last digest was taken: readers of this version do without.
 const LATER: [&str; 0] = [];
 
