@@ -31,6 +31,7 @@ const UNSAFE_FILES: &[&str] = &[
     "cache/named.rs",
     "cache/span_tests.rs",
     "global/early.rs",
+    "global/faults/kernel.rs",
     "global/faults/lifetime.rs",
     "global/faults/named.rs",
     "global/faults/process.rs",

@@ -1,7 +1,8 @@
 //! The slabs of one cache on one node, past all sheaves.
 #![forbid(unsafe_code)]
 
-use super::cache::Entry;
+use super::Kmem;
+use super::cache::{Entry, NamedCache};
 use crate::heap::Node;
 use crate::slab::{CacheNode, Object, Owner, Place, Sheaf, Slot};
 use crate::units::ClusterId;
@@ -97,5 +98,33 @@ impl Slabs<'_> {
         };
         self.entry.cache_node.lock().add(self.place(), slab);
         true
+    }
+}
+
+impl Kmem {
+    /// The slabs of a cache on a node.
+    pub(super) fn slabs(
+        &self,
+        cache: &'static NamedCache,
+        node: &'static Node,
+    ) -> Option<Slabs<'static>> {
+        Some(Slabs {
+            node,
+            entry: cache.entry(self.heap, node)?,
+            owner: cache.owner(),
+        })
+    }
+
+    /// Takes objects of a cache back into the slabs that they come from.
+    pub(super) fn give_all(&self, cache: &'static NamedCache, objects: &mut [Slot]) {
+        let node_of = |object: Slot| self.heap.nodes().find(|node| node.owns(object.addr()));
+        let is_same =
+            |one: Slot, next: Slot| node_of(one).is_some_and(|node| node.owns(next.addr()));
+        for part in objects.chunk_by_mut(|one, next| is_same(*one, *next)) {
+            let node = part.first().and_then(|first| node_of(*first));
+            if let Some(slabs) = node.and_then(|node| self.slabs(cache, node)) {
+                cache.uncharge(slabs.give(part));
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::slabs::Slabs;
 use super::{Caller, Gfp, Kmem, sizing};
 use crate::cache::{Bin, BinTable, Binding, Notes, ThreadCache};
 use crate::heap::Node;
-use crate::slab::{Object, Sheaf, Slot};
+use crate::slab::{Object, Sheaf};
 use crate::units::NodeId;
 
 /// What a refill under the thread's lock came to.
@@ -308,32 +308,6 @@ impl Kmem {
         let object = sheaf.objects().first().copied().and_then(NonNull::new)?;
         reserve.check_free(object);
         Some(object)
-    }
-
-    /// The slabs of a cache on a node.
-    pub(super) fn slabs(
-        &self,
-        cache: &'static NamedCache,
-        node: &'static Node,
-    ) -> Option<Slabs<'static>> {
-        Some(Slabs {
-            node,
-            entry: cache.entry(self.heap, node)?,
-            owner: cache.owner(),
-        })
-    }
-
-    /// Takes objects of a cache back into the slabs that they come from.
-    pub(super) fn give_all(&self, cache: &'static NamedCache, objects: &mut [Slot]) {
-        let node_of = |object: Slot| self.heap.nodes().find(|node| node.owns(object.addr()));
-        let is_same =
-            |one: Slot, next: Slot| node_of(one).is_some_and(|node| node.owns(next.addr()));
-        for part in objects.chunk_by_mut(|one, next| is_same(*one, *next)) {
-            let node = part.first().and_then(|first| node_of(*first));
-            if let Some(slabs) = node.and_then(|node| self.slabs(cache, node)) {
-                cache.uncharge(slabs.give(part));
-            }
-        }
     }
 }
 
