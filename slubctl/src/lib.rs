@@ -11,5 +11,6 @@ mod record;
 pub mod snapshot;
 pub mod stop;
 pub mod totals;
+mod tracee;
 pub mod view;
 mod wake;

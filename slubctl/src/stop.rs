@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::ptrace;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use procfs::process::Process as ProcFs;
 
 use crate::memory::refused;
+use crate::tracee::{self, Event};
 
 /// A thread that does not stop by then waits for a device, perhaps.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,19 +65,17 @@ impl Stopped {
         if ptrace::interrupt(id).is_err() {
             return Ok(());
         }
-        let flags = WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
         loop {
-            match waitpid(id, Some(flags)) {
-                Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
-                    std::thread::sleep(LOOK);
-                }
-                Ok(WaitStatus::StillAlive) => {
+            match tracee::next_event(thread) {
+                // A signal came first: the thread takes it, and stops after that.
+                Some(Event::Signal(signal)) => tracee::go_on(thread, signal),
+                Some(Event::Stop | Event::End) => return Ok(()),
+                None if Instant::now() < deadline => std::thread::sleep(LOOK),
+                None => {
                     bail!(
                         "thread {thread} of process {pid} does not stop: it waits for a device, perhaps"
                     );
                 }
-                // It has stopped, or has ended.
-                _ => return Ok(()),
             }
         }
     }

@@ -274,3 +274,27 @@ fn a_check_that_is_killed_lets_the_process_go_on() {
     let checked = text(&["check", &target.pid().to_string()]);
     assert!(checked.contains("agree"), "{checked}");
 }
+
+#[test]
+fn a_process_that_is_stopped_for_a_check_loses_no_signal() {
+    let mut command = Command::new(compile_source("signals.c", "signals", &[]));
+    command.env("LD_PRELOAD", built().join("libslubmalloc.so"));
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.spawn().expect("the program");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+    for _ in 0..40 {
+        text(&["check", "--stop", &child.id().to_string()]);
+    }
+    drop(child.stdin.take());
+    line.clear();
+    output.read_line(&mut line).expect("a line");
+    assert!(child.wait().is_ok_and(|it| it.success()));
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let ["sent", sent, "taken", taken] = words[..] else {
+        panic!("{line}");
+    };
+    assert!(sent == taken && sent.len() > 2, "{line}");
+}
