@@ -30,16 +30,26 @@ type Numbers = Family<Labels, Gauge<u64, AtomicU64>>;
 
 impl Process {
     fn labels(&self, more: &[(&'static str, &str)]) -> Labels {
+        let pid = self.pid.to_string();
         let own = [
-            ("pid", self.pid.to_string()),
-            ("command", self.command.clone()),
-            ("cgroup", self.cgroup.clone()),
+            ("pid", pid.as_str()),
+            ("command", &self.command),
+            ("cgroup", &self.cgroup),
         ];
-        let more = more
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()));
-        own.into_iter().chain(more).collect()
+        let all = own.iter().chain(more);
+        all.map(|(name, value)| (*name, escaped(value))).collect()
     }
+}
+
+/// A label's value as the OpenMetrics format wants it: the encoder writes it as it is.
+fn escaped(value: &str) -> String {
+    let escape = |it: char| match it {
+        '\\' => "\\\\".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '\n' => "\\n".to_owned(),
+        _ => it.to_string(),
+    };
+    value.chars().map(escape).collect()
 }
 
 /// The text of all processes; each has its labels beside it.
