@@ -18,24 +18,19 @@ use slubctl::view;
 
 use crate::arguments::{Arguments, Command, Patience, View};
 use crate::looks::Looks;
+use crate::told::Told;
 use crate::{metrics, top};
 
 /// The time between two readings of a check.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs a command and returns the exit code.
-pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCode> {
+pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> {
     let (pid, wanted) = match command {
         Command::Ps => {
             let looks = Looks::at_all()?;
             output.write_all(view::ps(&looks.found).as_bytes())?;
-            for (pid, error) in &looks.others {
-                eprintln!("slubctl: process {pid}: {error}");
-            }
-            if looks.found.is_empty() && looks.refused > 0 {
-                let refused = looks.refused;
-                eprintln!("slubctl: {refused} processes may not be looked at; try sudo");
-            }
+            Told::default().tell(looks.complaints());
             return Ok(ExitCode::SUCCESS);
         }
         Command::Diff { before, after } => {
@@ -89,7 +84,10 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
         }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "slubctl", &mut output);
+            // It panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "slubctl", &mut script);
+            output.write_all(&script)?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Map {
@@ -114,7 +112,7 @@ pub(crate) fn run(command: Command, mut output: &mut dyn Write) -> Result<ExitCo
         } => return ask(target.pid, option, &patience, output),
         Command::Prometheus { listen, pids } => {
             let Some(address) = listen else {
-                output.write_all(metrics::text(&pids)?.as_bytes())?;
+                output.write_all(metrics::text(&pids, &mut Told::default())?.as_bytes())?;
                 return Ok(ExitCode::SUCCESS);
             };
             return metrics::serve(address, &pids);

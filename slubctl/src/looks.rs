@@ -1,8 +1,7 @@
 //! All processes of the machine.
 
 use anyhow::{Context, Result};
-use slubctl::directory::OtherVersion;
-use slubctl::memory::{Process, Refused};
+use slubctl::memory::{Memory, Process, Refused};
 use slubctl::read::{self, Depth};
 use slubctl::snapshot::Snapshot;
 
@@ -11,15 +10,10 @@ use slubctl::snapshot::Snapshot;
 pub(crate) struct Looks {
     /// Those that use the library.
     pub(crate) found: Vec<Snapshot>,
-    /// Those with a library that this program cannot read.
-    pub(crate) others: Vec<(i32, OtherVersion)>,
-    /// How many may not be looked at.
-    pub(crate) refused: usize,
-}
-
-/// All processes that may be read and use the library.
-pub(crate) fn all() -> Result<Vec<Snapshot>> {
-    Ok(Looks::at_all()?.found)
+    /// A line for each that uses it and cannot be read.
+    damaged: Vec<String>,
+    /// Whether there are processes that may not be looked at.
+    pub(crate) is_refused: bool,
 }
 
 impl Looks {
@@ -30,24 +24,44 @@ impl Looks {
             let Ok(process) = process else {
                 continue;
             };
-            let pid = process.pid();
-            let process = Process::open(pid);
-            match read::target(&process, Depth::Resident) {
-                Ok(mut snapshot) => {
-                    snapshot.pid = pid;
-                    snapshot.command = process.command();
-                    snapshot.heaps.retain(|heap| heap.is_made);
-                    looks.found.push(snapshot);
-                }
-                Err(error) if error.is::<Refused>() => looks.refused += 1,
-                // One that ends meanwhile is left out.
-                Err(error) => {
-                    let other = error.downcast::<OtherVersion>();
-                    looks.others.extend(other.ok().map(|it| (pid, it)));
-                }
-            }
+            // The kernel's own have no command line.
+            let has_program = process.cmdline().is_ok_and(|it| !it.is_empty());
+            looks.at(&Process::open(process.pid()), has_program);
         }
         looks.found.retain(|it| !it.heaps.is_empty());
         Ok(looks)
+    }
+
+    fn at(&mut self, process: &Process, has_program: bool) {
+        let mut read = read::target(process, Depth::Resident);
+        // Another program may have begun in it meanwhile.
+        if read.as_ref().is_err_and(|it| !it.is::<Refused>()) {
+            read = read::target(process, Depth::Resident);
+        }
+        match read {
+            Ok(mut snapshot) => {
+                snapshot.pid = process.pid;
+                snapshot.command = process.command();
+                snapshot.heaps.retain(|heap| heap.is_made);
+                self.found.push(snapshot);
+            }
+            Err(error) if error.is::<Refused>() => self.is_refused |= has_program,
+            // One that has ended is left out.
+            Err(error) if process.mappings().is_ok() => {
+                let own = format!("process {}: ", process.pid);
+                let error = format!("{error:#}");
+                let error = error.strip_prefix(&own).unwrap_or(&error);
+                self.damaged.push(format!("{own}{error}"));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// What there is to say of those that are left out.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let refused = self
+            .is_refused
+            .then(|| "some processes may not be looked at, and are left out: try sudo".to_owned());
+        self.damaged.iter().cloned().chain(refused).collect()
     }
 }

@@ -5,6 +5,8 @@ mod arguments;
 mod commands;
 mod looks;
 mod metrics;
+mod serve;
+mod told;
 mod top;
 
 use std::io::{ErrorKind, Write};
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
         // A reader that has seen enough is no mistake.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("slubctl: {}", one_line(&format!("{error:#}")));
+            told::tell(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -33,8 +35,4 @@ fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<std::io::Error>();
     error.is_some_and(|it| it.kind() == ErrorKind::BrokenPipe)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

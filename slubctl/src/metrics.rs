@@ -1,24 +1,43 @@
-//! Metrics as text, and a small server for them.
+//! Metrics as text, and served.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result};
 use slubctl::memory::Process;
 use slubctl::read::{self, Depth};
 use slubctl::view;
-use tiny_http::{Header, Response, Server};
+
+use crate::looks::Looks;
+use crate::serve;
+use crate::told::{Told, tell};
 
 /// What the text is (the OpenMetrics specification).
 const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The metrics of some processes; of all that use the library if there is none.
-pub(crate) fn text(pids: &[i32]) -> Result<String> {
-    let snapshots = match pids {
-        [] => crate::looks::all()?,
-        pids => {
-            let each = pids.iter().map(|pid| read::process(*pid, Depth::Resident));
-            each.collect::<Result<_>>()?
+/// The metrics of some processes; of all that use the library if there is none. One that cannot be read is passed over, with a
+/// line, as long as there is another.
+pub(crate) fn text(pids: &[i32], told: &mut Told) -> Result<String> {
+    let snapshots = if pids.is_empty() {
+        let looks = Looks::at_all()?;
+        told.tell(looks.complaints());
+        looks.found
+    } else {
+        let (mut found, mut errors) = (Vec::new(), Vec::new());
+        for pid in pids {
+            match read::process(*pid, Depth::Resident) {
+                Ok(snapshot) => found.push(snapshot),
+                Err(error) => errors.push(error),
+            }
+        }
+        // The last error is this command's, if there is nothing else.
+        let last = errors.pop_if(|_| found.is_empty());
+        told.tell(errors.iter().map(|it| format!("{it:#}")).collect());
+        match last {
+            Some(error) => return Err(error),
+            None => found,
         }
     };
     let labelled = snapshots.into_iter().map(|snapshot| {
@@ -34,21 +53,21 @@ pub(crate) fn text(pids: &[i32]) -> Result<String> {
 
 /// Serves the metrics until somebody ends this program.
 pub(crate) fn serve(address: SocketAddr, pids: &[i32]) -> Result<ExitCode> {
-    let server = Server::http(address).map_err(|error| anyhow!("{address}: {error}"))?;
-    let kind = Header::from_bytes("Content-Type", TYPE);
-    let kind = kind.map_err(|()| anyhow!("no header"))?;
-    eprintln!("slubctl: serving http://{}/metrics", server.server_addr());
-    for request in server.incoming_requests() {
-        let response = match (request.url(), text(pids)) {
-            ("/metrics", Ok(text)) => Response::from_string(text).with_header(kind.clone()),
-            // A process that has ended is none of this program's mistakes.
-            ("/metrics", Err(error)) => {
-                Response::from_string(format!("{error:#}\n")).with_status_code(503)
-            }
-            _ => Response::from_string("see /metrics\n").with_status_code(404),
-        };
-        // Who asked may be gone.
-        let _ = request.respond(response);
-    }
+    let listener = TcpListener::bind(address).with_context(|| address.to_string())?;
+    let address = listener.local_addr()?;
+    tell(&format!("serving http://{address}/metrics"));
+    // One look at a time, which no client holds up.
+    let told = Mutex::new(Told::default());
+    serve::serve(&listener, &|path| {
+        if path != "/metrics" {
+            return ("404 Not Found", PLAIN, "see /metrics\n".to_owned());
+        }
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        match text(pids, &mut told) {
+            Ok(text) => ("200 OK", TYPE, text),
+            // Processes that have ended are none of this program's mistakes.
+            Err(error) => ("503 Service Unavailable", PLAIN, format!("{error:#}\n")),
+        }
+    });
     Ok(ExitCode::SUCCESS)
 }

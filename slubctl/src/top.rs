@@ -18,6 +18,9 @@ use slubctl::totals::Totals;
 use slubctl::view;
 use slubctl::view::top::{self, Grouping, Row, Sort};
 
+use crate::looks::Looks;
+use crate::told::Told;
+
 /// Looks that are in the picture of the last minutes.
 const REMEMBERED: usize = 600;
 
@@ -50,6 +53,8 @@ struct Screen {
     rows: Vec<Row>,
     nodes: Vec<String>,
     lines: Vec<String>,
+    /// What is said of processes that cannot be read.
+    complaints: Vec<String>,
     /// Bytes in use.
     history: VecDeque<u64>,
     seen: Instant,
@@ -58,9 +63,10 @@ struct Screen {
 
 /// Prints looks as text.
 pub(crate) fn batch(options: Options, output: &mut dyn Write) -> Result<ExitCode> {
-    let mut screen = Screen::new(options);
+    let (mut screen, mut told) = (Screen::new(options), Told::default());
     for count in 1.. {
         screen.look()?;
+        told.tell(std::mem::take(&mut screen.complaints));
         writeln!(
             output,
             "{}\n{}{}",
@@ -92,6 +98,8 @@ pub(crate) fn full_screen(options: Options) -> Result<ExitCode> {
     let mut terminal = ratatui::try_init()?;
     let done = run(&mut screen, &mut terminal);
     ratatui::restore();
+    // What could not be read is told on the usual screen.
+    Told::default().tell(screen.complaints);
     done.map(|()| ExitCode::SUCCESS)
 }
 
@@ -137,6 +145,7 @@ impl Screen {
             rows: Vec::new(),
             nodes: Vec::new(),
             lines: Vec::new(),
+            complaints: Vec::new(),
             history: VecDeque::new(),
             seen: Instant::now(),
             first_line: 0,
@@ -187,9 +196,13 @@ impl Screen {
     }
 
     fn look_at_all(&mut self) -> Result<()> {
-        let mut all = crate::looks::all()?;
+        let looks = Looks::at_all()?;
+        let complaints = looks.complaints();
+        let mut all = looks.found;
         if all.is_empty() && self.history.is_empty() {
-            bail!("no process that may be read uses slubmalloc");
+            let complaints = complaints.iter().map(|it| format!("; {it}"));
+            let complaints: String = complaints.collect();
+            bail!("no process that may be read uses slubmalloc{complaints}");
         }
         all.sort_by_key(|it| std::cmp::Reverse(Totals::of_all(it).in_use()));
         self.title = format!(
@@ -199,6 +212,7 @@ impl Screen {
                 count => format!("{count} processes"),
             }
         );
+        self.complaints = complaints;
         self.note(all.iter().map(|it| Totals::of_all(it).in_use()).sum());
         self.lines = view::ps(&all).lines().skip(1).map(str::to_owned).collect();
         Ok(())

@@ -3,9 +3,11 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
-use support::{Target, compile, scratch, text};
+use support::{Target, compile, scratch, slubctl, text};
 
 #[test]
 fn metrics_are_complete_lines_of_openmetrics() {
@@ -38,7 +40,10 @@ fn metrics_are_of_one_several_or_all_processes() {
     ] {
         let mut arguments = vec!["prometheus"];
         arguments.extend(pids.into_iter().map(String::as_str));
-        let metrics = text(&arguments);
+        // Of all: other processes may be told of.
+        let output = slubctl(&arguments);
+        assert!(output.status.success(), "{output:?}");
+        let metrics = String::from_utf8(output.stdout).expect("UTF-8");
         let is_known =
             [&one, &other, &third].map(|pid| metrics.contains(&format!("pid=\"{pid}\"")));
         assert_eq!(is_known, known);
@@ -50,18 +55,17 @@ fn metrics_are_of_one_several_or_all_processes() {
     }
 }
 
-#[test]
-fn metrics_are_read_by_a_parser_that_was_not_written_here() {
+/// The samples that Python's parser reads, a line each; nothing where there is no such parser.
+fn parsed(all: &str, name: &str) -> Option<String> {
     let python = "/usr/bin/python3";
     let module = "import prometheus_client.openmetrics.parser";
     let has_parser = Command::new(python).args(["-c", module]).output();
     if !has_parser.is_ok_and(|it| it.status.success()) {
-        return support::skipped("no python3-prometheus-client here");
+        support::skipped("no python3-prometheus-client here");
+        return None;
     }
-    let target = Target::preloaded(&compile("parsed", &[]), "threads");
-    let file = scratch().join("metrics.txt");
-    let all = text(&["prometheus", &target.pid().to_string()]);
-    fs::write(&file, &all).expect("a file");
+    let file = scratch().join(name);
+    fs::write(&file, all).expect("a file");
     let parse = "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 for family in parse(open(sys.argv[1]).read()):
     for it in family.samples:
@@ -70,7 +74,43 @@ for family in parse(open(sys.argv[1]).read()):
     let output = parser.args(["-c", parse]).arg(&file).output();
     let output = output.expect("python3");
     assert!(output.status.success(), "{output:?}");
-    let samples = String::from_utf8(output.stdout).expect("UTF-8");
+    Some(String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[test]
+fn what_a_program_and_a_cache_are_called_stays_inside_of_their_labels() {
+    let target = Target::preloaded(&compile("a\"b\\c", &[]), "sleep");
+    let pid = target.pid();
+    let mut snapshot = support::snapshot(pid);
+    snapshot.command = "a\"b".to_owned();
+    let name = "a_b\"c\\\",x=\"\nslubmalloc_threads 7";
+    let mut classes = snapshot.heaps[0].classes.iter_mut();
+    let class = classes.find(|it| it.size == 768).expect("a class");
+    class.name = name.to_owned();
+    let process = slubctl::view::Process {
+        pid,
+        command: snapshot.command.clone(),
+        cgroup: "/\\x2d\"\n".to_owned(),
+    };
+    let all = slubctl::view::prometheus(&[(process, snapshot)]);
+    let Some(samples) = parsed(&all, "escaped.txt") else {
+        return;
+    };
+    let labels = format!("|cgroup=/\\x2d\"\n|class={name}|");
+    assert!(samples.contains(&labels), "{samples}");
+    assert!(samples.contains("|command=a\"b|"), "{samples}");
+    let served = parsed(&text(&["prometheus", &pid.to_string()]), "served.txt");
+    let command = "|command=metrics-a\"b\\c|";
+    assert!(served.is_some_and(|it| it.contains(command)));
+}
+
+#[test]
+fn metrics_are_read_by_a_parser_that_was_not_written_here() {
+    let target = Target::preloaded(&compile("parsed", &[]), "threads");
+    let all = text(&["prometheus", &target.pid().to_string()]);
+    let Some(samples) = parsed(&all, "metrics.txt") else {
+        return;
+    };
     let is_there = |parts: &[&str]| {
         let mut lines = samples.lines();
         lines.any(|line| parts.iter().all(|part| line.contains(part)))
@@ -125,32 +165,43 @@ for family in parse(open(sys.argv[1]).read()):
     }
 }
 
-#[test]
-fn metrics_are_served_under_their_path() {
-    use std::io::{BufRead, BufReader, Read, Write};
-    let target = Target::preloaded(&compile("served", &[]), "sleep");
-    let mut server = Command::new(env!("CARGO_BIN_EXE_slubctl"));
-    server.args([
-        "prometheus",
-        "--listen",
-        "127.0.0.1:0",
-        &target.pid().to_string(),
-    ]);
-    let mut server = server
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("slubctl");
-    let mut line = String::new();
-    let errors = server.stderr.take().expect("a pipe");
-    BufReader::new(errors).read_line(&mut line).expect("a line");
-    let address = line
-        .trim_end()
-        .rsplit_once("http://")
-        .expect("an address")
-        .1;
-    let address = address.trim_end_matches("/metrics");
-    let get = |path: &str| {
-        let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+/// `slubctl prometheus --listen`.
+struct Server {
+    child: std::process::Child,
+    errors: BufReader<std::process::ChildStderr>,
+    address: String,
+}
+
+impl Server {
+    fn start(pids: &[i32]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_slubctl"));
+        command.args(["prometheus", "--listen", "127.0.0.1:0"]);
+        command.args(pids.iter().map(i32::to_string));
+        let command = command.stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("slubctl");
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        errors.read_line(&mut line).expect("a line");
+        let address = line.trim_end().rsplit_once("http://");
+        let address = address.expect("an address").1;
+        let address = address.trim_end_matches("/metrics").to_owned();
+        Self {
+            child,
+            errors,
+            address,
+        }
+    }
+
+    fn connection(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("a connection");
+        let some = Some(std::time::Duration::from_secs(30));
+        stream.set_read_timeout(some).expect("a limit");
+        stream.set_write_timeout(some).expect("a limit");
+        stream
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = self.connection();
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n"
@@ -159,11 +210,74 @@ fn metrics_are_served_under_their_path() {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         answer
-    };
-    let (metrics, other) = (get("/metrics"), get("/"));
-    let _ = server.kill();
-    let _ = server.wait();
-    assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
-    assert!(metrics.contains("application/openmetrics-text") && metrics.contains("# EOF"));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn metrics_are_served_under_their_path() {
+    let target = Target::preloaded(&compile("served", &[]), "sleep");
+    let server = Server::start(&[target.pid()]);
+    for path in ["/metrics", "/metrics?x=1"] {
+        let metrics = server.get(path);
+        assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
+        assert!(metrics.contains("application/openmetrics-text") && metrics.ends_with("# EOF\n"));
+    }
+    let other = server.get("/");
     assert!(other.starts_with("HTTP/1.1 404 "), "{other}");
+}
+
+#[test]
+fn a_process_that_has_ended_is_left_out_and_told_of_once() {
+    let program = compile("ended", &[]);
+    let target = Target::preloaded(&program, "sleep");
+    let other = Target::preloaded(&program, "sleep");
+    let pids = [other.pid(), target.pid()];
+    let mut server = Server::start(&pids);
+    drop(other);
+    for _ in 0..2 {
+        let metrics = server.get("/metrics");
+        assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
+        assert!(metrics.contains(&format!("pid=\"{}\"", pids[1])));
+    }
+    let texts = pids.map(|it| it.to_string());
+    let output = slubctl(&["prometheus", &texts[0], &texts[1]]);
+    let errors = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success() && output.stdout.ends_with(b"# EOF\n"));
+    assert_eq!(
+        errors,
+        format!("slubctl: process {} does not exist\n", pids[0])
+    );
+    drop(target);
+    assert!(server.get("/metrics").starts_with("HTTP/1.1 503 "));
+    assert!(
+        !slubctl(&["prometheus", &texts[0], &texts[1]])
+            .status
+            .success()
+    );
+    let _ = server.child.kill();
+    let mut told = String::new();
+    server.errors.read_to_string(&mut told).expect("lines");
+    assert_eq!(told, errors);
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_nobody_else() {
+    let target = Target::preloaded(&compile("client", &[]), "sleep");
+    let server = Server::start(&[target.pid()]);
+    let requests = "GET /metrics HTTP/1.1\r\nHost: it\r\n\r\n".repeat(2000);
+    let mut silent: Vec<_> = (0..3).map(|_| server.connection()).collect();
+    for stream in &mut silent {
+        // The server takes as many as it likes.
+        let _ = stream.write_all(requests.as_bytes());
+    }
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let metrics = server.get("/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
 }

@@ -183,26 +183,39 @@ fn a_process_that_ends_meanwhile_is_a_page_or_one_line() {
 #[test]
 fn without_the_right_to_look_one_line_says_what_to_do() {
     let target = Target::preloaded(&compile("rights", &[]), "sleep");
-    // What anybody may run lies where anybody may go.
-    let copy = std::env::temp_dir().join(format!("slubctl-{}", std::process::id()));
-    fs::copy(env!("CARGO_BIN_EXE_slubctl"), &copy).expect("a copy");
-    let mut other = Command::new("setpriv");
-    other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    let output = other
-        .arg(&copy)
-        .args(["show", &target.pid().to_string()])
-        .output();
-    fs::remove_file(&copy).expect("the copy");
-    let output = output.expect("setpriv");
+    let pid = target.pid().to_string();
+    let Some(output) = without_rights(&["show", &pid]) else {
+        return;
+    };
     let errors = String::from_utf8(output.stderr).expect("UTF-8");
-    if errors.starts_with("setpriv") {
-        return support::skipped(&format!("no other user here: {errors}"));
-    }
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(errors.lines().count(), 1, "{errors}");
     for word in ["sudo", "ptrace_scope", "SYS_PTRACE"] {
         assert!(errors.contains(word), "{errors}");
     }
+    for command in [&["ps"][..], &["prometheus"], &["top", "--batch", "-n", "1"]] {
+        let output = without_rights(command).expect("another user");
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        let lines = errors.lines().filter(|line| line.contains("sudo"));
+        assert_eq!(lines.count(), 1, "{errors}");
+    }
+}
+
+/// Runs `slubctl` as another user, where that is possible.
+fn without_rights(arguments: &[&str]) -> Option<std::process::Output> {
+    // What anybody may run lies where anybody may go.
+    let copy = std::env::temp_dir().join(format!("slubctl-{}", std::process::id()));
+    fs::copy(env!("CARGO_BIN_EXE_slubctl"), &copy).expect("a copy");
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let output = other.arg(&copy).args(arguments).output();
+    fs::remove_file(&copy).expect("the copy");
+    let output = output.expect("setpriv");
+    if output.stderr.starts_with(b"setpriv") {
+        support::skipped(&format!("no other user here: {output:?}"));
+        return None;
+    }
+    Some(output)
 }
 
 #[test]
@@ -257,18 +270,45 @@ fn a_program_that_was_stopped_in_the_middle_of_calls_is_shown_exactly() {
     }
 }
 
-#[test]
-fn a_library_of_another_version_is_one_line_and_ps_tells_of_it() {
+/// A process with a library whose directory has that many more at a place.
+fn changed(name: &str, place: usize, more: u8) -> Target {
     let mut library = fs::read(built().join("libslubmalloc.so")).expect("the library");
     let magic = b"slubdir\0";
     let mut places = library.windows(magic.len());
-    let version = places.position(|it| it == magic).expect("a directory") + magic.len();
-    assert!(library[version] > 1);
-    library[version] += 1;
-    let other = scratch().join("other-version.so");
+    let place = places.position(|it| it == magic).expect("a directory") + place;
+    library[place] += more;
+    let other = scratch().join(format!("{name}.so"));
     fs::write(&other, library).expect("a library");
-    let mut command = Command::new(compile("version", &[]));
-    let target = Target::start(command.env("LD_PRELOAD", other));
+    let mut command = Command::new(compile(name, &[]));
+    Target::start(command.env("LD_PRELOAD", other))
+}
+
+#[test]
+fn a_damaged_directory_is_one_line_wherever_all_processes_are_looked_at() {
+    // The number of rows.
+    let target = changed("damaged", 51, 0x80);
+    let good = Target::preloaded(&compile("good", &[]), "sleep");
+    let (pid, good) = (
+        format!("process {}: ", target.pid()),
+        good.pid().to_string(),
+    );
+    for command in [
+        &["ps"][..],
+        &["prometheus"],
+        &["top", "--batch", "-n", "2", "-d", "0.1"],
+    ] {
+        let output = slubctl(command);
+        assert!(output.status.success(), "{output:?}");
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        let lines: Vec<&str> = errors.lines().filter(|it| it.contains(&pid)).collect();
+        assert!(lines.len() == 1 && lines[0].contains("damaged"), "{errors}");
+        assert!(String::from_utf8(output.stdout).is_ok_and(|it| it.contains(&good)));
+    }
+}
+
+#[test]
+fn a_library_of_another_version_is_one_line_and_ps_tells_of_it() {
+    let target = changed("version", 8, 1);
     let pid = target.pid().to_string();
     for command in ["show", "slabinfo", "map", "check", "trim", "prometheus"] {
         let line = support::failure(&[command, &pid]);
@@ -290,7 +330,8 @@ fn a_list_of_processes_has_what_a_page_says_of_each() {
         Target::preloaded(&compile("list", &[]), "sleep"),
         Target::start(&mut Command::new(support::compile_named())),
     ];
-    let list = text(&["ps"]);
+    // Other processes may be told of.
+    let list = String::from_utf8(slubctl(&["ps"]).stdout).expect("UTF-8");
     let mut lines = list.lines();
     assert!(
         lines
