@@ -112,7 +112,7 @@ fn pagetypeinfo_has_the_kernels_format() {
         55
     );
     let mut columns = [0; 11];
-    for kind in ["Movable", "Unmovable", "Reclaimable"] {
+    for kind in ["Unmovable", "Movable", "Reclaimable"] {
         let mut line = lines.next().expect("a row");
         literal(
             &mut line,
@@ -132,7 +132,7 @@ fn pagetypeinfo_has_the_kernels_format() {
     assert_eq!(lines.next(), Some(""));
     assert_eq!(
         lines.next(),
-        Some("Number of blocks type       Movable    Unmovable  Reclaimable ")
+        Some("Number of blocks type     Unmovable      Movable  Reclaimable ")
     );
     assert!(
         lines
@@ -232,4 +232,81 @@ fn completions_and_the_man_page_name_every_command() {
         assert!(man.lines().any(starts), "{command} is not in the man page");
         assert!(completions.contains(command), "{command} has no completion");
     }
+}
+
+#[test]
+fn completions_say_in_one_line_that_a_disk_is_full_and_nothing_to_a_closed_pipe() {
+    use std::process::{Command, Stdio};
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let (reader, closed) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let outputs = [Stdio::from(full.expect("/dev/full")), Stdio::from(closed)];
+    for (output, code) in outputs.into_iter().zip([1, 0]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_slubctl"));
+        command.args(["completions", "bash"]).stdout(output);
+        let ended = command.output().expect("slubctl");
+        let errors = String::from_utf8(ended.stderr).expect("UTF-8");
+        assert_eq!(ended.status.code(), Some(code), "{errors}");
+        assert_eq!(errors.lines().count(), code as usize, "{errors}");
+    }
+}
+
+/// A process with an arena of node 0, one more that is spread over nodes and has that number, and a full node 1.
+fn spread() -> slubctl::snapshot::Snapshot {
+    use slubctl::snapshot::{Heap, Node, Snapshot};
+    let node = |id, movable: u64| Node {
+        id,
+        committed_bytes: 1 << 30,
+        used_bytes: 1 << 29,
+        free_blocks: vec![vec![movable, 0], vec![movable * 2, 0], vec![movable * 3, 0]],
+        pageblocks: vec![5, 6, 7],
+        numastat: vec![100, 10, 1, 0, 100, 0],
+        ..Node::default()
+    };
+    let heap = Heap {
+        is_made: true,
+        nodes: vec![node(0, 1), node(1, 0), node(0, 1)],
+        ..Heap::default()
+    };
+    Snapshot {
+        heaps: vec![heap],
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn kinds_of_pageblocks_are_in_the_kernels_order_and_a_full_node_has_nothing_usable() {
+    let snapshot = spread();
+    let all = slubctl::view::pagetypeinfo(&snapshot);
+    for line in [
+        "Node    0, zone   Normal, type    Unmovable      4      0 \n",
+        "Node    0, zone   Normal, type      Movable      2      0 \n",
+        "Node    0, zone   Normal, type  Reclaimable      6      0 \n",
+        "Number of blocks type     Unmovable      Movable  Reclaimable \n\
+         Node 0, zone   Normal           12           10           14 \n\
+         Node 1, zone   Normal            6            5            7 \n",
+    ] {
+        assert!(all.contains(line), "{line}: {all}");
+    }
+    let unusable = "Node 0, zone   Normal 0.000 1.000 \nNode 1, zone   Normal 1.000 1.000 \n";
+    assert_eq!(slubctl::view::extfrag(&snapshot), unusable);
+}
+
+#[test]
+fn a_node_with_a_second_arena_is_one_node_and_counts_once() {
+    let snapshot = spread();
+    let all = slubctl::view::vmstat(&snapshot);
+    assert!(all.contains("numa_hit 200\nnuma_miss 20\n"), "{all}");
+    let rows = slubctl::view::top::nodes(&snapshot);
+    let words = |row: &String| {
+        row.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let [zero, one] = [words(&rows[0]), words(&rows[1])];
+    assert_eq!(rows.len(), 2);
+    assert_eq!(zero[..3], ["0", "2.0", "GiB"]);
+    assert_eq!(zero[zero.len() - 3..], ["100", "10", "1"]);
+    assert_eq!(one[..3], ["1", "1.0", "GiB"]);
+    assert!(rows[1].contains(" 100.0%"), "{}", rows[1]);
 }

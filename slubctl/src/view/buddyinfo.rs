@@ -1,34 +1,14 @@
 //! `/proc/buddyinfo`, `/proc/pagetypeinfo` and the kernel's indices of fragmentation.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::nodes;
 use crate::snapshot::{Node, Snapshot};
 
 /// Where the kernel stops to count free blocks.
 const MOST_COUNTED: u64 = 100_000;
-/// The kinds of pageblocks, by the names of the kernel's migrate types that come closest.
-const TYPES: [&str; 3] = ["Movable", "Unmovable", "Reclaimable"];
-
-/// The nodes of a process by number; those of one number, in several copies of the library, as one.
-fn nodes(snapshot: &Snapshot) -> BTreeMap<u64, Node> {
-    let mut nodes: BTreeMap<u64, Node> = BTreeMap::new();
-    for node in snapshot.heaps.iter().flat_map(|heap| &heap.nodes) {
-        let Some(sum) = nodes.get_mut(&node.id) else {
-            nodes.insert(node.id, node.clone());
-            continue;
-        };
-        for (sums, row) in sum.free_blocks.iter_mut().zip(&node.free_blocks) {
-            for (sum, count) in sums.iter_mut().zip(row) {
-                *sum += count;
-            }
-        }
-        for (sum, count) in sum.pageblocks.iter_mut().zip(&node.pageblocks) {
-            *sum += count;
-        }
-    }
-    nodes
-}
+/// The kernel's migrate types in its order, and the kinds of pageblocks that come closest, by the library's number.
+const TYPES: [(&str, usize); 3] = [("Unmovable", 1), ("Movable", 0), ("Reclaimable", 2)];
 
 /// Free blocks of each order, of whatever kind.
 fn by_order(node: &Node) -> Vec<u64> {
@@ -46,7 +26,7 @@ fn by_order(node: &Node) -> Vec<u64> {
 /// `/proc/buddyinfo`.
 pub fn buddyinfo(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    for (id, node) in nodes(snapshot) {
+    for (id, node) in nodes::by_number(snapshot) {
         let _ = write!(text, "Node {id}, zone {:>8} ", "Normal");
         for count in by_order(&node) {
             let _ = write!(text, "{count:6} ");
@@ -59,7 +39,7 @@ pub fn buddyinfo(snapshot: &Snapshot) -> String {
 /// `/proc/pagetypeinfo`. Pageblocks for anything are `Movable`, those of slabs `Unmovable`, those of large blocks
 /// `Reclaimable`.
 pub fn pagetypeinfo(snapshot: &Snapshot) -> String {
-    let nodes = nodes(snapshot);
+    let nodes = nodes::by_number(snapshot);
     let orders = nodes
         .values()
         .next()
@@ -79,7 +59,10 @@ pub fn pagetypeinfo(snapshot: &Snapshot) -> String {
     }
     text.push('\n');
     for (id, node) in &nodes {
-        for (kind, row) in TYPES.iter().zip(&node.free_blocks) {
+        for (kind, row) in TYPES
+            .iter()
+            .filter_map(|(kind, at)| Some((kind, node.free_blocks.get(*at)?)))
+        {
             let _ = write!(text, "Node {id:4}, zone {:>8}, type {kind:>12} ", "Normal");
             for count in row {
                 let over = if *count >= MOST_COUNTED { ">" } else { "" };
@@ -89,13 +72,13 @@ pub fn pagetypeinfo(snapshot: &Snapshot) -> String {
         }
     }
     let _ = write!(text, "\n{:<23}", "Number of blocks type ");
-    for kind in TYPES {
+    for (kind, _) in TYPES {
         let _ = write!(text, "{kind:>12} ");
     }
     text.push('\n');
     for (id, node) in &nodes {
         let _ = write!(text, "Node {id}, zone {:>8} ", "Normal");
-        for count in &node.pageblocks {
+        for count in TYPES.iter().filter_map(|(_, at)| node.pageblocks.get(*at)) {
             let _ = write!(text, "{count:12} ");
         }
         text.push('\n');
@@ -103,10 +86,11 @@ pub fn pagetypeinfo(snapshot: &Snapshot) -> String {
     text
 }
 
-/// The kernel's `extfrag/unusable_index`: which share of the free pages is of no use for a block of each order.
+/// The kernel's `extfrag/unusable_index`: which share of the free pages is of no use for a block of each order;
+/// all of it where there are none.
 pub fn extfrag(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    for (id, node) in nodes(snapshot) {
+    for (id, node) in nodes::by_number(snapshot) {
         let counts = by_order(&node);
         let pages = |from: usize| -> u64 {
             let blocks = counts.iter().enumerate().skip(from);
@@ -118,7 +102,7 @@ pub fn extfrag(snapshot: &Snapshot) -> String {
             let unusable = free - pages(order);
             let index = (unusable.saturating_mul(1000))
                 .checked_div(free)
-                .unwrap_or(0);
+                .unwrap_or(1000);
             let _ = write!(text, "{}.{:03} ", index / 1000, index % 1000);
         }
         text.push('\n');

@@ -3,6 +3,7 @@
 mod buddyinfo;
 mod diff;
 mod map;
+mod nodes;
 mod numastat;
 mod prometheus;
 mod show;

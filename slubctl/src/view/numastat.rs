@@ -1,8 +1,8 @@
 //! numastat(8): how many pages came from which node.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::nodes;
 use crate::snapshot::Snapshot;
 
 /// The kernel's names (Documentation/admin-guide/numastat.rst).
@@ -17,21 +17,7 @@ pub(crate) const NAMES: [&str; 6] = [
 
 /// The table of all nodes; on a machine with one node nothing is counted.
 pub fn numastat(snapshot: &Snapshot) -> String {
-    let mut nodes: BTreeMap<u64, [u64; NAMES.len()]> = BTreeMap::new();
-    for heap in &snapshot.heaps {
-        let mut seen = Vec::new();
-        // What is spread over nodes is an arena of its own with a number that is there already.
-        for node in &heap.nodes {
-            if seen.contains(&node.id) {
-                continue;
-            }
-            seen.push(node.id);
-            let row = nodes.entry(node.id).or_default();
-            for (sum, count) in row.iter_mut().zip(&node.numastat) {
-                *sum += count;
-            }
-        }
-    }
+    let nodes = nodes::by_number(snapshot);
     let mut text = " ".repeat(16);
     for id in nodes.keys() {
         let _ = write!(text, "{:>16}", format!("node{id}"));
@@ -39,8 +25,9 @@ pub fn numastat(snapshot: &Snapshot) -> String {
     text.push('\n');
     for (index, name) in NAMES.iter().enumerate() {
         let _ = write!(text, "{name:<16}");
-        for row in nodes.values() {
-            let _ = write!(text, "{:16}", row[index]);
+        for node in nodes.values() {
+            let count = node.numastat.get(index).copied().unwrap_or_default();
+            let _ = write!(text, "{count:16}");
         }
         text.push('\n');
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{human, name};
+use super::{human, name, nodes};
 use crate::snapshot::{Node, Snapshot};
 
 /// The line above the rows.
@@ -182,7 +182,6 @@ pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f6
 
 /// A line for each node.
 pub fn nodes(snapshot: &Snapshot) -> Vec<String> {
-    let nodes = snapshot.heaps.iter().flat_map(|heap| &heap.nodes);
     let line = |it: &Node| {
         let free = it.committed_bytes.saturating_sub(it.used_bytes);
         let [hit, miss, foreign] =
@@ -197,7 +196,7 @@ pub fn nodes(snapshot: &Snapshot) -> Vec<String> {
             100.0 * unusable(it),
         )
     };
-    nodes.map(line).collect()
+    nodes::by_number(snapshot).values().map(line).collect()
 }
 
 /// The share of a node's free pages that is of no use for 2 MiB in one piece.
@@ -215,7 +214,12 @@ fn unusable(node: &Node) -> f64 {
             usable += pages;
         }
     }
-    share(free - usable, free) / 100.0
+    // The kernel's index says so, too, where nothing is free.
+    if free > 0.0 {
+        (free - usable) / free
+    } else {
+        1.0
+    }
 }
 
 /// The lines above the columns, as slabtop has them.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::nodes;
 use super::numastat::NAMES;
 use crate::snapshot::Snapshot;
 use crate::totals::Totals;
@@ -25,9 +26,10 @@ pub fn vmstat(snapshot: &Snapshot) -> String {
         ("nr_huge", totals.huge / 4096),
         ("nr_huge_kept", totals.huge_kept / 4096),
     ];
-    let nodes = || snapshot.heaps.iter().flat_map(|heap| &heap.nodes);
+    let nodes = nodes::by_number(snapshot);
     for (index, name) in NAMES.into_iter().enumerate() {
-        rows.push((name, nodes().filter_map(|it| it.numastat.get(index)).sum()));
+        let counts = nodes.values().filter_map(|it| it.numastat.get(index));
+        rows.push((name, counts.sum()));
     }
     let mut text = String::new();
     for (name, value) in rows {
