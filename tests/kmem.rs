@@ -129,6 +129,12 @@ fn prefilled_sheaves_do_not_fail() {
 #[test]
 fn mempools_wait_and_do_not_fail() {
     keeps("mempool", &[]);
+    // What is in quarantine is nobody's reason to wait.
+    for conf in ["quarantine:1m", "quarantine:64k,zero:free"] {
+        let mut command = Command::new(program("mempool", &linked_to()));
+        command.env("SLUBMALLOC_CONF", conf);
+        run(Heap::Libc, &mut command, PATIENCE).is_ok();
+    }
 }
 
 #[test]
@@ -205,6 +211,8 @@ fn wrong_frees_end_the_process_with_one_line() {
         ("destroyed-free", "use of a destroyed cache 0x"),
         ("twice-checked", "double free"),
         ("wrong-order", "size mismatch in sized free of 0x"),
+        ("smaller-order", "size mismatch in sized free of 0x"),
+        ("fewer-pages", "size mismatch in sized free of 0x"),
         ("kfree-twice", "double free"),
         (
             "panic",

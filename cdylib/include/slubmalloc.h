@@ -226,8 +226,9 @@ struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned i
  * slub_kmem_cache_destroy(cache): gives all memory of a cache back, which no thread uses any more; 0. Null is ignored.
  *
  * If objects of it are in use, -1 with errno EBUSY: a line tells how many and the first addresses, and the cache and its objects
- * stay as they are. Objects in the reserves of mempools are in use; a mempool itself is no cache: -1 with EINVAL. Using a destroyed cache is reported; to destroy it once more also
- * gives -1, with EINVAL, where the process goes on (`crime:warn`).
+ * stay as they are. Objects in the reserves of mempools are in use; a mempool itself is no cache: -1 with EINVAL. Using a destroyed cache
+ * is reported, until another cache is created that may get its handle; to destroy it once more also gives -1, with EINVAL, where the
+ * process goes on (`crime:warn`).
  */
 int slub_kmem_cache_destroy(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
@@ -313,7 +314,7 @@ unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLO
  * and wake a thread that waits.
  *
  * slub_mempool_resize(pool, count): changes the number of objects in reserve to `count`. Memory of fewer stays until the pool is destroyed. 0,
- * or -1 with errno as above and the pool as it was.
+ * or -1 with errno as above and the pool as it was; with EBUSY if more than `count` objects of the reserve are in use.
  *
  * slub_mempool_destroy(pool): 0; null is ignored. -1 with EBUSY if objects of the reserve are in use, as of
  * slub_kmem_cache_destroy(). To be done before the cache is destroyed.
@@ -345,8 +346,9 @@ unsigned long long slub_rcu_begin(void) SLUBMALLOC_NOTHROW;
 int slub_rcu_end(unsigned long long number) SLUBMALLOC_NOTHROW;
 
 /*
- * Gives free memory of a cache back at once, also of objects that other threads have at hand; 0. Without this, what was not
- * needed goes back within some seconds, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU.
+ * Gives slabs of a cache without objects in use to the rest of the heap at once, also objects that other threads have at hand; 0. From there
+ * memory goes back to the system within a second or so, or at once by malloc_trim() or slub_trim(). Without this, what was not needed
+ * goes back within some seconds, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU.
  */
 int slub_kmem_cache_shrink(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
@@ -365,7 +367,8 @@ size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 /*
  * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts too: an
  * allocation that needs it takes it from them, which can take some hundredths of a second, unless `flags` forbid waiting or have
- * __GFP_NORETRY. What is there already stays. 0, or -1 with errno EINVAL for a cache with SLUB_MERGE.
+ * __GFP_NORETRY. What the program holds already stays, also what came by __GFP_NOFAIL, and what is freed of that may be handed out again
+ * by the thread that has it at hand. 0, or -1 with errno EINVAL for a cache with SLUB_MERGE.
  */
 int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
@@ -464,7 +467,9 @@ unsigned long slub___get_free_pages(slub_gfp_t flags, unsigned int order) SLUBMA
 unsigned long slub_get_zeroed_page(slub_gfp_t flags) SLUBMALLOC_NOTHROW;
 void slub_free_pages(unsigned long address, unsigned int order) SLUBMALLOC_NOTHROW;
 
-/* Pages for `size` bytes, 1 to 4 MiB, and no more, at a multiple of the power of two that holds them. */
+/*
+ * Pages for `size` bytes, 1 to 4 MiB, at a multiple of the power of two that holds them; for some sizes of up to 15 pages that many pages.
+ */
 void *slub_alloc_pages_exact(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
 void slub_free_pages_exact(void *address, size_t size) SLUBMALLOC_NOTHROW;
 

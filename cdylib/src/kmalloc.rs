@@ -208,7 +208,7 @@ extern "C" fn slub_alloc_pages_exact(size: usize, flags: c_uint) -> *mut u8 {
 unsafe extern "C" fn slub_free_pages_exact(start: *mut u8, size: usize) {
     let bytes = size.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
     // SAFETY: the caller's promise.
-    unsafe { core_alloc::free_sized(start, bytes, PAGE) };
+    unsafe { core_alloc::free_pages_exact(start, bytes) };
 }
 
 /// `page_address`.

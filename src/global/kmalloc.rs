@@ -95,7 +95,15 @@ unsafe fn resize(block: *mut u8, size: usize, gfp: Gfp) -> Result<NonNull<u8>, K
     }
     let old_bytes = usable_size(block);
     if size <= old_bytes {
-        return NonNull::new(block).ok_or(KmemError::NoMemory);
+        let block = NonNull::new(block).ok_or(KmemError::NoMemory)?;
+        if gfp.zeroes() {
+            // For when it grows again.
+            // SAFETY: inside of the block.
+            let rest = unsafe { block.add(size) };
+            // SAFETY: as above.
+            unsafe { sys::clear(rest, old_bytes - size) };
+        }
+        return Ok(block);
     }
     if !gfp.may_wait() {
         // Not by `aligned`, whose other ways need more stack.

@@ -54,6 +54,7 @@ pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
 /// Gives back what is not in use of a cache.
 pub fn kmem_shrink(cache: CacheHandle) {
     if let Some(cache) = find_cache(cache) {
+        debugged_kmem::release(cache);
         collect(cache);
         let _ = with(|kmem| kmem.shrink(alive(), cache));
     }
@@ -91,7 +92,15 @@ pub fn kmem_name(cache: CacheHandle) -> *const u8 {
 
 /// Has at most `objects` objects of a cache out of its slabs from now on; `false` for one that others may share.
 pub fn kmem_set_limit(cache: CacheHandle, objects: usize) -> bool {
-    find_cache(cache).is_some_and(|cache| cache.set_limit(objects))
+    let set = |it: &'static NamedCache| {
+        let is_set = it.set_limit(objects);
+        if is_set && it.is_at_limit() {
+            // Else threads would hand out what they have beyond it.
+            kmem_shrink(cache);
+        }
+        is_set
+    };
+    find_cache(cache).is_some_and(set)
 }
 
 /// Begins a grace period and returns its number, 0 where there is no cache; see `slub_rcu_begin` in slubmalloc.h.

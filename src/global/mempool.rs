@@ -4,6 +4,7 @@
 use core::ptr::NonNull;
 
 use super::birth::alive;
+use super::debugged_kmem;
 use super::kmem::collect;
 use super::named::{find, with};
 use super::process::is_interrupted;
@@ -83,6 +84,7 @@ pub fn mempool_free(pool: CacheHandle, object: *mut u8) {
 /// As for [`mempool_create`]; the pool is as it was.
 pub fn mempool_resize(pool: CacheHandle, count: usize) -> Result<(), KmemError> {
     let (pool, cache) = find_pool(pool)?;
+    debugged_kmem::release(pool);
     collecting(cache, || {
         let resized = with(|kmem| kmem.resize_reserve(alive(), pool, count));
         resized.unwrap_or(Err(KmemError::NoMemory))
@@ -96,17 +98,22 @@ pub fn mempool_resize(pool: CacheHandle, count: usize) -> Result<(), KmemError> 
 /// [`KmemError::InUse`] if objects of the reserve are in use, which is reported; [`KmemError::Invalid`] for what is no pool.
 pub fn mempool_destroy(pool: CacheHandle) -> Result<(), KmemError> {
     let (pool, _) = find_pool(pool)?;
+    debugged_kmem::release(pool);
     let destroyed = with(|kmem| kmem.destroy_reserve(alive(), pool, &CACHES));
     destroyed.unwrap_or(Err(KmemError::NoMemory))
 }
 
-/// Tries something for which a cache may have too few objects; once more if threads had some at hand.
+/// Tries something for which a cache may have too few objects; once more when what threads have at hand and quarantine has is back.
 fn collecting<T>(
     cache: &'static NamedCache,
     attempt: impl Fn() -> Result<T, KmemError>,
 ) -> Result<T, KmemError> {
     match attempt() {
-        Err(KmemError::NoMemory) if collect(cache) => attempt(),
+        Err(KmemError::NoMemory) => {
+            debugged_kmem::release(cache);
+            collect(cache);
+            attempt()
+        }
         result => result,
     }
 }

@@ -55,7 +55,7 @@ pub use look::{
 pub use malloc::{calloc, free, malloc, malloc_fast, malloc_slow, memalign};
 pub use mempool::{mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize};
 pub use onnode::{alloc_onnode, node_of};
-pub use pages::{alloc_pages, alloc_pages_exact, free_pages, page_order};
+pub use pages::{alloc_pages, alloc_pages_exact, free_pages, free_pages_exact, page_order};
 pub use prefilled::{
     PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
 };

@@ -39,6 +39,21 @@ pub unsafe fn free_pages(start: *mut u8, order: u32) {
     // An order that no block has is a size that none has.
     let bytes = bytes_of(order).unwrap_or(usize::MAX);
     // SAFETY: the caller's promise.
+    unsafe { free_pages_exact(start, bytes) };
+}
+
+/// Frees the pages of `size` bytes that [`alloc_pages_exact`] gave; null is ignored. Pages of another number, as far as they would have
+/// come in another block, are reported.
+///
+/// # Safety
+///
+/// As for [`super::free`].
+pub unsafe fn free_pages_exact(start: *mut u8, size: usize) {
+    let holds = usable_size(start).checked_next_power_of_two();
+    // A sized free is content with any size that is not more than the block has.
+    let is_less = size.checked_next_power_of_two() < holds;
+    let bytes = if is_less { usize::MAX } else { size };
+    // SAFETY: the caller's promise.
     unsafe { free_sized(start, bytes, PAGE_SIZE) };
 }
 

@@ -6,9 +6,9 @@
 
 use core::ptr::NonNull;
 
-use super::kmem::{kmem_alloc_bulk, kmem_free_bulk};
+use super::kmem::{beyond_limit, kmem_alloc_bulk, kmem_free_bulk};
 use super::named::{find, give_memory, take_memory};
-use crate::kmem::{CacheHandle, Gfp, KmemError};
+use crate::kmem::{CacheHandle, Gfp, KmemError, out_of_memory};
 use crate::sys;
 
 /// Objects of a cache for their owner. Opaque to the program.
@@ -37,8 +37,8 @@ pub fn prefill_sheaf(
     flags: u32,
     count: usize,
 ) -> Result<NonNull<PrefilledSheaf>, KmemError> {
-    Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let sheaf = new(cache, count)?;
+    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    let sheaf = new(cache, gfp, count)?;
     // SAFETY: made above, and nobody else's.
     let filled = fill(unsafe { &mut *sheaf.as_ptr() }, flags, count);
     match filled {
@@ -95,7 +95,7 @@ pub unsafe fn refill_sheaf(
 ) -> Result<NonNull<PrefilledSheaf>, KmemError> {
     // SAFETY: the caller's promise.
     let old = unsafe { &mut *sheaf.as_ptr() };
-    Gfp::new(flags).ok_or(KmemError::Invalid)?;
+    let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
     if old.cache != cache {
         return Err(KmemError::Invalid);
     }
@@ -103,7 +103,7 @@ pub unsafe fn refill_sheaf(
         fill(old, flags, count)?;
         return Ok(sheaf);
     }
-    let larger = new(cache, count)?;
+    let larger = new(cache, gfp, count)?;
     // SAFETY: made above, and nobody else's.
     let new = unsafe { &mut *larger.as_ptr() };
     let kept = old.count;
@@ -148,11 +148,23 @@ impl PrefilledSheaf {
     }
 }
 
-fn new(cache: CacheHandle, capacity: usize) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+fn new(
+    cache: CacheHandle,
+    gfp: Gfp,
+    capacity: usize,
+) -> Result<NonNull<PrefilledSheaf>, KmemError> {
     if !(1..=MOST).contains(&capacity) {
         return Err(KmemError::Invalid);
     }
-    let memory = take_memory(bytes_for(capacity)).ok_or(KmemError::NoMemory)?;
+    let bytes = bytes_for(capacity);
+    let memory = match take_memory(bytes) {
+        None if gfp.never_fails() => {
+            let title = find(cache).ok_or(KmemError::Invalid)?.title();
+            let taken = beyond_limit(bytes, || take_memory(bytes));
+            taken.unwrap_or_else(|| out_of_memory(title))
+        }
+        taken => taken.ok_or(KmemError::NoMemory)?,
+    };
     let sheaf = memory.cast::<PrefilledSheaf>();
     // SAFETY: the memory is as long as a sheaf with its slots, and aligned.
     unsafe {

@@ -83,3 +83,25 @@ fn a_thread_that_wakes_keeps_what_was_detached() {
     assert!(world.destroy(cache));
     world.end(&[thread]);
 }
+
+/// A child of a fork has none of the threads that wait in its parent.
+#[test]
+fn nobody_waits_in_a_child() {
+    let world = World::new(1);
+    let thread = world.thread(0);
+    let cache = world.cache(1000, CacheArgs::default());
+    let (kmem, registry) = (&world.kmem, &world.registry);
+    let reserve = kmem.create_reserve(Some(thread), cache, 1, registry);
+    let reserve = reserve.unwrap();
+    let waited = reserve.wait(|| {
+        assert!(cache.is_starved() && reserve.is_starved());
+        kmem.begin_child();
+        assert!(!cache.is_starved() && !reserve.is_starved());
+        Some(())
+    });
+    assert_eq!(waited, Some(()));
+    assert!(!cache.is_starved() && !reserve.is_starved());
+    assert_eq!(kmem.destroy_reserve(None, reserve, registry), Ok(()));
+    assert!(world.destroy(cache));
+    world.end(&[thread]);
+}

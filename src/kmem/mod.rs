@@ -170,6 +170,11 @@ impl Kmem {
         self.life.hold_for_fork();
     }
 
+    /// In a forked child, of whose parent's threads there is one.
+    pub(crate) fn begin_child(&self) {
+        self.all().for_each(NamedCache::forget_waiting);
+    }
+
     /// Takes all other locks, to hold them across a fork.
     pub(crate) fn hold_for_fork(&self) {
         self.period.hold_for_fork();

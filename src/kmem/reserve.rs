@@ -61,7 +61,7 @@ impl NamedCache {
             // An object of the cache itself comes back without notice.
             sys::futex_wait_briefly(&self.turn, seen);
         }
-        self.waiters.fetch_sub(1, Relaxed);
+        self.stop_waiting();
         base.inspect(|base| base.stop_waiting());
         taken
     }
@@ -73,7 +73,17 @@ impl NamedCache {
 
     /// One thread waits no longer.
     fn stop_waiting(&self) {
-        self.waiters.fetch_sub(1, Relaxed);
+        // In a child of a signal handler's that interrupted this, nobody is counted any more.
+        let less = |waiters: u32| waiters.checked_sub(1);
+        let _ = self.waiters.fetch_update(Relaxed, Relaxed, less);
+    }
+
+    /// In a forked child: no thread waits.
+    pub(super) fn forget_waiting(&self) {
+        // What is only read is not copied.
+        if self.waiters.load(Relaxed) > 0 {
+            self.waiters.store(0, Relaxed);
+        }
     }
 
     /// Whether a thread waits for an object of this cache, which no thread's sheaves may have then.
@@ -142,6 +152,10 @@ impl Kmem {
         let base = base.ok_or(KmemError::Invalid)?;
         let before = reserve.reserved();
         let more = count.saturating_sub(before);
+        if count < before && reserve.out() > count {
+            // The limit of the cache counts what is out of a reserve by its size.
+            return Err(KmemError::InUse);
+        }
         let is_there = more == 0 || self.charge_all(caller, base, more);
         if !is_there {
             return Err(KmemError::NoMemory);

@@ -90,6 +90,14 @@ static void blocks(void) {
     CHECK((copy == NULL || strcmp(copy, "text") == 0) && bytes != NULL && memcmp(bytes, "text", 5) == 0);
     kfree(copy);
     kfree(bytes);
+    char *const part = kstrndup("text", 2, GFP_KERNEL), *const ended = kmemdup_nul("text", 3, GFP_KERNEL);
+    CHECK(part != NULL && strcmp(part, "te") == 0 && ended != NULL && strcmp(ended, "tex") == 0 && kstrndup(NULL, 2, GFP_KERNEL) == NULL);
+    kvfree_sensitive(part, 3);
+    kfree(kvrealloc(ended, 5000, GFP_KERNEL));
+    CHECK(krealloc_array(NULL, many, 16, GFP_KERNEL) == NULL && kcalloc_node(many, 16, GFP_KERNEL, NUMA_NO_NODE) == NULL);
+    CHECK(kmalloc_array_node(many, 16, GFP_KERNEL, NUMA_NO_NODE) == NULL && vmalloc_array(many, 16) == NULL && vcalloc(many, 16) == NULL);
+    kfree(krealloc_array(NULL, 3, 5, GFP_KERNEL));
+    vfree(__vmalloc(10000, GFP_KERNEL | __GFP_ZERO));
     kfree(kmalloc_array(3, 5, GFP_HIGHUSER));
     kfree(kmalloc_node(100, GFP_KERNEL, NUMA_NO_NODE));
     kfree(kzalloc_node(100, GFP_KERNEL | __GFP_RETRY_MAYFAIL, 0));

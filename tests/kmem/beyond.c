@@ -46,6 +46,10 @@ int main(int count, char **arguments) {
         unsigned long pages = slub___get_free_pages(never, 6);
         CHECK(small && large && huge && moved && pages);
         memset(huge, 1, 9 << 20), memset(moved, 1, 400 << 10);
+        /* Sheaves, and the memory for one that is large itself. */
+        struct slub_slab_sheaf *sheaf = slub_kmem_cache_prefill_sheaf(other, never, 300);
+        CHECK(sheaf && slub_kmem_cache_refill_sheaf(other, never, &sheaf, 3000) == 0 && slub_kmem_cache_sheaf_size(sheaf) == 3000);
+        slub_kmem_cache_return_sheaf(other, never, sheaf);
         /* It holds for all others. */
         CHECK(REFUSED(ENOMEM, slub_kmalloc(9 << 20, SLUB_GFP_KERNEL)));
         int more = 0;

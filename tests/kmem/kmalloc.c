@@ -83,6 +83,15 @@ static void grows(void) {
         CHECK_AT(block != NULL && block[size - 1] == 0 && is_zero(block, size), size);
     }
     slub_kfree(block);
+    /* Shorter and longer again, in place or not. */
+    for (size_t size = 100; size < 8 << 20; size *= 20) {
+        block = slub_kzalloc(size, SLUB_GFP_KERNEL);
+        memset(block, 0xff, size);
+        block = slub_krealloc(block, size / 10, SLUB_GFP_KERNEL | SLUB___GFP_ZERO);
+        block = slub_krealloc(block, size, SLUB_GFP_KERNEL | SLUB___GFP_ZERO);
+        CHECK_AT(block[size / 10 - 1] == 0xff && is_zero(block + size / 10, size - size / 10), size);
+        slub_kfree(block);
+    }
     block = slub_kmalloc(100, SLUB_GFP_KERNEL);
     memset(block, 7, 100);
     unsigned char *moved = slub_krealloc(block, 100000, SLUB_GFP_KERNEL);

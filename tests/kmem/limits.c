@@ -40,6 +40,14 @@ int main(void) {
     CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, 11, objects) == 0);
     CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, 10, objects) == 10);
     slub_kmem_cache_free_bulk(cache, 10, objects);
+    /* What is at hand goes with the limit, of which nothing is in use. */
+    slub_kmem_cache_set_limit(cache, 2000);
+    CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, 2000, objects) == 2000);
+    slub_kmem_cache_free_bulk(cache, 2000, objects);
+    CHECK(slub_kmem_cache_set_limit(cache, 7) == 0);
+    CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, 8, objects) == 0);
+    CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, 7, objects) == 7);
+    slub_kmem_cache_free_bulk(cache, 7, objects);
     CHECK(slub_kmem_cache_destroy(cache) == 0);
     puts("ok");
     return 0;

@@ -93,6 +93,10 @@ static void resizes(void) {
     CHECK_AT(count == LIMIT, count);
     for (size_t i = 0; i < count; i++) slub_kmem_cache_free(cache, objects[i]);
     CHECK(slub_mempool_resize(pool, RESERVE) == 0);
+    /* Not below what is in use of it, for which the limit of the cache would not count then. */
+    count = exhaust(objects);
+    CHECK(slub_mempool_resize(pool, 2) == -1 && errno == EBUSY);
+    for (size_t i = 0; i < count; i++) slub_kmem_cache_free(cache, objects[i]);
 }
 
 static void errors(void) {

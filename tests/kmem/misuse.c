@@ -87,6 +87,10 @@ int main(int count, char **arguments) {
         CHECK(REFUSED(EINVAL, slub_kmem_cache_create("name\n", 64, 0, 0x11, NULL)));
     } else if (!strcmp(what, "wrong-order")) {
         slub_free_pages(slub___get_free_pages(SLUB_GFP_KERNEL, 3), 5);
+    } else if (!strcmp(what, "smaller-order")) {
+        slub_free_pages(slub___get_free_pages(SLUB_GFP_KERNEL, 3), 2);
+    } else if (!strcmp(what, "fewer-pages")) {
+        slub_free_pages_exact(slub_alloc_pages_exact(300000, SLUB_GFP_KERNEL), 40000);
     } else if (!strcmp(what, "kfree-twice")) {
         void *block = slub_kmalloc(100, SLUB_GFP_KERNEL);
         slub_kfree(block);

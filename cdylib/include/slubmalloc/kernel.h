@@ -3,7 +3,7 @@
  * The kernel's own names for what slubmalloc.h declares, so that code which was written for the kernel's allocators compiles with
  * this one include. Nothing includes it by itself: the names are short.
  *
- * Functions are inline, without a symbol of their own: their address can be taken, members and variables may have their names, and a
+ * Functions are inline, without a symbol of their own, but for kmem_cache_create() and virt_to_page(): their address can be taken, members and variables may have their names, and a
  * library that the program loads sees none of them. A program that has such a function itself renames this one:
  * `#define kstrdup slub_kernel_kstrdup` before the include and `#undef kstrdup` after it.
  *
@@ -192,13 +192,41 @@ SLUB_INLINE void *kvzalloc_node(size_t size, gfp_t flags, int node) { return kza
 SLUB_INLINE void *kvmalloc_array(size_t count, size_t size, gfp_t flags) { return slub_kmalloc_array(count, size, flags); }
 SLUB_INLINE void *kvcalloc(size_t count, size_t size, gfp_t flags) { return slub_kcalloc(count, size, flags); }
 SLUB_INLINE void kvfree(const void *ptr) { slub_kvfree(ptr); }
-SLUB_INLINE void *vmalloc(unsigned long size) { return slub_vmalloc(size); }
-SLUB_INLINE void *vzalloc(unsigned long size) { return slub_vzalloc(size); }
-SLUB_INLINE void vfree(const void *ptr) { slub_vfree(ptr); }
-
 /* Product and sum of two sizes, SIZE_MAX if there is none: an allocation of that many bytes fails. */
 SLUB_INLINE size_t slub_product(size_t a, size_t b) { return b != 0 && a > (size_t)-1 / b ? (size_t)-1 : a * b; }
 SLUB_INLINE size_t slub_sum(size_t a, size_t b) { return a > (size_t)-1 - b ? (size_t)-1 : a + b; }
+
+SLUB_INLINE size_t array_size(size_t count, size_t size) { return slub_product(count, size); }
+SLUB_INLINE void *krealloc_array(void *ptr, size_t count, size_t size, gfp_t flags) {
+    return slub_krealloc(ptr, slub_product(count, size), flags);
+}
+SLUB_INLINE void *kvrealloc(const void *ptr, size_t size, gfp_t flags) { return slub_krealloc((void *)ptr, size, flags); }
+SLUB_INLINE void kvfree_sensitive(const void *ptr, size_t length) { (void)length, slub_kfree_sensitive((void *)ptr); }
+SLUB_INLINE void *kmalloc_array_node(size_t count, size_t size, gfp_t flags, int node) {
+    return slub_kmalloc_node(array_size(count, size), flags, node);
+}
+SLUB_INLINE void *kcalloc_node(size_t count, size_t size, gfp_t flags, int node) {
+    return slub_kmalloc_node(array_size(count, size), flags | __GFP_ZERO, node);
+}
+SLUB_INLINE void *vmalloc_array(size_t count, size_t size) { return slub_vmalloc(array_size(count, size)); }
+SLUB_INLINE void *vcalloc(size_t count, size_t size) { return slub_vzalloc(array_size(count, size)); }
+SLUB_INLINE void *__vmalloc(unsigned long size, gfp_t flags) { return slub_kvmalloc(size, flags); }
+SLUB_INLINE char *kmemdup_nul(const char *text, size_t length, gfp_t flags) {
+    char *copy = text == NULL ? NULL : (char *)slub_kmalloc(slub_sum(length, 1), flags);
+    if (copy != NULL) {
+        __builtin_memcpy(copy, text, length);
+        copy[length] = 0;
+    }
+    return copy;
+}
+SLUB_INLINE char *kstrndup(const char *text, size_t most, gfp_t flags) {
+    size_t length = 0;
+    while (text != NULL && length < most && text[length] != 0) length++;
+    return kmemdup_nul(text, length, flags);
+}
+SLUB_INLINE void *vmalloc(unsigned long size) { return slub_vmalloc(size); }
+SLUB_INLINE void *vzalloc(unsigned long size) { return slub_vzalloc(size); }
+SLUB_INLINE void vfree(const void *ptr) { slub_vfree(ptr); }
 
 /* Bytes of a structure with `count` elements in its last member, an array without a length. */
 #ifndef struct_size
@@ -234,7 +262,8 @@ SLUB_INLINE void free_page(unsigned long address) { slub_free_pages(address, 0);
 SLUB_INLINE void *alloc_pages_exact(size_t size, gfp_t flags) { return slub_alloc_pages_exact(size, flags); }
 SLUB_INLINE void free_pages_exact(void *address, size_t size) { slub_free_pages_exact(address, size); }
 SLUB_INLINE void *page_address(const struct page *page) { return slub_page_address((const struct slub_page *)page); }
-SLUB_INLINE struct page *virt_to_page(const void *address) { return (struct page *)slub_virt_to_page(address); }
+/* Of a pointer, or of the number that __get_free_page() gives. */
+#define virt_to_page(address) ((struct page *)slub_virt_to_page((const void *)(unsigned long)(address)))
 SLUB_INLINE int page_to_nid(const struct page *page) { return slub_page_to_nid((const struct slub_page *)page); }
 
 #endif /* SLUBMALLOC_KERNEL_H */
