@@ -6,6 +6,7 @@ mod commands;
 mod looks;
 mod metrics;
 mod serve;
+mod signals;
 mod told;
 mod top;
 

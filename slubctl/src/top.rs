@@ -19,10 +19,14 @@ use slubctl::view;
 use slubctl::view::top::{self, Grouping, Row, Sort};
 
 use crate::looks::Looks;
+use crate::signals::Signals;
 use crate::told::Told;
 
 /// Looks that are in the picture of the last minutes.
 const REMEMBERED: usize = 600;
+
+/// A signal is noticed within this time.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Lines of that picture.
 const PAST_LINES: u16 = 4;
@@ -95,20 +99,25 @@ pub(crate) fn full_screen(options: Options) -> Result<ExitCode> {
     }
     // What cannot be looked at is told on the usual screen.
     screen.look()?;
+    let signals = Signals::keep()?;
     let mut terminal = ratatui::try_init()?;
-    let done = run(&mut screen, &mut terminal);
+    let done = run(&mut screen, &mut terminal, &signals);
     ratatui::restore();
+    signals.take_effect()?;
     // What could not be read is told on the usual screen.
     Told::default().tell(screen.complaints);
     done.map(|()| ExitCode::SUCCESS)
 }
 
-fn run(screen: &mut Screen, terminal: &mut ratatui::DefaultTerminal) -> Result<()> {
+fn run(
+    screen: &mut Screen,
+    terminal: &mut ratatui::DefaultTerminal,
+    signals: &Signals,
+) -> Result<()> {
     let mut looks = 1;
     loop {
         terminal.draw(|frame| screen.draw(frame))?;
-        let left = screen.delay().saturating_sub(screen.seen.elapsed());
-        if event::poll(left)? {
+        if is_event(screen, signals)? {
             // Anything else, a new size for example, is drawn at once.
             if let Event::Key(key) = event::read()? {
                 let is_end = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -128,11 +137,28 @@ fn run(screen: &mut Screen, terminal: &mut ratatui::DefaultTerminal) -> Result<(
             }
             continue;
         }
-        if screen.options.iterations.is_some_and(|most| looks >= most) {
+        let is_last = screen.options.iterations.is_some_and(|most| looks >= most);
+        if is_last || signals.is_end() {
             return Ok(());
         }
         screen.look()?;
         looks += 1;
+    }
+}
+
+/// Waits for an event, and returns false if it is time for the next look or for the end.
+fn is_event(screen: &Screen, signals: &Signals) -> Result<bool> {
+    loop {
+        let left = screen.delay().saturating_sub(screen.seen.elapsed());
+        if signals.is_end() {
+            return Ok(false);
+        }
+        if event::poll(left.min(POLL))? {
+            return Ok(true);
+        }
+        if left.is_zero() {
+            return Ok(false);
+        }
     }
 }
 

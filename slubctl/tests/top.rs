@@ -125,6 +125,18 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
     }
 }
 
+#[test]
+fn top_that_is_ended_by_a_signal_leaves_the_terminal_as_it_was() {
+    let target = Target::preloaded(&compile("ended", &[]), "sleep");
+    let programs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let mut terminal = std::process::Command::new("python3");
+    terminal
+        .arg(programs.join("ended.py"))
+        .args([env!("CARGO_BIN_EXE_slubctl"), &target.pid().to_string()]);
+    let output = terminal.output().expect("python3");
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// The rows of the last look of `top --batch`.
 fn rows(arguments: &[&str]) -> Vec<Vec<f64>> {
     let all = text(&[&["top", "--batch"], arguments].concat());
