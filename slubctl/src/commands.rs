@@ -17,7 +17,7 @@ use slubctl::stop::Stopped;
 use slubctl::view;
 
 use crate::arguments::{Arguments, Command, Patience, View};
-use crate::looks::Looks;
+use crate::looks::{self, Looks};
 use crate::told::Told;
 use crate::{metrics, top};
 
@@ -129,6 +129,7 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
 }
 
 fn print(snapshot: &Snapshot, wanted: View, output: &mut dyn Write) -> Result<ExitCode> {
+    Told::default().tell(looks::unread(snapshot).collect());
     let text = match wanted {
         View::Show => view::show(snapshot),
         View::Json => serde_json::to_string_pretty(snapshot)? + "\n",

@@ -71,6 +71,12 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// Whether there is one at `address`.
+    pub(crate) fn is_at(memory: &dyn Memory, address: u64) -> bool {
+        let head = memory.bytes(address, MAGIC.len() as u64);
+        head.is_ok_and(|it| it == MAGIC)
+    }
+
     /// The directory at `address`.
     pub fn read(memory: &dyn Memory, address: u64) -> Result<Self> {
         let head = memory.bytes(address, BYTES).context("no directory")?;

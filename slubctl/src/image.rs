@@ -6,9 +6,10 @@
 
 use anyhow::Result;
 use object::Endianness;
-use object::elf::{FileHeader64, PT_LOAD, PT_NOTE};
+use object::elf::{FileHeader64, PF_X, PT_LOAD, PT_NOTE};
 use object::read::elf::{FileHeader, NoteIterator};
 
+use crate::directory::Directory;
 use crate::memory::{Memory, number};
 
 /// The note's name and type.
@@ -46,10 +47,20 @@ pub fn find(memory: &dyn Memory) -> Result<Vec<Image>> {
             directory,
         }));
     }
+    // What has no directory is named as damaged only if there is nothing else.
+    if found.iter().any(|it| it.has_directory(memory)) {
+        found.retain(|it| it.has_directory(memory));
+    }
     Ok(found)
 }
 
-/// The address of the directory that the image at `start` has a note of.
+impl Image {
+    fn has_directory(&self, memory: &dyn Memory) -> bool {
+        Directory::is_at(memory, self.directory)
+    }
+}
+
+/// The address of the directory that the image at `start` has a note of; none of a file that was mapped as plain data.
 fn directory_of(memory: &dyn Memory, start: u64) -> Result<Option<u64>> {
     let mut head = [0; HEADERS];
     memory.read(start, &mut head[..64])?;
@@ -71,6 +82,14 @@ fn directory_of(memory: &dyn Memory, start: u64) -> Result<Option<u64>> {
         .get(endian)
         .wrapping_sub(first.p_offset.get(endian));
     let bias = start.wrapping_sub(base);
+    let is_code = |it: &&object::elf::ProgramHeader64<Endianness>| {
+        it.p_type.get(endian) == PT_LOAD && it.p_flags.get(endian) & PF_X != 0
+    };
+    let code = segments.iter().find(is_code);
+    let code = code.map(|it| bias.wrapping_add(it.p_vaddr.get(endian)));
+    if code.is_some_and(|address| !memory.is_code(start, address)) {
+        return Ok(None);
+    }
     for segment in segments
         .iter()
         .filter(|it| it.p_type.get(endian) == PT_NOTE)

@@ -42,6 +42,7 @@ impl Looks {
             Ok(mut snapshot) => {
                 snapshot.pid = process.pid;
                 snapshot.command = process.command();
+                self.damaged.extend(unread(&snapshot));
                 snapshot.heaps.retain(|heap| heap.is_made);
                 self.found.push(snapshot);
             }
@@ -64,4 +65,15 @@ impl Looks {
             .then(|| "some processes may not be looked at, and are left out: try sudo".to_owned());
         self.damaged.iter().cloned().chain(refused).collect()
     }
+}
+
+/// A line for each copy of the library in a process that could not be read, where another could.
+pub(crate) fn unread(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    let line = |it| {
+        format!(
+            "process {}: another copy of the library is left out: {it}",
+            snapshot.pid
+        )
+    };
+    snapshot.unread.iter().map(line)
 }

@@ -9,7 +9,7 @@ use slubctl::memory::Process;
 use slubctl::read::{self, Depth};
 use slubctl::view;
 
-use crate::looks::Looks;
+use crate::looks::{self, Looks};
 use crate::serve;
 use crate::told::{Told, tell};
 
@@ -34,7 +34,8 @@ pub(crate) fn text(pids: &[i32], told: &mut Told) -> Result<String> {
         }
         // The last error is this command's, if there is nothing else.
         let last = errors.pop_if(|_| found.is_empty());
-        told.tell(errors.iter().map(|it| format!("{it:#}")).collect());
+        let errors = errors.iter().map(|it| format!("{it:#}"));
+        told.tell(errors.chain(found.iter().flat_map(looks::unread)).collect());
         match last {
             Some(error) => return Err(error),
             None => found,

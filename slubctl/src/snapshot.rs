@@ -11,6 +11,9 @@ pub struct Snapshot {
     pub command: String,
     /// Its copies of the library, of which some may not have allocated yet.
     pub heaps: Vec<Heap>,
+    /// Why other copies could not be read.
+    #[serde(default)]
+    pub unread: Vec<String>,
 }
 
 /// The heap of one copy of the library.
@@ -114,6 +117,9 @@ pub struct Class {
     pub in_partial: u64,
     /// Slabs without an object in use.
     pub empty_slabs: u64,
+    /// Bytes of its slabs that are resident, where that was asked for and can be known.
+    #[serde(default)]
+    pub resident_bytes: Option<u64>,
 }
 
 /// The slabs of one class on one node, for the processors of one cluster.

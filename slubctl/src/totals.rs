@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{Heap, Snapshot};
+use crate::snapshot::{Class, Heap, Snapshot};
 
 /// Bytes by what they are; together they are the committed arenas and the huge mappings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Totals {
     pub in_empty: u64,
     /// What is left over at the ends of slabs.
     pub slab_ends: u64,
+    /// Of these three, what has no memory, and is none of them here.
+    #[serde(default)]
+    pub slabs_clean: u64,
     /// Free pages that still have memory.
     pub dirty: u64,
     /// Free pages without memory.
@@ -57,12 +60,11 @@ impl Totals {
             it.in_sheaves += class.size * class.in_sheaves;
             it.in_barns += class.size.saturating_mul(class.in_barns);
             it.in_aliens += class.size.saturating_mul(class.in_aliens);
-            it.in_partial += class.size.saturating_mul(class.in_partial);
-            it.in_empty += class.empty_slabs.saturating_mul(class.slab_bytes);
-            let end = class
-                .slab_bytes
-                .saturating_sub(class.slab_objects.saturating_mul(class.size));
-            it.slab_ends += (class.slabs - class.empty_slabs.min(class.slabs)).saturating_mul(end);
+            let free = free_of(class);
+            it.in_partial += free.in_partial;
+            it.in_empty += free.in_empty;
+            it.slab_ends += free.slab_ends;
+            it.slabs_clean = it.slabs_clean.saturating_add(free.slabs_clean);
         }
         let used: u64 = heap.nodes.iter().map(|it| it.used_bytes).sum();
         it.large = used.saturating_sub(slabs + it.in_sheaves_large);
@@ -89,6 +91,7 @@ impl Totals {
                 in_partial: all.in_partial + it.in_partial,
                 in_empty: all.in_empty + it.in_empty,
                 slab_ends: all.slab_ends + it.slab_ends,
+                slabs_clean: all.slabs_clean + it.slabs_clean,
                 dirty: all.dirty + it.dirty,
                 clean: all.clean + it.clean,
                 huge_kept: all.huge_kept + it.huge_kept,
@@ -126,7 +129,7 @@ impl Totals {
     }
 
     /// The sums by name, in the order in which they are shown.
-    pub fn rows(&self) -> [(&'static str, &'static str, u64); 14] {
+    pub fn rows(&self) -> [(&'static str, &'static str, u64); 15] {
         [
             ("in use", "small objects", self.small),
             ("in use", "large blocks", self.large),
@@ -142,10 +145,50 @@ impl Totals {
             ("free", "in partial slabs", self.in_partial),
             ("free", "empty slabs", self.in_empty),
             ("free", "ends of slabs", self.slab_ends),
+            ("free", "in slabs, without memory", self.slabs_clean),
             ("free", "pages with memory", self.dirty),
             ("free", "pages without memory", self.clean),
             ("free", "huge mappings kept", self.huge_kept),
             ("lost", "sealed by the program", self.lost),
         ]
+    }
+}
+
+/// What is free in a class's slabs. Where it is known what is resident, no more of it has memory than is left when all objects
+/// that are out of the slabs have theirs.
+pub(crate) fn free_of(class: &Class) -> Totals {
+    let bytes = |objects: u64| class.size.saturating_mul(objects);
+    let end = (class.slab_bytes).saturating_sub(bytes(class.slab_objects));
+    let in_empty = class.empty_slabs.saturating_mul(class.slab_bytes);
+    let others = class.slabs.saturating_sub(class.empty_slabs);
+    let free = [
+        in_empty,
+        bytes(class.in_partial),
+        others.saturating_mul(end),
+    ];
+    let out = [
+        class.in_use,
+        class.in_sheaves,
+        class.in_barns,
+        class.in_aliens,
+    ];
+    let out = out.into_iter().fold(0, u64::saturating_add);
+    let resident = class.resident_bytes.unwrap_or(u64::MAX);
+    let mut left = resident.saturating_sub(bytes(out));
+    let [in_empty, in_partial, slab_ends] = free.map(|bytes| {
+        let with_memory = bytes.min(left);
+        left -= with_memory;
+        with_memory
+    });
+    let all = free.into_iter().fold(0, u64::saturating_add);
+    Totals {
+        in_empty,
+        in_partial,
+        slab_ends,
+        slabs_clean: all
+            .saturating_sub(in_empty)
+            .saturating_sub(in_partial)
+            .saturating_sub(slab_ends),
+        ..Totals::default()
     }
 }

@@ -231,6 +231,35 @@ fn another_version_and_a_damaged_directory_are_named() {
     assert!(damage(47, 0x80).contains("rows of the directory"));
 }
 
+#[test]
+fn a_damaged_copy_hides_no_other() {
+    let original = recorded();
+    let image = &slubctl::image::find(original).expect("images")[0];
+    let mut bytes = original.clone();
+    // Another image with the same notes, far away, and a directory without rows.
+    let start = original.mappings[0].range.start;
+    let moved = |address: u64| address - start + (1 << 46);
+    let pieces = original.pieces.iter().filter_map(|(address, piece)| {
+        let end = address + piece.len() as u64;
+        let is_image = *address >= start && end <= image.directory + 4096;
+        is_image.then(|| (moved(*address), piece.clone()))
+    });
+    bytes.pieces.extend(pieces);
+    for (address, piece) in &mut bytes.pieces {
+        let place = (moved(image.directory) + 51).checked_sub(*address);
+        if let Some(byte) = place.and_then(|it| piece.get_mut(it as usize)) {
+            *byte = 0x80;
+        }
+    }
+    let mut mapping = original.mappings[0].clone();
+    mapping.range = moved(mapping.range.start)..moved(mapping.range.end);
+    bytes.mappings.insert(0, mapping);
+    let snapshot = read::target(&bytes, Depth::Counts).expect("a heap");
+    assert_eq!(snapshot.heaps.len(), 1);
+    assert_eq!(snapshot.unread.len(), 1);
+    assert!(snapshot.unread[0].contains("damaged directory"));
+}
+
 /// What hostile memory may say.
 fn word() -> impl Strategy<Value = u64> {
     prop_oneof![

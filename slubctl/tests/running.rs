@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::process::Command;
 
-use support::{Target, built, compile, scratch, slubctl, snapshot, text};
+use support::{Target, built, compile, compile_source, scratch, slubctl, snapshot, text};
 
 #[test]
 fn a_heap_that_is_well_passes_the_check_and_one_that_runs_is_read_until_it_agrees() {
@@ -393,4 +393,56 @@ fn a_name_that_would_steer_a_terminal_is_harmless() {
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
         assert!(shown.contains("bad?[2Jname"), "{arguments:?}: {shown}");
     }
+}
+
+#[test]
+fn a_library_that_is_mapped_as_plain_data_is_no_copy_of_it() {
+    let program = compile_source("data.c", "data", &[]);
+    let library = built().join("libslubmalloc.so");
+    let preloaded = Target::start(
+        Command::new(&program)
+            .arg(&library)
+            .env("LD_PRELOAD", &library),
+    );
+    let pid = preloaded.pid().to_string();
+    for command in ["show", "threads", "check", "map", "prometheus"] {
+        text(&[command, &pid]);
+    }
+    assert_eq!(snapshot(preloaded.pid()).heaps.len(), 1);
+    let other = Target::start(Command::new(&program).arg(&library));
+    let pid = other.pid().to_string();
+    for command in ["show", "check", "map", "prometheus", "trim"] {
+        let line = support::failure(&[command, &pid]);
+        assert!(line.contains("does not use slubmalloc"), "{line}");
+    }
+}
+
+#[test]
+fn what_has_gone_back_inside_of_partial_slabs_is_not_free_memory() {
+    let library = built().join("libslubmalloc.so");
+    let program = compile_source("sparse.c", "sparse", &[]);
+    let target = Target::start(Command::new(program).env("LD_PRELOAD", library));
+    let seen = snapshot(target.pid());
+    let heap = &seen.heaps[0];
+    let class = support::class(&seen, 1024);
+    assert!(class.in_partial > 180_000, "{class:?}");
+    let resident = class.resident_bytes.expect("a pagemap");
+    assert!(resident < 40 << 20, "{resident}");
+    let totals = slubctl::totals::Totals::of(heap);
+    let sum = heap.resident.as_ref().expect("a pagemap").sum();
+    assert!(
+        totals.in_partial < resident && totals.free() < sum,
+        "{totals:?}"
+    );
+    assert!(totals.slabs_clean > 150 << 20, "{totals:?}");
+    let page = text(&["show", &target.pid().to_string()]);
+    let fragmented = page.lines().find(|it| it.starts_with("fragmented: "));
+    let in_partial = slubctl::view::human(totals.in_partial);
+    assert!(
+        fragmented.is_none_or(|it| it.contains(&in_partial)),
+        "{page}"
+    );
+    // Without a look at pages nothing is known of that.
+    let page = text(&["show", "--no-resident", &target.pid().to_string()]);
+    assert!(!page.contains("in slabs, without memory"), "{page}");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use object::Endianness;
-use object::elf::{FileHeader64, NT_FILE, NT_PRPSINFO, PT_LOAD, PT_NOTE};
+use object::elf::{FileHeader64, NT_FILE, NT_PRPSINFO, PF_X, PT_LOAD, PT_NOTE};
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::{Mapping, Memory, number, printable};
@@ -21,6 +21,7 @@ struct Segment {
     bytes: u64,
     file_bytes: u64,
     offset: u64,
+    flags: u32,
 }
 
 /// A core file.
@@ -69,6 +70,7 @@ impl CoreFile {
                     bytes: segment.p_memsz.get(endian),
                     file_bytes: segment.p_filesz.get(endian),
                     offset: segment.p_offset.get(endian),
+                    flags: segment.p_flags.get(endian),
                 }),
                 PT_NOTE => {
                     let Some(mut notes) = segment.notes(endian, data)? else {
@@ -186,6 +188,11 @@ impl Memory for CoreFile {
                 .is_some_and(|it| at - it.address < it.file_bytes)
         };
         Some((0..pages as u64).map(is_there).collect())
+    }
+
+    fn is_code(&self, _: u64, address: u64) -> bool {
+        let segment = self.segment(address);
+        segment.is_none_or(|it| it.flags & PF_X != 0)
     }
 
     fn page_bytes(&self) -> u64 {

@@ -43,6 +43,11 @@ pub trait Memory {
     /// Says of each page from the one at `address` on whether it has memory; `None` where nobody knows.
     fn resident(&self, address: u64, pages: usize) -> Option<Vec<bool>>;
 
+    /// Whether code of the file that is mapped at `start` is mapped at `address`, as far as is known.
+    fn is_code(&self, _start: u64, _address: u64) -> bool {
+        true
+    }
+
     /// Bytes of a page.
     fn page_bytes(&self) -> u64;
 

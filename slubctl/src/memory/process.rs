@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
-use procfs::process::{MMapPath, Process as ProcFs};
+use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process as ProcFs};
 
 use super::{Mapping, Memory, printable, scan};
 
@@ -186,7 +186,7 @@ impl Memory for Process {
                 self.pid
             );
         }
-        let mapping = |it: procfs::process::MemoryMap| Mapping {
+        let mapping = |it: MemoryMap| Mapping {
             range: it.address.0..it.address.1,
             offset: it.offset,
             name: match it.pathname {
@@ -211,6 +211,20 @@ impl Memory for Process {
         file.read_exact_at(&mut entries, offset).ok()?;
         let has_memory = |entry: &[u8]| super::number(entry).is_some_and(|it| it & HAS_MEMORY != 0);
         Some(entries.chunks_exact(8).map(has_memory).collect())
+    }
+
+    fn is_code(&self, start: u64, address: u64) -> bool {
+        let maps = ProcFs::new(self.thread).and_then(|it| it.maps());
+        let maps = maps.map_or_else(|_| Vec::new(), |it| it.0);
+        let at = |address: u64| {
+            let holds = |it: &&MemoryMap| (it.address.0..it.address.1).contains(&address);
+            maps.iter().find(holds)
+        };
+        at(start).zip(at(address)).is_some_and(|(file, code)| {
+            // A program that wants huge pages for it has its code in a mapping of no file.
+            let is_same = code.inode == 0 || (code.dev, code.inode) == (file.dev, file.inode);
+            is_same && code.perms.contains(MMPermissions::EXECUTE)
+        })
     }
 
     fn page_bytes(&self) -> u64 {

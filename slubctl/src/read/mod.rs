@@ -73,11 +73,22 @@ pub fn process(pid: i32, depth: Depth) -> Result<Snapshot> {
 /// Looks at whatever has this memory; a target without the library has no heaps.
 pub fn target(memory: &dyn Memory, depth: Depth) -> Result<Snapshot> {
     let images = image::find(memory)?;
-    let heaps = images.iter().map(|image| heap(memory, image, depth));
-    Ok(Snapshot {
-        heaps: heaps.collect::<Result<_>>()?,
-        ..Snapshot::default()
-    })
+    let (mut heaps, mut errors) = (Vec::new(), Vec::new());
+    for image in &images {
+        match heap(memory, image, depth) {
+            Ok(heap) => heaps.push(heap),
+            Err(error) => errors.push(error),
+        }
+    }
+    // One that cannot be read hides no other.
+    match errors.pop_if(|_| heaps.is_empty()) {
+        Some(error) => Err(error),
+        None => Ok(Snapshot {
+            heaps,
+            unread: errors.iter().map(|it| format!("{it:#}")).collect(),
+            ..Snapshot::default()
+        }),
+    }
 }
 
 /// Looks at one copy of the library, until two readings agree.
@@ -100,7 +111,7 @@ pub fn heap(memory: &dyn Memory, image: &Image, depth: Depth) -> Result<Heap> {
     }
     let mut last = last?;
     if depth == Depth::Resident && last.is_made {
-        last.resident = resident::read(&target, &last)?;
+        resident::read(&target, &mut last)?;
     }
     Ok(last)
 }

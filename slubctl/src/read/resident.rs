@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::named::Owners;
 use super::{Numbers, Target};
 use crate::snapshot::{Heap, Node, Resident};
 
@@ -10,8 +11,8 @@ const PAGES: u64 = 1 << 14;
 /// Most pages that are looked at in all; of a larger heap nothing is said: tables that lie would keep this program busy.
 const MOST_PAGES: u64 = 1 << 27;
 
-/// Resident bytes; `None` where the kernel does not say.
-pub(super) fn read(target: &Target<'_>, heap: &Heap) -> Result<Option<Resident>> {
+/// Writes into a heap which of its bytes are resident, where the kernel says so.
+pub(super) fn read(target: &Target<'_>, heap: &mut Heap) -> Result<()> {
     let numbers = target.numbers()?;
     let page = target.memory.page_bytes();
     let of_nodes = heap.nodes.iter().map(|it| {
@@ -22,16 +23,19 @@ pub(super) fn read(target: &Target<'_>, heap: &Heap) -> Result<Option<Resident>>
     let of_extents = heap.huge.extents.iter().map(|it| it.bytes);
     let all = of_nodes.chain(of_extents).fold(0_u64, u64::saturating_add);
     if all / page > MOST_PAGES {
-        return Ok(None);
+        return Ok(());
     }
+    let owners = owners(target, heap, &numbers)?;
     let mut found = Resident::default();
+    let mut by_class = vec![0; heap.classes.len()];
     for node in &heap.nodes {
         let Some(metadata) = count(target, node.start, node.base.saturating_sub(node.start)) else {
-            return Ok(None);
+            return Ok(());
         };
         found.metadata += metadata * page;
-        if arena(target, node, &numbers, &mut found)?.is_none() {
-            return Ok(None);
+        let classes = (&owners, by_class.as_mut_slice());
+        if arena(target, node, &numbers, classes, &mut found)?.is_none() {
+            return Ok(());
         }
     }
     for extent in &heap.huge.extents {
@@ -41,7 +45,24 @@ pub(super) fn read(target: &Target<'_>, heap: &Heap) -> Result<Option<Resident>>
             false => found.huge_kept += pages * page,
         }
     }
-    Ok(Some(found))
+    for (class, bytes) in heap.classes.iter_mut().zip(by_class) {
+        class.resident_bytes = (!class.is_span).then_some(bytes);
+    }
+    heap.resident = Some(found);
+    Ok(())
+}
+
+/// The named caches by the marks of their slabs, as the heap's classes are numbered.
+fn owners(target: &Target<'_>, heap: &Heap, numbers: &Numbers) -> Result<Owners> {
+    let Some(process) = target.process()? else {
+        return Ok(Owners::new());
+    };
+    let mut known = Heap {
+        classes: target.read_classes(numbers)?,
+        nodes: heap.nodes.clone(),
+        ..Heap::default()
+    };
+    target.read_named(&process, &mut known, numbers)
 }
 
 /// Resident pages of a range.
@@ -63,6 +84,7 @@ fn arena(
     target: &Target<'_>,
     node: &Node,
     numbers: &Numbers,
+    (owners, by_class): (&Owners, &mut [u64]),
     found: &mut Resident,
 ) -> Result<Option<()>> {
     let record = target.record("node", node.start)?;
@@ -88,8 +110,10 @@ fn arena(
         let classes = target
             .memory
             .touched_bytes(classes.wrapping_add(first), count)?;
+        let classes_by_owner = target.classes_of_granules(&tables, owners, first, &classes)?;
         let granules = resident.chunks(per_granule as usize).zip(classes);
-        for (index, (pages, class)) in (first..).zip(granules) {
+        let granules = granules.zip(classes_by_owner);
+        for (index, ((pages, class), number)) in (first..).zip(granules) {
             let here = pages.iter().filter(|it| **it).count() as u64 * page;
             if here == 0 {
                 continue;
@@ -98,6 +122,9 @@ fn arena(
             let is_slab = (1..=numbers.classes).contains(&u64::from(class));
             if is_slab || is_named.is_ok_and(|it| it == u64::from(class)) {
                 found.slabs += here;
+                if let Some(bytes) = by_class.get_mut(number) {
+                    *bytes += here;
+                }
                 continue;
             }
             let free = free.in_granule(index, pages, page)?;

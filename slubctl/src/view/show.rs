@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{counted, human, name};
 use crate::snapshot::{Heap, Snapshot};
-use crate::totals::Totals;
+use crate::totals::{Totals, free_of};
 
 /// A class that uses less of its slabs than this, in percent, is worth a line …
 const WELL_USED: u64 = 75;
@@ -125,14 +125,14 @@ fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
         .iter()
         .filter(|it| !it.is_span)
         .map(|it| {
-            let held = it
-                .slabs
-                .saturating_mul(it.slab_objects)
-                .saturating_mul(it.size);
-            let free = it.in_partial.saturating_mul(it.size);
+            let held = it.slabs.saturating_mul(it.slab_bytes);
+            let held = held.min(it.resident_bytes.unwrap_or(u64::MAX));
+            let free = free_of(it).in_partial;
             (free, held, it)
         })
-        .filter(|(free, held, _)| *free > MUCH && free * 100 > held * (100 - WELL_USED))
+        .filter(|(free, held, _)| {
+            *free > MUCH && free.saturating_mul(100) > held.saturating_mul(100 - WELL_USED)
+        })
         .collect();
     worst.sort_by_key(|(free, _, _)| std::cmp::Reverse(*free));
     for (free, _, class) in worst.into_iter().take(5) {
