@@ -19,6 +19,7 @@ mod heap;
 mod modes;
 mod cache;
 mod kmem;
+mod pool;
 mod stats;
 mod config;
 mod global;
@@ -47,11 +48,17 @@ pub mod raw {
     pub use crate::global::{
         PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
     };
+    pub use crate::global::{
+        pool_alloc, pool_alloc_fast, pool_alloc_ready, pool_create, pool_destroy, pool_free,
+        pool_free_fast, pool_free_ready, pool_has, pool_of, pool_release, pool_reset,
+        pool_set_limit, pool_used,
+    };
     pub use crate::global::{print_stats, stats, trim};
     pub use crate::heap::LimitStats;
     pub use crate::kmem::{CacheArgs, CacheHandle, KmemError};
     pub use crate::modes::Family;
     pub use crate::numa::NUMASTAT_NAMES;
+    pub use crate::pool::{PoolHandle, PoolOptions};
     pub use crate::report::{Line, kept_descriptor};
     pub use crate::stats::{ClassStats, NodeStats, Stats};
     pub use crate::sys::{

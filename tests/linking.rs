@@ -25,6 +25,7 @@ fn install_lays_out_library_header_and_pkg_config() {
         "include/slubmalloc.h",
         "include/slubmalloc/kernel.h",
         "share/man/man3/slub_kmem_cache.3",
+        "share/man/man3/slub_pool.3",
         "share/man/man3/slub_kmalloc.3",
         "share/man/man3/slubmalloc.3",
         "lib/pkgconfig/slubmalloc.pc",

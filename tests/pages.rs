@@ -180,7 +180,7 @@ fn every_function_of_the_header_has_its_entry_in_a_manual_page() {
     let header = functions_of(&read(&root().join("cdylib/include/slubmalloc.h")));
     assert!(header.len() > 60, "{header:?}");
     let mut entries = BTreeSet::new();
-    for page in ["slubmalloc", "slub_kmalloc", "slub_kmem_cache"] {
+    for page in ["slubmalloc", "slub_kmalloc", "slub_kmem_cache", "slub_pool"] {
         let text = read(&root().join(format!("docs/{page}.3")));
         let section = |name: &str| {
             let rest = text.split(&format!(".SH {name}\n")).nth(1);

@@ -482,6 +482,98 @@ unsigned int slub_page_order(const struct slub_page *page) SLUBMALLOC_NOTHROW;
 int slub_page_to_nid(const struct slub_page *page) SLUBMALLOC_NOTHROW;
 
 /*
+ * Pools: heaps of a program's own. A pool has memory that no other block lies in, so that all of its blocks can go at once, and a limit
+ * on what they have together. Blocks are what malloc() gives: aligned to 16, of at least the size that was asked for.
+ *
+ * Where malloc is this library's, free(), realloc() and malloc_usable_size() take a pool's blocks as well, from any thread; in programs
+ * with libslubmalloc-api.so, slub_free(), slub_realloc() and slub_usable_size() do. A block that realloc() moves stays in its pool.
+ *
+ * Using a pool after its end, a handle that is none, and a block that is freed to another pool than its own are reported with a line, as
+ * a wrong free is; where the process goes on (`crime:warn`) such a call does nothing, and those that return something fail with
+ * errno EINVAL. Functions of pools may be called in signal handlers; where one interrupts its own thread in the allocator, an allocation is
+ * refused, and a free done later.
+ */
+struct slub_pool;
+
+/* Of slub_pool_options.flags: only one thread at a time uses the pool or frees its blocks, which takes no lock then. */
+#define SLUB_POOL_SINGLE_THREAD 1u
+
+struct slub_pool_options {
+    /* sizeof(struct slub_pool_options), which tells the version of this structure. */
+    size_t size;
+    /* For messages, at most 32 bytes of it; null is none. */
+    const char *name;
+    /* The most bytes that blocks in use may have, as malloc_usable_size() tells them; 0 is no limit. */
+    size_t limit;
+    /* A pool whose limit counts as well, and those above it; null is none. */
+    struct slub_pool *parent;
+    /* The NUMA node that memory comes from as long as it has any; -1 is that of the calling thread. */
+    int node;
+    /* SLUB_POOL_* */
+    unsigned int flags;
+};
+
+/* Options of which nothing is said. */
+#define SLUB_POOL_OPTIONS_INIT {sizeof(struct slub_pool_options), 0, 0, 0, -1, 0}
+
+/*
+ * slub_pool_create(options): a pool without blocks. A null `options` is all defaults. There can be 65536 pools.
+ *
+ * Null with errno ENOMEM if there is no memory, and with EINVAL for unknown flags, for a node that threads of this process take no memory
+ * from, for a parent that is no pool, and if options->size ends inside of a field, or beyond the last one that this version knows and
+ * what is there is not zero.
+ */
+struct slub_pool *slub_pool_create(const struct slub_pool_options *options) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_pool_malloc(pool, size), slub_pool_calloc(pool, count, size), slub_pool_aligned_alloc(pool, align, size),
+ * slub_pool_realloc(pool, block, size), slub_pool_free(pool, block): as the functions of C with these names. `block` is one of the pool, or
+ * null; one of another pool, or of none, is reported.
+ *
+ * Null with errno ENOMEM if there is no memory, or if the block would pass the limit of the pool or of one above it; a block that
+ * slub_pool_realloc was to resize stays as it was. Null with EINVAL for an alignment that is no power of two. slub_pool_free keeps
+ * errno.
+ */
+void *slub_pool_malloc(struct slub_pool *pool, size_t size) SLUBMALLOC_NOTHROW;
+void *slub_pool_calloc(struct slub_pool *pool, size_t count, size_t size) SLUBMALLOC_NOTHROW;
+void *slub_pool_aligned_alloc(struct slub_pool *pool, size_t align, size_t size) SLUBMALLOC_NOTHROW;
+void *slub_pool_realloc(struct slub_pool *pool, void *block, size_t size) SLUBMALLOC_NOTHROW;
+void slub_pool_free(struct slub_pool *pool, void *block) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_pool_reset(pool, flags): frees all blocks of a pool at once, which nobody uses any more; the pool stays. Pools below it keep
+ * theirs. 0.
+ *
+ * slub_pool_destroy(pool, flags): the same, and the pool ends. Pools below it live on, under the limits of those above. 0; null is ignored.
+ *
+ * `flags` is 0: -1 with errno EINVAL otherwise. -1 with EBUSY, and all stays as it is, in a signal handler that interrupts its own thread
+ * in the allocator.
+ */
+int slub_pool_reset(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOTHROW;
+int slub_pool_destroy(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_pool_release(pool): ends a pool whose blocks stay. They are to be freed by free() or with a pool above it, to which they are
+ * charged; slub_pool_of() says which that is. Memory goes as they do, the last of it with the last block. 0; null is ignored.
+ */
+int slub_pool_release(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
+
+/* The pool that a block is of, or charged to since its own was released; null for one of none. */
+struct slub_pool *slub_pool_of(const void *block) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_pool_used(pool): bytes that blocks of a pool and of those below it have. Of those below, up to 64 KiB for each size that they use are
+ * counted although nobody holds them.
+ */
+size_t slub_pool_used(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_pool_set_limit(pool, bytes): has the blocks of a pool, and of those below it, have at most `bytes` from now on; 0 is no limit.
+ * What is there already stays. 0, or -1 with errno EINVAL for what is no pool.
+ */
+int slub_pool_set_limit(struct slub_pool *pool, size_t bytes) SLUBMALLOC_NOTHROW;
+
+/*
  * slubmalloc_alloc_at_least(size, &usable): as malloc(size), and says in `usable` how many bytes the block has, all of which may
  * be used. free_sized() takes any size from the one that was asked for to the usable one. `usable` is left alone without a
  * block.

@@ -28,6 +28,7 @@ mod limits;
 mod loader;
 mod mempool;
 mod own;
+mod pool;
 #[cfg(preload)]
 mod properties;
 mod stats_json;

@@ -82,6 +82,7 @@ pub fn validate() {
     if let Some(process) = PROCESS.get() {
         process.heap.validate();
         process.kmem.get().inspect(|kmem| kmem.validate());
+        process.pools.get().inspect(|pools| pools.validate());
     }
 }
 
@@ -141,6 +142,7 @@ fn view<T>(look: impl FnOnce(View<'static>) -> T) -> Option<T> {
             heap: &process.heap,
             caches: &CACHES,
             kmem: process.kmem.get(),
+            pools: process.pools.get(),
         }))
     })
 }

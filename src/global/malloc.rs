@@ -14,7 +14,7 @@ use super::service::{Service, service};
 use super::threads::{here, own};
 use super::trim::collect_spans;
 use super::uncached::{answer, home};
-use super::{debugged, debugged_kmem, early, named, thread_exit};
+use super::{debugged, debugged_kmem, early, named, pooled, thread_exit};
 use crate::cache::{Binding, ThreadCache};
 use crate::modes::Family;
 use crate::report::{self, Context, Violation, report_violation};
@@ -191,7 +191,7 @@ fn give(block: NonNull<u8>, family: Family) {
             None => give_uncached(process(), block),
         };
     }
-    if give_named(block) {
+    if pooled::give(block) || give_named(block) {
         return tick_own(Trigger::Free);
     }
     match service() {

@@ -20,6 +20,8 @@ mod named;
 mod onnode;
 mod pace;
 mod pages;
+mod pool;
+mod pooled;
 mod prefilled;
 mod process;
 mod progress;
@@ -56,6 +58,11 @@ pub use malloc::{calloc, free, malloc, malloc_fast, malloc_slow, memalign};
 pub use mempool::{mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize};
 pub use onnode::{alloc_onnode, node_of};
 pub use pages::{alloc_pages, alloc_pages_exact, free_pages, free_pages_exact, page_order};
+pub use pool::{
+    pool_alloc, pool_alloc_fast, pool_alloc_ready, pool_create, pool_destroy, pool_free,
+    pool_free_fast, pool_free_ready, pool_has, pool_of, pool_release, pool_reset, pool_set_limit,
+    pool_used,
+};
 pub use prefilled::{
     PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
 };

@@ -16,6 +16,7 @@ use crate::kmem::Kmem;
 use crate::limit::{self, Limit};
 use crate::modes::Modes;
 use crate::numa::{Choice, Topology};
+use crate::pool::Pools;
 use crate::report::{self, Line};
 use crate::sync::Once;
 use crate::sys;
@@ -34,6 +35,8 @@ pub(super) struct Process {
     pub(super) modes: Modes,
     /// The named caches, once there are any.
     pub(super) kmem: Once<Kmem>,
+    /// The pools, once there was one.
+    pub(super) pools: Once<Pools>,
 }
 
 /// The heap, once there is one.
@@ -178,6 +181,7 @@ pub(super) fn make_process() -> Option<Process> {
         settling: Settling::new(),
         config,
         kmem: Once::new(),
+        pools: Once::new(),
     })
 }
 

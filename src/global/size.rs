@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use super::malloc::{free, malloc};
 use super::process::{PROCESS, Process, is_interrupted, process};
 use super::threads::{here, inside};
-use super::{debugged, early, named};
+use super::{debugged, early, named, pooled};
 use crate::heap::{Home, Resized};
 use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::class;
@@ -79,7 +79,14 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
         && is_without_modes(|_| true)
     {
         // SAFETY: the caller's promise.
-        return unsafe { copy_to(old, old_bytes, size) };
+        return unsafe { copy_to(old, old_bytes, malloc(size), size) };
+    }
+    if !is_locked_out()
+        && let Some(resized) = pooled::resize(old, size)
+    {
+        let take = || pooled::take_beside(old, size).unwrap_or_else(|| malloc(size));
+        // SAFETY: the caller's promise.
+        return unsafe { settle(resized, old, take, size) };
     }
     let resized = match (early::find(block), process()) {
         (Some(early), _) => early
@@ -108,26 +115,40 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             return core::ptr::null_mut();
         }
     };
+    // SAFETY: the caller's promise.
+    unsafe { settle(resized, old, || malloc(size), size) }
+}
+
+/// The answer of [`realloc`] where it is known what can be done in place; a new block is one that `take` gets.
+///
+/// # Safety
+///
+/// As for [`realloc`].
+unsafe fn settle(
+    resized: Resized,
+    old: NonNull<u8>,
+    take: impl FnOnce() -> *mut u8,
+    size: usize,
+) -> *mut u8 {
     match resized {
         Resized::At(block) => block.as_ptr(),
         Resized::NoBlock => {
             // As freeing it would.
             // SAFETY: it is nobody's block.
-            unsafe { free(block) };
+            unsafe { free(old.as_ptr()) };
             core::ptr::null_mut()
         }
         // SAFETY: the caller's promise.
-        Resized::Copy { old_bytes } => unsafe { copy_to(old, old_bytes, size) },
+        Resized::Copy { old_bytes } => unsafe { copy_to(old, old_bytes, take(), size) },
     }
 }
 
-/// Moves a block that has `old_bytes` to one of `size`; null leaves it as it was.
+/// Moves a block that has `old_bytes` to one of `size`, unless that is null; null leaves it as it was.
 ///
 /// # Safety
 ///
 /// As for [`realloc`].
-unsafe fn copy_to(old: NonNull<u8>, old_bytes: usize, size: usize) -> *mut u8 {
-    let new = malloc(size);
+unsafe fn copy_to(old: NonNull<u8>, old_bytes: usize, new: *mut u8, size: usize) -> *mut u8 {
     if let Some(new) = NonNull::new(new) {
         // SAFETY: two blocks, both at least as long as the shorter one.
         unsafe { sys::copy(old, new, old_bytes.min(size)) };
@@ -163,7 +184,8 @@ fn usable_size_slow(block: *const u8) -> usize {
     if is_locked_out() {
         return size_unlocked(process, block).unwrap_or(0);
     }
-    if let Some(bytes) = named::usable_size(block.addr()) {
+    let own = pooled::usable_size(block.addr()).or_else(|| named::usable_size(block.addr()));
+    if let Some(bytes) = own {
         return bytes;
     }
     inside(|| match debugged::usable_size(process, block as usize) {

@@ -4,6 +4,8 @@
 //!
 //! Fields are only added, at the end: a program that was built with fewer says so by `size`.
 
+use crate::sys::read_versioned;
+
 /// What a cache may be told beside name, size and flags; zero is the default of each.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -30,39 +32,10 @@ impl CacheArgs {
     ///
     /// `args` is null or points to as many bytes as its first word says.
     pub unsafe fn read(args: *const Self) -> Option<Self> {
-        if args.is_null() {
-            return Some(Self::default());
-        }
-        // SAFETY: the caller's promise; the first word is there in every version.
-        let size = unsafe { args.cast::<usize>().read() };
-        // No program's structure is longer than the page that it lies on.
-        if size > MOST_BYTES {
-            return None;
-        }
-        let known = size.min(size_of::<Self>());
-        if known != size_of::<Self>() && !ENDS.contains(&known) {
-            return None;
-        }
-        for offset in known..size {
-            // SAFETY: the caller's promise.
-            let byte = unsafe { args.cast::<u8>().add(offset) };
-            // SAFETY: as above.
-            if unsafe { byte.read() } != 0 {
-                return None;
-            }
-        }
-        let mut read = Self::default();
-        // SAFETY: both have as many bytes, and a structure of zeroes and what the program wrote is one: its fields are
-        // numbers and functions that may be null.
-        unsafe {
-            core::ptr::copy_nonoverlapping(args.cast::<u8>(), (&raw mut read).cast::<u8>(), known);
-        }
-        Some(read)
+        // SAFETY: the caller's promise; the fields are numbers and functions that may be null.
+        unsafe { read_versioned(args, &ENDS, Self::default()) }
     }
 }
-
-/// The longest structure of a program's.
-const MOST_BYTES: usize = 4096;
 
 /// Where fields end.
 const ENDS: [usize; 5] = [

@@ -1,4 +1,4 @@
-//! Slabs of named caches: whose they are, and which of their objects are new.
+//! Slabs of named caches and pools: whose they are, and which of their objects are new.
 //!
 //! # Invariant
 //!
@@ -6,7 +6,7 @@
 //! are reserved when the first of them is made. Both are written before the first object of the slab is handed out.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::cache_node::{CacheNode, EMPTY_LIST};
 use super::class::{ALL_CLASSES, info};
@@ -65,12 +65,32 @@ impl SlabTables {
         }
     }
 
+    /// The owner's word of the first granule, and how many bytes of the arena such words cover.
+    pub(crate) fn owner_map(&self) -> (*const AtomicU32, usize) {
+        match self.owners.get() {
+            Some(table) => (table.as_ptr(), table.ready() * GRANULE_SIZE),
+            None => (core::ptr::null(), 0),
+        }
+    }
+
     /// The first slab of `owner` from `granule` on.
     pub(crate) fn next_slab_of(&self, owner: Owner, granule: usize) -> Option<GranuleIndex> {
         let table = self.owners.get()?;
         let has = |index: &usize| table.get(*index).load(Relaxed) == owner.word();
         let first = (granule..table.ready()).find(has)?;
         Some(GranuleIndex(first as u32))
+    }
+
+    /// Granules of the slabs of pools.
+    pub(crate) fn pool_granules(&self) -> usize {
+        let Some(table) = self.owners.get() else {
+            return 0;
+        };
+        let is_pool = |index: &usize| {
+            let owner = Owner::from_word(table.get(*index).load(Relaxed));
+            owner.pool_place().is_some()
+        };
+        (0..table.ready()).filter(is_pool).count()
     }
 
     /// Whether all granules of a slab of class `id` are known as this owner's.
@@ -86,10 +106,11 @@ impl SlabTables {
         })
     }
 
-    /// The handle of an owner; 0 for the library itself, of which no thread's bin has an object.
+    /// The handle of an owner; 0 for the library itself and for pools, of which no thread's bin has an object.
     fn handle_of(&self, owner: Owner) -> u64 {
         let all = Handles::new(self.first_handle.load(Relaxed));
-        let known = owner.number().filter(|number| *number > 0);
+        let is_cache = |number: &u32| (1..Owner::MOST).contains(number);
+        let known = owner.number().filter(is_cache);
         known.map_or(0, |number| all.of(number) as u64)
     }
 

@@ -5,7 +5,7 @@ use super::class::ClassInfo;
 use super::record::SlabRecord;
 use crate::units::ClassId;
 
-/// Whose a slab is: malloc's, or that of the named cache with a number.
+/// Whose a slab is: malloc's, or that of the named cache or pool with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(u32);
 
@@ -60,6 +60,8 @@ impl Owner {
     pub(crate) const MALLOC: Self = Self(0);
     /// Cache numbers are below this.
     pub(crate) const MOST: u32 = 1 << 16;
+    /// Places of pools are below this.
+    pub(crate) const MOST_POOLS: u32 = 1 << 16;
 
     /// The cache with this number, whose objects are of class `id`; whether it must know which of them are new, and when a
     /// slab goes.
@@ -68,6 +70,19 @@ impl Owner {
         let flags = if marks_new { MARKS_NEW } else { 0 };
         let flags = flags | if keeps_empty { KEEPS_EMPTY } else { 0 };
         Self((number + 1) << NUMBER_SHIFT | flags | u32::from(id.0))
+    }
+
+    /// The pool with this place in the table of pools, whose objects in the slab are of class `id`. Its numbers follow those
+    /// of caches.
+    pub(crate) fn pool(place: u32, id: ClassId) -> Self {
+        debug_assert!(place < Self::MOST_POOLS);
+        Self((Self::MOST + place + 1) << NUMBER_SHIFT | u32::from(id.0))
+    }
+
+    /// The pool's place in the table of pools; `None` for all other owners.
+    #[inline]
+    pub(crate) fn pool_place(self) -> Option<u32> {
+        self.number()?.checked_sub(Self::MOST)
     }
 
     /// The owner as a word, which is not 0 for a cache.
@@ -102,7 +117,7 @@ impl Owner {
 
     /// Whether the first object of a slab goes first, and none is skipped.
     pub(super) fn hands_out_in_order(self) -> bool {
-        self.0 & (MARKS_NEW | KEEPS_EMPTY) != 0
+        self.0 & (MARKS_NEW | KEEPS_EMPTY) != 0 || self.pool_place().is_some()
     }
 
     /// Whether empty slabs stay in the cache node until they are taken out of it.
@@ -115,6 +130,19 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pool_is_told_from_a_cache() {
+        let (pool, cache) = (
+            Owner::pool(7, ClassId(9)),
+            Owner::cache(7, ClassId(9), false, false),
+        );
+        assert_eq!((pool.pool_place(), pool.class()), (Some(7), ClassId(9)));
+        assert_eq!((cache.pool_place(), cache.number()), (None, Some(7)));
+        assert_eq!(Owner::MALLOC.pool_place(), None);
+        let last = Owner::pool(Owner::MOST_POOLS - 1, ClassId(1));
+        assert_eq!(last.pool_place(), Some(Owner::MOST_POOLS - 1));
+    }
 
     #[test]
     fn handles_and_numbers_are_one_to_one() {

@@ -95,6 +95,19 @@ impl Request {
         })
     }
 
+    /// The same for exactly as many pages as the block needs, where it is none of a slab: of no class.
+    pub(crate) fn of_no_class(self) -> Self {
+        let kind = match self.kind {
+            Kind::Large { order, .. } => Kind::Large {
+                class: ClassId::NONE,
+                pages: pages_for(self.bytes.max(1)) as u32,
+                order: order.min(Order::holding(pages_for(self.align.max(1)) as u32)),
+            },
+            other => other,
+        };
+        Self { kind, ..self }
+    }
+
     /// The same for a block of zeroes.
     pub(crate) fn of_zeroes(self) -> Self {
         Self {

@@ -9,6 +9,7 @@ use crate::cache::{Registry, sheaf_capacity};
 use crate::heap::Heap;
 use crate::kmem::Kmem;
 use crate::numa::NUMASTAT_NAMES;
+use crate::pool::Pools;
 use crate::report::Line;
 use crate::slab::class;
 use crate::units::{ClassId, NodeId, ORDERS, PAGE_SIZE};
@@ -102,6 +103,8 @@ pub(crate) struct View<'heap> {
     pub(crate) caches: &'heap Registry,
     /// Its named caches, if there are any.
     pub(crate) kmem: Option<&'heap Kmem>,
+    /// Its pools, if there are any.
+    pub(crate) pools: Option<&'static Pools>,
 }
 
 impl View<'_> {
@@ -156,7 +159,9 @@ impl View<'_> {
         }
         let named = self.named_sums();
         slab_bytes += named.held + named.own;
-        stats.in_use += named.in_use;
+        let (pool_slabs, pool_objects) = self.pools.map_or((0, 0), Pools::slab_sums);
+        slab_bytes += pool_slabs;
+        stats.in_use += named.in_use + pool_objects;
         stats.cached_objects += named.cached_objects;
         stats.cached += named.cached;
         stats.tables += named.own;

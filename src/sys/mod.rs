@@ -60,6 +60,7 @@ mod thread;
 mod ticks;
 pub(crate) mod tls;
 mod unwind;
+mod versioned;
 mod zero;
 
 pub(crate) use barrier::{barrier, prepare_barrier};
@@ -118,4 +119,5 @@ pub(crate) use ticks::ticks;
 pub(crate) use tls::{THREAD_ID_SHIFT, thread_id};
 pub use unwind::know_find_object;
 pub(crate) use unwind::{backtrace, own_code};
+pub(crate) use versioned::read_versioned;
 pub(crate) use zero::{clear, clear_pages};

@@ -95,6 +95,7 @@ impl World {
             heap: self.heap,
             caches,
             kmem: self.kmem(),
+            pools: None,
         }
         .sums()
     }

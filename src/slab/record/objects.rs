@@ -50,6 +50,58 @@ impl SlabRecord {
         wanted - left
     }
 
+    /// Takes up to `most` objects of one word of bits: the lowest of those that came back, else of those that were never out.
+    /// Returns the word's first object and a bit for each from that one on; none if the slab has none. For slabs of which
+    /// nothing is skipped and no page goes.
+    pub(in crate::slab) fn take_word(&self, info: &ClassInfo, most: u32) -> (u32, u64) {
+        let (known, out) = (self.known(info), self.out());
+        let hint = self.hint.load(Relaxed);
+        if known.len() as u32 > out {
+            for (index, word) in (0_u8..).zip(&self.bits).skip(usize::from(hint)) {
+                let bits = word.load(Relaxed);
+                if bits != 0 {
+                    let chosen = lowest(bits, most);
+                    word.store(bits & !chosen, Relaxed);
+                    self.hint.store(index, Relaxed);
+                    self.set_out(out + chosen.count_ones());
+                    return (u32::from(index) * ROW, chosen);
+                }
+            }
+        }
+        let carved = known.end;
+        let first = carved - carved % ROW;
+        let end = info.objects.min(carved + most).min(first + ROW);
+        if end <= carved {
+            return (0, 0);
+        }
+        self.carved.store(end as u16, Relaxed);
+        self.set_out(out + end - carved);
+        (
+            first,
+            u64::MAX >> (ROW - (end - carved)) << (carved - first),
+        )
+    }
+
+    /// Takes objects back that `take_word` gave.
+    pub(in crate::slab) fn give_word(&self, first: u32, bits: u64) {
+        let index = first / ROW;
+        if let Some(word) = self.bits.get(index as usize) {
+            word.store(word.load(Relaxed) | bits, Relaxed);
+            self.set_out(self.out() - bits.count_ones());
+            if index < u32::from(self.hint.load(Relaxed)) {
+                self.hint.store(index as u8, Relaxed);
+            }
+        }
+    }
+
+    /// The objects of a word that are out, the program's and those at hand: a bit for each from its first one on.
+    pub(in crate::slab) fn out_of_word(&self, info: &ClassInfo, first: u32) -> u64 {
+        let carved = self.known(info).end.saturating_sub(first).min(ROW);
+        let word = self.bits.get((first / ROW) as usize);
+        let free = word.map_or(u64::MAX, |word| word.load(Relaxed));
+        (u64::MAX >> (ROW - carved.max(1))) & !free
+    }
+
     /// Takes up to `wanted` objects that have a bit; returns how many.
     #[inline]
     fn take_listed(&self, info: &ClassInfo, wanted: u32, give: &mut impl FnMut(u32, u64)) -> u32 {

@@ -1,0 +1,108 @@
+//! Everything of a pool goes at once, or the pool goes and its blocks stay.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::Pools;
+use super::structure::{CLOSED, Held, Pool};
+use crate::sys;
+
+/// Why a pool stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stays {
+    /// It is none, or another thread ends it at this moment.
+    Gone,
+    /// A signal handler must not wait.
+    Busy,
+}
+
+impl Pools {
+    /// Gives all blocks of a pool back, which nobody uses any more.
+    pub(crate) fn reset(&'static self, pool: &'static Pool) -> Result<(), Stays> {
+        let held = pool.hold().ok_or(Stays::Busy)?;
+        self.empty(pool, &held);
+        Ok(())
+    }
+
+    /// The same, and ends the pool.
+    pub(crate) fn destroy(&'static self, pool: &'static Pool) -> Result<(), Stays> {
+        let mut held = pool.hold().ok_or(Stays::Busy)?;
+        close(pool, &mut held)?;
+        self.empty(pool, &held);
+        drop(held);
+        self.retire_if_gone(pool);
+        Ok(())
+    }
+
+    /// Ends a pool whose blocks stay: memory goes with the last of them.
+    pub(crate) fn release(&'static self, pool: &'static Pool) -> Result<(), Stays> {
+        let mut held = pool.hold().ok_or(Stays::Busy)?;
+        close(pool, &mut held)?;
+        pool.put_all_back();
+        pool.account.settle();
+        for id in pool.used_classes() {
+            if let Some(place) = pool.place_of(id) {
+                pool.class(id).trim(place, id);
+            }
+        }
+        drop(held);
+        self.retire_if_gone(pool);
+        Ok(())
+    }
+
+    /// Bytes that the blocks of a pool have, and those of the pools below it.
+    pub(crate) fn used(&'static self, pool: &'static Pool) -> usize {
+        let held = pool.hold();
+        let ready = held.as_ref().map_or(0, |_| pool.ready_bytes());
+        pool.account.used(ready)
+    }
+
+    /// Has a pool and those below it use at most `limit` bytes from now on; what is there already stays.
+    pub(crate) fn set_limit(&'static self, pool: &'static Pool, limit: usize) {
+        if let Some(_held) = pool.hold() {
+            pool.put_all_back();
+            pool.account.settle();
+        }
+        pool.account.limit.store(limit, Relaxed);
+    }
+
+    /// The pool that a block is charged to: its own, or the first above that is not closed.
+    pub(crate) fn living(pool: &'static Pool) -> Option<&'static Pool> {
+        let mut next = Some(pool);
+        while let Some(pool) = next.filter(|pool| pool.is_closed()) {
+            next = pool.parent.get();
+        }
+        next
+    }
+
+    fn empty(&self, pool: &Pool, _held: &Held<'_>) {
+        for id in pool.used_classes() {
+            if let Some(place) = pool.place_of(id) {
+                pool.class(id).end(place, id, |start, bytes| {
+                    if pool.clears() {
+                        // SAFETY: nobody uses an object of the slab, and no other slab has its memory yet.
+                        unsafe { sys::clear(start, bytes) };
+                    }
+                });
+            }
+        }
+        while let Some((block, bytes)) = self.blocks.pop(&pool.blocks) {
+            if pool.clears() {
+                // SAFETY: as above.
+                unsafe { sys::clear(block, bytes) };
+            }
+            self.heap.give(block);
+        }
+        pool.account.clear();
+    }
+}
+
+/// Ends a pool for its callers; the caller holds it.
+fn close(pool: &Pool, held: &mut Held<'_>) -> Result<(), Stays> {
+    if !pool.end(held) {
+        return Err(Stays::Gone);
+    }
+    pool.state.store(CLOSED, Relaxed);
+    // What its blocks and the pools below it use is for those above to limit.
+    pool.account.limit.store(usize::MAX, Relaxed);
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Pools that come, and the structures of those that are gone.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::structure::{LIVE, Pool};
+use super::{Life, Pools};
+use crate::heap::Node;
+use crate::sync::Guard;
+use crate::sys::page_size;
+
+/// Structures that keep their page for the next pool.
+const WARM: u32 = 32;
+/// Structures that get memory at once, at least.
+const STEP: usize = 16;
+
+impl Pools {
+    /// A pool whose slabs are `node`'s, with a limit in bytes; `None` where there is no memory, or where there are as many pools as
+    /// there can be.
+    pub(crate) fn create(
+        &'static self,
+        name: &[u8],
+        node: &'static Node,
+        limit: usize,
+        parent: Option<&'static Pool>,
+        flags: u32,
+    ) -> Option<&'static Pool> {
+        let mut life = self.life.lock();
+        let place = self.structure(&mut life)?;
+        let pool = self.table.get(place as usize);
+        if let Some(parent) = parent {
+            parent
+                .children
+                .store(parent.children.load(Relaxed) + 1, Relaxed);
+        }
+        pool.place.store(place, Relaxed);
+        pool.node.set(Some(node));
+        pool.note_slabs();
+        pool.parent.set(parent);
+        pool.account
+            .open(limit, parent.map(|parent| &parent.account));
+        pool.set_name(name);
+        pool.state.store(LIVE, Relaxed);
+        let lives = self.lives.get(place as usize).load(Relaxed) as usize;
+        let handle = self.first + place as usize * size_of::<Pool>() + lives % size_of::<Pool>();
+        pool.begin(flags, handle);
+        Some(pool)
+    }
+
+    /// The place of a structure that is no pool.
+    fn structure(&self, life: &mut Guard<'_, Life>) -> Option<u32> {
+        let next = |place: u32| self.next.get(place as usize).load(Relaxed);
+        if let Some(place) = life.warm.checked_sub(1) {
+            life.warm = next(place);
+            life.warm_count -= 1;
+            return Some(place);
+        }
+        if let Some(place) = life.cold.checked_sub(1) {
+            life.cold = next(place);
+            return Some(place);
+        }
+        let place = self.made.load(Relaxed);
+        let end = place as usize + 1;
+        let ahead = (end + STEP.max(end / 8)).min(self.most);
+        let grow = |end| self.lives.grow(end) && self.next.grow(end) && self.table.grow(end);
+        if end > self.most || self.table.ready() < end && !grow(ahead) && !grow(end) {
+            return None;
+        }
+        self.made.store(place + 1, Relaxed);
+        Some(place)
+    }
+
+    /// Leaves the structure of a pool that is closed to the next one, if nothing of it is left, and then those above it in the same way.
+    pub(super) fn retire_if_gone(&self, pool: &'static Pool) {
+        let mut life = self.life.lock();
+        let mut next = Some(pool);
+        while let Some(pool) = next.filter(|pool| self.is_gone(pool)) {
+            pool.account.clear();
+            next = pool.parent.get();
+            if let Some(parent) = next {
+                parent
+                    .children
+                    .store(parent.children.load(Relaxed) - 1, Relaxed);
+            }
+            pool.state.store(0, Relaxed);
+            let place = pool.place.load(Relaxed);
+            let lives = self.lives.get(place as usize);
+            lives.store(lives.load(Relaxed).wrapping_add(1), Relaxed);
+            pool.used.iter().for_each(|word| word.store(0, Relaxed));
+            self.leave(&mut life, place);
+        }
+    }
+
+    /// Whether nothing is left of a pool that is closed.
+    fn is_gone(&self, pool: &Pool) -> bool {
+        pool.is_closed() && pool.children.load(Relaxed) == 0 && {
+            let Some(_held) = pool.hold() else {
+                return false;
+            };
+            pool.blocks.load(Relaxed) == 0 && !pool.has_slabs()
+        }
+    }
+
+    fn leave(&self, life: &mut Guard<'_, Life>, place: u32) {
+        let next = self.next.get(place as usize);
+        let is_warm = life.warm_count < WARM
+            || page_size() > size_of::<Pool>()
+            || !self.table.forget_page(place as usize);
+        if is_warm {
+            next.store(life.warm, Relaxed);
+            life.warm = place + 1;
+            life.warm_count += 1;
+        } else {
+            next.store(life.cold, Relaxed);
+            life.cold = place + 1;
+        }
+    }
+}

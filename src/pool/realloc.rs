@@ -1,0 +1,68 @@
+//! Blocks of a pool that change their size where they are.
+#![forbid(unsafe_code)]
+
+use super::Pools;
+use super::structure::Pool;
+use crate::heap::{Home, Resized};
+use crate::slab::Object;
+use crate::slab::class::info;
+use crate::units::PAGE_SIZE;
+
+impl Pools {
+    /// Tries to give a block of a pool room for `bytes` without copying it; `None` where a signal handler must not wait.
+    pub(crate) fn resize(
+        &'static self,
+        pool: &'static Pool,
+        block: Object,
+        bytes: usize,
+    ) -> Option<Resized> {
+        let _held = pool.hold()?;
+        let address = block.addr().get();
+        Some(match self.heap.locate(address) {
+            Home::Named {
+                owner,
+                is_start: true,
+                ..
+            } => {
+                let info = info(owner.class());
+                match info.may_stay(bytes) {
+                    true => Resized::At(block),
+                    false => Resized::Copy {
+                        old_bytes: info.size as usize,
+                    },
+                }
+            }
+            Home::Named { .. } => Resized::NoBlock,
+            _ => match self.blocks.find(address) {
+                Some((_, old_bytes)) => self.resize_block(pool, block, old_bytes, bytes),
+                None => Resized::NoBlock,
+            },
+        })
+    }
+
+    fn resize_block(&self, pool: &Pool, block: Object, old_bytes: usize, bytes: usize) -> Resized {
+        let copy = Resized::Copy { old_bytes };
+        let Some(new_bytes) = bytes.checked_next_multiple_of(PAGE_SIZE) else {
+            return copy;
+        };
+        if new_bytes == old_bytes {
+            return Resized::At(block);
+        }
+        // What is given up or comes is cleared where it is copied.
+        let more = new_bytes.saturating_sub(old_bytes);
+        if pool.clears() || more > 0 && pool.account.charge(more, more) == 0 {
+            return copy;
+        }
+        match self.heap.resize(block, bytes) {
+            Resized::At(new) => {
+                self.blocks.change(block.addr().get(), new, new_bytes);
+                pool.account.uncharge(old_bytes.saturating_sub(new_bytes));
+                Resized::At(new)
+            }
+            _ => {
+                pool.account.uncharge(more);
+                copy
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Blocks for a pool's callers.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::Pools;
+use super::handle::PoolHandle;
+use super::structure::Pool;
+use crate::heap::Heap;
+use crate::slab::class::info;
+use crate::slab::{Keep, Kind, Object, Request};
+use crate::units::{ClassId, PAGE_SIZE};
+
+/// The most bytes of objects that are at hand in a class.
+const MOST_AT_HAND: u32 = 64 << 10;
+/// Objects that a word has bits for.
+const WORD: u32 = u64::BITS;
+
+/// Why there is no object.
+enum Refused {
+    /// A limit forbids it.
+    Limit,
+    /// The node has no memory.
+    NoMemory,
+}
+
+impl Pool {
+    /// An object that is at hand, of a class of slabs, of a pool for one thread.
+    #[inline(always)]
+    pub(crate) fn take_single(&self, handle: PoolHandle, id: ClassId) -> Option<Object> {
+        self.run_single(handle, || {
+            self.set_recent(id);
+            self.class(id).pop()
+        })?
+    }
+
+    /// The same of a pool that several threads use.
+    #[inline]
+    pub(crate) fn take_ready(&self, id: ClassId) -> Option<Object> {
+        let _held = self.hold_plain()?;
+        self.class(id).pop()
+    }
+
+    /// An object of a class of slabs; the caller holds the pool.
+    fn take_object(&self, heap: &Heap, id: ClassId) -> Result<Object, Refused> {
+        let (class, info) = (self.class(id), info(id));
+        let place = self.place_of(id).ok_or(Refused::NoMemory)?;
+        let size = info.size as usize;
+        if let Some(object) = class.pop() {
+            return Ok(object);
+        }
+        let most = MOST_AT_HAND
+            .checked_div(info.size)
+            .map_or(1, |most| most.clamp(1, WORD));
+        let charge = || self.account.charge(size, most as usize * size);
+        let mut bytes = charge();
+        if bytes < size {
+            // What is at hand in other classes counts, too.
+            self.put_all_back();
+            bytes = charge();
+        }
+        let wanted = bytes.checked_div(size).unwrap_or(0) as u32;
+        if wanted == 0 {
+            self.account.uncharge(bytes);
+            return Err(Refused::Limit);
+        }
+        let mut got = class.refill(place, id, wanted);
+        if got == 0 {
+            self.note_class(id);
+            let add = || class.add_slab(place, id).then_some(());
+            let within = || heap.take_within(info.slab_bytes(), add);
+            let added = within().or_else(|| heap.take_small_under_pressure(within));
+            self.note_slabs();
+            got = added.map_or(0, |()| class.refill(place, id, wanted));
+        }
+        self.account.uncharge(bytes - got as usize * size);
+        class.pop().ok_or(Refused::NoMemory)
+    }
+
+    /// Puts what is at hand back into the slabs.
+    pub(super) fn put_all_back(&self) {
+        for id in self.used_classes() {
+            if let Some(place) = self.place_of(id) {
+                let count = self.class(id).put_back(place, id, Keep::One) as usize;
+                self.account.uncharge(count * info(id).size as usize);
+            }
+        }
+    }
+}
+
+impl Pools {
+    /// A block of a pool for a request; `None` at a limit, where there is no memory, and where a signal handler must not wait.
+    pub(crate) fn take(&'static self, pool: &'static Pool, request: &Request) -> Option<Object> {
+        let _held = pool.hold()?;
+        if let Kind::Small(id) = request.kind() {
+            match pool.take_object(self.heap, id) {
+                Ok(object) => return Some(request.clear(object)),
+                Err(Refused::Limit) => return None,
+                Err(Refused::NoMemory) => {}
+            }
+        }
+        // Whatever its size, where the node has no memory for slabs.
+        self.take_pages(pool, request)
+    }
+
+    fn take_pages(&'static self, pool: &'static Pool, request: &Request) -> Option<Object> {
+        let bytes = request.bytes().max(1).next_multiple_of(PAGE_SIZE);
+        let node = pool.node.get()?;
+        let pages = Request::pages(bytes, request.align(), request.zeroed())?.of_no_class();
+        if pool.account.charge(bytes, bytes) == 0 {
+            pool.put_all_back();
+            if pool.account.charge(bytes, bytes) == 0 {
+                return None;
+            }
+        }
+        let Some(block) = self.heap.take(node, &pages) else {
+            pool.account.uncharge(bytes);
+            return None;
+        };
+        let place = pool.place.load(Relaxed);
+        if !self.blocks.insert(&pool.blocks, place, block, bytes) {
+            self.heap.give(block);
+            pool.account.uncharge(bytes);
+            return None;
+        }
+        Some(block)
+    }
+
+    /// Bytes of the block of a pool at `address` that may be used; 0 for what is no block.
+    pub(crate) fn usable_size(&'static self, address: usize) -> usize {
+        match self.blocks.find(address) {
+            Some((_, bytes)) => bytes,
+            None => self.heap.usable_size(address).unwrap_or(0),
+        }
+    }
+}

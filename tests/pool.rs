@@ -1,0 +1,147 @@
+//! Pools, as C programs use them that are linked to the library, shared or static.
+#![cfg(not(any(miri, loom)))]
+
+mod support;
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{
+    Finished, Heap, cargo_build, compile, full, linked_to, linked_to_api, message_of, root, run,
+    target,
+};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const SIGABRT: i32 = 6;
+
+#[test]
+fn blocks_are_whole_aligned_and_apart() {
+    keeps("blocks", &[]);
+}
+
+#[test]
+fn limits_are_exact_and_hold_for_all_below() {
+    keeps("limits", &[]);
+}
+
+#[test]
+fn blocks_of_released_pools_stay_until_they_are_freed() {
+    keeps("release", &[]);
+}
+
+#[test]
+fn pools_cross_threads_and_forks() {
+    keeps("threads", &[]);
+}
+
+#[test]
+fn ten_thousand_pools_cost_little_and_leave_nothing() {
+    keeps("many", &[if full() { "100" } else { "5" }]);
+}
+
+#[test]
+fn a_pool_is_as_fast_as_malloc_and_faster_to_empty() {
+    // Bars for a machine that does something else as well.
+    let bars = if full() {
+        ["1.2", "0.02"]
+    } else {
+        ["1.8", "0.05"]
+    };
+    assert!(ran("bars", &linked_to(), Heap::Libc, &bars).is_ok());
+}
+
+#[test]
+fn wrong_calls_end_the_process_with_one_line() {
+    for (what, words) in MISTAKES {
+        let finished = ran("misuse", &linked_to(), Heap::Libc, &[what]);
+        assert_eq!(
+            finished.signal(),
+            Some(SIGABRT),
+            "{what}: {}",
+            finished.stderr
+        );
+        let last = finished.stderr.lines().last().and_then(message_of);
+        let is_right = last.is_some_and(|line| line.contains(words));
+        assert!(is_right, "{what}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn wrong_calls_do_nothing_where_they_are_only_named() {
+    for (what, words) in MISTAKES {
+        let mut command = Command::new(program("misuse", &linked_to()));
+        command.arg(what).env("SLUBMALLOC_CONF", "crime:warn");
+        let finished = run(Heap::Libc, &mut command, PATIENCE);
+        assert!(finished.is_ok(), "{what}: {}", finished.stderr);
+        assert!(
+            finished.report().contains(words),
+            "{what}: {}",
+            finished.stderr
+        );
+    }
+}
+
+/// What `misuse.c` does, and the words that tell it.
+const MISTAKES: [(&str, &str); 24] = [
+    ("wrong-pool", "of \"one\" was freed to \"two\""),
+    ("wrong-pool-large", "of \"one\" was freed to \"two\""),
+    ("wrong-realloc", "of \"one\" was freed to \"two\""),
+    ("no-pool", "of no pool was freed to \"two\""),
+    ("no-pool-huge", "of no pool was freed to \"two\""),
+    ("nowhere", "of no pool was freed to \"two\""),
+    ("interior", "interior pointer"),
+    ("interior-free", "interior pointer"),
+    ("interior-large", "interior pointer"),
+    ("twice", "double free"),
+    ("twice-free", "double free"),
+    ("twice-large", "of no pool was freed to \"one\""),
+    ("twice-far", "double free"),
+    ("never-out", "invalid free"),
+    ("destroyed", "use of a destroyed pool 0x"),
+    ("destroyed-twice", "use of a destroyed pool 0x"),
+    ("destroyed-reused", "use of a destroyed pool 0x"),
+    ("destroyed-block", "of no pool was freed to \"two\""),
+    ("released", "use of a destroyed pool 0x"),
+    ("released-twice", "use of a destroyed pool 0x"),
+    ("released-block-twice", "double free"),
+    ("unknown", "unknown pool 0x"),
+    ("null", "unknown pool 0x0"),
+    ("parent", "use of a destroyed pool 0x"),
+];
+
+/// Runs a program in each way that it can have the library.
+fn keeps(name: &str, arguments: &[&str]) {
+    for flags in [linked_to(), fully_static(), linked_to_api()] {
+        assert!(ran(name, &flags, Heap::Libc, arguments).is_ok());
+    }
+    // While a thread of its own gives memory back all the time.
+    assert!(ran(name, &linked_to(), Heap::Purging, arguments).is_ok());
+}
+
+fn ran(name: &str, flags: &[String], heap: Heap, arguments: &[&str]) -> Finished {
+    run(
+        heap,
+        Command::new(program(name, flags)).args(arguments),
+        PATIENCE,
+    )
+}
+
+fn program(name: &str, flags: &[String]) -> PathBuf {
+    let include = format!("-I{}", root().join("cdylib/include").display());
+    let mut all = vec![include.as_str()];
+    all.extend(flags.iter().map(String::as_str));
+    compile(&format!("pool/{name}.c"), &all)
+}
+
+fn fully_static() -> Vec<String> {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    let archive = BUILT.get_or_init(|| {
+        cargo_build(&["--release", "-p", "slubmalloc-staticlib"], target());
+        target()
+            .join("release/libslubmalloc.a")
+            .display()
+            .to_string()
+    });
+    vec!["-static".to_owned(), archive.clone()]
+}
