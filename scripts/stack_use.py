@@ -41,6 +41,8 @@ OTHER = 512
 INDIRECT = [
     # The program's function that statistics are written by.
     (r"stats_json::Output::put$", []),
+    # The program's shrinkers.
+    (r"shrinkers::run$|Shrinker>?::run$", []),
     # The program's constructors and destructors of objects; the C library's memcpy.
     (r"kmem::hooks::|kmem::take::.*::make_place$", []),
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.

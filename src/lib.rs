@@ -20,6 +20,7 @@ mod modes;
 mod cache;
 mod kmem;
 mod pool;
+mod shrink;
 mod stats;
 mod config;
 mod global;
@@ -53,13 +54,14 @@ pub mod raw {
         pool_free_fast, pool_free_ready, pool_has, pool_of, pool_release, pool_reset,
         pool_set_limit, pool_used,
     };
-    pub use crate::global::{print_stats, stats, trim};
+    pub use crate::global::{print_stats, register_shrinker, stats, trim, unregister_shrinker};
     pub use crate::heap::LimitStats;
     pub use crate::kmem::{CacheArgs, CacheHandle, KmemError};
     pub use crate::modes::Family;
     pub use crate::numa::NUMASTAT_NAMES;
     pub use crate::pool::{PoolHandle, PoolOptions};
     pub use crate::report::{Line, kept_descriptor};
+    pub use crate::shrink::{CountObjects, MOST_NAME, ScanObjects, Shrinker};
     pub use crate::stats::{ClassStats, NodeStats, Stats};
     pub use crate::sys::{
         know_find_object, know_property_calls, know_rseq, know_single_threaded, page_size,

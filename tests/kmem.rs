@@ -168,6 +168,25 @@ fn what_must_not_fail_passes_the_process_limit() {
 }
 
 #[test]
+fn shrinkers_make_room_before_an_allocation_fails() {
+    for flags in [linked_to(), fully_static(), linked_to_api()] {
+        let mut command = Command::new(program("shrinkers", &flags));
+        command.env("SLUBMALLOC_CONF", "limit:48m,purge_thread:off");
+        run(Heap::Libc, &mut command, PATIENCE).is_ok();
+    }
+}
+
+#[test]
+fn shrinkers_run_in_the_purge_thread() {
+    let mut command = Command::new(program("shrinkers", &linked_to()));
+    command
+        .arg("background")
+        .env("SLUBMALLOC_CONF", "limit:48m,purge_thread:on,stats:exit");
+    let finished = run(Heap::Libc, &mut command, PATIENCE);
+    finished.is_ok();
+}
+
+#[test]
 fn caches_are_merged_where_all_of_them_allow_it() {
     keeps("merge", &[]);
 }

@@ -327,6 +327,34 @@ int slub_mempool_resize(struct slub_mempool *pool, int count) SLUBMALLOC_NOTHROW
 int slub_mempool_destroy(struct slub_mempool *pool) SLUBMALLOC_NOTHROW;
 
 /*
+ * Shrinkers, as in the kernel: functions of the program that give up what it can do without, such as a cache of its own, when memory is
+ * short.
+ *
+ * slub_register_shrinker(name, count, scan, context, flags): from now on `count(context)` may be called for the number of objects that
+ * could be given up, 0 or SLUB_SHRINK_EMPTY for none, and `scan(context, objects)` to give at most so many up, 128 at a time: it returns
+ * how many it has freed, or SLUB_SHRINK_STOP if it can do nothing at this moment. They run in the thread that gives memory back, where
+ * there is one (SLUBMALLOC_CONF=purge_thread:on starts it in any case), while little is left of the limit and soon after a request was
+ * refused. With SLUB_SHRINK_DIRECT they also run in a thread whose allocation would fail, before it does, with none of this library's
+ * locks held: such a function must only try locks of its own, which that thread may hold. It may allocate and free; what it allocates
+ * fails if there is no memory, and calls no shrinker. None runs for requests that must not wait (GFP_NOWAIT, GFP_ATOMIC), that are
+ * larger than the limit, in a signal handler that interrupts the allocator, and while fork() is under way.
+ *
+ * A handle. Null with errno EINVAL for a null name or function and unknown flags, ENOMEM if there are 256. Statistics call it by the
+ * first 32 bytes of its name.
+ *
+ * slub_unregister_shrinker(shrinker): waits until no thread runs it; it is not called any more then. 0; null is ignored. -1 with errno
+ * EINVAL for what is no shrinker any more, EBUSY in the shrinker itself.
+ */
+struct slub_shrinker;
+#define SLUB_SHRINK_DIRECT 0x1u
+#define SLUB_SHRINK_STOP   (~0ul)
+#define SLUB_SHRINK_EMPTY  (~0ul - 1)
+struct slub_shrinker *slub_register_shrinker(const char *name, unsigned long (*count)(void *context),
+                                             unsigned long (*scan)(void *context, unsigned long objects),
+                                             void *context, unsigned int flags) SLUBMALLOC_NOTHROW;
+int slub_unregister_shrinker(struct slub_shrinker *shrinker) SLUBMALLOC_NOTHROW;
+
+/*
  * slub_rcu_begin(), slub_rcu_end(number): grace periods, for caches with SLUB_TYPESAFE_BY_RCU.
  *
  * The memory of such a cache stays what it is, pages with objects of this cache, until a grace period has passed in which none of

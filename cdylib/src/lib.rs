@@ -31,6 +31,7 @@ mod own;
 mod pool;
 #[cfg(preload)]
 mod properties;
+mod shrinker;
 mod stats_json;
 
 /// A panic is a bug of ours; the process ends without formatting anything.

@@ -8,6 +8,7 @@ use super::malloc::tick_own;
 use super::named::{find, find_cache, known, with};
 use super::process::{PROCESS, is_interrupted, process, with_modes};
 use super::purge_thread::Trigger;
+use super::relief::relieve;
 use super::threads::{CACHES, here, own};
 use super::trim::collect_named;
 use crate::kmem::{
@@ -16,7 +17,7 @@ use crate::kmem::{
 use crate::report;
 use crate::slab::{Handles, Object};
 use crate::sys;
-use crate::units::NodeId;
+use crate::units::{NodeId, PAGE_SIZE};
 
 /// Creates a cache; see `slub_kmem_cache_create_args` in slubmalloc.h. What is wrong with an argument is reported.
 pub fn kmem_create(
@@ -29,13 +30,20 @@ pub fn kmem_create(
     if is_interrupted() {
         return Err(KmemError::NoMemory);
     }
-    inside_alive(|| {
-        let make = || Kmem::new(&process.heap);
-        let kmem = process.kmem.get_or_try_make(make);
-        let kmem = kmem.ok_or(KmemError::NoMemory)?;
-        let cache = kmem.create(name, size, args, flags, &process.modes)?;
-        Ok(cache.handle())
-    })
+    let create = || {
+        inside_alive(|| {
+            let make = || Kmem::new(&process.heap);
+            let kmem = process.kmem.get_or_try_make(make);
+            let kmem = kmem.ok_or(KmemError::NoMemory)?;
+            let cache = kmem.create(name, size, args, flags, &process.modes)?;
+            Ok(cache.handle())
+        })
+    };
+    let (mut created, mut passes) = (create(), 0);
+    while created == Err(KmemError::NoMemory) && relieve(PAGE_SIZE, &mut passes) {
+        created = create();
+    }
+    created
 }
 
 /// Destroys a cache that nobody uses any more.
@@ -267,6 +275,10 @@ fn take(cache: &'static NamedCache, gfp: Gfp, node: i32) -> Result<Object, KmemE
     }
     if gfp.may_wait() {
         tick_own(Trigger::Malloc);
+        let mut passes = 0;
+        while taken.is_none() && !cache.is_at_limit() && relieve(cache.slot(), &mut passes) {
+            taken = attempt()?;
+        }
     }
     match taken {
         Some(object) => Ok(object),

@@ -2,6 +2,7 @@
 
 use super::directory::DIRECTORY;
 use super::process::{CONF, PROCESS, process};
+use super::shrinkers::SHRINKERS;
 use super::threads::{CACHES, inside, own};
 use super::trim;
 use super::unload::ENDING;
@@ -38,6 +39,7 @@ extern "C" fn before_fork() {
         process.pools.get().inspect(|pools| pools.hold_for_fork());
         process.heap.hold_for_fork();
     }
+    SHRINKERS.hold_for_fork();
 }
 
 #[unsafe(link_section = ".text.hot.life")]
@@ -55,6 +57,7 @@ extern "C" fn after_fork_in_child() {
         if let Some(process) = PROCESS.get() {
             process.begin_child();
         }
+        SHRINKERS.begin_child();
         CACHES.begin_child(own());
         if let Some(cache) = own() {
             cache.begin_child();

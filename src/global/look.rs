@@ -4,6 +4,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::process::{PROCESS, Process, process};
+use super::shrinkers;
 use super::threads::{CACHES, inside, own};
 use crate::cache::ThreadCache;
 use crate::heap::LimitStats;
@@ -51,6 +52,7 @@ pub fn print_stats(mut put: impl FnMut(&[u8])) {
     // Who asks before the first allocation gets zeroes, not silence.
     let _ = process();
     let _ = view(|view| view.print(&mut put));
+    shrinkers::print(&mut put);
     #[cfg(counted)]
     print_locks(put);
 }

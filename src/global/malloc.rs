@@ -14,7 +14,7 @@ use super::service::{Service, service};
 use super::threads::{here, own};
 use super::trim::collect_spans;
 use super::uncached::{answer, home};
-use super::{debugged, debugged_kmem, early, named, pooled, thread_exit};
+use super::{debugged, debugged_kmem, early, named, pooled, relief, thread_exit};
 use crate::cache::{Binding, ThreadCache};
 use crate::modes::Family;
 use crate::report::{self, Context, Violation, report_violation};
@@ -95,7 +95,12 @@ pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mu
 #[inline(never)]
 pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
     let request = Request::new(size, align, zeroed);
-    let block = request.and_then(|request| take(&request, family));
+    let take = || request.as_ref().and_then(|request| take(request, family));
+    let (mut block, mut passes) = (take(), 0);
+    // Not from in there: this way needs nearly all of the stack that is allowed.
+    while block.is_none() && relief::relieve(size, &mut passes) {
+        block = take();
+    }
     answer(block, size)
 }
 

@@ -28,9 +28,11 @@ mod progress;
 mod purge;
 mod purge_loop;
 mod purge_thread;
+mod relief;
 mod requests;
 mod service;
 mod settle;
+mod shrinkers;
 mod size;
 mod space;
 mod thread_exit;
@@ -66,6 +68,7 @@ pub use pool::{
 pub use prefilled::{
     PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
 };
+pub use relief::{register_shrinker, unregister_shrinker};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};
 pub use space::{address_limit_changed, property_change};
 pub use trim::trim;

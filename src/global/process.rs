@@ -8,6 +8,7 @@ use super::memory::Memory;
 use super::purge::Purge;
 use super::purge_thread::{PurgeThread, Trigger};
 use super::settle::Settling;
+use super::shrinkers;
 use super::threads::{CACHES, own};
 use crate::cache::ThreadCache;
 use crate::config::Config;
@@ -197,10 +198,15 @@ fn configure(config: &mut Config) {
 
 extern "C" fn run_purge_thread(_nothing: *mut c_void) -> *mut c_void {
     if let Some(process) = PROCESS.get() {
-        let answer = || process.answer_at_once();
+        let others = || {
+            if process.purge.mail.is_waiting() {
+                process.answer_at_once();
+            }
+            shrinkers::run_if_short(&process.heap);
+        };
         process
             .thread
-            .run(&process.purge, process.memory(), &answer);
+            .run(&process.purge, process.memory(), &others);
     }
     core::ptr::null_mut()
 }

@@ -26,17 +26,17 @@ const PAUSE_MS: u64 = 1_000;
 // ORDERING: relaxed where nothing else is said, see `purge_thread.rs`.
 
 impl PurgeThread {
-    /// What the thread does, from its beginning to its end; `answer` takes up a request from outside of the process.
-    pub(super) fn run(&self, purge: &Purge, memory: Memory<'_>, answer: &dyn Fn()) {
+    /// What the thread does, from its beginning to its end; `others` is what else it does in each round.
+    pub(super) fn run(&self, purge: &Purge, memory: Memory<'_>, others: &dyn Fn()) {
         sys::name_thread(cstr::cstr!("slub-purge"));
         // What libc frees at the thread's end needs no cache.
         leave_caches();
         self.number.store(sys::kernel_thread_id(), Relaxed);
-        self.serve(purge, memory, answer);
+        self.serve(purge, memory, others);
     }
 
     /// A round for each step, until there is nothing to do or nobody to do it for.
-    fn serve(&self, purge: &Purge, memory: Memory<'_>, answer: &dyn Fn()) {
+    fn serve(&self, purge: &Purge, memory: Memory<'_>, others: &dyn Fn()) {
         let unused = || memory.heap.free_bytes() + purge.parked_bytes();
         let mut empty = 0;
         loop {
@@ -44,9 +44,7 @@ impl PurgeThread {
             if self.is_over() {
                 break;
             }
-            if purge.mail.is_waiting() {
-                answer();
-            }
+            others();
             let before = unused();
             let (bytes, is_quiet) = match purge.serve(memory) {
                 Ok(round) => round,

@@ -198,6 +198,12 @@ impl PurgeThread {
         true
     }
 
+    /// Has the program's shrinkers run soon, if the thread is there.
+    pub(super) fn wake_to_shrink(&self) {
+        let _ = self.turn(SLEEPING, RUNNING);
+        self.bell.ring();
+    }
+
     #[cold]
     fn wake(&self) {
         if self.turn(SLEEPING, RUNNING) {

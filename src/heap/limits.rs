@@ -122,7 +122,7 @@ impl Heap {
     }
 
     /// Whether `bytes` can be had as long as the limit is what it is.
-    pub(super) fn can_ever_take(&self, bytes: usize) -> bool {
+    pub(crate) fn can_ever_take(&self, bytes: usize) -> bool {
         let nothing = Usage::of(0);
         self.bounds.numbers().grant(nothing, bytes).fits
     }

@@ -63,6 +63,8 @@ pub(crate) const EXPORTS: &[&str] = &[
     "slub_pool_of",
     "slub_pool_used",
     "slub_pool_set_limit",
+    "slub_register_shrinker",
+    "slub_unregister_shrinker",
     "slub_kmem_cache_create",
     "slub_kmem_cache_create_args",
     "slub_kmem_cache_destroy",
