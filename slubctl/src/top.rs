@@ -18,7 +18,7 @@ use slubctl::totals::Totals;
 use slubctl::view;
 use slubctl::view::top::{self, Grouping, Row, Sort};
 
-use crate::looks::Looks;
+use crate::looks::{self, Looks};
 use crate::signals::Signals;
 use crate::told::Told;
 
@@ -216,6 +216,7 @@ impl Screen {
         self.rows = top::rows(&snapshot, self.options.grouping, &before, seconds);
         self.head = top::head(&self.rows);
         self.nodes = top::nodes(&snapshot);
+        self.complaints = looks::unread(&snapshot).collect();
         self.note(totals.in_use());
         self.sort_rows();
         Ok(())
