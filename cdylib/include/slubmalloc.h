@@ -331,7 +331,7 @@ int slub_mempool_destroy(struct slub_mempool *pool) SLUBMALLOC_NOTHROW;
  * short.
  *
  * slub_register_shrinker(name, count, scan, context, flags): from now on `count(context)` may be called for the number of objects that
- * could be given up, 0 or SLUB_SHRINK_EMPTY for none, and `scan(context, objects)` to give at most so many up, 128 at a time: it returns
+ * could be given up, 0 or SLUB_SHRINK_EMPTY for none, and `scan(context, objects)` to give at most `objects` up, 128 at a time: it returns
  * how many it has freed, or SLUB_SHRINK_STOP if it can do nothing at this moment. They run in the thread that gives memory back, where
  * there is one (SLUBMALLOC_CONF=purge_thread:on starts it in any case), while little is left of the limit and soon after a request was
  * refused. With SLUB_SHRINK_DIRECT they also run in a thread whose allocation would fail, before it does, with none of this library's

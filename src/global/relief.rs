@@ -50,7 +50,7 @@ pub fn unregister_shrinker(handle: usize) -> Result<(), KmemError> {
     Ok(())
 }
 
-/// Has direct shrinkers make room for `bytes` that were not to be had; whether to try again. `passes` counts, from 0 on.
+/// Has direct shrinkers make room for `bytes` that were not available; whether to try again. `passes` counts, from 0 on.
 #[cold]
 #[inline(never)]
 pub(super) fn relieve(bytes: usize, passes: &mut usize) -> bool {

@@ -24,7 +24,7 @@ pub struct PoolOptions {
     pub parent: PoolHandle,
     /// The NUMA node whose memory is used; -1 is that of the calling thread.
     pub node: i32,
-    /// See [`SINGLE_THREAD`].
+    /// See `SINGLE_THREAD`.
     pub flags: u32,
 }
 

@@ -16,7 +16,7 @@ use crate::sys;
 
 /// How many objects could be given up.
 pub type CountObjects = extern "C" fn(context: *mut c_void) -> usize;
-/// Gives up to so many objects up; how many it were.
+/// Gives at most `objects` up; returns the number of those that went.
 pub type ScanObjects = extern "C" fn(context: *mut c_void, objects: usize) -> usize;
 
 /// Runs also on a thread whose allocation would fail.
@@ -43,7 +43,7 @@ pub struct Shrinker {
     pub scan: ScanObjects,
     /// What both are called with.
     pub context: usize,
-    /// [`SHRINK_DIRECT`] or nothing.
+    /// `SHRINK_DIRECT` or nothing.
     pub flags: u32,
     /// What statistics call it, with zeroes after it.
     pub name: [u8; MOST_NAME],
@@ -189,7 +189,7 @@ impl Shrinkers {
         Some((index, shrinker))
     }
 
-    /// The calling thread has run a shrinker to its end, and so many objects went.
+    /// The calling thread has run a shrinker to its end, and `gone` objects went.
     pub(crate) fn end(&self, index: usize, gone: usize) {
         let own = Some((sys::thread_id(), index));
         {

@@ -42,7 +42,7 @@ static unsigned long gives_up(void *context, unsigned long objects) {
     return gone;
 }
 
-/* Until nothing more is to be had. */
+/* Until nothing more is available. */
 static void fill(void) {
     is_filling = 1;
     void *block;

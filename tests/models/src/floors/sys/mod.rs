@@ -36,6 +36,8 @@ mod rseq;
 mod syscall;
 #[path = "../../../../../src/sys/table.rs"]
 mod table;
+#[path = "../../../../../src/sys/versioned.rs"]
+mod versioned;
 
 pub(crate) use core::world::{
     futex_wait, futex_wait as futex_wait_briefly, futex_wait_for, futex_wake, milliseconds,
@@ -68,4 +70,5 @@ pub use probe::page_size;
 pub(crate) use properties::are_property_calls_known;
 pub(crate) use region::Region;
 pub(crate) use table::{Table, ZeroInit};
+pub(crate) use versioned::read_versioned;
 pub(crate) use zero::{clear, clear_pages};
