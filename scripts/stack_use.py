@@ -48,7 +48,7 @@ INDIRECT = [
     # The program's new handler and the C++ runtime; the compiler's own; the loader; a handler that was there before ours.
     (r"^__slubmalloc_new_|cxx::throw::|@plt|_init$|tm_clones$|^dlm?open$|sys::signal::handle$", []),
     (r"ThreadCache>::(recheck_cluster|begin_in_cluster)$|Clusters::current$|Registry::birth$", [r"machine::current_cluster"]),
-    (r"(ThreadCache>::move_home|uncached::home|malloc::take\w*|birth::birth|debugged::attempt|Heap>::(count_spread|count_pages|take_mapping))$",
+    (r"(ThreadCache>::move_home|uncached::home|malloc::take\w*|birth::birth|debugged::attempt|pool::pool_create::\{\{closure\}\}|Heap>::(count_spread|count_pages|take_mapping))$",
      [r"sys::policy::current_node"]),
     (r"unwind::find::object$", []),  # glibc's _dl_find_object, which calls nothing
     # What more is known of a misuse; the C library's memset.
