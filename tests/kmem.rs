@@ -6,10 +6,9 @@ mod support;
 use core::time::Duration;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 use support::{
-    Finished, Heap, cargo_build, compile, full, linked_to, linked_to_api, message_of, root, run,
-    target,
+    Finished, Heap, compile_with_header, full, fully_static, linked_to, linked_to_api, message_of,
+    run,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -434,20 +433,5 @@ fn ran(name: &str, flags: &[String], heap: Heap, arguments: &[&str]) -> Finished
 }
 
 fn program(name: &str, flags: &[String]) -> PathBuf {
-    let include = format!("-I{}", root().join("cdylib/include").display());
-    let mut all = vec![include.as_str()];
-    all.extend(flags.iter().map(String::as_str));
-    compile(&format!("kmem/{name}.c"), &all)
-}
-
-fn fully_static() -> Vec<String> {
-    static BUILT: OnceLock<String> = OnceLock::new();
-    let archive = BUILT.get_or_init(|| {
-        cargo_build(&["--release", "-p", "slubmalloc-staticlib"], target());
-        target()
-            .join("release/libslubmalloc.a")
-            .display()
-            .to_string()
-    });
-    vec!["-static".to_owned(), archive.clone()]
+    compile_with_header(&format!("kmem/{name}.c"), flags)
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use support::{
-    Finished, Heap, compile, keeps_promise_with, linked_to, root, run, run_with, skipped,
+    Finished, Heap, compile, compile_with_header, keeps_promise_with, linked_to, run, run_with,
+    skipped,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -104,10 +105,7 @@ fn what_must_not_fail_passes_the_limit_of_a_group() {
     let Some(group) = Group::new(256 << 20) else {
         return skipped("no memory cgroup can be made here");
     };
-    let include = format!("-I{}", root().join("cdylib/include").display());
-    let flags = [vec![include], linked_to()].concat();
-    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-    let program = compile("kmem/beyond.c", &flags);
+    let program = compile_with_header("kmem/beyond.c", &linked_to());
     group.run_program("", &program, &[]).is_ok();
 }
 

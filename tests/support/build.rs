@@ -1,6 +1,6 @@
 //! Building with cargo, and what other tools say of what was built.
 
-use super::{root, target};
+use super::{compile, root, target};
 use std::env;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
@@ -60,6 +60,25 @@ pub(crate) fn linked_to_api() -> Vec<String> {
     let mut flags = linked_in_folder_of(api_library(), "-lslubmalloc-api");
     flags.push("-DAPI".to_owned());
     flags
+}
+
+/// What links a program to the archive, and to nothing that is shared.
+pub(crate) fn fully_static() -> Vec<String> {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    let archive = BUILT.get_or_init(|| {
+        cargo_build(&["--release", "-p", "slubmalloc-staticlib"], target());
+        let archive = target().join("release/libslubmalloc.a");
+        archive.display().to_string()
+    });
+    vec!["-static".to_owned(), archive.clone()]
+}
+
+/// Compiles a program that includes the library's header, with flags such as [`linked_to`] gives.
+pub(crate) fn compile_with_header(source: &str, flags: &[String]) -> PathBuf {
+    let include = format!("-I{}", root().join("cdylib/include").display());
+    let mut all = vec![include.as_str()];
+    all.extend(flags.iter().map(String::as_str));
+    compile(source, &all)
 }
 
 fn linked_in_folder_of(library: &Path, name: &str) -> Vec<String> {

@@ -21,7 +21,8 @@ mod build;
 mod compile;
 
 pub(crate) use build::{
-    api_library, cargo_build, checks_library, library, linked_to, linked_to_api, output_of,
+    api_library, cargo_build, checks_library, compile_with_header, fully_static, library,
+    linked_to, linked_to_api, output_of,
 };
 pub(crate) use compile::{compile, compile_to};
 
