@@ -4,7 +4,7 @@
 use super::cache::NamedCache;
 use super::handle::CacheHandle;
 use crate::modes::byte_at;
-use crate::report::{Line, abort, only_warns};
+use crate::report::{Line, abort, ignored, only_warns};
 
 /// The most of a name that is printed.
 const NAME: usize = 64;
@@ -20,11 +20,7 @@ pub(crate) fn wrong_cache(address: usize, from: Option<&NamedCache>, to: &NamedC
         None => line.text(" of no named cache"),
     };
     line.text(" was freed to ").quoted(to.title(), NAME);
-    line.text(if only_warns() { "; ignored\n" } else { "\n" })
-        .print();
-    if !only_warns() {
-        abort();
-    }
+    ignored(line);
 }
 
 /// Reports the handle of a cache that does not exist any more.
@@ -33,11 +29,7 @@ pub(crate) fn wrong_cache(address: usize, from: Option<&NamedCache>, to: &NamedC
 pub(crate) fn no_cache(handle: CacheHandle) {
     let mut line = Line::<256>::headline();
     line.text("use of a destroyed cache ").hex(handle.addr());
-    line.text(if only_warns() { "; ignored\n" } else { "\n" })
-        .print();
-    if !only_warns() {
-        abort();
-    }
+    ignored(line);
 }
 
 /// Reports what is no handle of a cache of this copy of the library's.
@@ -47,11 +39,7 @@ pub(crate) fn unknown_cache(handle: CacheHandle) {
     let mut line = Line::<256>::headline();
     line.text("unknown cache ").hex(handle.addr());
     line.text(": this copy of the library did not create it");
-    line.text(if only_warns() { "; ignored\n" } else { "\n" })
-        .print();
-    if !only_warns() {
-        abort();
-    }
+    ignored(line);
 }
 
 /// Reports what is left of a cache that was to be destroyed.

@@ -3,7 +3,7 @@
 
 use super::handle::PoolHandle;
 use super::structure::Pool;
-use crate::report::{Line, abort, only_warns};
+use crate::report::{Line, ignored};
 
 /// The most of a name that is printed.
 const NAME: usize = 64;
@@ -14,7 +14,7 @@ const NAME: usize = 64;
 pub(crate) fn gone(handle: PoolHandle) {
     let mut line = Line::<256>::headline();
     line.text("use of a destroyed pool ").hex(handle.addr());
-    end(line);
+    ignored(line);
 }
 
 /// Reports what is no handle of a pool of this copy of the library's.
@@ -24,7 +24,7 @@ pub(crate) fn unknown(handle: PoolHandle) {
     let mut line = Line::<256>::headline();
     line.text("unknown pool ").hex(handle.addr());
     line.text(": this copy of the library did not create it");
-    end(line);
+    ignored(line);
 }
 
 /// Reports a block that was freed to a pool that it is not from.
@@ -44,7 +44,7 @@ pub(crate) fn not_its_block(address: usize, from: Option<&Pool>, to: &Pool) {
     }
     line.text(" was freed to ");
     name(&mut line, to);
-    end(line);
+    ignored(line);
 }
 
 fn name(line: &mut Line<256>, pool: &Pool) {
@@ -54,13 +54,4 @@ fn name(line: &mut Line<256>, pool: &Pool) {
         name.get(..length.unwrap_or(name.len())).unwrap_or(&[]),
         NAME,
     );
-}
-
-/// Prints the line, which is the last one unless the process goes on.
-fn end(mut line: Line<256>) {
-    line.text(if only_warns() { "; ignored\n" } else { "\n" })
-        .print();
-    if !only_warns() {
-        abort();
-    }
 }

@@ -148,6 +148,15 @@ pub(crate) fn report_violation_with(
     }
 }
 
+/// Prints a line about a call that is ignored, which ends the process unless violations are only reported.
+pub(crate) fn ignored(mut line: Line<256>) {
+    line.text(if only_warns() { "; ignored\n" } else { "\n" })
+        .print();
+    if !only_warns() {
+        abort();
+    }
+}
+
 /// Aborts after a report. A handler for SIGABRT may allocate; locks that this thread holds must not stop it.
 #[cold]
 pub(crate) fn abort() -> ! {

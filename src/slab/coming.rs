@@ -56,14 +56,7 @@ impl CacheNode {
     /// Gives a slab back that is on no list and whose objects are all in it.
     pub(super) fn release(&mut self, place: Place<'_>, id: ClassId, slab: GranuleIndex) {
         self.slabs -= 1;
-        let touched = place.tables.record(slab).touched(info(id));
-        place.remove(slab, id);
-        let span = Span {
-            first: slab.first_page(),
-            pages: info(id).slab_pages(),
-            zero: false,
-        };
-        place.arena.give_slab(span, touched);
+        place.give_slab(slab, id);
     }
 }
 

@@ -5,7 +5,7 @@ use super::class::info;
 use super::owner::Owner;
 use super::record::SlabRecord;
 use super::table::SlabTables;
-use crate::arena::Arena;
+use crate::arena::{Arena, Span};
 use crate::units::{ClassId, ClusterId, GranuleIndex};
 
 /// Where a cache node's slabs lie.
@@ -55,6 +55,18 @@ impl<'node> Place<'node> {
             Owner::MALLOC => self.tables.remove(slab, id),
             _ => self.tables.remove_named(slab, id),
         }
+    }
+
+    /// Gives the memory of such a slab back, which is on no list.
+    pub(super) fn give_slab(self, slab: GranuleIndex, id: ClassId) {
+        let touched = self.tables.record(slab).touched(info(id));
+        self.remove(slab, id);
+        let span = Span {
+            first: slab.first_page(),
+            pages: info(id).slab_pages(),
+            zero: false,
+        };
+        self.arena.give_slab(span, touched);
     }
 
     /// How many empty slabs the cache node keeps when objects come back.

@@ -12,7 +12,6 @@ use super::class::info;
 use super::place::Place;
 use super::pooled::{FULL, Keep, List, PARTIAL, PoolClass};
 use super::sheaf::Object;
-use crate::arena::Span;
 use crate::report::check;
 use crate::units::{ClassId, GranuleIndex};
 
@@ -54,7 +53,7 @@ impl PoolClass {
                 let bytes = record.used() as usize * info(id).size as usize;
                 look(place.arena.region().at(slab.offset()), bytes);
                 record.set_list(0);
-                self.release(place, id, slab);
+                place.give_slab(slab, id);
             }
             list.store(0, Relaxed);
         }
@@ -135,7 +134,7 @@ impl PoolClass {
         let is_only = record.next().is_none() && record.previous().is_none();
         if keep == Keep::None || !is_only {
             self.unlink(place, slab);
-            self.release(place, id, slab);
+            place.give_slab(slab, id);
         }
     }
 
@@ -176,18 +175,6 @@ impl PoolClass {
             FULL => &self.full,
             _ => &self.partial,
         }
-    }
-
-    /// Gives a slab back that is on no list.
-    fn release(&self, place: Place<'_>, id: ClassId, slab: GranuleIndex) {
-        let touched = place.tables.record(slab).touched(info(id));
-        place.remove(slab, id);
-        let span = Span {
-            first: slab.first_page(),
-            pages: info(id).slab_pages(),
-            zero: false,
-        };
-        place.arena.give_slab(span, touched);
     }
 }
 

@@ -1,22 +1,14 @@
 /* A pair of allocation and free of a cache beside malloc's, and a constructor beside constructing each time. */
 #include "kmem.h"
-#include <time.h>
+#include "timing.h"
 
 #define PAIRS 2000000
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static void spin(void *object) {
     double start = now();
     *(volatile char *)object = 1;
     while (now() < start + 1000) {}
 }
-
-static double less(double one, double other) { return one < other ? one : other; }
 
 int main(int count, char **arguments) {
     malloc_is_ours();

@@ -1,16 +1,8 @@
 /* A pair of allocation and free of a pool beside malloc's, the end of a pool beside freeing one by one, and a short life. */
 #include "pool.h"
-#include <time.h>
+#include "../kmem/timing.h"
 
 enum { PAIRS = 500000, MANY = 1000000, LIVES = 5000 };
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static double less(double one, double other) { return one < other ? one : other; }
 
 static void *blocks[MANY];
 

@@ -3,20 +3,17 @@
 extern crate std;
 use core::ptr::NonNull;
 use core::slice;
-use std::thread;
 use std::vec::Vec;
 
-use super::process::exclusive;
+use super::process::{exclusive, live_in_threads};
 use super::random::Random;
 use crate::global::{
     PrefilledSheaf, alloc_from_sheaf, alloc_pages, free, free_pages, kfree, kmalloc,
     kmem_alloc_bulk, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_slow,
     kmem_used, krealloc, malloc, mempool_alloc, mempool_create, mempool_destroy, mempool_free,
-    prefill_sheaf, rcu_begin, rcu_end, refill_sheaf, return_sheaf, sheaf_size, stats, trim,
-    validate,
+    prefill_sheaf, rcu_begin, rcu_end, refill_sheaf, return_sheaf, sheaf_size,
 };
 use crate::kmem::{CacheArgs, CacheHandle, KmemError};
-use crate::sys::faults::{ERRNOS, Plan};
 
 const KERNEL: u32 = 0xcc0;
 const NOWAIT: u32 = 0x2800;
@@ -249,35 +246,8 @@ fn the_kernels_functions_refuse_and_lose_nothing() {
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };
-    let mut refused = 0;
-    for seed in 0..40 {
-        let share = [2, 5, 30][seed as usize % 3];
-        let mut random = Random::new(seed + 177);
-        let plan = Plan::new(move |_| {
-            (random.below(share) == 0).then(|| ERRNOS[random.below(ERRNOS.len())])
-        });
-        let threads: Vec<_> = (0..3)
-            .map(|thread| {
-                thread::spawn(move || {
-                    plan.attach();
-                    live(seed * 3 + thread);
-                })
-            })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        // What waited for a grace period.
-        assert!(rcu_end(rcu_begin()));
-        trim();
-        validate();
-        let stats = stats();
-        assert_eq!(
-            (stats.in_use, stats.huge_blocks),
-            (0, 0),
-            "seed {seed}: {stats:?}"
-        );
-        refused += plan.refused();
-    }
+    // What waited for a grace period.
+    let settle = || assert!(rcu_end(rcu_begin()));
+    let refused = live_in_threads(177, live, settle);
     assert!(refused > 1_000, "{refused}");
 }

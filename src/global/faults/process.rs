@@ -53,9 +53,16 @@ fn threads_come_and_go_while_calls_are_refused() {
     // So that the heap is there in any case.
     // SAFETY: a block of this thread's own.
     unsafe { free(malloc(1)) };
+    live_in_threads(77, life, || ());
+}
+
+/// Three threads at a time `live` with a number of their own while calls are refused; nothing of them is left after `settle`.
+/// Returns how many calls were refused.
+pub(super) fn live_in_threads(seeds: u64, live: fn(u64), settle: fn()) -> u64 {
+    let mut refused = 0;
     for seed in 0..40 {
         let share = [2, 5, 30][seed as usize % 3];
-        let mut random = Random::new(seed + 77);
+        let mut random = Random::new(seed + seeds);
         let plan = Plan::new(move |_| {
             (random.below(share) == 0).then(|| ERRNOS[random.below(ERRNOS.len())])
         });
@@ -63,13 +70,14 @@ fn threads_come_and_go_while_calls_are_refused() {
             .map(|thread| {
                 thread::spawn(move || {
                     plan.attach();
-                    life(seed * 3 + thread);
+                    live(seed * 3 + thread);
                 })
             })
             .collect();
         for thread in threads {
             thread.join().unwrap();
         }
+        settle();
         trim();
         validate();
         let stats = stats();
@@ -79,7 +87,9 @@ fn threads_come_and_go_while_calls_are_refused() {
             "seed {seed}: {stats:?}"
         );
         assert!(stats.threads <= 1, "seed {seed}: {stats:?}");
+        refused += plan.refused();
     }
+    refused
 }
 
 /// A thread's life: blocks of all kinds, each filled with its number.
