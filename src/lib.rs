@@ -51,8 +51,8 @@ pub mod raw {
     };
     pub use crate::global::{
         pool_alloc, pool_alloc_fast, pool_alloc_ready, pool_create, pool_destroy, pool_free,
-        pool_free_fast, pool_free_ready, pool_has, pool_of, pool_release, pool_reset,
-        pool_set_limit, pool_used,
+        pool_free_fast, pool_free_ready, pool_has, pool_of, pool_pop, pool_push, pool_release,
+        pool_reset, pool_set_limit, pool_used,
     };
     pub use crate::global::{print_stats, register_shrinker, stats, trim, unregister_shrinker};
     pub use crate::heap::LimitStats;

@@ -35,6 +35,28 @@ fn pools_cross_threads_and_forks() {
 }
 
 #[test]
+fn a_thread_takes_its_blocks_from_the_pool_that_it_pushed() {
+    keeps("pushed", &[]);
+    // Where every call is a debug mode's, and where some are.
+    for conf in ["slab_debug:FZPU", "guard:1/8", "quarantine:1m", "zero:free"] {
+        let mut command = Command::new(program("pushed", &linked_to()));
+        command.env("SLUBMALLOC_CONF", conf);
+        let finished = run(Heap::Libc, &mut command, PATIENCE);
+        assert!(finished.is_ok(), "{conf}: {}", finished.stderr);
+        let words = [
+            "but the last that this thread pushed is",
+            "has pushed none",
+            "a thread ends that has pushed",
+        ];
+        assert!(
+            words.iter().all(|words| finished.stderr.contains(words)),
+            "{conf}: {}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
 fn blocks_are_cleared_where_that_is_asked_for() {
     for conf in ["zero:free", "zero:alloc", "zero:free,zero:alloc"] {
         assert!(cleared(conf, &[]).is_ok(), "{conf}");

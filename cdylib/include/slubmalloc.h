@@ -574,9 +574,11 @@ void slub_pool_free(struct slub_pool *pool, void *block) SLUBMALLOC_NOTHROW;
  *
  * slub_pool_destroy(pool, flags): the same, and the pool ends. Pools below it live on, under the limits of those above. 0; null is ignored.
  *
- * `flags` is 0: -1 with errno EINVAL otherwise. -1 with EBUSY, and all stays as it is, in a signal handler that interrupts its own thread
- * in the allocator.
+ * `flags` is 0 or SLUB_POOL_FORCE; -1 with errno EINVAL otherwise. -1 with EBUSY, and all stays as it is, without that flag for a pool that
+ * was ever pushed (see below), and in a signal handler that interrupts its own thread in the allocator.
  */
+#define SLUB_POOL_FORCE 1u
+
 int slub_pool_reset(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOTHROW;
 int slub_pool_destroy(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOTHROW;
 
@@ -585,6 +587,25 @@ int slub_pool_destroy(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOT
  * charged; slub_pool_of() says which that is. Memory goes as they do, the last of it with the last block. 0; null is ignored.
  */
 int slub_pool_release(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
+
+/*
+ * slub_pool_push(pool): from now on what this thread gets from malloc(), calloc(), realloc() of null, the aligned functions, operator new
+ * and slubmalloc_alloc_at_least() comes from the pool, with its limit, until slub_pool_pop(pool) takes that back. What libraries allocate
+ * comes from there, too: without knowing it, the C library may keep buffers of streams, locale data or tables of new threads in the
+ * pool, so slub_pool_reset() and slub_pool_destroy() of a pool that was ever pushed need SLUB_POOL_FORCE, which says that nobody uses any of
+ * that; slub_pool_release() always works. A block that realloc() moves stays where it was, in its pool or in none. kmalloc's family, pages,
+ * named caches and other pools are as they always are.
+ *
+ * Pushes nest, up to 64 of different pools one upon the other, and belong to the calling thread: new threads begin with none, the child of a
+ * fork has those of the thread that forked. A pool that ends while it is pushed is passed over: blocks come from the one below it, and from no
+ * pool if there is none. Where a signal handler has interrupted its own thread in the pool, blocks of its malloc() are of no pool.
+ *
+ * 0, or -1: slub_pool_push with errno ENOMEM if there is no memory or no room for one more, EBUSY in a signal handler that has interrupted its
+ * own thread in the allocator, EINVAL for what is no pool; slub_pool_pop with EINVAL, after a line that says so, if the last push that
+ * this thread has not popped is not of this pool. A thread that ends before it pops is named in a line, and its pushes are forgotten.
+ */
+int slub_pool_push(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
+int slub_pool_pop(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
 
 /* The pool that a block is of, or charged to since its own was released; null for one of none. */
 struct slub_pool *slub_pool_of(const void *block) SLUBMALLOC_NOTHROW;

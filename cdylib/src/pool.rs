@@ -122,6 +122,18 @@ extern "C" fn slub_pool_release(pool: PoolHandle) -> c_int {
     }
 }
 
+/// This thread's `malloc` takes from the pool until it is popped: 0, or -1.
+#[unsafe(no_mangle)]
+extern "C" fn slub_pool_push(pool: PoolHandle) -> c_int {
+    zero_or_errno(core_alloc::pool_push(pool))
+}
+
+/// Takes the last push back: 0, or -1.
+#[unsafe(no_mangle)]
+extern "C" fn slub_pool_pop(pool: PoolHandle) -> c_int {
+    zero_or_errno(core_alloc::pool_pop(pool))
+}
+
 /// The pool of a block, or null.
 #[unsafe(no_mangle)]
 extern "C" fn slub_pool_of(block: *const u8) -> PoolHandle {

@@ -52,9 +52,14 @@ impl Bin {
         }
     }
 
+    /// Has it be as [`Self::none`], where it is zeroes: empty also for a signal handler that interrupts a fast path half way.
+    pub(super) fn refuse(&self) {
+        self.bounds.bottom.store(NOTHING, Relaxed);
+    }
+
     /// Tells what `is_start` must know about the class; the bin has no sheaves.
     pub(crate) fn describe(&self, divisor: u32, mask: u32) {
-        self.bounds.bottom.store(NOTHING, Relaxed);
+        self.refuse();
         self.divisor.store(divisor, Relaxed);
         self.mask.store(mask, Relaxed);
     }

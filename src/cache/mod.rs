@@ -28,6 +28,7 @@ mod shared;
 mod sized;
 mod sizing;
 mod slow;
+mod sources;
 mod stub;
 
 use core::ptr::null_mut;

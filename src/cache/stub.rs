@@ -3,18 +3,26 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::{Binding, ThreadCache};
+use super::sources::Sources;
+use super::{Bin, Binding, ThreadCache};
 use crate::slab::class;
 
 /// Sorts of blocks: all classes, large and huge ones.
 const SORTS: usize = class::CLASSES + 2;
 
-/// A cache that knows no size and no address, and what is counted for each sort of blocks.
+/// A cache that knows no size and no address, what is counted for each sort of blocks, and where blocks come from instead.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Stub {
     cache: ThreadCache,
     turns: [AtomicU32; SORTS],
+    sources: Sources,
+}
+
+impl Stub {
+    pub(super) const fn sources(&self) -> &Sources {
+        &self.sources
+    }
 }
 
 // ORDERING: relaxed, see the module above.
@@ -24,7 +32,11 @@ impl ThreadCache {
     pub(crate) fn stub(&'static self, binding: Binding) -> Option<&'static Self> {
         let stub = match self.stub.get() {
             Some(stub) => stub,
-            None => binding.home.metadata().zeroed::<Stub>()?,
+            None => {
+                let stub = binding.home.metadata().zeroed::<Stub>()?;
+                stub.cache.bins.iter().for_each(Bin::refuse);
+                stub
+            }
         };
         stub.cache.stubbed.set(Some(self));
         self.stub.set(Some(stub));

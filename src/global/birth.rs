@@ -3,9 +3,9 @@
 
 use super::process::{current_node, process};
 use super::thread_exit;
-use super::threads::{CACHES, has_left, here, inside, leave_caches};
+use super::threads::{CACHES, has_left, here, inside, leave_caches, stand_in};
 use crate::cache::{Binding, ThreadCache};
-use crate::sys::{self, tls};
+use crate::sys;
 
 /// The calling thread's cache, born now if it was not yet; `None` for a thread without.
 pub(super) fn alive() -> Option<(&'static ThreadCache, Binding)> {
@@ -40,7 +40,7 @@ fn birth() -> Option<(&'static ThreadCache, Binding)> {
         home: heap.home_of(current_node(heap)),
     };
     let cache = CACHES.birth(binding)?;
-    tls::write(core::ptr::from_ref(cache).cast());
+    stand_in(cache);
     let is_first = CACHES.births() == 1;
     // The first thread's end is the process's, and its objects need not be sorted away then. Only
     // the first birth asks the kernel: a later one may happen in a sandbox.
@@ -56,7 +56,7 @@ fn birth() -> Option<(&'static ThreadCache, Binding)> {
         if process.modes.sees_all()
             && let Some(stub) = cache.stub(binding)
         {
-            tls::write(core::ptr::from_ref(stub).cast());
+            stand_in(stub);
         }
     }
     Some((cache, binding))

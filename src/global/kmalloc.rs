@@ -11,7 +11,9 @@ use super::birth::alive;
 use super::kmem::beyond_limit;
 use super::process::{is_interrupted, with_modes};
 use super::threads::inside;
-use super::{alloc_onnode, free, malloc, malloc_fast, memalign, node_of, realloc, usable_size};
+use super::{
+    alloc_onnode, free, malloc, malloc_fast, memalign, node_of, pushed, realloc, usable_size,
+};
 use crate::kmem::{Gfp, KmemError, out_of_memory};
 use crate::report;
 use crate::slab::class;
@@ -189,9 +191,9 @@ pub fn vmalloc(size: usize, is_zeroed: bool) -> *mut u8 {
     // Blocks that are no slabs' objects begin with a page, and fresh ones need no clearing.
     let is_page_aligned = page <= PAGE_SIZE && with_modes().is_none();
     if is_zeroed && is_page_aligned && bytes > class::MAX_SMALL.max(GRANULE_SIZE) {
-        return super::calloc(1, bytes);
+        return pushed::beside(|| super::calloc(1, bytes));
     }
-    let block = memalign(page, bytes);
+    let block = pushed::beside(|| memalign(page, bytes));
     if is_zeroed && let Some(block) = NonNull::new(block) {
         // SAFETY: the block is as long.
         unsafe { sys::clear(block, bytes) };
@@ -214,7 +216,7 @@ pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>
         true => memalign(align, size),
         false => soon(size, align),
     };
-    let block = granted(size, gfp, || near(take(), gfp))?;
+    let block = pushed::beside(|| granted(size, gfp, || near(take(), gfp)))?;
     Ok(zeroed(block, gfp))
 }
 

@@ -14,7 +14,7 @@ use super::service::{Service, service};
 use super::threads::{here, own};
 use super::trim::collect_spans;
 use super::uncached::{answer, home};
-use super::{debugged, debugged_kmem, early, named, pooled, relief, thread_exit};
+use super::{debugged, debugged_kmem, early, named, pooled, pushed, relief, thread_exit};
 use crate::cache::{Binding, ThreadCache};
 use crate::modes::Family;
 use crate::report::{self, Context, Violation, report_violation};
@@ -46,6 +46,9 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 /// What [`malloc`] does where [`malloc_fast`] gives up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
+    if let Some(block) = pushed::take_ready(size) {
+        return block.as_ptr();
+    }
     if size <= class::MAX_SMALL
         && let Some(object) = here().exchange_empty(class::class_of(size))
     {
@@ -94,6 +97,10 @@ pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mu
 /// A block past the fast paths, for functions of a family.
 #[inline(never)]
 pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
+    if let Some(answer) = pushed::take(size, align, zeroed) {
+        tick_own(Trigger::Malloc);
+        return answer;
+    }
     let request = Request::new(size, align, zeroed);
     let take = || request.as_ref().and_then(|request| take(request, family));
     let (mut block, mut passes) = (take(), 0);
@@ -171,6 +178,9 @@ pub(super) fn free_slow_as(block: *mut u8, family: Family) {
     let Some(block) = NonNull::new(block) else {
         return;
     };
+    if pushed::give(block) {
+        return;
+    }
     if here().exchange_full(block) {
         return tick(here(), Trigger::Free);
     }

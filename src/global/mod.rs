@@ -25,6 +25,7 @@ mod pooled;
 mod prefilled;
 mod process;
 mod progress;
+mod pushed;
 mod purge;
 mod purge_loop;
 mod purge_thread;
@@ -61,13 +62,14 @@ pub use mempool::{mempool_alloc, mempool_create, mempool_destroy, mempool_free, 
 pub use onnode::{alloc_onnode, node_of};
 pub use pages::{alloc_pages, alloc_pages_exact, free_pages, free_pages_exact, page_order};
 pub use pool::{
-    pool_alloc, pool_alloc_fast, pool_alloc_ready, pool_create, pool_destroy, pool_free,
-    pool_free_fast, pool_free_ready, pool_has, pool_of, pool_release, pool_reset, pool_set_limit,
-    pool_used,
+    pool_alloc, pool_create, pool_destroy, pool_free, pool_has, pool_of, pool_release, pool_reset,
+    pool_set_limit, pool_used,
 };
+pub use pooled::{pool_alloc_fast, pool_alloc_ready, pool_free_fast, pool_free_ready};
 pub use prefilled::{
     PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
 };
+pub use pushed::{pool_pop, pool_push};
 pub use relief::{register_shrinker, unregister_shrinker};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};
 pub use space::{address_limit_changed, property_change};

@@ -5,15 +5,15 @@ use core::ptr::NonNull;
 
 use super::birth::{alive, inside_alive};
 use super::malloc::tick_own;
-use super::pooled::{REACH, give_to, known};
-use super::process::{is_interrupted, process, with_modes};
+use super::pooled::{REACH, find, give_to, known, take_from};
+use super::process::{is_interrupted, process};
 use super::purge_thread::Trigger;
 use super::threads::own;
 use super::uncached::home;
 use crate::kmem::KmemError;
 use crate::pool::{self, Pool, PoolHandle, PoolOptions, Pools, Stays};
 use crate::report;
-use crate::slab::{Request, class};
+use crate::slab::Request;
 use crate::units::{NodeId, Zeroed};
 
 /// Creates a pool; see `slub_pool_create` in slubmalloc.h. `name` is that of the options.
@@ -57,25 +57,6 @@ pub fn pool_create(name: &[u8], options: PoolOptions) -> Result<PoolHandle, Kmem
     })
 }
 
-/// The fast path of an allocation: the pool, which is for one thread, has an object at hand.
-#[inline(always)]
-pub fn pool_alloc_fast(pool: PoolHandle, size: usize) -> Option<NonNull<u8>> {
-    if size > class::FINE_LIMIT {
-        return None;
-    }
-    REACH.near(pool)?.take_single(pool, class::class_of(size))
-}
-
-/// The same for pools of several threads, and for all objects of slabs.
-#[inline]
-pub fn pool_alloc_ready(pool: PoolHandle, size: usize) -> Option<NonNull<u8>> {
-    if size > class::MAX_SMALL {
-        return None;
-    }
-    let near = REACH.near(pool).filter(|near| near.handle() == pool)?;
-    near.take_ready(class::class_of(size))
-}
-
 /// Allocates `size` bytes of a pool at a multiple of `align`, a power of two.
 ///
 /// # Errors
@@ -95,30 +76,9 @@ pub fn pool_alloc(
     let (pools, pool) = find(pool).ok_or(KmemError::Invalid)?;
     let zeroed = if is_zeroed { Zeroed::Yes } else { Zeroed::No };
     let request = Request::new(size, align, zeroed).ok_or(KmemError::NoMemory)?;
-    let block = inside_alive(|| pools.take(pool, &request)).ok_or(KmemError::NoMemory)?;
-    if let Some(process) = with_modes() {
-        process.modes.clearing().gain(&process.heap, block, 0);
-    }
+    let block = take_from(pools, pool, &request).ok_or(KmemError::NoMemory);
     tick_own(Trigger::Malloc);
-    Ok(block)
-}
-
-/// The fast path of a free: `block` is one of the objects that the pool, which is for one thread, had at hand last.
-#[inline(always)]
-pub fn pool_free_fast(pool: PoolHandle, block: *mut u8) -> bool {
-    match REACH.near(pool) {
-        Some(near) => near.give_single(pool, block),
-        None => false,
-    }
-}
-
-/// The same for pools of several threads, and for all objects of slabs.
-#[inline]
-pub fn pool_free_ready(pool: PoolHandle, block: *mut u8) -> bool {
-    match REACH.near(pool).filter(|near| near.handle() == pool) {
-        Some(near) => near.give_ready(block),
-        None => false,
-    }
+    block
 }
 
 /// What a free does where [`pool_free_ready`] gives up; null is ignored. A block of another pool, or of none, is reported.
@@ -163,8 +123,8 @@ pub fn pool_has(pool: PoolHandle, block: *const u8) -> Result<(), KmemError> {
 ///
 /// # Errors
 ///
-/// [`KmemError::InUse`] in a signal handler that must not wait; [`KmemError::Invalid`] for flags other than 0, and for what is no
-/// pool, which is reported.
+/// [`KmemError::InUse`] for a pool that was ever pushed, without `SLUB_POOL_FORCE`, and in a signal handler that must not wait;
+/// [`KmemError::Invalid`] for unknown flags, and for what is no pool, which is reported.
 pub fn pool_reset(pool: PoolHandle, flags: u32) -> Result<(), KmemError> {
     end(pool, flags, Pools::reset)
 }
@@ -184,7 +144,8 @@ pub fn pool_destroy(pool: PoolHandle, flags: u32) -> Result<(), KmemError> {
 ///
 /// [`KmemError::Invalid`] for what is no pool, which is reported.
 pub fn pool_release(pool: PoolHandle) -> Result<(), KmemError> {
-    end(pool, 0, Pools::release)
+    // What the C library may have there stays.
+    end(pool, pool::FORCE, Pools::release)
 }
 
 fn end(
@@ -192,7 +153,7 @@ fn end(
     flags: u32,
     run: impl FnOnce(&'static Pools, &'static Pool) -> Result<(), Stays>,
 ) -> Result<(), KmemError> {
-    if flags != 0 {
+    if flags & !pool::FORCE != 0 {
         return Err(KmemError::Invalid);
     }
     if is_interrupted() {
@@ -200,6 +161,9 @@ fn end(
     }
     let handle = pool;
     let (pools, pool) = find(handle).ok_or(KmemError::Invalid)?;
+    if pool.was_pushed() && flags & pool::FORCE == 0 {
+        return Err(KmemError::InUse);
+    }
     let done = inside_alive(|| run(pools, pool));
     done.map_err(|why| match why {
         Stays::Busy => KmemError::InUse,
@@ -235,17 +199,4 @@ pub fn pool_set_limit(pool: PoolHandle, limit: usize) -> Result<(), KmemError> {
     };
     inside_alive(|| pools.set_limit(pool, limit));
     Ok(())
-}
-
-/// The pool with a handle; none if there is no such pool, which is reported.
-fn find(handle: PoolHandle) -> Option<(&'static Pools, &'static Pool)> {
-    let pools = known();
-    let pool = pools.and_then(|pools| Some((pools, pools.find(handle)?)));
-    if pool.is_none() {
-        match pools.is_some_and(|pools| pools.is_handle(handle)) {
-            true => pool::gone(handle),
-            false => pool::unknown(handle),
-        }
-    }
-    pool
 }

@@ -1,12 +1,16 @@
-//! The pools as the rest of the process sees them: whose a block is, and what becomes of one that `free` or `realloc` gets.
+//! The pools as the rest of the process sees them: which one a handle is, whose a block is, and what becomes of one that `free` or
+//! `realloc` gets.
 #![forbid(unsafe_code)]
 
+use core::ptr::NonNull;
+
 use super::birth::inside_alive;
-use super::process::PROCESS;
+use super::process::{PROCESS, with_modes};
+use super::relief;
 use super::threads::{inside, own};
 use crate::heap::Resized;
-use crate::pool::{Pool, Pools, Reach};
-use crate::slab::{Object, Request};
+use crate::pool::{self, Pool, PoolHandle, Pools, Reach};
+use crate::slab::{Object, Request, class};
 use crate::units::{MIN_ALIGN, Zeroed};
 
 /// Where the structures of pools are.
@@ -16,6 +20,24 @@ pub(super) static REACH: Reach = Reach::new();
 #[inline(always)]
 pub(super) fn known() -> Option<&'static Pools> {
     PROCESS.get()?.pools.get()
+}
+
+/// A block of a pool. Where there is none, direct shrinkers make room first.
+#[inline(never)]
+pub(super) fn take_from(
+    pools: &'static Pools,
+    pool: &'static Pool,
+    request: &Request,
+) -> Option<Object> {
+    let take = || inside_alive(|| pools.take(pool, request));
+    let (mut block, mut passes) = (take(), 0);
+    while block.is_none() && relief::relieve(request.bytes(), &mut passes) {
+        block = take();
+    }
+    if let (Some(block), Some(process)) = (block, with_modes()) {
+        process.modes.clearing().gain(&process.heap, block, 0);
+    }
+    block
 }
 
 /// Takes back a block that somebody frees; `false` if it is none of a pool's.
@@ -67,4 +89,54 @@ pub(super) fn take_beside(block: Object, bytes: usize) -> Option<*mut u8> {
         let taken = request.and_then(|request| pools.take(living, &request));
         Some(taken.map_or(core::ptr::null_mut(), |it| it.as_ptr()))
     })
+}
+
+/// The fast path of an allocation: the pool, which is for one thread, has an object at hand.
+#[inline(always)]
+pub fn pool_alloc_fast(pool: PoolHandle, size: usize) -> Option<NonNull<u8>> {
+    if size > class::FINE_LIMIT {
+        return None;
+    }
+    REACH.near(pool)?.take_single(pool, class::class_of(size))
+}
+
+/// The same for pools of several threads, and for all objects of slabs.
+#[inline]
+pub fn pool_alloc_ready(pool: PoolHandle, size: usize) -> Option<NonNull<u8>> {
+    if size > class::MAX_SMALL {
+        return None;
+    }
+    let near = REACH.near(pool).filter(|near| near.handle() == pool)?;
+    near.take_ready(class::class_of(size))
+}
+
+/// The fast path of a free: `block` is one of the objects that the pool, which is for one thread, had at hand last.
+#[inline(always)]
+pub fn pool_free_fast(pool: PoolHandle, block: *mut u8) -> bool {
+    match REACH.near(pool) {
+        Some(near) => near.give_single(pool, block),
+        None => false,
+    }
+}
+
+/// The same for pools of several threads, and for all objects of slabs.
+#[inline]
+pub fn pool_free_ready(pool: PoolHandle, block: *mut u8) -> bool {
+    match REACH.near(pool).filter(|near| near.handle() == pool) {
+        Some(near) => near.give_ready(block),
+        None => false,
+    }
+}
+
+/// The pool with a handle; none if there is no such pool, which is reported.
+pub(super) fn find(handle: PoolHandle) -> Option<(&'static Pools, &'static Pool)> {
+    let pools = known();
+    let pool = pools.and_then(|pools| Some((pools, pools.find(handle)?)));
+    if pool.is_none() {
+        match pools.is_some_and(|pools| pools.is_handle(handle)) {
+            true => pool::gone(handle),
+            false => pool::unknown(handle),
+        }
+    }
+    pool
 }

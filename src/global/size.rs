@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use super::malloc::{free, malloc};
 use super::process::{PROCESS, Process, is_interrupted, process};
 use super::threads::{here, inside};
-use super::{debugged, early, named, pooled};
+use super::{debugged, early, named, pooled, pushed};
 use crate::heap::{Home, Resized};
 use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::class;
@@ -79,12 +79,12 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
         && is_without_modes(|_| true)
     {
         // SAFETY: the caller's promise.
-        return unsafe { copy_to(old, old_bytes, malloc(size), size) };
+        return unsafe { copy_to(old, old_bytes, take_beside(size), size) };
     }
     if !is_locked_out()
         && let Some(resized) = pooled::resize(old, size)
     {
-        let take = || pooled::take_beside(old, size).unwrap_or_else(|| malloc(size));
+        let take = || pooled::take_beside(old, size).unwrap_or_else(|| take_beside(size));
         // SAFETY: the caller's promise.
         return unsafe { settle(resized, old, take, size) };
     }
@@ -116,7 +116,12 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
         }
     };
     // SAFETY: the caller's promise.
-    unsafe { settle(resized, old, || malloc(size), size) }
+    unsafe { settle(resized, old, || take_beside(size), size) }
+}
+
+/// A block to move to one that is of no pool, whatever the thread has pushed: others may have it, and for longer.
+fn take_beside(size: usize) -> *mut u8 {
+    pushed::beside(|| malloc(size))
 }
 
 /// The answer of [`realloc`] where it is known what can be done in place; a new block is one that `take` gets.

@@ -12,6 +12,7 @@ use super::process::PROCESS;
 use super::threads::{CACHES, EXITS, inside, leave_caches, own};
 use super::unload::ENDING;
 use crate::cache::ThreadCache;
+use crate::pool::{self, PoolHandle};
 
 /// Has the cache taken back when the calling thread, whose it is, ends; returns `false` if that cannot be arranged.
 pub(super) fn expect(cache: &'static ThreadCache) -> bool {
@@ -51,6 +52,10 @@ fn exit(value: *mut c_void) {
     let Some(cache) = own() else {
         return;
     };
+    if let Some(top) = cache.source(0) {
+        pool::still_pushed(PoolHandle::of(top));
+        cache.pop_all_sources();
+    }
     let process = PROCESS.get();
     let kmem = process.and_then(|process| process.kmem.get());
     if let Some(kmem) = kmem.filter(|_| !cache.is_interrupted()) {

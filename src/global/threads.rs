@@ -50,3 +50,8 @@ pub(super) fn leave_caches() {
 pub(super) fn has_left() -> bool {
     core::ptr::eq(here(), &raw const DEAD)
 }
+
+/// Has the calling thread's slot point to its cache, or to a stub of that.
+pub(super) fn stand_in(cache: &'static ThreadCache) {
+    tls::write(core::ptr::from_ref(cache).cast());
+}

@@ -3,7 +3,8 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::Pools;
-use super::structure::{CLOSED, Held, Pool};
+use super::hold::Held;
+use super::structure::{CLOSED, Pool};
 use crate::sys;
 
 /// Why a pool stays as it is.

@@ -15,6 +15,11 @@ impl PoolHandle {
         self.0 == 0
     }
 
+    /// The handle at an address.
+    pub(crate) const fn of(address: usize) -> Self {
+        Self(address)
+    }
+
     /// The address.
     pub(crate) const fn addr(self) -> usize {
         self.0

@@ -12,6 +12,7 @@ mod close;
 mod create;
 mod give;
 mod handle;
+mod hold;
 mod options;
 mod reach;
 mod realloc;
@@ -33,10 +34,10 @@ use crate::sys::{Region, Table};
 use blocks::Blocks;
 pub(crate) use close::Stays;
 pub use handle::PoolHandle;
-pub(crate) use options::KNOWN_FLAGS;
 pub use options::PoolOptions;
+pub(crate) use options::{FORCE, KNOWN_FLAGS};
 pub(crate) use reach::Reach;
-pub(crate) use report::{gone, not_its_block, unknown};
+pub(crate) use report::{gone, not_its_block, not_on_top, still_pushed, unknown};
 pub(crate) use structure::{CLEARS, Pool};
 
 /// All pools of a heap.

@@ -30,6 +30,8 @@ pub struct PoolOptions {
 
 /// Only one thread at a time uses the pool or frees its blocks.
 pub(crate) const SINGLE_THREAD: u32 = 1;
+/// Of the flags of reset and destroy: also a pool that was pushed.
+pub(crate) const FORCE: u32 = 1;
 /// All flags of pools.
 pub(crate) const KNOWN_FLAGS: u32 = SINGLE_THREAD;
 

@@ -47,6 +47,31 @@ pub(crate) fn not_its_block(address: usize, from: Option<&Pool>, to: &Pool) {
     ignored(line);
 }
 
+/// Reports a pop that is not of the pool that was pushed last; nothing is lost by it, so it never ends the process.
+#[cold]
+#[inline(never)]
+pub(crate) fn not_on_top(handle: PoolHandle, top: Option<PoolHandle>) {
+    let mut line = Line::<256>::headline();
+    line.text("pop of pool ").hex(handle.addr());
+    match top {
+        Some(top) => line
+            .text(", but the last that this thread pushed is ")
+            .hex(top.addr()),
+        None => line.text(", but this thread has pushed none"),
+    };
+    line.text("; ignored\n").print();
+}
+
+/// Reports a thread that ends before it pops what it pushed.
+#[cold]
+#[inline(never)]
+pub(crate) fn still_pushed(top: PoolHandle) {
+    let mut line = Line::<256>::headline();
+    line.text("a thread ends that has pushed pool ")
+        .hex(top.addr());
+    line.text("; popped\n").print();
+}
+
 fn name(line: &mut Line<256>, pool: &Pool) {
     let name = pool.name();
     let length = name.iter().position(|byte| *byte == 0);

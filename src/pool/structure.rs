@@ -2,13 +2,11 @@
 //!
 //! # Invariant
 //!
-//! Who changes anything but the accounts holds the pool: by its lock or, where only one thread at a time uses it, by a mark that
-//! a signal handler of that thread can see. A page of zeroes is no pool: its handle is nobody's.
+//! Who changes anything but the accounts holds the pool (`hold.rs`). A page of zeroes is no pool: its handle is nobody's.
 
 use core::sync::atomic::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering::{Relaxed, Release, SeqCst},
-    compiler_fence,
+    Ordering::{Relaxed, Release},
 };
 
 use super::account::Account;
@@ -17,7 +15,7 @@ use super::options::SINGLE_THREAD;
 use crate::heap::Node;
 use crate::slab::class::CLASSES;
 use crate::slab::{Owner, Place, PoolClass};
-use crate::sync::{Guard, Lock, StaticRef};
+use crate::sync::{Lock, StaticRef};
 use crate::sys::ZeroInit;
 use crate::units::{ClassId, ClusterId, GRANULE_SHIFT};
 
@@ -26,16 +24,16 @@ use crate::units::{ClassId, ClusterId, GRANULE_SHIFT};
 #[repr(C, align(4096))]
 pub(crate) struct Pool {
     /// What the program has of it; 0 while it is none.
-    handle: AtomicUsize,
+    pub(super) handle: AtomicUsize,
     /// See `options.rs`.
     flags: AtomicU32,
     /// Of a pool for one thread: 0 while it is using it, else the handle, or [`IDLE`] if what it gives and gets is cleared. 0 of all
     /// other pools.
-    gate: AtomicUsize,
+    pub(super) gate: AtomicUsize,
     /// The class of which its one thread took an object last.
     recent: AtomicU32,
     pub(super) state: AtomicU8,
-    lock: Lock<()>,
+    pub(super) lock: Lock<()>,
     /// Its place in the table of pools.
     pub(super) place: AtomicU32,
     /// How many pools have it as their parent.
@@ -62,7 +60,7 @@ pub(crate) struct Pool {
 const _: () = assert!(size_of::<Pool>() == 4096);
 
 /// No pool's handle.
-const IDLE: usize = 1;
+pub(super) const IDLE: usize = 1;
 
 /// Words of class bits.
 pub(super) const USED: usize = (CLASSES + 1).div_ceil(64);
@@ -72,6 +70,9 @@ pub(super) const NAME: usize = 32;
 /// Of `flags`: what the pool gives and gets back is cleared, as a debug mode asks.
 pub(crate) const CLEARS: u32 = 1 << 31;
 
+/// Of `flags`: a thread's malloc took from it, perhaps for the C library.
+const PUSHED: u32 = 1 << 30;
+
 /// The structure is a pool.
 pub(super) const LIVE: u8 = 1;
 /// It is none any more, but blocks of it or pools below it are.
@@ -80,83 +81,9 @@ pub(super) const CLOSED: u8 = 2;
 // SAFETY: made of atomics, a lock and references; zero is a free lock, a reference to nothing, and no handle.
 unsafe impl ZeroInit for Pool {}
 
-/// The right to change a pool.
-#[derive(Debug)]
-#[must_use = "dropping it gives the right back"]
-pub(super) struct Held<'pool> {
-    pool: &'pool Pool,
-    hold: Hold<'pool>,
-}
-
-#[derive(Debug)]
-enum Hold<'pool> {
-    /// By its lock.
-    Lock { _guard: Guard<'pool, ()> },
-    /// By its gate, which was this.
-    Gate(usize),
-}
-
-impl Drop for Held<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if let Hold::Gate(before) = self.hold {
-            self.pool.open(before);
-        }
-    }
-}
-
 // ORDERING: relaxed throughout: see the module above, and what is written at creation is passed on with the handle.
 
 impl Pool {
-    /// The right to change it; `None` in a signal handler that has interrupted its thread there, and if another thread is using a pool for
-    /// one thread.
-    pub(super) fn hold(&self) -> Option<Held<'_>> {
-        let hold = match self.is_single() {
-            true => {
-                let before = self.gate.load(Relaxed);
-                if before == 0 {
-                    return None;
-                }
-                self.shut();
-                Hold::Gate(before)
-            }
-            false => Hold::Lock {
-                _guard: match self.lock.try_lock() {
-                    Some(guard) => guard,
-                    None => self.wait()?,
-                },
-            },
-        };
-        Some(Held { pool: self, hold })
-    }
-
-    /// Runs what neither fails nor takes a lock or calls anything, for the one thread of the pool with a handle, whose blocks are not cleared; `None`
-    /// if it is no such pool, or must not be changed now.
-    #[inline(always)]
-    pub(super) fn run_single<T>(&self, handle: PoolHandle, run: impl FnOnce() -> T) -> Option<T> {
-        if self.gate.load(Relaxed) != handle.addr() {
-            return None;
-        }
-        self.shut();
-        let answer = run();
-        self.open(handle.addr());
-        Some(answer)
-    }
-
-    #[inline(always)]
-    fn shut(&self) {
-        self.gate.store(0, Relaxed);
-        // A handler of the thread's sees that before anything else is written, and
-        compiler_fence(SeqCst);
-    }
-
-    #[inline(always)]
-    fn open(&self, before: usize) {
-        // all that was written meanwhile.
-        compiler_fence(SeqCst);
-        self.gate.store(before, Relaxed);
-    }
-
     /// Says how the pool is used and what the program has of it, when it is created.
     pub(super) fn begin(&self, flags: u32, handle: usize) {
         self.flags.store(flags, Relaxed);
@@ -169,26 +96,20 @@ impl Pool {
         self.handle.store(handle, Relaxed);
     }
 
-    /// Has it be no pool for the program any more; `false` if it is none. The caller holds it.
-    pub(super) fn end(&self, held: &mut Held<'_>) -> bool {
-        if let Hold::Gate(before) = &mut held.hold {
-            *before = IDLE;
-        }
-        self.handle.swap(0, Relaxed) != 0
-    }
-
-    /// The right to change it where nothing is cleared.
-    pub(super) fn hold_plain(&self) -> Option<Held<'_>> {
-        match self.clears() {
-            true => None,
-            false => self.hold(),
-        }
-    }
-
     /// Whether blocks are cleared when they are freed or handed out.
     #[inline(always)]
     pub(super) fn clears(&self) -> bool {
         self.flags.load(Relaxed) & CLEARS != 0
+    }
+
+    /// Takes note of a thread whose malloc takes from it.
+    pub(crate) fn note_push(&self) {
+        self.flags.fetch_or(PUSHED, Relaxed);
+    }
+
+    /// Whether a thread's malloc ever took from it.
+    pub(crate) fn was_pushed(&self) -> bool {
+        self.flags.load(Relaxed) & PUSHED != 0
     }
 
     /// Whether it is no pool any more, but has blocks, or pools below it.
@@ -201,25 +122,8 @@ impl Pool {
         self.used_classes().any(|id| self.class(id).has_slabs())
     }
 
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) -> Option<Guard<'_, ()>> {
-        match self.lock.is_own() {
-            true => None,
-            false => Some(self.lock.lock()),
-        }
-    }
-
-    /// Holds it across a fork. A handler that forks leaves what it has interrupted in its own thread as it is.
-    pub(super) fn hold_for_fork(&self) {
-        let is_in_use = self.state.load(Relaxed) != 0 && !self.is_single();
-        if is_in_use && !self.lock.is_own() {
-            self.lock.hold_for_fork();
-        }
-    }
-
     #[inline(always)]
-    fn is_single(&self) -> bool {
+    pub(super) fn is_single(&self) -> bool {
         self.flags.load(Relaxed) & SINGLE_THREAD != 0
     }
 

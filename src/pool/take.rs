@@ -42,6 +42,8 @@ impl Pool {
     }
 
     /// An object of a class of slabs; the caller holds the pool.
+    // Apart, as pages need nearly all of the stack that is allowed.
+    #[inline(never)]
     fn take_object(&self, heap: &Heap, id: ClassId) -> Result<Object, Refused> {
         let (class, info) = (self.class(id), info(id));
         let place = self.place_of(id).ok_or(Refused::NoMemory)?;

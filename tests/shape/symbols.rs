@@ -60,6 +60,8 @@ pub(crate) const EXPORTS: &[&str] = &[
     "slub_pool_reset",
     "slub_pool_destroy",
     "slub_pool_release",
+    "slub_pool_push",
+    "slub_pool_pop",
     "slub_pool_of",
     "slub_pool_used",
     "slub_pool_set_limit",
