@@ -9,6 +9,7 @@ use core::ptr;
 
 use crate::c_face::find;
 use crate::interpreter::{Block, CACHES, CONSTRUCTED, Fault, Kernel, Origin, Source};
+use crate::pool_face::PoolFace;
 
 const KERNEL: usize = 0xcc0;
 const NOWAIT: usize = 0x2800;
@@ -66,6 +67,7 @@ pub(crate) struct KernelFace {
     rcu_end: extern "C" fn(u64) -> c_int,
     caches: [usize; CACHES.len()],
     pool: usize,
+    pools: PoolFace,
     may_fail: bool,
 }
 
@@ -112,6 +114,7 @@ impl KernelFace {
             rcu_end: found!(c"slub_rcu_end")?,
             caches: [0; CACHES.len()],
             pool: 0,
+            pools: PoolFace::find(may_fail)?,
             may_fail,
         };
         for number in 0..CACHES.len() {
@@ -141,11 +144,12 @@ impl KernelFace {
         (cache != 0).then_some(cache)
     }
 
-    /// Objects of all caches that the program holds. What waited for a grace period is in use no more.
+    /// Objects of all caches and bytes of all pools that the program holds. What waited for a grace period is in use no more.
     pub(crate) fn held(&self) -> usize {
         (self.rcu_end)((self.rcu_begin)());
         // Merged ones share a number.
-        self.caches.iter().map(|cache| (self.used)(*cache)).sum()
+        let objects: usize = self.caches.iter().map(|cache| (self.used)(*cache)).sum();
+        objects + self.pools.held()
     }
 
     fn cache(&self, number: u8) -> usize {
@@ -159,6 +163,7 @@ impl KernelFace {
             Kernel::Vmalloc => (self.vmalloc)(bytes),
             Kernel::Pages(_) => (self.get_free_pages)(KERNEL, order_of(bytes)),
             Kernel::PagesExact => (self.alloc_pages_exact)(bytes, KERNEL),
+            Kernel::Pooled(pool) => return self.pools.take(pool, bytes),
             Kernel::Object { cache, source } => return self.take_object(cache, source, kernel),
         };
         if start == 0 && !self.may_fail {
@@ -242,6 +247,9 @@ impl KernelFace {
     /// Frees a block by the function that belongs to it.
     pub(crate) fn release(&self, block: Block) {
         let start = block.start;
+        if let Origin::Kernel(Kernel::Pooled(pool)) = block.origin {
+            return self.pools.give(pool, start);
+        }
         let _ = match block.origin {
             Origin::Kernel(Kernel::Vmalloc) => (self.vfree)(start),
             Origin::Kernel(Kernel::Pages(_)) => (self.free_pages)(start, order_of(block.bytes)),
@@ -276,7 +284,8 @@ impl KernelFace {
                     return Err("a mempool's size cannot be changed");
                 }
             }
-            160..=223 => return self.lives_shortly(how),
+            160..=191 => return self.lives_shortly(how),
+            192..=239 => return self.pools.lives_shortly(how),
             _ => drop((self.used)(self.cache(how))),
         }
         Ok(())

@@ -10,6 +10,7 @@ pub mod driver;
 mod face;
 mod interpreter;
 mod kernel_face;
+mod pool_face;
 mod rust_face;
 mod stage;
 

@@ -17,6 +17,9 @@ pub(crate) struct CacheKind {
     pub(crate) limit: usize,
 }
 
+/// How many pools there are.
+pub(crate) const POOLS: usize = 3;
+
 /// What each byte of a constructed object holds that is not in use.
 pub(crate) const CONSTRUCTED: u8 = 0x11;
 
@@ -98,6 +101,8 @@ pub(crate) enum Kernel {
     /// Pages, the number as a power of two.
     Pages(u8),
     PagesExact,
+    /// Of one of the pools.
+    Pooled(u8),
     Object {
         cache: u8,
         source: Source,
@@ -126,7 +131,8 @@ impl Kernel {
             140..=159 => Self::Kzalloc,
             160..=167 => Self::Vmalloc,
             // A large order is rare.
-            168..=183 => Self::Pages(b.leading_zeros() as u8 + c % 3),
+            168..=179 => Self::Pages(b.leading_zeros() as u8 + c % 3),
+            180..=194 => Self::Pooled(c % POOLS as u8),
             _ => Self::PagesExact,
         }
     }
@@ -138,6 +144,7 @@ impl Kernel {
             Self::PagesExact => asked.clamp(1, MOST_EXACT),
             Self::Object { cache, .. } => CACHES[usize::from(cache) % CACHES.len()].bytes,
             Self::Kmalloc | Self::Kzalloc | Self::Vmalloc => asked.max(1),
+            Self::Pooled(_) => asked,
         }
     }
 
@@ -151,7 +158,7 @@ impl Kernel {
             Self::Kmalloc | Self::Kzalloc if bytes.is_power_of_two() && bytes <= MOST_EXACT => {
                 bytes
             }
-            Self::Kmalloc | Self::Kzalloc => 1,
+            Self::Kmalloc | Self::Kzalloc | Self::Pooled(_) => 1,
         }
     }
 

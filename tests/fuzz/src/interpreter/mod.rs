@@ -19,7 +19,7 @@ mod target;
 pub(crate) use block::{Block, Origin};
 pub(crate) use exchange::Exchange;
 pub(crate) use given_up::{GivenUp, can_look};
-pub(crate) use kernel::{CACHES, CONSTRUCTED, Kernel, Source};
+pub(crate) use kernel::{CACHES, CONSTRUCTED, Kernel, POOLS, Source};
 pub(crate) use operation::{
     Habits, New, Operation, RECORD, Record, Refusal, Release, Resize, Take,
 };
