@@ -1,4 +1,4 @@
-//! The kernel's functions on the process's own heap while calls are refused: caches, sheaves, mempools, kmalloc, pages.
+//! The kernel's functions on the process's own heap while calls are refused: caches, sheaves, mempools, kmalloc, pages; and pools.
 
 extern crate std;
 use core::ptr::NonNull;
@@ -11,9 +11,11 @@ use crate::global::{
     PrefilledSheaf, alloc_from_sheaf, alloc_pages, free, free_pages, kfree, kmalloc,
     kmem_alloc_bulk, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_slow,
     kmem_used, krealloc, malloc, mempool_alloc, mempool_create, mempool_destroy, mempool_free,
+    pool_alloc, pool_create, pool_destroy, pool_free, pool_of, pool_pop, pool_push, pool_release,
     prefill_sheaf, rcu_begin, rcu_end, refill_sheaf, return_sheaf, sheaf_size,
 };
 use crate::kmem::{CacheArgs, CacheHandle, KmemError};
+use crate::pool::{PoolHandle, PoolOptions};
 
 const KERNEL: u32 = 0xcc0;
 const NOWAIT: u32 = 0x2800;
@@ -29,6 +31,7 @@ enum Held {
     Object(NonNull<u8>, u8),
     OfPool(NonNull<u8>, u8),
     Sheaf(NonNull<PrefilledSheaf>, usize),
+    OfHeap(NonNull<u8>, usize, u8),
 }
 
 /// A thread's caches and what it holds.
@@ -37,6 +40,8 @@ struct Life {
     cache: CacheHandle,
     bytes: usize,
     pool: Option<CacheHandle>,
+    /// A pool of blocks of any size.
+    heap: Option<PoolHandle>,
     held: Vec<Held>,
 }
 
@@ -67,8 +72,10 @@ impl Life {
         }
         let mark = 1 + self.random.below(255) as u8;
         let flags = [KERNEL, KERNEL, NOWAIT][self.random.below(3)];
-        match self.random.below(12) {
+        match self.random.below(15) {
             0 => self.pool(),
+            12 => self.pushed(mark),
+            13..15 => self.of_heap(mark),
             1 => self.bulk(flags),
             2 => self.sheaf(flags),
             3 => self.pages(flags, mark),
@@ -95,6 +102,40 @@ impl Life {
         if let Some(object) = taken.and_then(unless_refused) {
             paint(object, self.bytes, mark);
             self.held.push(Held::OfPool(object, mark));
+        }
+    }
+
+    /// A block of the pool, which may have to be made first.
+    fn of_heap(&mut self, mark: u8) {
+        let options = PoolOptions::default();
+        let heap = self
+            .heap
+            .or_else(|| unless_refused(pool_create(b"", options)));
+        self.heap = heap;
+        let bytes = 1 << self.random.below(22);
+        let taken = heap.and_then(|heap| unless_refused(pool_alloc(heap, bytes, 1, false)));
+        if let Some(start) = taken {
+            assert_eq!(pool_of(start.as_ptr()), heap);
+            paint(start, bytes, mark);
+            self.held.push(Held::OfHeap(start, bytes, mark));
+        }
+    }
+
+    /// The same by malloc, if the pool can be pushed.
+    fn pushed(&mut self, mark: u8) {
+        let Some(heap) = self.heap else {
+            return;
+        };
+        if unless_refused(pool_push(heap)).is_none() {
+            return;
+        }
+        let bytes = 1 << self.random.below(18);
+        let start = NonNull::new(malloc(bytes));
+        assert_eq!(pool_pop(heap), Ok(()));
+        if let Some(start) = start {
+            assert_eq!(pool_of(start.as_ptr()), Some(heap));
+            paint(start, bytes, mark);
+            self.held.push(Held::OfHeap(start, bytes, mark));
         }
     }
 
@@ -180,6 +221,11 @@ impl Life {
                 mempool_free(pool, object.as_ptr());
             }
             Held::Sheaf(sheaf, count) => self.use_up(sheaf, count),
+            Held::OfHeap(start, bytes, mark) => {
+                is_all(start, bytes, mark);
+                let heap = self.heap.expect("it is not ended before");
+                pool_free(heap, start.as_ptr());
+            }
         }
     }
 
@@ -206,7 +252,30 @@ impl Life {
         unsafe { return_sheaf(sheaf) };
     }
 
+    /// Ends the pool in one of the ways, with what is left in it.
+    fn end_heap(&mut self, heap: PoolHandle, inside: Vec<Held>) {
+        const FORCE: u32 = 1;
+        if self.random.below(2) == 0 {
+            assert_eq!(pool_destroy(heap, FORCE), Ok(()));
+            return;
+        }
+        assert_eq!(pool_release(heap), Ok(()));
+        for block in inside {
+            if let Held::OfHeap(start, bytes, mark) = block {
+                is_all(start, bytes, mark);
+                // SAFETY: nobody uses it any more.
+                unsafe { free(start.as_ptr()) };
+            }
+        }
+    }
+
     fn end(mut self) {
+        if let Some(heap) = self.heap.take() {
+            let (inside, rest) =
+                (self.held.drain(..)).partition(|it| matches!(it, Held::OfHeap(..)));
+            self.held = rest;
+            self.end_heap(heap, inside);
+        }
         while let Some(held) = self.held.pop() {
             self.give(held);
         }
@@ -234,6 +303,7 @@ fn live(seed: u64) {
         cache,
         bytes,
         pool: None,
+        heap: None,
         held: Vec::new(),
     };
     (0..300).for_each(|_| life.step());
