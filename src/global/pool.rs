@@ -81,7 +81,7 @@ pub fn pool_alloc(
     block
 }
 
-/// What a free does where [`pool_free_ready`] gives up; null is ignored. A block of another pool, or of none, is reported.
+/// What a free does where [`super::pool_free_ready`] gives up; null is ignored. A block of another pool, or of none, is reported.
 #[inline(never)]
 pub fn pool_free(pool: PoolHandle, block: *mut u8) {
     let Some(block) = NonNull::new(block).filter(|_| !report::is_ending()) else {

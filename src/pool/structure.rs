@@ -104,7 +104,8 @@ impl Pool {
 
     /// Takes note of a thread whose malloc takes from it.
     pub(crate) fn note_push(&self) {
-        self.flags.fetch_or(PUSHED, Relaxed);
+        // Nobody writes anything else there meanwhile.
+        self.flags.store(self.flags.load(Relaxed) | PUSHED, Relaxed);
     }
 
     /// Whether a thread's malloc ever took from it.

@@ -1,5 +1,5 @@
 //! Models of the protocols between threads, on the library's own files: `floors/lib.rs` compiles `sync`, `arena`, `slab`,
-//! `huge`, `heap`, `cache`, `kmem` and the purge thread as they are. `cargo test --manifest-path tests/models/Cargo.toml`, a
+//! `huge`, `heap`, `cache`, `kmem`, `pool` and the purge thread as they are. `cargo test --manifest-path tests/models/Cargo.toml`, a
 //! part of `scripts/test.sh`.
 //!
 //! # What is real and what is not
@@ -25,7 +25,7 @@
 //! | lock and first use, two threads | any number |
 //! | lock and first use or a fork, three threads | 2 |
 //! | fork and a lock, two threads | 3 |
-//! | arena, slabs, tables, sheaves, aliens, registry, limit | 2 |
+//! | arena, slabs, tables, sheaves, aliens, registry, limit, pools | 2 |
 //! | mailbox: one writer, two writers, and the purge thread | 3, 2, 0 |
 //! | registry and fork, purge thread, named caches | 1 |
 //!
@@ -36,7 +36,7 @@
 
 use std::process::Command;
 
-use floors::{Fault, caches, global, limits, locks, memory, named};
+use floors::{Fault, caches, global, limits, locks, memory, named, pools};
 
 /// Names the mistake that a test makes in a process of its own.
 const MISTAKE: &str = "SLUBMALLOC_MODELS_MISTAKE";
@@ -272,6 +272,33 @@ fn who_waits_for_a_reserve_gets_what_is_freed() {
 #[should_panic(expected = "deadlock")]
 fn who_waits_for_a_reserve_without_a_second_look_is_found() {
     named::waits(Fault::None, false);
+}
+
+#[test]
+fn a_released_pool_goes_once_with_its_last_block() {
+    meet(pools::is_released(Fault::None));
+}
+
+#[test]
+#[should_panic(expected = "its structure is free again")]
+fn blocks_of_a_pool_that_change_hands_without_order_are_found() {
+    pools::is_released(Fault::NoRelease);
+}
+
+#[test]
+fn pools_come_and_go_beside_each_other() {
+    meet(pools::come_and_go(Fault::None));
+}
+
+#[test]
+#[should_panic(expected = "the library aborts")]
+fn memory_of_a_pool_that_changes_hands_without_order_is_found() {
+    pools::come_and_go(Fault::NoRelease);
+}
+
+#[test]
+fn no_two_pools_pass_the_limit_above_them() {
+    meet(pools::share_a_limit(Fault::None));
 }
 
 #[test]

@@ -38,6 +38,8 @@ mod cache;
 mod modes;
 #[path = "../../../../src/kmem/mod.rs"]
 mod kmem;
+#[path = "../../../../src/pool/mod.rs"]
+mod pool;
 mod config;
 pub mod global;
 
@@ -46,5 +48,6 @@ pub mod limits;
 pub mod locks;
 pub mod memory;
 pub mod named;
+pub mod pools;
 
 pub use core::world::Fault;
