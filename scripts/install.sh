@@ -11,7 +11,7 @@
 #
 # Installs below the prefix: lib/libslubmalloc.so.VERSION with the links libslubmalloc.so.MAJOR (the soname, for programs
 # that are linked with it) and libslubmalloc.so (for the linker and LD_PRELOAD), lib/libslubmalloc.a, the same but for an archive of
-# libslubmalloc-api.so, which has the kernel's interface without malloc, include/slubmalloc.h, include/slubmalloc/kernel.h,
+# libslubmalloc-api.so, which has the kernel's interface without malloc, include/slubmalloc.h, include/slubmalloc.hpp, include/slubmalloc/kernel.h,
 # the pages slubmalloc, slub_kmalloc, slub_kmem_cache and slub_pool of share/man/man3, lib/pkgconfig/slubmalloc.pc and slubmalloc-api.pc,
 # bin/slubctl with its man page, completions for bash, fish and zsh, and share/slubctl/grafana.json, a dashboard for its metrics, and
 # share/slubmalloc/installed, the list that --uninstall reads.
@@ -151,6 +151,7 @@ link "libslubmalloc-api.so.$version" "lib/libslubmalloc-api.so.${version%%.*}"
 link "libslubmalloc-api.so.${version%%.*}" lib/libslubmalloc-api.so
 put 644 "${LIBRARY%.so}.a" lib/libslubmalloc.a
 put 644 "$ROOT/cdylib/include/slubmalloc.h" include/slubmalloc.h
+put 644 "$ROOT/cdylib/include/slubmalloc.hpp" include/slubmalloc.hpp
 put 644 "$ROOT/cdylib/include/slubmalloc/kernel.h" include/slubmalloc/kernel.h
 for page in slubmalloc slub_kmalloc slub_kmem_cache slub_pool; do
     put 644 "$ROOT/docs/$page.3" "share/man/man3/$page.3"

@@ -23,6 +23,7 @@ fn install_lays_out_library_header_and_pkg_config() {
     for file in [
         "lib/libslubmalloc.a",
         "include/slubmalloc.h",
+        "include/slubmalloc.hpp",
         "include/slubmalloc/kernel.h",
         "share/man/man3/slub_kmem_cache.3",
         "share/man/man3/slub_pool.3",
