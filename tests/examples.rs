@@ -35,6 +35,35 @@ fn readers_of_an_rcu_list_need_no_lock() {
 }
 
 #[test]
+fn a_pool_serves_request_after_request() {
+    prints("request_pool.cpp", |text| {
+        text == "990 requests answered, 10 too large, 0 bytes in use\n"
+    });
+}
+
+#[test]
+fn containers_of_cxx_lie_in_pools() {
+    prints("pmr_containers.cpp", |text| {
+        text == "round 1: 1000 words, each 5 times\n\
+                 round 2: 1000 words, each 10 times\n\
+                 round 3: 1000 words, each 15 times\n\
+                 limit reached, 0 bytes in use afterwards\n\
+                 3 numbers, from the pool\n"
+    });
+}
+
+#[test]
+fn tenants_stay_within_their_limits_and_that_of_all() {
+    prints("tenant_limits.c", |text| {
+        text == "red wants 200: 96 blocks; all tenants: 6144 KiB\n\
+                 blue wants 50: 32 blocks; all tenants: 8192 KiB\n\
+                 red's job ends, blue wants 50 more: 50 blocks; all tenants: 5248 KiB\n\
+                 red, with less now, wants 200: 16 blocks; all tenants: 6272 KiB\n\
+                 the end: 0 blocks; all tenants: 0 KiB\n"
+    });
+}
+
+#[test]
 fn every_example_is_run_here() {
     let here = include_str!("examples.rs");
     for entry in root().join("examples").read_dir().expect("examples/") {
