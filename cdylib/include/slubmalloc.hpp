@@ -3,6 +3,7 @@
  * slubmalloc for C++17 and later: pools as memory resources, an allocator for containers, caches of typed objects.
  *
  *     pool, pool_ref     a slub_pool as a std::pmr::memory_resource
+ *     pool_scope         this thread's malloc() and operator new from a pool, until its end
  *     allocator<T>       for containers, from a pool or from the heap of malloc()
  *     cache<T>           a slub_kmem_cache that constructs and destroys each object
  *     kept_cache<T>      the same, whose objects stay constructed while they are free
@@ -165,7 +166,8 @@ struct pool_options {
 
 /*
  * A pool of its own. At its end all blocks go at once, and no destructor runs: objects in it that have something elsewhere are to be destroyed
- * before. Where slub_pool_destroy() refuses that with EBUSY, the pool is released: blocks stay until each is freed.
+ * before. Where slub_pool_destroy() refuses that with EBUSY, as of a pool that was ever pushed, the pool is released: blocks stay until each is
+ * freed.
  *
  * It can be moved. What has the handle, as allocator<T> and pool_ref do, goes on with the pool. What has the address of the object, as
  * std::pmr containers do, stays with the object that was moved from: that takes blocks back and allocates nothing.
@@ -193,9 +195,9 @@ public:
     }
     ~pool() override { end(); }
 
-    /* Frees all blocks, which nobody uses any more. The pool stays. */
-    void reset() {
-        if (slub_pool_reset(handle_, 0) != 0) detail::raise_errno("slub_pool_reset");
+    /* Frees all blocks, which nobody uses any more. The pool stays. If it was ever pushed, `flags` has to be SLUB_POOL_FORCE. */
+    void reset(unsigned flags = 0) {
+        if (slub_pool_reset(handle_, flags) != 0) detail::raise_errno("slub_pool_reset");
     }
 
     /*
@@ -216,6 +218,23 @@ private:
     void end() noexcept {
         if (handle_ != nullptr && slub_pool_destroy(handle_, 0) != 0) slub_pool_release(handle_);
     }
+};
+
+/*
+ * A slub_pool_push() until the end of its block, in the thread that it was made in. It ends before its pool does, and after any that was made
+ * later. allocator<T> without a pool takes from the scope's, too, and frees what it has anywhere.
+ */
+class pool_scope {
+public:
+    explicit pool_scope(const pool_ref &pool) : handle_(pool.handle()) {
+        if (slub_pool_push(handle_) != 0) detail::raise_errno("slub_pool_push");
+    }
+    pool_scope(const pool_scope &) = delete;
+    pool_scope &operator=(const pool_scope &) = delete;
+    ~pool_scope() { slub_pool_pop(handle_); }
+
+private:
+    slub_pool *handle_;
 };
 
 /* What allocate_at_least() returns: C++23's std::allocation_result where the library has it. */

@@ -177,6 +177,42 @@ static void moves() {
     maybe.reset();
 }
 
+// What a part of the program allocates that knows nothing of pools comes from the one of the scope, where malloc is this library's.
+static void scopes() {
+    pool outer(named("outer")), inner(named("inner"));
+    slub_pool *of_outer = outer.handle(), *of_inner = inner.handle();
+    slubmalloc::allocator<char> heap;
+    auto is_of = [&](slub_pool *expected) {
+        char *block = heap.allocate(100);
+        bool is_right = slub_pool_of(block) == expected;
+        heap.deallocate(block, 100);
+        std::string text(500, 't');
+        bool is_ours = slubmalloc_node_of(text.data()) >= 0;
+        return is_right && (!is_ours || slub_pool_of(text.data()) == expected);
+    };
+    CHECK(is_of(nullptr));
+    {
+        slubmalloc::pool_scope first(outer);
+        CHECK(is_of(of_outer));
+        try {
+            slubmalloc::pool_scope second(inner);
+            CHECK(is_of(of_inner));
+            throw 7;
+        } catch (int) {
+        }
+        CHECK(is_of(of_outer));
+    }
+    CHECK(is_of(nullptr));
+    CHECK(throws_errno(EBUSY, [&] { outer.reset(); }));
+    outer.reset(SLUB_POOL_FORCE);
+    // One that was pushed is released at its end.
+    char *kept = static_cast<char *>(outer.allocate(3000));
+    paint(kept, 3000, 3);
+    { pool ends(std::move(outer)); }
+    CHECK(painted(kept, 3000, 3));
+    slub_free(kept);
+}
+
 int main() {
     blocks();
     containers();
@@ -185,5 +221,6 @@ int main() {
     refused();
     ends();
     moves();
+    scopes();
     return done();
 }
