@@ -25,7 +25,12 @@ mod stats;
 mod config;
 mod global;
 mod global_alloc;
+mod face;
 
+pub use face::{
+    AllocError, Cache, CacheBox, CacheBuilder, CreateError, Kept, KeptCache, Local, LocalPool,
+    Pool, PoolBox, PoolBuilder, ResetError, Shared,
+};
 pub use global::{print_stats, stats, trim};
 pub use global_alloc::Slubmalloc;
 pub use report::Line;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use support::{Heap, compile_to, root, run, scratch, target};
+use support::{Heap, cargo_build, compile_to, root, run, scratch, target};
 
 #[test]
 fn an_object_cache_constructs_once() {
@@ -61,6 +61,27 @@ fn tenants_stay_within_their_limits_and_that_of_all() {
                  red, with less now, wants 200: 16 blocks; all tenants: 6272 KiB\n\
                  the end: 0 blocks; all tenants: 0 KiB\n"
     });
+}
+
+#[test]
+fn typed_caches_and_pools_of_rust_end_empty() {
+    let name = "typed.rs";
+    let example = name.trim_end_matches(".rs");
+    cargo_build(
+        &["--quiet", "-p", "slubmalloc", "--example", example],
+        target(),
+    );
+    let mut program = Command::new(target().join("debug/examples").join(example));
+    let finished = run(Heap::Libc, &mut program, Duration::from_secs(60)).succeeded();
+    let mut lines = finished.stdout.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|it| it.ends_with(" refused: as limits have it"))
+            && lines.next() == Some("0 sessions and 0 bytes in use")
+            && finished.stderr.is_empty(),
+        "{finished:?}"
+    );
 }
 
 #[test]

@@ -92,6 +92,15 @@ fn a_wrong_layout_is_noticed() {
 }
 
 #[test]
+fn a_value_that_is_forgotten_in_a_cache_is_told() {
+    let finished = ends(&rust_program(false), "", "forgotten").succeeded();
+    let message = "cache \"left\" was not destroyed: 1 object is still in use, at 0x";
+    assert!(finished.report().starts_with(message), "{finished:?}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+    assert_eq!(finished.stdout, "ok\n");
+}
+
+#[test]
 fn what_new_allocates_only_delete_may_free_where_that_is_looked_at() {
     if libc_allowed() {
         return skipped("on libc: nobody looks");

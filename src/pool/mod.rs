@@ -35,7 +35,7 @@ use blocks::Blocks;
 pub(crate) use close::Stays;
 pub use handle::PoolHandle;
 pub use options::PoolOptions;
-pub(crate) use options::{FORCE, KNOWN_FLAGS};
+pub(crate) use options::{FORCE, KNOWN_FLAGS, SINGLE_THREAD};
 pub(crate) use reach::Reach;
 pub(crate) use report::{gone, not_its_block, not_on_top, still_pushed, unknown};
 pub(crate) use structure::{CLEARS, Pool};

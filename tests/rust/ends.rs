@@ -2,6 +2,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::hint::black_box;
+use core::mem::forget;
 use std::alloc::{alloc, alloc_zeroed, dealloc, realloc};
 use std::env;
 use std::thread;
@@ -72,6 +73,14 @@ fn main() {
             let end = bytes.as_mut_ptr().wrapping_add(50);
             // SAFETY: none: that is the mistake.
             unsafe { end.write(0x41) };
+        }
+        Some("forgotten") => {
+            let cache = slubmalloc::Cache::new("left").expect("a cache");
+            forget(cache.make(1_u64).expect("a value"));
+            drop(cache);
+            let mut pool = slubmalloc::Pool::new().expect("a pool");
+            forget(pool.make(1_u64).expect("a value"));
+            pool.reset().expect("nobody uses it");
         }
         Some("resized") => {
             // SAFETY: not empty.
