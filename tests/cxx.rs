@@ -77,6 +77,12 @@ fn each_dialect_of_both_compilers_takes_the_header() {
             accepted(&checked(compiler, &[&dialect], &programs));
         }
     }
+    // No test runs that one.
+    accepted(&checked(
+        "c++",
+        &["-std=c++17"],
+        &["../../../bench/requests/requests.cpp"],
+    ));
     let without = ["-std=c++17", "-fno-exceptions", "-fno-rtti"];
     accepted(&checked("clang++", &without, &["without.cpp"]));
 }
