@@ -217,6 +217,9 @@ fn wrong_frees_end_the_process_with_one_line() {
     for (what, words) in [
         ("wrong-cache", "wrong cache: object 0x"),
         ("no-cache", "of no named cache was freed to \"two\""),
+        ("wrong-sheaf", "a sheaf of \"one\" was returned to \"two\""),
+        ("no-mempool", "cache \"one\" is no mempool"),
+        ("mempool-no-cache", "a mempool of \"two\" is no cache"),
         ("huge", "of no named cache was freed to \"two\""),
         ("nowhere", "of no named cache was freed to \"two\""),
         ("interior", "interior pointer"),
@@ -255,6 +258,9 @@ fn wrong_frees_are_ignored_where_they_are_only_named() {
     for what in [
         "wrong-cache",
         "no-cache",
+        "wrong-sheaf",
+        "no-mempool",
+        "mempool-no-cache",
         "interior",
         "twice",
         "destroyed",

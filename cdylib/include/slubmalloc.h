@@ -226,7 +226,7 @@ struct slub_kmem_cache *slub_kmem_cache_create_args(const char *name, unsigned i
  * slub_kmem_cache_destroy(cache): gives all memory of a cache back, which no thread uses any more; 0. Null is ignored.
  *
  * If objects of it are in use, -1 with errno EBUSY: a line tells how many and the first addresses, and the cache and its objects
- * stay as they are. Objects in the reserves of mempools are in use; a mempool itself is no cache: -1 with EINVAL. Using a destroyed cache
+ * stay as they are. Objects in the reserves of mempools are in use; a mempool itself is no cache, which is reported: -1 with EINVAL. Using a destroyed cache
  * is reported, until another cache is created that may get its handle; to destroy it once more also gives -1, with EINVAL, where the
  * process goes on (`crime:warn`).
  */
@@ -291,7 +291,7 @@ void *slub_kmem_cache_alloc_from_sheaf(struct slub_kmem_cache *cache, slub_gfp_t
 int slub_kmem_cache_refill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags, struct slub_slab_sheaf **sheaf,
                                  unsigned int count) SLUBMALLOC_NOTHROW;
 
-/* Frees a sheaf with what is in it; null is ignored. */
+/* Frees a sheaf of the cache with what is in it; null is ignored. One of another cache is reported, as a wrong free is, and stays. */
 void slub_kmem_cache_return_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
                                   struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
 

@@ -246,20 +246,20 @@ unsafe extern "C" fn slub_kmem_cache_refill_sheaf(
     }
 }
 
-/// `kmem_cache_return_sheaf`. The cache and the flags are what the sheaf has.
+/// `kmem_cache_return_sheaf`. No flag means anything to it.
 ///
 /// # Safety
 ///
 /// The sheaf is null or the caller's, and gone afterwards.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_return_sheaf(
-    _cache: CacheHandle,
+    cache: CacheHandle,
     _flags: c_uint,
     sheaf: *mut PrefilledSheaf,
 ) {
     if let Some(sheaf) = NonNull::new(sheaf) {
         // SAFETY: the caller's promise.
-        unsafe { core_alloc::return_sheaf(sheaf) };
+        unsafe { core_alloc::return_sheaf(cache, sheaf) };
     }
 }
 

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::birth::alive;
 use super::debugged_kmem;
 use super::kmem::collect;
-use super::named::{find, with};
+use super::named::{find_cache, find_mempool, with};
 use super::process::is_interrupted;
 use super::threads::CACHES;
 use super::{kmem_alloc_fast, kmem_alloc_slow, kmem_free_fast, kmem_free_slow};
@@ -20,7 +20,7 @@ use crate::report;
 /// [`KmemError::Invalid`] for another count, [`KmemError::NoMemory`] if there is none for all of them, or the cache's limit
 /// forbids them.
 pub fn mempool_create(cache: CacheHandle, count: usize) -> Result<CacheHandle, KmemError> {
-    let cache = find(cache).ok_or(KmemError::Invalid)?;
+    let cache = find_cache(cache).ok_or(KmemError::Invalid)?;
     let create = || {
         let pool = with(|kmem| kmem.create_reserve(alive(), cache, count, &CACHES));
         pool.unwrap_or(Err(KmemError::NoMemory))
@@ -118,8 +118,8 @@ fn collecting<T>(
     }
 }
 
-/// The pool with a handle and its cache; an error for what is none, and if it does not exist that is reported.
+/// The pool with a handle and its cache; an error for what is none, which is reported.
 fn find_pool(handle: CacheHandle) -> Result<(&'static NamedCache, &'static NamedCache), KmemError> {
-    let pool = find(handle).ok_or(KmemError::Invalid)?;
+    let pool = find_mempool(handle).ok_or(KmemError::Invalid)?;
     Ok((pool, pool.base().ok_or(KmemError::Invalid)?))
 }

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use super::birth::inside_alive;
 use super::process::{PROCESS, is_interrupted};
-use crate::kmem::{CacheHandle, Kmem, NamedCache, no_cache, unknown_cache};
+use crate::kmem::{CacheHandle, Kmem, NamedCache, no_cache, unknown_cache, wrong_kind};
 
 /// The bytes of the object at `address`, if it is one of a named cache.
 pub(super) fn usable_size(address: usize) -> Option<usize> {
@@ -37,9 +37,26 @@ pub(super) fn find(handle: CacheHandle) -> Option<&'static NamedCache> {
     cache
 }
 
-/// The same of what the program created as a cache: the reserve of a mempool is none.
+/// The same of what the program created as a cache: a mempool is none.
 pub(super) fn find_cache(handle: CacheHandle) -> Option<&'static NamedCache> {
-    find(handle).filter(|cache| cache.base().is_none())
+    find_kind(handle, |cache| cache.base().is_none())
+}
+
+/// The same of a mempool.
+pub(super) fn find_mempool(handle: CacheHandle) -> Option<&'static NamedCache> {
+    find_kind(handle, |cache| cache.base().is_some())
+}
+
+fn find_kind(
+    handle: CacheHandle,
+    is_right: impl FnOnce(&NamedCache) -> bool,
+) -> Option<&'static NamedCache> {
+    let cache = find(handle)?;
+    if !is_right(cache) {
+        wrong_kind(cache);
+        return None;
+    }
+    Some(cache)
 }
 
 pub(super) fn known() -> Option<&'static Kmem> {

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 
 use super::kmem::{beyond_limit, kmem_alloc_bulk, kmem_free_bulk};
 use super::named::{find, give_memory, take_memory};
-use crate::kmem::{CacheHandle, Gfp, KmemError, out_of_memory};
+use crate::kmem::{CacheHandle, Gfp, KmemError, out_of_memory, wrong_sheaf};
 use crate::sys;
 
 /// Objects of a cache for their owner. Opaque to the program.
@@ -118,18 +118,21 @@ pub unsafe fn refill_sheaf(
     Ok(larger)
 }
 
-/// Frees a sheaf with what is in it.
+/// Frees a sheaf of a cache with what is in it; one of another cache stays, which is reported.
 ///
 /// # Safety
 ///
 /// The sheaf is the caller's, and gone afterwards.
-pub unsafe fn return_sheaf(sheaf: NonNull<PrefilledSheaf>) {
+pub unsafe fn return_sheaf(cache: CacheHandle, sheaf: NonNull<PrefilledSheaf>) {
     // SAFETY: the caller's promise.
     let old = unsafe { &mut *sheaf.as_ptr() };
-    if find(old.cache).is_none() {
+    let (Some(of), Some(to)) = (find(old.cache), find(cache)) else {
         return;
+    };
+    if old.cache != cache {
+        return wrong_sheaf(of, to);
     }
-    let (cache, count, bytes) = (old.cache, old.count, bytes_for(old.capacity));
+    let (count, bytes) = (old.count, bytes_for(old.capacity));
     kmem_free_bulk(cache, old.slots().get(..count).unwrap_or_default());
     give_memory(sheaf.cast(), bytes);
 }

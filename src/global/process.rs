@@ -90,6 +90,7 @@ impl Process {
     pub(super) fn begin_child(&self) {
         self.purge.begin_child();
         self.thread.begin_child();
+        self.modes.begin_child();
         self.kmem.get().inspect(|kmem| kmem.begin_child());
     }
 }

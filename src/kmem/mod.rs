@@ -50,7 +50,9 @@ pub(crate) use counts::CacheCounts;
 pub use create::KmemError;
 pub(crate) use flags::{FAST_FLAGS, Gfp};
 pub use handle::CacheHandle;
-pub(crate) use report::{no_cache, out_of_memory, unknown_cache, wrong_cache};
+pub(crate) use report::{
+    no_cache, out_of_memory, unknown_cache, wrong_cache, wrong_kind, wrong_sheaf,
+};
 use store::Store;
 
 /// A thread that has a cache, and what that is tied to.

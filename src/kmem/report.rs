@@ -42,6 +42,33 @@ pub(crate) fn unknown_cache(handle: CacheHandle) {
     ignored(line);
 }
 
+/// Reports the handle of a mempool where one of a cache is asked for, or the other way round.
+#[cold]
+#[inline(never)]
+pub(crate) fn wrong_kind(cache: &NamedCache) {
+    let mut line = Line::<256>::headline();
+    match cache.base() {
+        Some(base) => line.text("a mempool of ").quoted(base.title(), NAME),
+        None => line.text("cache ").quoted(cache.title(), NAME),
+    };
+    line.text(match cache.base() {
+        Some(_) => " is no cache",
+        None => " is no mempool",
+    });
+    ignored(line);
+}
+
+/// Reports a prefilled sheaf that was returned to a cache that it is not of.
+#[cold]
+#[inline(never)]
+pub(crate) fn wrong_sheaf(of: &NamedCache, to: &NamedCache) {
+    let mut line = Line::<256>::headline();
+    line.text("wrong cache: a sheaf of ")
+        .quoted(of.title(), NAME);
+    line.text(" was returned to ").quoted(to.title(), NAME);
+    ignored(line);
+}
+
 /// Reports what is left of a cache that was to be destroyed.
 #[cold]
 #[inline(never)]

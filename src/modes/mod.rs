@@ -284,6 +284,11 @@ impl Modes {
         self.quarantine.hold_for_fork();
     }
 
+    /// In a forked child.
+    pub(crate) fn begin_child(&self) {
+        self.quarantine.begin_child();
+    }
+
     /// Whether nobody holds any of these locks at this moment.
     pub(crate) fn is_quiet(&self) -> bool {
         self.guard.as_ref().is_none_or(Guard::is_quiet)

@@ -6,17 +6,25 @@
 //! A block in the map is nobody's. The blocks form a queue: each knows the next one.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
 use super::address_map::AddressMap;
 use crate::heap::Heap;
 use crate::report::{Violation, report_violation};
 use crate::slab::Object;
-use crate::sync::Lock;
+use crate::sync::{Guard, Lock};
+use crate::sys::yield_now;
 
 /// Blocks in quarantine.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     most: usize,
     queue: Lock<Queue>,
+    /// Blocks that have left and are not yet where they are used again.
+    leaving: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -34,6 +42,7 @@ impl Quarantine {
     pub(super) const fn new(most: usize) -> Self {
         Self {
             most,
+            leaving: AtomicU32::new(0),
             queue: Lock::new(Queue {
                 blocks: AddressMap::new(),
                 first: 0,
@@ -77,13 +86,12 @@ impl Quarantine {
             let Some((oldest, _)) = queue.pop() else {
                 return;
             };
-            // What is done with it needs locks that come before this one.
-            drop(queue);
-            reuse(oldest);
+            self.leave(queue, oldest, &mut reuse);
         }
     }
 
-    /// Lets the blocks be used again for which `is_one` returns true; all others stay.
+    /// Lets the blocks be used again for which `is_one` returns true; all others stay. Afterwards none of the former is on its way in any
+    /// thread.
     pub(super) fn release_those(
         &self,
         is_one: impl Fn(usize) -> bool,
@@ -93,14 +101,35 @@ impl Quarantine {
         for _ in 0..count {
             let mut queue = self.queue.lock();
             let Some((block, bytes)) = queue.pop() else {
-                return;
+                break;
             };
             // Those that stay go to the end, where they were in the same order.
             if is_one(block.addr().get()) || !queue.append(block, bytes) {
-                drop(queue);
-                reuse(block);
+                self.leave(queue, block, &mut reuse);
             }
         }
+        // ORDERING: acquire, pairs with `leave`: what others did with their blocks is seen.
+        while self.leaving.load(Acquire) > 0 {
+            yield_now();
+        }
+    }
+
+    /// Lets a block be used again that was taken out of the queue.
+    fn leave(&self, queue: Guard<'_, Queue>, block: Object, reuse: &mut impl FnMut(Object)) {
+        // ORDERING: relaxed, under the queue's lock, which who waits has had since.
+        self.leaving.fetch_add(1, Relaxed);
+        // What is done with it needs locks that come before this one.
+        drop(queue);
+        reuse(block);
+        // ORDERING: release, see `release_those`. None where this went on in the child of a fork.
+        let less = |leaving: u32| leaving.checked_sub(1);
+        let _ = self.leaving.fetch_update(Release, Relaxed, less);
+    }
+
+    /// In a forked child: the threads that let blocks go do not exist.
+    pub(super) fn begin_child(&self) {
+        // ORDERING: relaxed, there is one thread.
+        self.leaving.store(0, Relaxed);
     }
 
     /// Takes the lock, to hold it across a fork.
@@ -152,6 +181,10 @@ impl Queue {
 mod tests {
     extern crate std;
     use super::*;
+    use core::sync::atomic::AtomicBool;
+    use core::time::Duration;
+    use std::sync::mpsc;
+    use std::thread;
     use std::vec::Vec;
 
     fn block(number: usize) -> Object {
@@ -182,5 +215,34 @@ mod tests {
         left.clear();
         quarantine.release(0, |it| left.push(it));
         assert_eq!(left, [1, 3, 5].map(block));
+    }
+
+    #[test]
+    fn who_lets_blocks_go_waits_for_those_that_others_let_go() {
+        let quarantine = Quarantine::new(100);
+        quarantine.add(block(1), 10, |_| unreachable!());
+        let has_arrived = AtomicBool::new(false);
+        let (left, has_left) = mpsc::channel();
+        let (go, gone) = mpsc::channel();
+        thread::scope(|scope| {
+            let (quarantine, arrived) = (&quarantine, &has_arrived);
+            let arrive = move |_| {
+                left.send(()).unwrap();
+                gone.recv().unwrap();
+                arrived.store(true, Relaxed);
+            };
+            scope.spawn(move || quarantine.release(0, arrive));
+            has_left.recv().unwrap();
+            let other = scope.spawn(move || {
+                quarantine.release_those(|_| true, |_| unreachable!());
+                arrived.load(Relaxed)
+            });
+            thread::sleep(Duration::from_millis(50));
+            go.send(()).unwrap();
+            assert!(other.join().unwrap(), "a block was on its way");
+        });
+        quarantine.leaving.store(1, Relaxed);
+        quarantine.begin_child();
+        quarantine.release_those(|_| true, |_| unreachable!());
     }
 }

@@ -71,6 +71,7 @@ static void caches(void) {
     CHECK(pool != NULL && mempool_resize(pool, 3) == 0);
     mempool_free(mempool_alloc(pool, GFP_KERNEL), pool);
     mempool_destroy(pool);
+    kfree(kmalloc(KMALLOC_MAX_SIZE, GFP_HIGHUSER_MOVABLE | __GFP_NOMEMALLOC));
     CHECK(kmem_cache_shrink(cache) == 0);
     kmem_cache_destroy(cache);
 }

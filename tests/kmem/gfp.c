@@ -188,16 +188,6 @@ int main(void) {
         for (size_t j = 0; j < COUNT(honoured); j++) honours(&ways[i], &honoured[j]);
         for (size_t j = 0; j < COUNT(refused); j++) refuses(&ways[i], &refused[j]);
     }
-    /* A pool is no cache: its reserve is not to be emptied, limited or handed out as one. */
-    struct slub_kmem_cache *no_cache = (struct slub_kmem_cache *)pool;
-    errno = 0;
-    CHECK(slub_kmem_cache_destroy(no_cache) == -1 && errno == EINVAL);
-    errno = 0;
-    CHECK(slub_kmem_cache_set_limit(no_cache, 1) == -1 && errno == EINVAL);
-    CHECK(REFUSED(EINVAL, slub_kmem_cache_alloc(no_cache, SLUB_GFP_KERNEL)));
-    CHECK(REFUSED(EINVAL, slub_kmem_cache_prefill_sheaf(no_cache, SLUB_GFP_KERNEL, 1)));
-    CHECK(REFUSED(EINVAL, slub_mempool_create(1, no_cache)));
-    CHECK(REFUSED(EINVAL, slub_mempool_alloc((struct slub_mempool *)cache, SLUB_GFP_KERNEL)));
     slub_kmem_cache_return_sheaf(cache, SLUB_GFP_KERNEL, sheaf);
     CHECK(slub_mempool_destroy(pool) == 0 && slub_kmem_cache_used(cache) == 0 && slub_kmem_cache_destroy(cache) == 0);
     puts("ok");

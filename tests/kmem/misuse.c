@@ -18,6 +18,26 @@ int main(int count, char **arguments) {
         slub_kmem_cache_free(two, malloc(20 << 20));
     } else if (!strcmp(what, "nowhere")) {
         slub_kmem_cache_free(two, &count);
+    } else if (!strcmp(what, "wrong-sheaf")) {
+        struct slub_slab_sheaf *sheaf = slub_kmem_cache_prefill_sheaf(one, SLUB_GFP_KERNEL, 5);
+        slub_kmem_cache_return_sheaf(two, 0, sheaf);
+        CHECK(slub_kmem_cache_sheaf_size(sheaf) == 5 && slub_kmem_cache_used(one) == 6);
+        slub_kmem_cache_return_sheaf(one, 0, sheaf);
+        CHECK(slub_kmem_cache_used(one) == 1);
+    } else if (!strcmp(what, "no-mempool")) {
+        slub_mempool_free(object, (struct slub_mempool *)one);
+        CHECK(slub_kmem_cache_used(one) == 1);
+        CHECK(REFUSED(EINVAL, slub_mempool_alloc((struct slub_mempool *)one, SLUB_GFP_KERNEL)));
+    } else if (!strcmp(what, "mempool-no-cache")) {
+        struct slub_kmem_cache *pool = (struct slub_kmem_cache *)slub_mempool_create(2, two);
+        /* Its reserve is not to be emptied, limited or handed out as one. */
+        CHECK(slub_kmem_cache_destroy(pool) == -1 && errno == EINVAL);
+        errno = 0;
+        CHECK(slub_kmem_cache_set_limit(pool, 1) == -1 && errno == EINVAL);
+        CHECK(REFUSED(EINVAL, slub_kmem_cache_alloc(pool, SLUB_GFP_KERNEL)));
+        CHECK(REFUSED(EINVAL, slub_kmem_cache_prefill_sheaf(pool, SLUB_GFP_KERNEL, 1)));
+        CHECK(REFUSED(EINVAL, slub_mempool_create(1, pool)));
+        CHECK(slub_mempool_destroy((struct slub_mempool *)pool) == 0);
     } else if (!strcmp(what, "interior")) {
         slub_kmem_cache_free(one, (char *)object + 16);
     } else if (!strcmp(what, "interior-free")) {

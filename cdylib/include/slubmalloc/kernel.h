@@ -43,6 +43,8 @@ struct page;
 #define __GFP_HARDWALL       SLUB___GFP_HARDWALL
 #define __GFP_THISNODE       SLUB___GFP_THISNODE
 #define __GFP_ACCOUNT        SLUB___GFP_ACCOUNT
+/* There are no reserves of memory to keep off. */
+#define __GFP_NOMEMALLOC     0u
 /* Bits above these are free for a program's own use of a gfp_t; they must not reach an allocation. */
 #define __GFP_BITS_SHIFT     27
 #define __GFP_BITS_MASK      ((1u << __GFP_BITS_SHIFT) - 1)
@@ -56,6 +58,7 @@ struct page;
 #define GFP_NOFS           SLUB_GFP_NOFS
 #define GFP_USER           SLUB_GFP_USER
 #define GFP_HIGHUSER       SLUB_GFP_HIGHUSER
+#define GFP_HIGHUSER_MOVABLE (SLUB_GFP_HIGHUSER | SLUB___GFP_MOVABLE)
 #define GFP_DMA            SLUB_GFP_DMA
 #define GFP_DMA32          SLUB_GFP_DMA32
 
@@ -241,6 +244,8 @@ SLUB_INLINE void vfree(const void *ptr) { slub_vfree(ptr); }
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #endif
 #define MAX_PAGE_ORDER SLUB_MAX_PAGE_ORDER
+/* What the kernel's kmalloc() gives at most; this one gives more. */
+#define KMALLOC_MAX_SIZE (1UL << (MAX_PAGE_ORDER + 12))
 
 /* The order of the smallest block of pages with `size` bytes. */
 SLUB_INLINE int get_order(unsigned long size) {

@@ -249,7 +249,7 @@ impl Life {
             kmem_free_slow(self.cache, object.as_ptr());
         }
         // SAFETY: as above, and not used any more.
-        unsafe { return_sheaf(sheaf) };
+        unsafe { return_sheaf(self.cache, sheaf) };
     }
 
     /// Ends the pool in one of the ways, with what is left in it.
