@@ -163,6 +163,7 @@ pub(crate) enum By {
     Cache,
     CacheNode,
     Node,
+    Pool,
 }
 
 impl From<By> for Grouping {
@@ -171,6 +172,7 @@ impl From<By> for Grouping {
             By::Cache => Self::Caches,
             By::CacheNode => Self::CacheNodes,
             By::Node => Self::Nodes,
+            By::Pool => Self::Pools,
         }
     }
 }

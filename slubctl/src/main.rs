@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod looks;
 mod metrics;
+mod screen;
 mod serve;
 mod signals;
 mod told;

@@ -24,12 +24,23 @@ impl<'d> Record<'d> {
         address: u64,
     ) -> Result<Self> {
         let bytes = memory.bytes(address, directory.size(structure)?);
-        Ok(Self {
+        let bytes = bytes.with_context(|| format!("damaged tables: {structure}"))?;
+        Ok(Self::of(directory, structure, address, bytes))
+    }
+
+    /// The structure at `address`, which was read already.
+    pub(crate) fn of(
+        directory: &'d Directory,
+        structure: &'static str,
+        address: u64,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self {
             directory,
             structure,
             address,
-            bytes: bytes.with_context(|| format!("damaged tables: {structure}"))?,
-        })
+            bytes,
+        }
     }
 
     /// The bytes of a field, named without its structure.

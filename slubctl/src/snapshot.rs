@@ -43,6 +43,9 @@ pub struct Heap {
     pub huge: Huge,
     /// The threads' caches.
     pub caches: Vec<Cache>,
+    /// The pools, also closed ones of which blocks are left.
+    #[serde(default)]
+    pub pools: Vec<Pool>,
     /// What of all that is resident, where that was asked for and can be known.
     pub resident: Option<Resident>,
 }
@@ -93,6 +96,9 @@ pub struct Class {
     /// The name of a cache that the program created; empty for a class of sizes.
     #[serde(default)]
     pub name: String,
+    /// Whether it is the objects of all pools of one size.
+    #[serde(default)]
+    pub is_pools: bool,
     /// Bytes of an object.
     pub size: u64,
     /// Whether its objects are spans of pages and come from no slab.
@@ -107,7 +113,7 @@ pub struct Class {
     pub slabs: u64,
     /// Objects that the program holds; unknown for spans.
     pub in_use: u64,
-    /// Objects in threads' sheaves.
+    /// Objects in threads' sheaves; of pools, those that they have at hand.
     pub in_sheaves: u64,
     /// Objects in barns.
     pub in_barns: u64,
@@ -145,6 +151,24 @@ pub struct CacheNode {
     pub full_sheaves: u64,
     /// Objects that threads ever took from it.
     pub taken: u64,
+    /// Where the target has it; nowhere if it is of pools.
+    #[serde(skip)]
+    pub address: u64,
+}
+
+impl CacheNode {
+    /// Whether it has anything.
+    pub(crate) fn is_used(&self) -> bool {
+        [
+            self.slabs,
+            self.out,
+            self.empty_slabs,
+            self.partial_slabs,
+            self.in_barn,
+        ]
+        .iter()
+        .any(|it| *it > 0)
+    }
 }
 
 /// Huge blocks.
@@ -174,6 +198,54 @@ pub struct Extent {
     pub bytes: u64,
     /// Whether the program holds it.
     pub is_used: bool,
+}
+
+/// A pool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Its address, which tells it from others with the same name.
+    pub address: u64,
+    /// What the program calls it.
+    pub name: String,
+    /// The address of the pool above, 0 if there is none.
+    pub parent: u64,
+    /// The node that its slabs are on.
+    pub node: u64,
+    /// Whether it has ended, and blocks or pools below it are left.
+    pub is_closed: bool,
+    /// Whether only one thread at a time uses it.
+    pub is_single: bool,
+    /// The most bytes that it and those below it may use; none if it is `u64::MAX`.
+    pub limit_bytes: u64,
+    /// Bytes that its blocks and those of the pools below it have.
+    pub used_bytes: u64,
+    /// Of these, those of its own.
+    pub own_bytes: u64,
+    /// Bytes of its objects that are at hand.
+    pub at_hand_bytes: u64,
+    /// Bytes of its slabs.
+    pub slab_bytes: u64,
+    /// Its objects by class of sizes, where there are slabs.
+    pub classes: Vec<PoolClass>,
+    /// Its blocks that are no objects of slabs.
+    pub blocks: u64,
+    /// Bytes of these.
+    pub block_bytes: u64,
+}
+
+/// A pool's objects of one class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PoolClass {
+    /// The class's number.
+    pub class: u64,
+    /// Bytes of an object.
+    pub size: u64,
+    /// Slabs.
+    pub slabs: u64,
+    /// Objects that the program holds.
+    pub in_use: u64,
+    /// Objects at hand.
+    pub at_hand: u64,
 }
 
 /// A thread's cache.

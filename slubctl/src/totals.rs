@@ -9,6 +9,9 @@ use crate::snapshot::{Class, Heap, Snapshot};
 pub struct Totals {
     /// Objects of slabs that the program holds.
     pub small: u64,
+    /// Objects of pools' slabs that the program holds.
+    #[serde(default)]
+    pub in_pools: u64,
     /// Large blocks that the program holds.
     pub large: u64,
     /// Huge blocks that the program holds.
@@ -25,6 +28,9 @@ pub struct Totals {
     pub in_partial: u64,
     /// Slabs without an object in use.
     pub in_empty: u64,
+    /// Objects that pools have at hand.
+    #[serde(default)]
+    pub at_hand: u64,
     /// What is left over at the ends of slabs.
     pub slab_ends: u64,
     /// Of these three, what has no memory, and is none of them here.
@@ -56,8 +62,12 @@ impl Totals {
                 continue;
             }
             slabs += class.slabs.saturating_mul(class.slab_bytes);
-            it.small += class.size.saturating_mul(class.in_use);
-            it.in_sheaves += class.size * class.in_sheaves;
+            let (in_use, cached) = match class.is_pools {
+                true => (&mut it.in_pools, &mut it.at_hand),
+                false => (&mut it.small, &mut it.in_sheaves),
+            };
+            *in_use += class.size.saturating_mul(class.in_use);
+            *cached += class.size.saturating_mul(class.in_sheaves);
             it.in_barns += class.size.saturating_mul(class.in_barns);
             it.in_aliens += class.size.saturating_mul(class.in_aliens);
             let free = free_of(class);
@@ -82,6 +92,8 @@ impl Totals {
             .map(Self::of)
             .fold(Self::default(), |all, it| Self {
                 small: all.small + it.small,
+                in_pools: all.in_pools + it.in_pools,
+                at_hand: all.at_hand + it.at_hand,
                 large: all.large + it.large,
                 huge: all.huge + it.huge,
                 in_sheaves: all.in_sheaves + it.in_sheaves,
@@ -101,12 +113,12 @@ impl Totals {
 
     /// What the program holds.
     pub fn in_use(&self) -> u64 {
-        self.small + self.large + self.huge
+        self.small + self.in_pools + self.large + self.huge
     }
 
     /// What is cached for the next allocations.
     pub fn cached(&self) -> u64 {
-        self.in_sheaves + self.in_sheaves_large + self.in_barns + self.in_aliens
+        self.in_sheaves + self.in_sheaves_large + self.in_barns + self.in_aliens + self.at_hand
     }
 
     /// What is free and has memory, or may have.
@@ -129,9 +141,10 @@ impl Totals {
     }
 
     /// The sums by name, in the order in which they are shown.
-    pub fn rows(&self) -> [(&'static str, &'static str, u64); 15] {
+    pub fn rows(&self) -> [(&'static str, &'static str, u64); 17] {
         [
             ("in use", "small objects", self.small),
+            ("in use", "objects of pools", self.in_pools),
             ("in use", "large blocks", self.large),
             ("in use", "huge blocks", self.huge),
             ("cached", "in threads' sheaves", self.in_sheaves),
@@ -142,6 +155,7 @@ impl Totals {
             ),
             ("cached", "in barns", self.in_barns),
             ("cached", "on the way to other nodes", self.in_aliens),
+            ("cached", "at hand in pools", self.at_hand),
             ("free", "in partial slabs", self.in_partial),
             ("free", "empty slabs", self.in_empty),
             ("free", "ends of slabs", self.slab_ends),

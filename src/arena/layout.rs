@@ -5,6 +5,7 @@ use super::buddy::Buddy;
 use super::kind::KINDS;
 use super::page_map::PageMap;
 use super::record::{BlockRecord, LARGE_BIT};
+use super::summary::{Summary, Words};
 use super::{Arena, State};
 use crate::layout::{Row, Value, fields};
 use crate::sync::Lock;
@@ -19,9 +20,12 @@ pub(crate) const ROWS: &[&[Row]] = &[
     fields!(State as "arena_state" { buddy, committed, excess }),
     fields!(Buddy as "buddy" { free_blocks }),
     fields!(PageMap as "page_map" {
+        summary,
         records as records in Table::<BlockRecord>::ENTRIES,
         records as ready in Table::<BlockRecord>::READY,
     }),
+    Summary::LAYOUT,
+    fields!(Words as "summary_words" {}),
     fields!(BlockRecord as "block_record" { free, dirty, heads, kind }),
 ];
 

@@ -15,7 +15,7 @@ use crate::units::{BLOCK_PAGES, ORDERS, Order, PageIndex};
 #[derive(Debug)]
 pub(crate) struct PageMap {
     pub(super) records: Table<BlockRecord>,
-    summary: Summary,
+    pub(super) summary: Summary,
 }
 
 impl PageMap {

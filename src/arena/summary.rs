@@ -10,6 +10,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::kind::{KINDS, Kind};
+use crate::layout::{Row, fields};
 use crate::report::internal_error;
 use crate::sys::{Region, Table, ZeroInit};
 use crate::units::{ORDERS, Order};
@@ -61,6 +62,13 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// Where its fields lie, for readers outside of the process.
+    pub(super) const LAYOUT: &[Row] = fields!(Self as "summary" {
+        table as words in Table::<Words>::ENTRIES,
+        table as ready in Table::<Words>::READY,
+        levels,
+    });
+
     /// Bytes to reserve for `blocks` pageblocks.
     pub(super) const fn bytes_for(blocks: usize) -> usize {
         let [top, middle, lowest] = words_for(blocks);

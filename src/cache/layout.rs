@@ -18,9 +18,9 @@ pub(crate) const ROWS: &[&[Row]] = &[
         owned, births, generation,
         lists as lists in Lock::<Lists>::VALUE,
     }),
-    fields!(Lists as "cache_lists" { all }),
+    fields!(Lists as "cache_lists" { all, free }),
     fields!(ThreadCache as "cache" {
-        bins, home, owned, next, aliens, detached, thread,
+        bins, home, owned, next, next_free, aliens, detached, thread,
         named as named_bins in NamedBins::BINS,
         named as named_bytes in NamedBins::BYTES,
     }),

@@ -18,7 +18,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
     fields!(Nodes as "extent_nodes" { chunks, ready, fresh }),
     // There is room for no tag, so that a chunk that exists is at its beginning.
     fields!(Option<Table<Node>> as "extent_chunk" {}),
-    fields!(Node as "extent" { cell, kind }),
+    fields!(Node as "extent" { cell, kind, after, before }),
     fields!(Recent as "recent" { entries }),
 ];
 

@@ -24,9 +24,9 @@ pub(super) struct Node {
     pub(super) cell: MappingCell,
     pub(super) kind: AtomicU8,
     /// The next ones by address, on each level.
-    after: [AtomicU32; LEVELS],
+    pub(super) after: [AtomicU32; LEVELS],
     /// The one before by address, but for a head.
-    before: AtomicU32,
+    pub(super) before: AtomicU32,
     /// The last and the next one in a ring of each lane.
     rings: [[AtomicU32; 2]; 2],
 }

@@ -9,6 +9,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::layout::{Row, fields};
 use crate::sync::StaticRef;
 
 /// Bytes that come back before accounts are notified.
@@ -26,6 +27,13 @@ pub(super) struct Account {
     slack: AtomicUsize,
     /// That of the pool above.
     parent: StaticRef<Account>,
+}
+
+impl Account {
+    /// Where its fields lie, for readers outside of the process.
+    pub(super) const LAYOUT: &[Row] = fields!(Self as "pool_account" {
+        limit, charged, own, slack, parent,
+    });
 }
 
 // ORDERING: relaxed throughout this file: numbers that order nothing, and `parent` is written before anybody has the handle.

@@ -8,6 +8,7 @@
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use crate::layout::{Row, fields};
 use crate::report::check;
 use crate::slab::Object;
 use crate::sync::{Guard, Lock};
@@ -17,7 +18,10 @@ use crate::units::PAGE_SIZE;
 /// The most blocks that all pools have together.
 const MOST: usize = 1 << 20;
 /// Lists by address.
-const BUCKETS: usize = 1 << 12;
+pub(super) const BUCKETS: usize = 1 << 12;
+/// A page's number times this, without so many bits at its end, is its list.
+pub(super) const FACTOR: usize = 0x9e37_79b9;
+pub(super) const SHIFT: u32 = 8;
 
 /// A block of a pool.
 #[derive(Debug)]
@@ -60,6 +64,18 @@ impl Blocks {
     /// Bytes to reserve.
     pub(super) const BYTES: usize =
         Table::<Block>::bytes_for(MOST) + Table::<AtomicU32>::bytes_for(BUCKETS);
+
+    /// Where its fields and those of a block lie, for readers outside of the process.
+    pub(super) const LAYOUT: &[Row] = fields!(Self as "pool_blocks" {
+        table as table in Table::<Block>::ENTRIES,
+        table as ready in Table::<Block>::READY,
+        buckets as buckets in Table::<AtomicU32>::ENTRIES,
+        buckets as buckets_ready in Table::<AtomicU32>::READY,
+        count,
+    });
+    pub(super) const BLOCK_LAYOUT: &[Row] = fields!(Block as "pool_block" {
+        start, bytes, pool, beside, next, previous,
+    });
 
     /// None, in `region`.
     pub(super) fn new(region: Region) -> Self {
@@ -251,5 +267,5 @@ impl Blocks {
 }
 
 fn bucket_of(address: usize) -> usize {
-    (address / PAGE_SIZE).wrapping_mul(0x9e37_79b9) >> 8 & (BUCKETS - 1)
+    (address / PAGE_SIZE).wrapping_mul(FACTOR) >> SHIFT & (BUCKETS - 1)
 }

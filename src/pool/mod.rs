@@ -13,6 +13,7 @@ mod create;
 mod give;
 mod handle;
 mod hold;
+pub(crate) mod layout;
 mod options;
 mod reach;
 mod realloc;

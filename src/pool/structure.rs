@@ -13,6 +13,7 @@ use super::account::Account;
 use super::handle::PoolHandle;
 use super::options::SINGLE_THREAD;
 use crate::heap::Node;
+use crate::layout::{Row, fields};
 use crate::slab::class::CLASSES;
 use crate::slab::{Owner, Place, PoolClass};
 use crate::sync::{Lock, StaticRef};
@@ -58,6 +59,13 @@ pub(crate) struct Pool {
 }
 
 const _: () = assert!(size_of::<Pool>() == 4096);
+
+impl Pool {
+    /// Where its fields lie, for readers outside of the process.
+    pub(super) const LAYOUT: &[Row] = fields!(Self as "pool" {
+        handle, flags, state, place, children, blocks, node, account, parent, used, name, classes,
+    });
+}
 
 /// No pool's handle.
 pub(super) const IDLE: usize = 1;

@@ -9,7 +9,8 @@ use super::cache_nodes::{CacheNodes, Entry};
 use super::class::{ALL_CLASSES, CLASSES, ClassInfo, MAX_OBJECTS};
 use super::list::SlabList;
 use super::named::NAMED;
-use super::owner::NUMBER_SHIFT;
+use super::owner::{NUMBER_SHIFT, Owner};
+use super::pooled::{self, PoolClass};
 use super::record::{self, SlabRecord};
 use super::sheaf::{Header, SheafStack};
 use super::table::{NEAR, SlabTables};
@@ -54,6 +55,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
     fields!(Barn as "barn" { full, count, empty, open, taken }),
     fields!(SheafStack as "sheaf_stack" {}),
     fields!(Header as "sheaf" { next, count }),
+    PoolClass::LAYOUT,
 ];
 
 /// The numbers of this room.
@@ -65,4 +67,8 @@ pub(crate) const VALUES: &[Value] = &[
     Value::new("near_records", NEAR as u64),
     Value::new("named_class", NAMED.0 as u64),
     Value::new("owner_number_shift", NUMBER_SHIFT as u64),
+    Value::new("first_pool_number", Owner::MOST as u64 + 1),
+    Value::new("slab_skipped_bit", record::SKIPPED as u64),
+    Value::new("pool_partial_list", pooled::PARTIAL as u64),
+    Value::new("pool_full_list", pooled::FULL as u64),
 ];

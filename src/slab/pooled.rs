@@ -16,6 +16,7 @@ use super::record::BadObject;
 use super::row::{ROW, Row};
 use super::sheaf::Object;
 use super::table::SlabTables;
+use crate::layout::{self, fields};
 use crate::units::{ClassId, GranuleIndex};
 
 /// The slabs of one class of a pool.
@@ -36,6 +37,13 @@ pub(crate) struct PoolClass {
     /// Slabs with an object to take, and those without.
     pub(super) partial: List,
     pub(super) full: List,
+}
+
+impl PoolClass {
+    /// Where its fields lie, for readers outside of the process.
+    pub(super) const LAYOUT: &[layout::Row] = fields!(Self as "pool_class" {
+        last, ready, first, known, size, partial, full,
+    });
 }
 
 /// The first slab of a list: granule + 1, or 0 for none.

@@ -76,7 +76,7 @@ impl Target<'_> {
                     cluster,
                     ..self.read_cache_node(&entry.inner("cache_node", "cache_node")?, capacity)?
                 };
-                if cache_node.slabs > 0 || cache_node.in_barn > 0 {
+                if cache_node.is_used() {
                     found.push(cache_node);
                 }
             }
@@ -104,6 +104,7 @@ impl Target<'_> {
             bail!("damaged tables: a cache node of {slabs} slabs");
         }
         Ok(CacheNode {
+            address: cache_node.address,
             slabs,
             empty_slabs: lists.get(partial).copied().unwrap_or_default().min(slabs),
             partial_slabs: lists.iter().take(partial).sum(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Result, bail};
 
-use super::named::Owners;
+use super::slab_owners::Owners;
 use super::{Numbers, Target};
 use crate::record::Record;
 use crate::snapshot::Cache;
@@ -37,12 +37,10 @@ impl Target<'_> {
             next = record.number("next")?;
             let mut cache = self.read_cache(&record, numbers, generation, nodes)?;
             let shift = self.directory.value("owner_number_shift", 1, 31)?;
-            let numbered = || owners.iter().map(|(owner, class)| (owner >> shift, class));
+            let numbered = || owners.named().map(|(owner, class)| (owner >> shift, class));
             for (number, count) in self.read_named_bins(&record)? {
                 let class = numbered().find(|(found, _)| *found == number + 1);
-                cache
-                    .objects
-                    .extend(class.map(|(_, class)| (*class, count)));
+                cache.objects.extend(class.map(|(_, class)| (class, count)));
             }
             caches.push(cache);
         }

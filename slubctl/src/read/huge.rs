@@ -1,6 +1,6 @@
 //! Mappings of huge blocks: how many there are, and where they lie.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::Target;
 use crate::memory::number;
@@ -49,18 +49,43 @@ impl Target<'_> {
             .collect())
     }
 
-    /// The mappings, in chunks that double in length.
+    /// The mappings by address.
     fn extents(&self, nodes: &Record<'_>) -> Result<Vec<Extent>> {
+        let kinds = ["extent_used", "extent_changed", "extent_noted"];
+        let [used, changed, noted] = kinds.map(|name| self.directory.value(name, 0, 255));
+        let used = [used?, changed?, noted?];
+        let mut found = Vec::new();
+        self.each_extent(nodes, |it| {
+            if it.start != 0 && it.start.checked_add(it.bytes).is_some() {
+                found.push(Extent {
+                    start: it.start,
+                    bytes: it.bytes,
+                    is_used: used.contains(&it.kind),
+                });
+            }
+        })?;
+        found.sort_unstable_by_key(|it| it.start);
+        Ok(found)
+    }
+
+    /// All nodes by number, those of no mapping too; the first is the head of the list by address.
+    pub(super) fn extent_nodes(&self, nodes: &Record<'_>) -> Result<Vec<ExtentNode>> {
+        let mut found = Vec::new();
+        self.each_extent(nodes, |it| found.push(it))?;
+        Ok(found)
+    }
+
+    /// Passes the nodes of mappings, in chunks that double in length.
+    fn each_extent(&self, nodes: &Record<'_>, mut each: impl FnMut(ExtentNode)) -> Result<()> {
         let it = &self.directory;
         let first = it.value("extent_first_chunk", 1, 1 << 16)?;
-        let heads = it.value("extent_heads", 0, 1 << 16)?;
         let entries = it.value("extent_chunk_entries", 0, 1 << 16)?;
         let end = nodes.number("fresh")?.min(nodes.number("ready")?);
         let end = end.min(MOST_EXTENTS);
         let (stride, chunk) = (it.size("extent")?, it.size("extent_chunk")?);
         let chunks = nodes.address_of("chunks")?;
         let most = nodes.bytes("chunks")?.len() as u64 / chunk;
-        let (mut found, mut number) = (Vec::new(), heads);
+        let mut number = 0;
         while number < end {
             let index = u64::from(((number + first) / first).ilog2());
             let start = (first << index) - first;
@@ -74,35 +99,39 @@ impl Target<'_> {
             let count = PIECE.min(end - number).min((first << index) - offset);
             let address = base.wrapping_add(offset.wrapping_mul(stride));
             let bytes = self.memory.bytes(address, count * stride)?;
-            found.extend(self.extents_in(&bytes, stride)?);
+            for node in bytes.chunks_exact(stride as usize) {
+                each(self.extent_node(node)?);
+            }
             number += count;
         }
-        found.sort_unstable_by_key(|it| it.start);
-        Ok(found)
+        Ok(())
     }
 
-    fn extents_in(&self, bytes: &[u8], stride: u64) -> Result<Vec<Extent>> {
+    fn extent_node(&self, node: &[u8]) -> Result<ExtentNode> {
         let it = &self.directory;
-        let cell = it.field("extent.cell")?;
-        let [start, length] = [it.field("mapping.start")?, it.field("mapping.bytes")?];
-        let kind = it.field("extent.kind")?;
-        let kinds = ["used", "changed", "noted"].map(|name| format!("extent_{name}"));
-        let [used, changed, noted] = [0, 1, 2].map(|index: usize| it.value(&kinds[index], 0, 255));
-        let used = [used?, changed?, noted?];
-        let word = |node: &[u8], offset: u64, size: u64| {
-            let offset = usize::try_from(offset).ok()?;
-            number(node.get(offset..offset.checked_add(size as usize)?)?)
+        let cell = it.field("extent.cell")?.offset;
+        let word = |offset: u64, size: usize| {
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            let bytes = node.get(offset..offset.saturating_add(size));
+            bytes.and_then(number).context("damaged directory: extent")
         };
-        let extent = |node: &[u8]| {
-            Some(Extent {
-                start: word(node, cell.offset + start.offset, 8)?,
-                bytes: word(node, cell.offset + length.offset, 8)?,
-                is_used: used.contains(&word(node, kind.offset, 1)?),
-            })
-        };
-        let all = bytes.chunks_exact(stride as usize).filter_map(extent);
-        Ok(all
-            .filter(|it| it.start != 0 && it.start.checked_add(it.bytes).is_some())
-            .collect())
+        Ok(ExtentNode {
+            start: word(cell.saturating_add(it.field("mapping.start")?.offset), 8)?,
+            bytes: word(cell.saturating_add(it.field("mapping.bytes")?.offset), 8)?,
+            kind: word(it.field("extent.kind")?.offset, 1)?,
+            after: word(it.field("extent.after")?.offset, 4)?,
+            before: word(it.field("extent.before")?.offset, 4)?,
+        })
     }
+}
+
+/// A mapping as the target has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ExtentNode {
+    pub(super) start: u64,
+    pub(super) bytes: u64,
+    pub(super) kind: u64,
+    /// The next one by address, and the one before.
+    pub(super) after: u64,
+    pub(super) before: u64,
 }

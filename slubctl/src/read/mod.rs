@@ -12,7 +12,9 @@ mod named;
 mod nodes;
 mod owners;
 mod cache_nodes;
+mod pools;
 mod resident;
+mod slab_owners;
 mod squares;
 
 pub use check::check;
@@ -179,6 +181,7 @@ impl Target<'_> {
             heap.nodes.push(found);
         }
         let owners = self.read_named(&process, &mut heap, &numbers)?;
+        self.read_pools(&process, &mut heap, &numbers, &owners)?;
         let registry = self.record("registry", self.directory.caches)?;
         heap.threads = registry.number("owned")?;
         heap.births = registry.number("births")?;

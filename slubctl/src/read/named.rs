@@ -1,10 +1,9 @@
 //! Named caches: their slabs, and what threads have of them. Each is a class of its own after those of sizes.
 
-use std::collections::HashMap;
-
 use anyhow::{Result, bail};
 
 use super::caches::plausible;
+use super::slab_owners::Owners;
 use super::{Numbers, Target};
 use crate::record::Record;
 use crate::snapshot::{CacheNode, Class, Heap, Node};
@@ -19,9 +18,6 @@ const MOST_DETACHED: u64 = 1 << 16;
 /// No table of bins is longer.
 const MOST_BIN_BYTES: u64 = 4 << 20;
 
-/// Which class a slab with an owner belongs to.
-pub(super) type Owners = HashMap<u64, u64>;
-
 impl Target<'_> {
     /// Adds the named caches to a heap whose classes are known, and returns the class of each owner of slabs.
     pub(super) fn read_named(
@@ -30,21 +26,28 @@ impl Target<'_> {
         heap: &mut Heap,
         numbers: &Numbers,
     ) -> Result<Owners> {
-        let mut owners = Owners::new();
-        // A copy of the library from before there were any.
-        if self.directory.field("process.kmem").is_err() {
-            return Ok(owners);
-        }
+        let mut owners = Owners::default();
         let once = process.inner("kmem", "kmem_once")?;
         let made = self
             .directory
             .value("process_made", 1, u64::from(u32::MAX))?;
-        if once.number("state")? != made {
-            return Ok(owners);
+        if once.number("state")? == made {
+            let kmem = once.inner("value", "kmem")?;
+            self.add_named(&kmem, heap, numbers, &mut owners)?;
         }
-        let kmem = once.inner("value", "kmem")?;
+        self.add_pool_classes(process, heap, numbers, &mut owners)?;
+        Ok(owners)
+    }
+
+    fn add_named(
+        &self,
+        kmem: &Record<'_>,
+        heap: &mut Heap,
+        numbers: &Numbers,
+        owners: &mut Owners,
+    ) -> Result<()> {
         let ids: Vec<u64> = heap.nodes.iter().map(|it| it.id).collect();
-        for address in self.named_addresses(&kmem)? {
+        for address in self.named_addresses(kmem)? {
             let record = self.record("named_cache", address)?;
             if record.number("state")? != 0 {
                 let first = record.address_of("first")?;
@@ -76,7 +79,7 @@ impl Target<'_> {
             self.add(heap, class, cache_nodes.wrapping_add(index * stride), &node)?;
             owners.insert(1 << shift | id, heap.classes.len() as u64 - 1);
         }
-        Ok(owners)
+        Ok(())
     }
 
     /// The arenas at these addresses.
@@ -148,7 +151,7 @@ impl Target<'_> {
                 &entry.inner("cache_node", "cache_node")?,
                 class.sheaf_objects,
             )?;
-            if cache_node.slabs > 0 || cache_node.in_barn > 0 {
+            if cache_node.is_used() {
                 heap.cache_nodes.push(CacheNode {
                     node: *node,
                     class: id,
@@ -162,9 +165,6 @@ impl Target<'_> {
 
     /// Objects in a thread's bins of named caches, by number from 1 on, where there are any.
     pub(super) fn read_named_bins(&self, cache: &Record<'_>) -> Result<Vec<(u64, u64)>> {
-        if self.directory.field("cache.named_bins").is_err() {
-            return Ok(Vec::new());
-        }
         let (bins, bytes) = (cache.number("named_bins")?, cache.number("named_bytes")?);
         let stride = self.directory.size("bin")?;
         if bins == 0 {
@@ -187,10 +187,6 @@ impl Target<'_> {
 
     /// Objects that a visitor has detached from a bin, as the notes after the bins have it.
     fn detached_of_named(&self, notes: u64, index: u64) -> Result<u64> {
-        // A copy of the library from before there were any.
-        if self.directory.field("named_notes.detached").is_err() {
-            return Ok(0);
-        }
         let stride = self.directory.size("named_notes")?;
         let notes = self.record("named_notes", notes.wrapping_add(index * stride))?;
         Ok(notes.number("detached")?.min(MOST_DETACHED))
@@ -205,22 +201,12 @@ impl Target<'_> {
         map: &[u8],
     ) -> Result<Vec<usize>> {
         let mut found: Vec<usize> = map.iter().map(|class| usize::from(*class)).collect();
-        let Ok(mark) = self.directory.value("named_class", 1, 255) else {
-            return Ok(found);
-        };
+        let mark = self.directory.value("named_class", 1, 255)?;
         if !map.contains(&(mark as u8)) {
             return Ok(found);
         }
-        let once = tables.inner("owners", "owners_once")?;
-        let table = once.inner("value", "owners")?;
-        let (entries, ready) = (table.number("entries")?, table.number("ready")?);
-        let made = self
-            .directory
-            .value("process_made", 1, u64::from(u32::MAX))?;
-        let count = match once.number("state")? == made {
-            true => ready.saturating_sub(first).min(map.len() as u64),
-            false => 0,
-        };
+        let (entries, ready) = self.owner_table(tables)?.unwrap_or_default();
+        let count = ready.saturating_sub(first).min(map.len() as u64);
         let words = self
             .memory
             .bytes(entries.wrapping_add(4 * first), 4 * count)?;
@@ -231,7 +217,7 @@ impl Target<'_> {
         for (class, owner) in found.iter_mut().zip(words) {
             if *class as u64 == mark {
                 // Of no owner while it comes or goes.
-                *class = owners.get(&owner).map_or(0, |class| *class as usize);
+                *class = owners.class(owner);
             }
         }
         Ok(found)

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::named::Owners;
+use super::slab_owners::Owners;
 use super::{Numbers, Target};
 use crate::snapshot::{Heap, Node, Resident};
 
@@ -55,7 +55,7 @@ pub(super) fn read(target: &Target<'_>, heap: &mut Heap) -> Result<()> {
 /// The named caches by the marks of their slabs, as the heap's classes are numbered.
 fn owners(target: &Target<'_>, heap: &Heap, numbers: &Numbers) -> Result<Owners> {
     let Some(process) = target.process()? else {
-        return Ok(Owners::new());
+        return Ok(Owners::default());
     };
     let mut known = Heap {
         classes: target.read_classes(numbers)?,

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::named::Owners;
+use super::slab_owners::Owners;
 use super::{Target, nodes};
 use crate::directory::Directory;
 use crate::image;

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::name;
+use super::pools::pool_name;
 use crate::snapshot::{Resident, Snapshot};
 use crate::totals::Totals;
 
@@ -62,9 +63,29 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
         cache_node_objects,
         objects,
         threads,
-    ] = [(); 6].map(|()| Numbers::default());
+        pool_memory,
+        pool_limit,
+        pool_objects,
+    ] = [(); 9].map(|()| Numbers::default());
     let taken = Family::<Labels, Counter>::default();
     let bytes = Unit::Bytes;
+    registry.register_with_unit(
+        "pool_memory",
+        "What the blocks of a pool and of those below it have, its own of that, and what it holds for more",
+        bytes.clone(),
+        pool_memory.clone(),
+    );
+    registry.register_with_unit(
+        "pool_limit",
+        "The most that a pool may use",
+        bytes.clone(),
+        pool_limit.clone(),
+    );
+    registry.register(
+        "pool_objects",
+        "Objects of slabs that a pool has",
+        pool_objects.clone(),
+    );
     registry.register_with_unit(
         "memory",
         "Memory by what it is",
@@ -122,6 +143,28 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
                 for (state, objects) in [("out", cache_node.out), ("in_barn", cache_node.in_barn)] {
                     let labels = [&labels[..], &[("state", state)]].concat();
                     add(&cache_node_objects, &labels, objects);
+                }
+            }
+            for pool in &heap.pools {
+                let label = ("pool", pool_name(pool));
+                for (kind, bytes) in [
+                    ("used", pool.used_bytes),
+                    ("own", pool.own_bytes),
+                    ("at_hand", pool.at_hand_bytes),
+                    ("slabs", pool.slab_bytes),
+                    ("large_blocks", pool.block_bytes),
+                ] {
+                    add(&pool_memory, &[label, ("kind", kind)], bytes);
+                }
+                if pool.limit_bytes != u64::MAX {
+                    add(&pool_limit, &[label], pool.limit_bytes);
+                }
+                for class in &pool.classes {
+                    let size = format!("kmalloc-{}", class.size);
+                    for (state, count) in [("in_use", class.in_use), ("at_hand", class.at_hand)] {
+                        let labels = [label, ("class", &size), ("state", state)];
+                        add(&pool_objects, &labels, count);
+                    }
                 }
             }
             for class in heap.classes.iter().filter(|it| it.slabs > 0) {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{counted, human, name};
+use super::top::Sort;
+use super::{POOL_COLUMNS, counted, human, name, pools};
 use crate::snapshot::{Heap, Snapshot};
 use crate::totals::{Totals, free_of};
 
@@ -67,6 +68,12 @@ fn one(heap: &Heap, text: &mut String) {
     }
     text.push('\n');
     classes(heap, text);
+    if !heap.pools.is_empty() {
+        let _ = writeln!(text, "\n{POOL_COLUMNS}");
+        for line in pools::of_heap(heap, Sort::Active) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
     advice(heap, &totals, text);
 }
 
@@ -114,7 +121,7 @@ fn classes(heap: &Heap, text: &mut String) {
 /// What could be given back, and what cannot, and why.
 fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
     text.push('\n');
-    let back = totals.cached() + totals.in_empty + totals.dirty + totals.huge_kept;
+    let back = totals.cached() - totals.at_hand + totals.in_empty + totals.dirty + totals.huge_kept;
     let _ = writeln!(
         text,
         "could be given back: {} (malloc_trim takes what is cached, too)",
@@ -148,7 +155,7 @@ fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
 /// A line for each process.
 pub fn ps(snapshots: &[Snapshot]) -> String {
     let mut text = String::from(
-        "    PID VERSION     IN USE     CACHED       FREE       HELD   RESIDENT THREADS CACHE-NODES NODES COMMAND\n",
+        "    PID VERSION     IN USE     CACHED       FREE       HELD   RESIDENT THREADS CACHE-NODES NODES POOLS COMMAND\n",
     );
     for it in snapshots {
         for heap in &it.heaps {
@@ -159,7 +166,7 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 .map_or("?".to_owned(), |it| human(it.sum()));
             let _ = writeln!(
                 text,
-                "{:7} {:<7} {:>10} {:>10} {:>10} {:>10} {:>10} {:7} {:11} {:5} {}",
+                "{:7} {:<7} {:>10} {:>10} {:>10} {:>10} {:>10} {:7} {:11} {:5} {:5} {}",
                 it.pid,
                 heap.release,
                 human(totals.in_use()),
@@ -170,6 +177,7 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 heap.threads,
                 heap.cache_nodes.len(),
                 heap.nodes.len(),
+                heap.pools.len(),
                 it.command
             );
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{human, name, nodes};
-use crate::snapshot::{Node, Snapshot};
+use crate::snapshot::{Heap, Node, Pool, Resident, Snapshot};
+use crate::totals::Totals;
 
 /// The line above the rows.
 pub const COLUMNS: &str =
@@ -25,6 +26,8 @@ pub enum Grouping {
     CacheNodes,
     /// A node.
     Nodes,
+    /// A pool.
+    Pools,
 }
 
 impl Grouping {
@@ -33,7 +36,8 @@ impl Grouping {
         match self {
             Self::Caches => Self::CacheNodes,
             Self::CacheNodes => Self::Nodes,
-            Self::Nodes => Self::Caches,
+            Self::Nodes => Self::Pools,
+            Self::Pools => Self::Caches,
         }
     }
 }
@@ -121,6 +125,51 @@ impl Sort {
             Self::Use => rows.sort_by_key(|it| Reverse(percent(it.active, it.objects))),
             Self::Rate => rows.sort_by_key(|it| Reverse(it.allocated.saturating_add(it.freed))),
         }
+    }
+}
+
+impl Sort {
+    /// Sorts processes by the column of `ps` that comes closest, the largest first.
+    pub fn apply_to_processes(self, all: &mut [Snapshot]) {
+        let sum = |it: &Snapshot, of: fn(&Heap) -> u64| it.heaps.iter().map(of).sum::<u64>();
+        let key = |it: &Snapshot| {
+            let totals = Totals::of_all(it);
+            match self {
+                Self::Name => 0,
+                Self::Active => totals.in_use(),
+                Self::Bytes => totals.held(),
+                Self::Objects => totals.cached(),
+                Self::Rate => totals.free(),
+                Self::PerSlab => sum(it, |heap| heap.threads),
+                Self::Slabs => sum(it, |heap| heap.cache_nodes.len() as u64),
+                Self::Size => sum(it, |heap| heap.resident.as_ref().map_or(0, Resident::sum)),
+                Self::Use => percent(totals.in_use(), totals.held()),
+            }
+        };
+        all.sort_by_cached_key(|it| match self {
+            Self::Name => (Reverse(0), it.command.clone(), it.pid),
+            _ => (Reverse(key(it)), String::new(), it.pid),
+        });
+    }
+
+    /// Sorts pools that have the same one above them, the largest first.
+    pub(super) fn apply_to_pools(self, pools: &mut [&Pool]) {
+        let key = |it: &Pool| match self {
+            Self::Name => 0,
+            Self::Active | Self::Rate => it.used_bytes,
+            Self::Bytes | Self::PerSlab => it.slab_bytes,
+            Self::Objects => it.own_bytes,
+            Self::Size => it.at_hand_bytes,
+            Self::Slabs => it.blocks,
+            // In thousandths: limits are large.
+            Self::Use => {
+                (u128::from(it.used_bytes) * 1000 / u128::from(it.limit_bytes.max(1))) as u64
+            }
+        };
+        pools.sort_by_cached_key(|it| match self {
+            Self::Name => (Reverse(0), it.name.clone(), it.address),
+            _ => (Reverse(key(it)), String::new(), it.address),
+        });
     }
 }
 

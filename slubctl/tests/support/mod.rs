@@ -65,12 +65,17 @@ pub(crate) fn compile(name: &str, options: &[&str]) -> PathBuf {
 
 /// Compiles the program with named caches, which is linked with the library.
 pub(crate) fn compile_named() -> PathBuf {
+    compile_linked("named.c", "named")
+}
+
+/// Compiles a program that is linked with the library.
+pub(crate) fn compile_linked(source: &str, name: &str) -> PathBuf {
     let (folder, include) = (built().display(), root().join("cdylib/include"));
     let options = [
         format!("-I{}", include.display()),
         format!("{folder}/libslubmalloc.a"),
     ];
-    compile_source("named.c", "named", &options.each_ref().map(String::as_str))
+    compile_source(source, name, &options.each_ref().map(String::as_str))
 }
 
 /// Compiles a program of tests/programs, with more options, to a file of that name.

@@ -52,13 +52,13 @@ const _: () = assert!(size_of::<SlabRecord>() == 512);
 
 /// Where its fields lie, for readers outside of the process.
 pub(in crate::slab) const LAYOUT: &[layout::Row] = fields!(SlabRecord as "slab_record" {
-    out, carved, fresh, list, next, previous, gone, bits,
+    out, carved, hint, fresh, list, next, previous, gone, bits,
 });
 
 /// They have no memory.
 const CLEAN: u8 = 1;
 /// Those before the slab's colour are among them.
-const SKIPPED: u8 = 2;
+pub(in crate::slab) const SKIPPED: u8 = 2;
 /// Colours are multiples of this.
 const LINE: usize = 64;
 
