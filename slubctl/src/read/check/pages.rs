@@ -134,9 +134,10 @@ impl Target<'_> {
                                 None => "is neither free nor in use",
                             };
                             // Of a run of such pages the first is named.
-                            let is_new = wrong.replace((page, what))
-                                != page.checked_sub(1).map(|it| (it, what));
-                            faults.expect(!is_new, || format!("{}: {what}", name(page)));
+                            let before = wrong.replace((page + 1, what));
+                            faults.expect(before == Some((page, what)), || {
+                                format!("{}: {what}", name(page))
+                            });
                             page += 1;
                         }
                     }

@@ -109,8 +109,10 @@ impl Target<'_> {
             let raw = self.memory.touched_bytes(map.wrapping_add(first), count)?;
             let map = self.classes_of_granules(&tables, known.owners, first, &raw)?;
             for (granule, class) in (first..).zip(map) {
-                let name_of =
-                    |class: usize| known.classes.get(class).map_or("none".to_owned(), name);
+                let name_of = |class: usize| match known.classes.get(class) {
+                    Some(info) if class > 0 => name(info),
+                    _ => "none".to_owned(),
+                };
                 let place = || format!("node {}, granule {granule}", node.id);
                 if let Some(slab) = current.filter(|it| granule < it.end) {
                     faults.expect(class == slab.class, || {
@@ -214,7 +216,9 @@ impl Target<'_> {
             let (index, holder) = (offset / info.size, walk.cached.holder(object));
             let what = match () {
                 () if object.class != slab.class => "is of another class than its slab",
-                () if offset % info.size != 0 => "does not begin where one of its slab does",
+                () if !offset.is_multiple_of(info.size) => {
+                    "does not begin where one of its slab does"
+                }
                 () if index >= decoded.carved => "was never handed out by its slab",
                 () if decoded.has(index) => "is free in its slab as well",
                 () => continue,
