@@ -26,7 +26,7 @@ const REMEMBERED: usize = 600;
 const PAST_LINES: u16 = 4;
 
 /// What the keys do.
-const KEYS: &str = "q quit  space now  tab cache nodes, nodes, pools  sort: a active  b objs/slab  c cache  l slabs  n name  o objects  s size  u use  r rate";
+const KEYS: &str = "q quit  space now  tab next table  sort: a active  b objs/slab  c cache  l slabs  n name  o objects  s size  u use  r rate";
 /// What they do where rows are processes, and where they are pools.
 const KEYS_OF_PROCESSES: &str = "q quit  space now  sort: a in use  b threads  c held  l cache nodes  n name  o cached  s resident  u use  r free";
 const KEYS_OF_POOLS: &str = "q quit  space now  tab caches  sort: a used  c slabs  l large  n name  o own  s at hand  u use of the limit";

@@ -3,6 +3,7 @@
 mod support;
 
 use std::cell::{Cell, RefCell};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::Result;
@@ -23,7 +24,9 @@ struct Recording {
 impl Memory for Recording {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
         self.process.read(address, buffer)?;
-        self.seen.borrow_mut().push((address, buffer.to_vec()));
+        if !buffer.is_empty() {
+            self.seen.borrow_mut().push((address, buffer.to_vec()));
+        }
         Ok(())
     }
 
@@ -43,32 +46,38 @@ impl Memory for Recording {
 /// All that is read of the known heap.
 fn recorded() -> &'static Bytes {
     static RECORDED: OnceLock<Bytes> = OnceLock::new();
+    RECORDED.get_or_init(|| record(&Target::preloaded(&compile("hostile", &[]), "threads")))
+}
+
+/// All that is read of a heap with pools.
+fn recorded_pools() -> &'static Bytes {
+    static RECORDED: OnceLock<Bytes> = OnceLock::new();
     RECORDED.get_or_init(|| {
-        let target = Target::preloaded(&compile("hostile", &[]), "threads");
-        let recording = Recording {
-            process: Process::open(target.pid()),
-            seen: RefCell::default(),
-        };
-        read::target(&recording, Depth::Counts).expect("a heap");
-        assert!(
-            read::check(&recording, || Ok(()))
-                .expect("tables")
-                .is_empty()
-        );
-        read::squares(&recording).expect("arenas");
-        let mappings = recording.mappings().expect("mappings");
-        let mut pieces = recording.seen.into_inner();
-        // Longer ones first: what is short lies in them.
-        pieces.sort_by_key(|(address, bytes)| (std::cmp::Reverse(bytes.len()), *address));
-        pieces.dedup();
-        let images = mappings
-            .into_iter()
-            .filter(|it| it.name.ends_with("libslubmalloc.so"));
-        Bytes {
-            mappings: images.collect(),
-            pieces,
-        }
+        let program = support::compile_linked("pools.c", "hostile-pools");
+        record(&Target::start(&mut Command::new(program)))
     })
+}
+
+fn record(target: &Target) -> Bytes {
+    let recording = Recording {
+        process: Process::open(target.pid()),
+        seen: RefCell::default(),
+    };
+    read::target(&recording, Depth::Counts).expect("a heap");
+    let faults = read::check(&recording, || Ok(())).expect("tables");
+    assert_eq!(faults, Vec::<String>::new());
+    read::squares(&recording).expect("arenas");
+    let mappings = recording.mappings().expect("mappings");
+    let mut pieces = recording.seen.into_inner();
+    // Longer ones first: what is short lies in them.
+    pieces.sort_by_key(|(address, bytes)| (std::cmp::Reverse(bytes.len()), *address));
+    pieces.dedup();
+    let has_copy =
+        |it: &Mapping| it.name.ends_with("libslubmalloc.so") || it.name.ends_with("hostile-pools");
+    Bytes {
+        mappings: mappings.into_iter().filter(has_copy).collect(),
+        pieces,
+    }
 }
 
 /// Memory of which every page is resident, whatever its address.
@@ -126,6 +135,7 @@ fn look(bytes: &Bytes) {
                 .for_each(|row| assert!(top::line(row).len() < 4096));
         }
         assert!(top::nodes(&snapshot).len() <= 1024);
+        assert!(view::pools(&snapshot, Sort::Use).len() <= 1 << 17);
         let metrics = view::prometheus(&[(view::Process::default(), snapshot)]);
         assert!(metrics.ends_with("# EOF\n"));
     }
@@ -282,9 +292,10 @@ proptest! {
 
     #[test]
     fn damaged_memory_is_survived(
+        has_pools in any::<bool>(),
         damages in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), word(), 1_usize..9), 1..6)
     ) {
-        let mut bytes = recorded().clone();
+        let mut bytes = if has_pools { recorded_pools() } else { recorded() }.clone();
         for (piece, place, word, length) in damages {
             let (_, piece) = piece.get_mut(&mut bytes.pieces);
             let first = place.index(piece.len()) & !3;

@@ -41,6 +41,7 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
         sorted,
         cache_nodes,
         nodes,
+        pools,
         caches,
         larger,
         usual,
@@ -89,6 +90,11 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
         screen.contains("COMMITTED") && !screen.contains("kmalloc-"),
         "{screen}"
     );
+    let screen = after(pools);
+    assert!(
+        screen.contains("AT HAND") && screen.contains("u use of the limit"),
+        "{screen}"
+    );
     assert_eq!(names(&after(caches)), sizes);
     terminal.set_size(45, 130);
     terminal.process(larger.as_bytes());
@@ -127,14 +133,54 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
 
 #[test]
 fn top_that_is_ended_by_a_signal_leaves_the_terminal_as_it_was() {
-    let target = Target::preloaded(&compile("ended", &[]), "sleep");
+    on_a_terminal("ended");
+}
+
+#[test]
+fn top_that_is_stopped_leaves_the_terminal_as_it_was_and_takes_it_again() {
+    on_a_terminal("stopped");
+}
+
+/// Runs a script that has `top` on a pseudo terminal.
+fn on_a_terminal(script: &str) {
+    let target = Target::preloaded(&compile(script, &[]), "sleep");
     let programs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
     let mut terminal = std::process::Command::new("python3");
     terminal
-        .arg(programs.join("ended.py"))
+        .arg(programs.join(script).with_extension("py"))
         .args([env!("CARGO_BIN_EXE_slubctl"), &target.pid().to_string()]);
     let output = terminal.output().expect("python3");
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn processes_are_sorted_by_the_columns_of_ps() {
+    let targets = ["sort-b", "sort-a"].map(|name| {
+        let target = Target::preloaded(&compile(name, &[]), "sleep");
+        (format!("top-{name}"), target)
+    });
+    let larger = Target::preloaded(&compile("sort-c", &[]), "holes");
+    let commands = |letter: &str| {
+        let output = support::slubctl(&["top", "--batch", "-n", "1", "-s", letter]);
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let last = |line: &str| line.rsplit_once(' ').map(|it| it.1.to_owned());
+        let all = text.lines().filter_map(last);
+        all.filter(|it| it.starts_with("top-sort-"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(commands("n"), ["top-sort-a", "top-sort-b", "top-sort-c"]);
+    for letter in ["a", "c", "o", "s", "r"] {
+        let first = commands(letter).first().cloned();
+        assert!(first.is_some(), "{letter}");
+        // It holds more than the others, of which two thirds are free.
+        assert!(
+            first.as_deref() == Some("top-sort-c") || letter == "o",
+            "{letter}: {first:?}"
+        );
+    }
+    let least = |letter: &str| commands(letter).last().cloned();
+    assert_eq!(least("u").as_deref(), Some("top-sort-c"));
+    drop((targets, larger));
 }
 
 /// The rows of the last look of `top --batch`.

@@ -32,7 +32,7 @@ if child == 0:
     os.execv(slubctl, [slubctl, "top", "-d", "60", pid])
 resize(30, 130)
 pieces = [drawn(1)]
-for key in [b"s", b"\t", b"\t", b"\t"]:
+for key in [b"s", b"\t", b"\t", b"\t", b"\t"]:
     os.write(terminal, key)
     pieces.append(drawn(0.5))
 for size in [(45, 130), (24, 80), (12, 40), (5, 40), (1, 1)]:
