@@ -88,7 +88,7 @@ fn run(
             signals.stop()?;
         }
         if signals.has_continued() {
-            // Whoever had the terminal meanwhile left it as it likes.
+            // Another program had the terminal meanwhile, and may have left it as it likes.
             enable_raw_mode()?;
             execute!(std::io::stdout(), EnterAlternateScreen)?;
             terminal.clear()?;

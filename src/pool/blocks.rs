@@ -19,7 +19,7 @@ use crate::units::PAGE_SIZE;
 const MOST: usize = 1 << 20;
 /// Lists by address.
 pub(super) const BUCKETS: usize = 1 << 12;
-/// A page's number times this, without so many bits at its end, is its list.
+/// A page's number times this, without that number of bits at its end, is its list.
 pub(super) const FACTOR: usize = 0x9e37_79b9;
 pub(super) const SHIFT: u32 = 8;
 
