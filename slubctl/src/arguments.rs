@@ -146,8 +146,14 @@ pub(crate) enum Command {
         /// The core file
         file: PathBuf,
         /// The program it is the core of, if that is not where it was
-        #[arg(long)]
+        #[arg(long, value_name = "PROGRAM")]
         exe: Option<PathBuf>,
+        /// The shared library it was run with, if that is not where it was
+        #[arg(long, value_name = "FILE")]
+        library: Option<PathBuf>,
+        /// A directory below which all files are that it was run with
+        #[arg(long, value_name = "DIRECTORY")]
+        sysroot: Option<PathBuf>,
         /// What to show
         #[arg(value_enum, default_value_t = View::Show)]
         view: View,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use slubctl::mail::{self, Answer, Request};
-use slubctl::memory::{CoreFile, Memory, Process};
+use slubctl::memory::{CoreFile, Memory, Places, Process};
 use slubctl::read::{self, Depth};
 use slubctl::snapshot::Snapshot;
 use slubctl::stop::Stopped;
@@ -41,10 +41,17 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
         Command::Core {
             file,
             exe,
+            library,
+            sysroot,
             view,
             output: path,
         } => {
-            let core = CoreFile::open(&file, exe.as_deref())?;
+            let places = Places {
+                program: exe,
+                library,
+                root: sysroot,
+            };
+            let core = CoreFile::open(&file, places)?;
             let shown = core_file(&core, view, path.as_deref(), output);
             return shown.with_context(|| file.display().to_string());
         }
@@ -161,14 +168,20 @@ fn core_file(
     path: Option<&Path>,
     output: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let mut snapshot = read::target(core, Depth::Resident)?;
+    let read = read::target(core, Depth::Resident);
+    // Another build of the library says where other things lie.
+    let is_empty = read.as_ref().map_or(true, |it| it.heaps.is_empty());
+    if let Some(obstacle) = core.obstacle().filter(|_| is_empty) {
+        return Err(obstacle);
+    }
+    let mut snapshot = read?;
     if snapshot.heaps.is_empty() {
         bail!("nothing in it uses slubmalloc");
     }
-    snapshot.command.clone_from(&core.command);
+    core.command().clone_into(&mut snapshot.command);
     match wanted {
         View::Map => {
-            let title = format!("core of {}", core.command);
+            let title = format!("core of {}", core.command());
             map(core, &title, path, output)
         }
         _ if path.is_some() => bail!("only a map goes to a file of its own"),

@@ -15,6 +15,10 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use slubctl::memory::OtherBuild;
+
+/// The exit status for a core file whose library is not the one that is there.
+const OTHER_BUILD: u8 = 4;
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
@@ -29,7 +33,10 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             told::tell(&format!("{error:#}"));
-            ExitCode::FAILURE
+            match error.is::<OtherBuild>() {
+                true => ExitCode::from(OTHER_BUILD),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -3,9 +3,14 @@
 use std::io::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::{flag, low_level};
+
+/// How often it is looked whether this program is to end, and how long it may take for that.
+const LOOK: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Keeps such signals until the terminal is as it was.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ impl Signals {
             let number = signal.unsigned_abs() as usize;
             flag::register_usize(signal, Arc::clone(&signals.end), number)?;
         }
+        let end = Arc::clone(&signals.end);
+        std::thread::spawn(move || watch(&end));
         flag::register(SIGTSTP, Arc::clone(&signals.stop))?;
         flag::register(SIGCONT, Arc::clone(&signals.go_on))?;
         Ok(signals)
@@ -74,6 +81,19 @@ impl Signals {
         match self.end.load(Ordering::Relaxed) {
             0 => Ok(()),
             signal => low_level::emulate_default_handler(signal as i32),
+        }
+    }
+}
+
+/// Ends this program if it does not end by itself after a signal: a terminal that is gone has no keys, and is read for ever.
+fn watch(end: &AtomicUsize) {
+    loop {
+        std::thread::sleep(LOOK);
+        if end.load(Ordering::Relaxed) != 0 {
+            std::thread::sleep(PATIENCE);
+            let _ = ratatui::try_restore();
+            let signal = end.load(Ordering::Relaxed);
+            let _ = low_level::emulate_default_handler(signal as i32);
         }
     }
 }

@@ -286,6 +286,9 @@ pub struct Resident {
     pub huge_kept: u64,
     /// Tables, cache nodes, sheaves and thread caches.
     pub metadata: u64,
+    /// What was swapped out of all that, and is not resident.
+    #[serde(default)]
+    pub swapped: u64,
 }
 
 impl Resident {

@@ -69,7 +69,8 @@ pub(crate) fn full_screen(options: Options) -> Result<ExitCode> {
     let signals = Signals::keep()?;
     let mut terminal = ratatui::try_init()?;
     let done = run(&mut screen, &mut terminal, &signals);
-    ratatui::restore();
+    // A terminal that is gone needs nothing.
+    let _ = ratatui::try_restore();
     signals.take_effect()?;
     // What could not be read is told on the usual screen.
     Told::default().tell(screen.complaints);
@@ -84,7 +85,7 @@ fn run(
     let mut looks = 1;
     loop {
         if signals.is_stop() {
-            ratatui::restore();
+            let _ = ratatui::try_restore();
             signals.stop()?;
         }
         if signals.has_continued() {

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use proptest::prelude::*;
-use slubctl::memory::{Bytes, Mapping, Memory, Process};
+use slubctl::memory::{Bytes, Mapping, Memory, Page, Process};
 use slubctl::read::{self, Depth};
 use slubctl::totals::Totals;
 use slubctl::view;
@@ -34,7 +34,7 @@ impl Memory for Recording {
         self.process.mappings()
     }
 
-    fn resident(&self, _: u64, _: usize) -> Option<Vec<bool>> {
+    fn pages(&self, _: u64, _: usize) -> Option<Vec<Page>> {
         None
     }
 
@@ -92,8 +92,8 @@ impl Memory for Present<'_> {
         self.0.mappings()
     }
 
-    fn resident(&self, _: u64, pages: usize) -> Option<Vec<bool>> {
-        Some(vec![true; pages])
+    fn pages(&self, _: u64, pages: usize) -> Option<Vec<Page>> {
+        Some(vec![Page::Resident; pages])
     }
 
     fn page_bytes(&self) -> u64 {
@@ -170,7 +170,7 @@ impl Memory for Moving<'_> {
         self.bytes.mappings()
     }
 
-    fn resident(&self, _: u64, _: usize) -> Option<Vec<bool>> {
+    fn pages(&self, _: u64, _: usize) -> Option<Vec<Page>> {
         None
     }
 

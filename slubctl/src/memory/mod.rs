@@ -4,7 +4,10 @@
 //!
 //! Nothing here writes to the target or stops it. An address may be anything: what cannot be read is an error.
 
+mod build_id;
 mod core_file;
+mod core_notes;
+mod entries;
 mod process;
 mod scan;
 mod words;
@@ -13,7 +16,7 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 
-pub use core_file::CoreFile;
+pub use core_file::{CoreFile, OtherBuild, Places};
 pub(crate) use process::refused;
 pub use process::{Process, Refused};
 pub use words::{Bytes, number};
@@ -32,6 +35,18 @@ pub struct Mapping {
     pub name: String,
 }
 
+/// What a page has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Page {
+    /// No memory of its own: it was never written to, and reads as zeroes.
+    #[default]
+    Untouched,
+    /// It was swapped out.
+    Swapped,
+    /// Memory.
+    Resident,
+}
+
 /// What can be read of a target.
 pub trait Memory {
     /// Fills `buffer` with the bytes at `address`.
@@ -40,8 +55,8 @@ pub trait Memory {
     /// The mappings that may be programs and libraries.
     fn mappings(&self) -> Result<Vec<Mapping>>;
 
-    /// Says of each page from the one at `address` on whether it has memory; `None` where nobody knows.
-    fn resident(&self, address: u64, pages: usize) -> Option<Vec<bool>>;
+    /// Says of each page from the one at `address` on what it has; `None` where nobody knows.
+    fn pages(&self, address: u64, pages: usize) -> Option<Vec<Page>>;
 
     /// Whether code of the file that is mapped at `start` is mapped at `address`, as far as is known.
     fn is_code(&self, _start: u64, _address: u64) -> bool {
@@ -71,7 +86,7 @@ pub trait Memory {
         Ok(buffer)
     }
 
-    /// As [`Self::bytes`], but pages without memory are passed over and read as zeroes: a look would give them some.
+    /// As [`Self::bytes`], but untouched pages are passed over and read as zeroes: a look would give them some.
     fn touched_bytes(&self, address: u64, bytes: u64) -> Result<Vec<u8>> {
         let page = self.page_bytes();
         let Some(end) = address.checked_add(bytes) else {
@@ -82,13 +97,14 @@ pub trait Memory {
         if bytes > LONGEST as u64 {
             bail!("damaged tables: {bytes} bytes at {address:#x}");
         }
-        let Some(resident) = self.resident(first * page, pages) else {
+        let Some(touched) = self.pages(first * page, pages) else {
             return self.bytes(address, bytes);
         };
         let mut buffer = vec![0; bytes as usize];
         let mut index = 0;
         while index < pages {
-            let run = resident[index..].iter().take_while(|it| **it).count();
+            let has_any = |it: &&Page| **it != Page::Untouched;
+            let run = touched[index..].iter().take_while(has_any).count();
             if run == 0 {
                 index += 1;
                 continue;

@@ -14,12 +14,10 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process as ProcFs};
 
-use super::{Mapping, Memory, printable, scan};
+use super::{Mapping, Memory, Page, entries, printable, scan};
 
 /// Words that one call reads; the kernel takes at most 1,024 ranges.
 const WORDS: usize = 1_000;
-/// A page has memory if it is present or swapped out (the kernel's Documentation/admin-guide/mm/pagemap.rst).
-const HAS_MEMORY: u64 = 3 << 62;
 
 /// A process.
 #[derive(Debug)]
@@ -197,20 +195,16 @@ impl Memory for Process {
         Ok(maps.0.into_iter().map(mapping).collect())
     }
 
-    fn resident(&self, address: u64, pages: usize) -> Option<Vec<bool>> {
+    fn pages(&self, address: u64, pages: usize) -> Option<Vec<Page>> {
         let file = self.pagemap.as_ref()?;
+        let start = address / self.page_bytes * self.page_bytes;
         if self.scans.get() {
-            let start = address / self.page_bytes * self.page_bytes;
-            if let Some(found) = scan::resident(file, start, pages, self.page_bytes) {
+            if let Some(found) = scan::pages(file, start, pages, self.page_bytes) {
                 return Some(found);
             }
             self.scans.set(false);
         }
-        let mut entries = vec![0; pages * 8];
-        let offset = address / self.page_bytes * 8;
-        file.read_exact_at(&mut entries, offset).ok()?;
-        let has_memory = |entry: &[u8]| super::number(entry).is_some_and(|it| it & HAS_MEMORY != 0);
-        Some(entries.chunks_exact(8).map(has_memory).collect())
+        entries::pages(file, start, pages, self.page_bytes)
     }
 
     fn is_code(&self, start: u64, address: u64) -> bool {

@@ -10,10 +10,16 @@ use std::os::fd::AsRawFd;
 
 use nix::libc;
 
+use super::Page;
+
 /// `_IOWR('f', 16, struct pm_scan_arg)`.
 const PAGEMAP_SCAN: u64 = 0xC060_6610;
-/// Categories of pages: present, and swapped out.
-const HAS_MEMORY: u64 = 1 << 3 | 1 << 4;
+/// Categories of pages: of a file, present, swapped out, the kernel's page of zeroes, and huge.
+const OF_FILE: u64 = 1 << 2;
+const PRESENT: u64 = 1 << 3;
+const SWAPPED: u64 = 1 << 4;
+const ZEROES: u64 = 1 << 5;
+const HUGE: u64 = 1 << 6;
 /// Runs that one call reports.
 const RUNS: usize = 512;
 
@@ -46,10 +52,10 @@ struct Argument {
 
 const _: () = assert!(size_of::<Argument>() == 96);
 
-/// Says of each page of `page` bytes from `start` on whether it has memory; `None` where the kernel has no such call.
-pub(super) fn resident(pagemap: &File, start: u64, pages: usize, page: u64) -> Option<Vec<bool>> {
+/// Says of each page of `page` bytes from `start` on what it has; `None` where the kernel has no such call.
+pub(super) fn pages(pagemap: &File, start: u64, pages: usize, page: u64) -> Option<Vec<Page>> {
     let end = start.checked_add((pages as u64).checked_mul(page)?)?;
-    let mut found = vec![false; pages];
+    let mut found = vec![Page::Untouched; pages];
     let mut runs = [Run::default(); RUNS];
     let mut next = start;
     while next < end {
@@ -59,8 +65,8 @@ pub(super) fn resident(pagemap: &File, start: u64, pages: usize, page: u64) -> O
             end,
             runs: runs.as_mut_ptr() as u64,
             run_count: RUNS as u64,
-            any_of: HAS_MEMORY,
-            returned: HAS_MEMORY,
+            any_of: PRESENT | SWAPPED,
+            returned: OF_FILE | PRESENT | SWAPPED | ZEROES | HUGE,
             ..Argument::default()
         };
         // SAFETY: the kernel writes to `argument`, and at most `RUNS` runs to `runs`.
@@ -68,7 +74,7 @@ pub(super) fn resident(pagemap: &File, start: u64, pages: usize, page: u64) -> O
         for run in runs.get(..usize::try_from(count).ok()?)? {
             let first = usize::try_from(run.start.checked_sub(start)? / page).ok()?;
             let last = usize::try_from(run.end.checked_sub(start)? / page).ok()?;
-            found.get_mut(first..last)?.fill(true);
+            found.get_mut(first..last)?.fill(kind(run.categories));
         }
         // The walk ends early when there are more runs than fit.
         if argument.walk_end <= next {
@@ -77,4 +83,14 @@ pub(super) fn resident(pagemap: &File, start: u64, pages: usize, page: u64) -> O
         next = argument.walk_end;
     }
     Some(found)
+}
+
+/// What pages of these categories have. Some kernels call the huge page of zeroes a file's, and no heap has any of a file.
+fn kind(categories: u64) -> Page {
+    match () {
+        () if categories & SWAPPED != 0 => Page::Swapped,
+        () if categories & ZEROES != 0 => Page::Untouched,
+        () if categories & (HUGE | OF_FILE) == HUGE | OF_FILE => Page::Untouched,
+        () => Page::Resident,
+    }
 }

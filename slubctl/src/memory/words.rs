@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Mapping, Memory};
+use super::{Mapping, Memory, Page};
 
 /// The number that one, two, four or eight bytes are.
 pub fn number(bytes: &[u8]) -> Option<u64> {
@@ -44,7 +44,7 @@ impl Memory for Bytes {
         Ok(self.mappings.clone())
     }
 
-    fn resident(&self, _: u64, _: usize) -> Option<Vec<bool>> {
+    fn pages(&self, _: u64, _: usize) -> Option<Vec<Page>> {
         None
     }
 

@@ -4,12 +4,16 @@ use anyhow::Result;
 
 use super::slab_owners::Owners;
 use super::{Numbers, Target};
+use crate::memory::Page;
 use crate::snapshot::{Heap, Node, Resident};
 
 /// Pages that are looked at at once.
 const PAGES: u64 = 1 << 14;
 /// Most pages that are looked at in all; of a larger heap nothing is said: tables that lie would keep this program busy.
 const MOST_PAGES: u64 = 1 << 27;
+
+/// No table of pools has more entries.
+const MOST_ENTRIES: u64 = 1 << 20;
 
 /// Writes into a heap which of its bytes are resident, where the kernel says so.
 pub(super) fn read(target: &Target<'_>, heap: &mut Heap) -> Result<()> {
@@ -29,17 +33,25 @@ pub(super) fn read(target: &Target<'_>, heap: &mut Heap) -> Result<()> {
     let mut found = Resident::default();
     let mut by_class = vec![0; heap.classes.len()];
     for node in &heap.nodes {
-        let Some(metadata) = count(target, node.start, node.base.saturating_sub(node.start)) else {
+        let metadata = node.base.saturating_sub(node.start);
+        let Some((metadata, swapped)) = count(target, node.start, metadata) else {
             return Ok(());
         };
         found.metadata += metadata * page;
+        found.swapped += swapped * page;
         let classes = (&owners, by_class.as_mut_slice());
         if arena(target, node, &numbers, classes, &mut found)?.is_none() {
             return Ok(());
         }
     }
+    for (start, bytes) in tables_of_pools(target)? {
+        let (metadata, swapped) = count(target, start, bytes).unwrap_or_default();
+        found.metadata += metadata * page;
+        found.swapped += swapped * page;
+    }
     for extent in &heap.huge.extents {
-        let pages = count(target, extent.start, extent.bytes).unwrap_or(0);
+        let (pages, swapped) = count(target, extent.start, extent.bytes).unwrap_or_default();
+        found.swapped += swapped * page;
         match extent.is_used {
             true => found.huge += pages * page,
             false => found.huge_kept += pages * page,
@@ -65,18 +77,57 @@ fn owners(target: &Target<'_>, heap: &Heap, numbers: &Numbers) -> Result<Owners>
     target.read_named(&process, &mut known, numbers)
 }
 
-/// Resident pages of a range.
-fn count(target: &Target<'_>, start: u64, bytes: u64) -> Option<u64> {
-    let (mut count, page) = (0, target.memory.page_bytes());
+/// Where pools and their blocks are known, which is beside the arenas.
+fn tables_of_pools(target: &Target<'_>) -> Result<Vec<(u64, u64)>> {
+    let process = target.process()?;
+    let pools = process.map(|process| target.pools(&process)).transpose()?;
+    let Some(pools) = pools.flatten() else {
+        return Ok(Vec::new());
+    };
+    let blocks = pools.inner("blocks", "pool_blocks")?;
+    let size = |name: &str| target.directory.size(name);
+    let tables = [
+        (
+            pools.number("table")?,
+            pools.number("ready")?,
+            size("pool")?,
+        ),
+        (
+            blocks.number("table")?,
+            blocks.number("ready")?,
+            size("pool_block")?,
+        ),
+        (
+            blocks.number("buckets")?,
+            blocks.number("buckets_ready")?,
+            4,
+        ),
+    ];
+    let page = target.memory.page_bytes();
+    let range = |(start, count, stride): (u64, u64, u64)| (start, count.min(MOST_ENTRIES) * stride);
+    let ranges = tables.map(range).into_iter();
+    Ok(ranges
+        .map(|(start, bytes)| (start / page * page, bytes))
+        .collect())
+}
+
+/// Resident pages of a range, and swapped ones.
+fn count(target: &Target<'_>, start: u64, bytes: u64) -> Option<(u64, u64)> {
+    let (mut resident, mut swapped, page) = (0, 0, target.memory.page_bytes());
     let pages = bytes.div_ceil(page);
     for first in (0..pages).step_by(PAGES as usize) {
         let part = PAGES.min(pages - first) as usize;
-        let resident = target
+        let found = target
             .memory
-            .resident(start.checked_add(first * page)?, part)?;
-        count += resident.into_iter().filter(|it| *it).count() as u64;
+            .pages(start.checked_add(first * page)?, part)?;
+        resident += of_kind(&found, Page::Resident);
+        swapped += of_kind(&found, Page::Swapped);
     }
-    Some(count)
+    Some((resident, swapped))
+}
+
+fn of_kind(pages: &[Page], kind: Page) -> u64 {
+    pages.iter().filter(|it| **it == kind).count() as u64
 }
 
 /// Adds an arena's pages by the class of their granule, and those without a class by whether they are free.
@@ -101,10 +152,11 @@ fn arena(
         let count = step.min(granules - first);
         let start = node.base + first * numbers.granule;
         let pages = (count * per_granule) as usize;
-        let Some(resident) = target.memory.resident(start, pages) else {
+        let Some(resident) = target.memory.pages(start, pages) else {
             return Ok(None);
         };
-        if !resident.contains(&true) {
+        found.swapped += of_kind(&resident, Page::Swapped) * page;
+        if !resident.contains(&Page::Resident) {
             continue;
         }
         let classes = target
@@ -114,7 +166,7 @@ fn arena(
         let granules = resident.chunks(per_granule as usize).zip(classes);
         let granules = granules.zip(classes_by_owner);
         for (index, ((pages, class), number)) in (first..).zip(granules) {
-            let here = pages.iter().filter(|it| **it).count() as u64 * page;
+            let here = of_kind(pages, Page::Resident) * page;
             if here == 0 {
                 continue;
             }
@@ -162,7 +214,7 @@ impl<'t> FreePages<'t> {
     }
 
     /// Bytes of a granule's resident pages that are free.
-    pub(super) fn in_granule(&self, granule: u64, resident: &[bool], page: u64) -> Result<u64> {
+    pub(super) fn in_granule(&self, granule: u64, resident: &[Page], page: u64) -> Result<u64> {
         let per_block = self.numbers.block / self.numbers.granule;
         let block = granule / per_block;
         if self.last.borrow().0 != block {
@@ -178,7 +230,7 @@ impl<'t> FreePages<'t> {
         let free = resident
             .iter()
             .enumerate()
-            .filter(|(index, it)| **it && is_free(*index));
+            .filter(|(index, it)| **it == Page::Resident && is_free(*index));
         Ok(free.count() as u64 * page)
     }
 

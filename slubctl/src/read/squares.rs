@@ -6,7 +6,7 @@ use super::slab_owners::Owners;
 use super::{Target, nodes};
 use crate::directory::Directory;
 use crate::image;
-use crate::memory::Memory;
+use crate::memory::{Memory, Page};
 use crate::snapshot::{Class, Heap};
 
 /// Bytes of a piece.
@@ -109,10 +109,11 @@ impl Target<'_> {
             let start = node.base + first * numbers.granule;
             let resident = self
                 .memory
-                .resident(start, pages)
-                .unwrap_or_else(|| vec![true; pages]);
-            square.resident = resident.iter().filter(|it| **it).count() as u64 * page;
-            let all = vec![true; per_granule as usize];
+                .pages(start, pages)
+                .unwrap_or_else(|| vec![Page::Resident; pages]);
+            let has_memory = |it: &&Page| **it == Page::Resident;
+            square.resident = resident.iter().filter(has_memory).count() as u64 * page;
+            let all = vec![Page::Resident; per_granule as usize];
             let (mut records, mut slabs) = (Vec::new(), Vec::new());
             let map = self.memory.touched_bytes(map.wrapping_add(first), count)?;
             let map = self.classes_of_granules(&tables, owners, first, &map)?;

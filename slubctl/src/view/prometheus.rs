@@ -66,9 +66,16 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
         pool_memory,
         pool_limit,
         pool_objects,
-    ] = [(); 9].map(|()| Numbers::default());
+        swapped,
+    ] = [(); 10].map(|()| Numbers::default());
     let taken = Family::<Labels, Counter>::default();
     let bytes = Unit::Bytes;
+    registry.register_with_unit(
+        "swapped",
+        "Memory that was swapped out",
+        bytes.clone(),
+        swapped.clone(),
+    );
     registry.register_with_unit(
         "pool_memory",
         "What the blocks of a pool and of those below it have, its own of that, and what it holds for more",
@@ -127,6 +134,9 @@ pub fn prometheus(all: &[(Process, Snapshot)]) -> String {
             add(&threads, &[], heap.threads);
             for (kind, bytes) in heap.resident.iter().flat_map(Resident::rows) {
                 add(&resident, &[("kind", kind)], bytes);
+            }
+            if let Some(resident) = &heap.resident {
+                add(&swapped, &[], resident.swapped);
             }
             for cache_node in &heap.cache_nodes {
                 let class = heap.classes.get(cache_node.class as usize).map(name);

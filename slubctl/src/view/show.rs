@@ -65,6 +65,15 @@ fn one(heap: &Heap, text: &mut String) {
             let _ = writeln!(text, "{group:<8} {what:<28} {:>12}", human(bytes));
             group = "";
         }
+        if resident.swapped > 0 {
+            let _ = writeln!(
+                text,
+                "{:<8} {:<28} {:>12}",
+                "swapped",
+                "out of it",
+                human(resident.swapped)
+            );
+        }
     }
     text.push('\n');
     classes(heap, text);

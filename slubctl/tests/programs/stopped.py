@@ -1,4 +1,4 @@
-"""Stops `slubctl top` on a pseudo terminal by Ctrl-Z and by SIGTSTP, continues it, and ends it by Ctrl-\\: the terminal is as it was each time.
+"""Stops `slubctl top` on a pseudo terminal by Ctrl-Z and by SIGTSTP, continues it, and ends it by Ctrl-\\: the terminal is as it was each time. Then takes its terminal away.
 Arguments: slubctl, and the process to look at."""
 import fcntl, os, pty, select, signal, struct, sys, termios, time
 
@@ -20,13 +20,18 @@ def is_usual():
     return bool(termios.tcgetattr(terminal)[3] & termios.ICANON)
 
 
-child, terminal = pty.fork()
-if child == 0:
-    while os.get_terminal_size(0).lines != 30:
-        time.sleep(0.01)
-    os.environ["TERM"] = "xterm"
-    os.execv(slubctl, [slubctl, "top", "-d", "60", pid])
-fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 130, 0, 0))
+def start():
+    child, terminal = pty.fork()
+    if child == 0:
+        while os.get_terminal_size(0).lines != 30:
+            time.sleep(0.01)
+        os.environ["TERM"] = "xterm"
+        os.execv(slubctl, [slubctl, "top", "-d", "60", pid])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 130, 0, 0))
+    return child, terminal
+
+
+child, terminal = start()
 until(b"quit")
 for stop in [lambda: os.write(terminal, b"\x1a"), lambda: os.kill(child, signal.SIGTSTP)]:
     assert not is_usual()
@@ -42,3 +47,14 @@ until(LEAVE)
 _, status = os.waitpid(child, 0)
 assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGQUIT, status
 assert is_usual()
+# A terminal that goes away takes it along.
+os.close(terminal)
+child, terminal = start()
+until(b"quit")
+os.close(terminal)
+deadline = time.monotonic() + 20
+while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+    if time.monotonic() > deadline:
+        os.kill(child, signal.SIGKILL)
+    time.sleep(0.05)
+assert os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) == signal.SIGHUP, ended
