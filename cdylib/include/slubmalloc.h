@@ -569,8 +569,8 @@ void *slub_pool_realloc(struct slub_pool *pool, void *block, size_t size) SLUBMA
 void slub_pool_free(struct slub_pool *pool, void *block) SLUBMALLOC_NOTHROW;
 
 /*
- * slub_pool_reset(pool, flags): frees all blocks of a pool at once, which nobody uses any more; the pool stays. Pools below it keep
- * theirs. 0.
+ * slub_pool_reset(pool, flags): frees all blocks of a pool at once, which nobody uses any more; the pool stays, with memory for at most one
+ * slab of each size that it used. Pools below it keep theirs. 0.
  *
  * slub_pool_destroy(pool, flags): the same, and the pool ends. Pools below it live on, under the limits of those above. 0; null is ignored.
  *

@@ -15,14 +15,22 @@ use super::address_map::AddressMap;
 use crate::heap::Heap;
 use crate::report::{Violation, report_violation};
 use crate::slab::Object;
-use crate::sync::{Guard, Lock};
-use crate::sys::yield_now;
+use crate::sync::Lock;
+use crate::sys::{sleep, yield_now};
+
+/// Blocks that are taken out at once.
+const BATCH: usize = 32;
+/// How often a thread waits for blocks on their way: a moment at first, then a millisecond.
+const YIELDS: u32 = 1000;
+const SLEEPS: u32 = 100;
 
 /// Blocks in quarantine.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     most: usize,
     queue: Lock<Queue>,
+    /// Held by who looks at all blocks.
+    sifting: Lock<()>,
     /// Blocks that have left and are not yet where they are used again.
     leaving: AtomicU32,
 }
@@ -42,6 +50,7 @@ impl Quarantine {
     pub(super) const fn new(most: usize) -> Self {
         Self {
             most,
+            sifting: Lock::new(()),
             leaving: AtomicU32::new(0),
             queue: Lock::new(Queue {
                 blocks: AddressMap::new(),
@@ -86,17 +95,48 @@ impl Quarantine {
             let Some((oldest, _)) = queue.pop() else {
                 return;
             };
-            self.leave(queue, oldest, &mut reuse);
+            self.set_out();
+            // What is done with it needs locks that come before this one.
+            drop(queue);
+            reuse(oldest);
+            self.arrive();
         }
     }
 
     /// Lets the blocks be used again for which `is_one` returns true; all others stay. Afterwards none of the former is on its way in any
-    /// thread.
+    /// thread, but where one has stopped there.
     pub(super) fn release_those(
         &self,
         is_one: impl Fn(usize) -> bool,
         mut reuse: impl FnMut(Object),
     ) {
+        loop {
+            let mut batch = [None; BATCH];
+            let is_last = self.take_those(&is_one, &mut batch);
+            batch.into_iter().flatten().for_each(|block| {
+                reuse(block);
+                self.arrive();
+            });
+            if is_last {
+                break;
+            }
+        }
+        for round in 0..YIELDS + SLEEPS {
+            // ORDERING: acquire, pairs with `arrive`: what others did with their blocks is seen.
+            match self.leaving.load(Acquire) {
+                0 => break,
+                _ if round < YIELDS => yield_now(),
+                // What is done with a block may run code of the program's, which may wait for this thread.
+                _ => sleep(1),
+            }
+        }
+    }
+
+    /// Takes blocks out, as many as there is room for; whether no other is one.
+    fn take_those(&self, is_one: impl Fn(usize) -> bool, batch: &mut [Option<Object>]) -> bool {
+        // Two that change the order at once would pass over what the other has put at the end.
+        let _sifting = self.sifting.lock();
+        let mut places = batch.iter_mut();
         let count = self.queue.lock().count;
         for _ in 0..count {
             let mut queue = self.queue.lock();
@@ -104,24 +144,29 @@ impl Quarantine {
                 break;
             };
             // Those that stay go to the end, where they were in the same order.
-            if is_one(block.addr().get()) || !queue.append(block, bytes) {
-                self.leave(queue, block, &mut reuse);
+            if !is_one(block.addr().get()) && queue.append(block, bytes) {
+                continue;
+            }
+            self.set_out();
+            if let Some(place) = places.next() {
+                *place = Some(block);
+            }
+            if places.len() == 0 {
+                return false;
             }
         }
-        // ORDERING: acquire, pairs with `leave`: what others did with their blocks is seen.
-        while self.leaving.load(Acquire) > 0 {
-            yield_now();
-        }
+        true
     }
 
-    /// Lets a block be used again that was taken out of the queue.
-    fn leave(&self, queue: Guard<'_, Queue>, block: Object, reuse: &mut impl FnMut(Object)) {
+    /// A block leaves the queue, whose lock is held.
+    fn set_out(&self) {
         // ORDERING: relaxed, under the queue's lock, which who waits has had since.
         self.leaving.fetch_add(1, Relaxed);
-        // What is done with it needs locks that come before this one.
-        drop(queue);
-        reuse(block);
-        // ORDERING: release, see `release_those`. None where this went on in the child of a fork.
+    }
+
+    /// It is where it is used again.
+    fn arrive(&self) {
+        // ORDERING: release, see `release_those`. There is none where this went on in the child of a fork.
         let less = |leaving: u32| leaving.checked_sub(1);
         let _ = self.leaving.fetch_update(Release, Relaxed, less);
     }
@@ -134,12 +179,13 @@ impl Quarantine {
 
     /// Takes the lock, to hold it across a fork.
     pub(super) fn hold_for_fork(&self) {
+        self.sifting.hold_for_fork();
         self.queue.hold_for_fork();
     }
 
     /// Whether nobody holds the lock at this moment.
     pub(super) fn is_quiet(&self) -> bool {
-        self.queue.is_free()
+        self.sifting.is_free() && self.queue.is_free()
     }
 }
 
@@ -244,5 +290,28 @@ mod tests {
         quarantine.leaving.store(1, Relaxed);
         quarantine.begin_child();
         quarantine.release_those(|_| true, |_| unreachable!());
+    }
+
+    #[test]
+    fn threads_that_look_at_all_blocks_pass_over_none() {
+        const EACH: usize = 300;
+        let quarantine = Quarantine::new(1 << 20);
+        let of = |number: usize| number / EACH;
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let quarantine = &quarantine;
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        let own = (0..EACH).map(|it| block(1 + thread * EACH + it));
+                        own.for_each(|it| quarantine.add(it, 1, |_| unreachable!()));
+                        let mut left = 0;
+                        let is_one = |address: usize| of(address / 16 - 1) == thread;
+                        quarantine.release_those(is_one, |_| left += 1);
+                        assert_eq!(left, EACH);
+                    }
+                });
+            }
+        });
+        assert_eq!(quarantine.queue.lock().count, 0);
     }
 }

@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::Pools;
 use super::hold::Held;
 use super::structure::{CLOSED, Pool};
+use crate::slab::Keep;
 use crate::sys;
 
 /// Why a pool stays as it is.
@@ -20,7 +21,7 @@ impl Pools {
     /// Gives all blocks of a pool back, which nobody uses any more.
     pub(crate) fn reset(&'static self, pool: &'static Pool) -> Result<(), Stays> {
         let held = pool.hold().ok_or(Stays::Busy)?;
-        self.empty(pool, &held);
+        self.empty(pool, &held, Keep::One);
         Ok(())
     }
 
@@ -28,7 +29,7 @@ impl Pools {
     pub(crate) fn destroy(&'static self, pool: &'static Pool) -> Result<(), Stays> {
         let mut held = pool.hold().ok_or(Stays::Busy)?;
         close(pool, &mut held)?;
-        self.empty(pool, &held);
+        self.empty(pool, &held, Keep::None);
         drop(held);
         self.retire_if_gone(pool);
         Ok(())
@@ -75,10 +76,10 @@ impl Pools {
         next
     }
 
-    fn empty(&self, pool: &Pool, _held: &Held<'_>) {
+    fn empty(&self, pool: &Pool, _held: &Held<'_>, keep: Keep) {
         for id in pool.used_classes() {
             if let Some(place) = pool.place_of(id) {
-                pool.class(id).end(place, id, |start, bytes| {
+                pool.class(id).end(place, id, keep, |start, bytes| {
                     if pool.clears() {
                         // SAFETY: nobody uses an object of the slab, and no other slab has its memory yet.
                         unsafe { sys::clear(start, bytes) };

@@ -42,22 +42,41 @@ impl PoolClass {
         }
     }
 
-    /// Gives all slabs back, whatever is out, each after `look` has seen where its objects begin and how many bytes of them were ever
-    /// out. Nothing is left then, and this is as it was at first.
-    pub(crate) fn end(&self, place: Place<'_>, id: ClassId, mut look: impl FnMut(Object, usize)) {
+    /// Gives all slabs back, or keeps one without an object, whatever is out; `look` sees before where the objects of each begin and how many
+    /// bytes of them were ever out.
+    pub(crate) fn end(
+        &self,
+        place: Place<'_>,
+        id: ClassId,
+        keep: Keep,
+        mut look: impl FnMut(Object, usize),
+    ) {
+        let kept = match keep {
+            Keep::One => self.first_partial().or_else(|| granule(&self.full)),
+            Keep::None => None,
+        };
+        kept.inspect(|slab| self.unlink(place, *slab));
+        let mut look = |slab: GranuleIndex| {
+            let bytes = place.tables.record(slab).used() as usize * info(id).size as usize;
+            look(place.arena.region().at(slab.offset()), bytes);
+        };
         for list in [&self.partial, &self.full] {
             let mut next = granule(list);
             while let Some(slab) = next {
                 let record = place.tables.record(slab);
                 next = record.next();
-                let bytes = record.used() as usize * info(id).size as usize;
-                look(place.arena.region().at(slab.offset()), bytes);
+                look(slab);
                 record.set_list(0);
                 place.give_slab(slab, id);
             }
             list.store(0, Relaxed);
         }
         self.forget_word();
+        if let Some(kept) = kept {
+            look(kept);
+            place.tables.record(kept).give_all(info(id));
+            self.push_on(place, kept, PARTIAL);
+        }
     }
 
     /// Whether there are slabs.

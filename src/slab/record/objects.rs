@@ -94,6 +94,15 @@ impl SlabRecord {
         }
     }
 
+    /// Takes all objects back, whoever has them.
+    pub(in crate::slab) fn give_all(&self, info: &ClassInfo) {
+        let known = self.known(info);
+        for first in (known.start / ROW * ROW..known.end).step_by(ROW as usize) {
+            let skipped = known.start.saturating_sub(first);
+            self.give_word(first, self.out_of_word(info, first) & u64::MAX << skipped);
+        }
+    }
+
     /// The objects of a word that are out, the program's and those at hand: a bit for each from its first one on.
     pub(in crate::slab) fn out_of_word(&self, info: &ClassInfo, first: u32) -> u64 {
         let carved = self.known(info).end.saturating_sub(first).min(ROW);
