@@ -105,18 +105,13 @@ fn modes_leave_objects_of_caches_as_they_are() {
         command.env("SLUBMALLOC_CONF", configuration);
         let finished = run(Heap::Libc, &mut command, PATIENCE);
         assert!(finished.is_ok(), "{configuration}: {}", finished.stderr);
-        let line = "cache \"kept\": its objects are not cleared, since they are constructed";
-        let is_said = finished
-            .stderr
-            .lines()
-            .filter_map(message_of)
-            .any(|it| it == line);
-        assert_eq!(
-            is_said,
-            configuration.contains("zero:free"),
-            "{}",
-            finished.stderr
-        );
+        for (what, mode) in [("cleared", "zero:free"), ("poisoned", "slab_debug")] {
+            let line =
+                format!("cache \"kept\": its objects are not {what}, since they are constructed");
+            let mut lines = finished.stderr.lines().filter_map(message_of);
+            let is_said = lines.any(|it| it == line);
+            assert_eq!(is_said, configuration.contains(mode), "{}", finished.stderr);
+        }
     }
 }
 

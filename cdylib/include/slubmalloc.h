@@ -367,7 +367,7 @@ int slub_unregister_shrinker(struct slub_shrinker *shrinker) SLUBMALLOC_NOTHROW;
  * number. Then memory goes that was without objects in use at the beginning. A program that never does so keeps it. The end of a
  * period is that of all that began before it.
  *
- * slub_rcu_begin() returns 0 where there is no cache, and slub_rcu_end(0) does nothing then. slub_rcu_end() returns 0, or -1 with errno
+ * slub_rcu_begin() returns 0 where there is no cache, and slub_rcu_end(0) does nothing. slub_rcu_end() returns 0, or -1 with errno
  * EINVAL for a number that slub_rcu_begin() has not returned.
  */
 unsigned long long slub_rcu_begin(void) SLUBMALLOC_NOTHROW;

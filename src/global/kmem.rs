@@ -118,8 +118,7 @@ pub fn rcu_begin() -> u64 {
 
 /// Ends the grace period with this number, and all before; `false` if there is none.
 pub fn rcu_end(number: u64) -> bool {
-    let is_nothing = number == 0 && known().is_none();
-    is_nothing || with(|kmem| kmem.end_grace(alive(), number)).unwrap_or(false)
+    number == 0 || with(|kmem| kmem.end_grace(alive(), number)).unwrap_or(false)
 }
 
 /// An allocation whose fast path gave up: the cache, as the fast path left it, and flags.

@@ -55,9 +55,13 @@ impl Kmem {
                 };
                 let made =
                     shared.or_else(|| self.build(name, (size, class, align), args, flags, None));
-                if let Some(cache) = made.filter(|it| it.keeps_contents() && modes.clearing().any())
-                {
-                    report::not_cleared(cache);
+                if let Some(cache) = made.filter(|it| it.keeps_contents()) {
+                    if modes.clearing().any() {
+                        report::left_alone(cache, "cleared");
+                    }
+                    if cache.has_check(SLAB_POISON) {
+                        report::left_alone(cache, "poisoned");
+                    }
                 }
                 made.ok_or(KmemError::NoMemory)
             }
@@ -234,6 +238,9 @@ fn check(
         _ => size.next_power_of_two().clamp(MIN_ALIGN, LINE),
     };
     let align = asked.max(line).max(MIN_ALIGN);
+    if aligned_class_of(1, align).is_none() {
+        return Err(("no object can have its alignment: ", Some(align)));
+    }
     match aligned_class_of(slot_bytes(size, flags), align) {
         Some(class) if size > 0 => Ok((class, align)),
         _ => Err((

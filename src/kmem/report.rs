@@ -132,13 +132,15 @@ pub(super) fn allocated_by(object: usize) {
         .print();
 }
 
-/// Says that a mode does not touch the free objects of a cache.
+/// Says that what a flag or a mode asks for is not done to the free objects of a cache.
 #[cold]
 #[inline(never)]
-pub(super) fn not_cleared(cache: &NamedCache) {
+pub(super) fn left_alone(cache: &NamedCache, what: &str) {
     let mut line = Line::<256>::headline();
     line.text("cache ").quoted(cache.title(), NAME);
-    line.text(": its objects are not cleared, since ");
+    line.text(": its objects are not ")
+        .text(what)
+        .text(", since ");
     line.text(match cache.constructs() {
         true => "they are constructed\n",
         false => "readers may still look at them\n",
