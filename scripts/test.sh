@@ -117,7 +117,7 @@ cargo_tests() {
 cd "$ROOT"
 
 section 'tools'
-need gcc g++ clang musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils slabtop=procps script=bsdutils setpriv=util-linux
+need gcc g++ clang musl-gcc=musl-tools make objdump=binutils pkg-config python3 perl git timeout=coreutils slabtop=procps script=bsdutils setpriv=util-linux gcore=gdb
 if [ $quick = no ]; then
     need php=php-cli apache2 ab=apache2-utils
     need_file "/usr/lib/apache2/modules/libphp*.so" libapache2-mod-php

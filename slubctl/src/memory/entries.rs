@@ -36,7 +36,7 @@ fn kind(word: u64, zero: Option<u64>) -> Page {
     }
 }
 
-/// The frame of the kernel's page of zeroes, for who may know frames: that of a page of this program's that was only read. Without it,
+/// The frame of the kernel's page of zeroes, where this program may know frames: that of a page of this program's that was only read. Without it,
 /// and without runs, a page that was only read is taken for one with memory, as one that is shared since a fork.
 fn zero_frame() -> Option<u64> {
     static FRAME_OF_ZEROES: OnceLock<Option<u64>> = OnceLock::new();

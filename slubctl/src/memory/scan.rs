@@ -6,6 +6,7 @@
 )]
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 
 use nix::libc;
@@ -54,8 +55,59 @@ const _: () = assert!(size_of::<Argument>() == 96);
 
 /// Says of each page of `page` bytes from `start` on what it has; `None` where the kernel has no such call.
 pub(super) fn pages(pagemap: &File, start: u64, pages: usize, page: u64) -> Option<Vec<Page>> {
+    let (mut found, mut has_huge) = (vec![Page::Untouched; pages], false);
+    let wanted = Wanted {
+        any_of: PRESENT | SWAPPED,
+        all_of: 0,
+        returned: PRESENT | SWAPPED | ZEROES | HUGE,
+    };
+    scan(
+        pagemap,
+        start,
+        (pages, page),
+        wanted,
+        |range, categories| {
+            has_huge |= categories & HUGE != 0;
+            found.get_mut(range)?.fill(match () {
+                () if categories & SWAPPED != 0 => Page::Swapped,
+                () if categories & ZEROES != 0 => Page::Untouched,
+                () => Page::Resident,
+            });
+            Some(())
+        },
+    )?;
+    // Some kernels call the huge page of zeroes a file's, and no heap has any of a file. To ask for that of every page takes longer.
+    if has_huge {
+        let wanted = Wanted {
+            any_of: 0,
+            all_of: PRESENT | HUGE | OF_FILE,
+            returned: PRESENT,
+        };
+        scan(pagemap, start, (pages, page), wanted, |range, _| {
+            found.get_mut(range)?.fill(Page::Untouched);
+            Some(())
+        })?;
+    }
+    Some(found)
+}
+
+/// Which pages are asked for, by their categories, and what is said of them.
+#[derive(Clone, Copy)]
+struct Wanted {
+    any_of: u64,
+    all_of: u64,
+    returned: u64,
+}
+
+/// Passes the runs of pages that are wanted, each with its categories.
+fn scan(
+    pagemap: &File,
+    start: u64,
+    (pages, page): (usize, u64),
+    wanted: Wanted,
+    mut each: impl FnMut(Range<usize>, u64) -> Option<()>,
+) -> Option<()> {
     let end = start.checked_add((pages as u64).checked_mul(page)?)?;
-    let mut found = vec![Page::Untouched; pages];
     let mut runs = [Run::default(); RUNS];
     let mut next = start;
     while next < end {
@@ -65,8 +117,9 @@ pub(super) fn pages(pagemap: &File, start: u64, pages: usize, page: u64) -> Opti
             end,
             runs: runs.as_mut_ptr() as u64,
             run_count: RUNS as u64,
-            any_of: PRESENT | SWAPPED,
-            returned: OF_FILE | PRESENT | SWAPPED | ZEROES | HUGE,
+            any_of: wanted.any_of,
+            all_of: wanted.all_of,
+            returned: wanted.returned,
             ..Argument::default()
         };
         // SAFETY: the kernel writes to `argument`, and at most `RUNS` runs to `runs`.
@@ -74,7 +127,7 @@ pub(super) fn pages(pagemap: &File, start: u64, pages: usize, page: u64) -> Opti
         for run in runs.get(..usize::try_from(count).ok()?)? {
             let first = usize::try_from(run.start.checked_sub(start)? / page).ok()?;
             let last = usize::try_from(run.end.checked_sub(start)? / page).ok()?;
-            found.get_mut(first..last)?.fill(kind(run.categories));
+            each(first..last, run.categories)?;
         }
         // The walk ends early when there are more runs than fit.
         if argument.walk_end <= next {
@@ -82,15 +135,5 @@ pub(super) fn pages(pagemap: &File, start: u64, pages: usize, page: u64) -> Opti
         }
         next = argument.walk_end;
     }
-    Some(found)
-}
-
-/// What pages of these categories have. Some kernels call the huge page of zeroes a file's, and no heap has any of a file.
-fn kind(categories: u64) -> Page {
-    match () {
-        () if categories & SWAPPED != 0 => Page::Swapped,
-        () if categories & ZEROES != 0 => Page::Untouched,
-        () if categories & (HUGE | OF_FILE) == HUGE | OF_FILE => Page::Untouched,
-        () => Page::Resident,
-    }
+    Some(())
 }
