@@ -29,7 +29,7 @@ const SLEEPS: u32 = 100;
 pub(super) struct Quarantine {
     most: usize,
     queue: Lock<Queue>,
-    /// Held by who looks at all blocks.
+    /// Held by a thread that looks at all blocks.
     sifting: Lock<()>,
     /// Blocks that have left and are not yet where they are used again.
     leaving: AtomicU32,

@@ -94,7 +94,7 @@ impl SlabRecord {
         }
     }
 
-    /// Takes all objects back, whoever has them.
+    /// Takes all objects back, whatever is out.
     pub(in crate::slab) fn give_all(&self, info: &ClassInfo) {
         let known = self.known(info);
         for first in (known.start / ROW * ROW..known.end).step_by(ROW as usize) {
