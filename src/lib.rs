@@ -41,15 +41,15 @@ pub use stats::Stats;
 pub mod raw {
     pub use crate::global::{
         Missed, address_limit_changed, alloc_at_least, alloc_onnode, alloc_pages,
-        alloc_pages_exact, calloc, class_stats, delete, delete_sized, free, free_pages,
-        free_pages_exact, free_sized, kcalloc, keep_unused, keeps_deepbind, kfree, kfree_sensitive,
-        kmalloc, kmem_alignment, kmem_alloc_bulk, kmem_alloc_fast, kmem_alloc_slow, kmem_create,
-        kmem_destroy, kmem_free_bulk, kmem_free_fast, kmem_free_slow, kmem_name, kmem_set_limit,
-        kmem_shrink, kmem_size, kmem_used, kmemdup, krealloc, ksize, limit_stats, malloc,
-        malloc_fast, malloc_slow, map_from, memalign, mempool_alloc, mempool_create,
-        mempool_destroy, mempool_free, mempool_resize, missed_cache, new_slow, node_of, node_stats,
-        numastat, page_order, property_change, rcu_begin, rcu_end, realloc, realloc_fast,
-        realloc_sized, realloc_slow, usable_size, validate, vmalloc,
+        alloc_pages_exact, cache_stats, calloc, class_stats, delete, delete_sized, free,
+        free_pages, free_pages_exact, free_sized, kcalloc, keep_unused, keeps_deepbind, kfree,
+        kfree_sensitive, kmalloc, kmem_alignment, kmem_alloc_bulk, kmem_alloc_fast,
+        kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_fast, kmem_free_slow,
+        kmem_name, kmem_set_limit, kmem_shrink, kmem_size, kmem_used, kmemdup, krealloc, ksize,
+        limit_stats, malloc, malloc_fast, malloc_slow, map_from, memalign, mempool_alloc,
+        mempool_create, mempool_destroy, mempool_free, mempool_resize, missed_cache, new_slow,
+        node_of, node_stats, numastat, page_order, property_change, rcu_begin, rcu_end, realloc,
+        realloc_fast, realloc_sized, realloc_slow, usable_size, validate, vmalloc,
     };
     pub use crate::global::{
         PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
@@ -57,7 +57,7 @@ pub mod raw {
     pub use crate::global::{
         pool_alloc, pool_alloc_fast, pool_alloc_ready, pool_create, pool_destroy, pool_free,
         pool_free_fast, pool_free_ready, pool_has, pool_of, pool_pop, pool_push, pool_release,
-        pool_reset, pool_set_limit, pool_used,
+        pool_reset, pool_set_limit, pool_stats, pool_used,
     };
     pub use crate::global::{print_stats, register_shrinker, stats, trim, unregister_shrinker};
     pub use crate::heap::LimitStats;

@@ -121,13 +121,15 @@ fn statistics_as_json_count_what_the_program_has() {
         own = [c for c in it['classes'] if c['size'] == 768][0]; \
         print(own['in_use'], own['in_use'] + own['cached'] <= own['total'], it['huge_blocks'], it['huge'], \
         it['in_use'] >= 700 * 768 + it['huge'], it['limit']['bytes'], it['limit']['source'], \
-        len(it['nodes'][0]['free_blocks']), len(it['nodes'][0]['unusable']), it['numastat'], it['threads'])";
+        len(it['nodes'][0]['free_blocks']), len(it['nodes'][0]['unusable']), it['numastat'], it['threads'], \
+        [(c['name'], c['size'], c['in_use']) for c in it['caches']], it['pools'])";
     let parsed = run(
         Heap::Libc,
         Command::new("python3").args(["-c", look]).arg(json),
         Duration::from_secs(30),
     );
-    let expected = "700 True 1 8388608 True 1073741824 SLUBMALLOC_CONF 11 11 [] 1\n";
+    let expected = "700 True 1 8388608 True 1073741824 SLUBMALLOC_CONF 11 11 [] 1 \
+        [('a cache', 112, 50)] [{'name': 'a ?pool?', 'used': 1024, 'limit': 1048576}]\n";
     assert_eq!(parsed.succeeded().stdout, expected);
 }
 

@@ -66,6 +66,8 @@ int slubmalloc_version(void) SLUBMALLOC_NOTHROW;
  *     in_use, arenas, cached, free_with_memory, huge_blocks, huge, huge_kept, lost, tables, threads
  *     limit          null or {"bytes", "source"}; refused_by_limit and refused_by_system are beside it
  *     classes        [{"size", "in_use", "cached", "total", "slabs", "held"}], those that have slabs, by size
+ *     caches         the same of the named caches, each with its "name"
+ *     pools          [{"name", "used", "limit"}], a limit being null or a number
  *     nodes          [{"node", "free_blocks", "unusable"}], by order; `unusable` is in thousandths
  *     numastat       [{"node", "numa_hit", ...}], in pages, on machines with several nodes
  *

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_void};
 
-use slubmalloc_core::raw::Line;
+use slubmalloc_core::raw::{ClassStats, Line};
 
 /// What the caller has its text written by.
 type Write = unsafe extern "C" fn(*mut c_void, *const c_char, usize);
@@ -40,22 +40,13 @@ unsafe extern "C" fn slubmalloc_stats_json(write: Option<Write>, context: *mut c
     limit(&out);
     out.put(Line::new().text("\"classes\":["));
     let mut is_first = true;
-    slubmalloc_core::raw::class_stats(|class| {
+    slubmalloc_core::raw::class_stats(|found| {
         let mut line = Line::new();
         begin(&mut line, &mut is_first);
-        numbers(
-            &mut line,
-            &[
-                ("size", class.size),
-                ("in_use", class.in_use),
-                ("cached", class.cached),
-                ("total", class.total),
-                ("slabs", class.slabs),
-                ("held", class.held),
-            ],
-        );
+        class(&mut line, &found);
         out.put(line.text("}"));
     });
+    named(&out);
     out.put(Line::new().text("],\"nodes\":["));
     is_first = true;
     slubmalloc_core::raw::node_stats(|node| {
@@ -126,20 +117,79 @@ fn limit(out: &Output) {
             Some(bytes) => {
                 line.text("{");
                 numbers(&mut line, &[("bytes", bytes)]);
-                line.text(",\"source\":\"");
-                for byte in source {
-                    // A path may have any bytes; what JSON would have to escape is not worth more.
-                    match byte {
-                        b'"' | b'\\' | 0..=31 | 127.. => line.text("?"),
-                        _ => line.raw(core::slice::from_ref(byte)),
-                    };
-                }
-                line.text("\"}")
+                text(line.text(","), "source", source);
+                line.text("}")
             }
             None => line.text("null"),
         };
         out.put(line.text(","));
     });
+}
+
+/// The lists of named caches and of pools.
+#[inline(never)]
+fn named(out: &Output) {
+    out.put(Line::new().text("],\"caches\":["));
+    let mut is_first = true;
+    slubmalloc_core::raw::cache_stats(|name, cache| {
+        title(out, name, &mut is_first);
+        let mut line = Line::new();
+        class(&mut line, &cache);
+        out.put(line.text("}"));
+    });
+    out.put(Line::new().text("],\"pools\":["));
+    is_first = true;
+    slubmalloc_core::raw::pool_stats(|name, used, limit| {
+        title(out, name, &mut is_first);
+        let mut line = Line::new();
+        numbers(&mut line, &[("used", used)]);
+        line.text(",\"limit\":");
+        match limit {
+            usize::MAX => line.text("null"),
+            limit => line.number(limit),
+        };
+        out.put(line.text("}"));
+    });
+}
+
+/// The beginning of an object with a name.
+fn title(out: &Output, name: &[u8], is_first: &mut bool) {
+    let mut line = Line::new();
+    begin(&mut line, is_first);
+    text(
+        &mut line,
+        "name",
+        name.split(|byte| *byte == 0).next().unwrap_or(name),
+    );
+    out.put(line.text(","));
+}
+
+/// A member with text. What JSON would have to escape is not worth more than a question mark.
+#[inline(never)]
+fn text(line: &mut Line<PIECE>, name: &str, value: &[u8]) {
+    line.text("\"").text(name).text("\":\"");
+    for byte in value {
+        match byte {
+            b'"' | b'\\' | 0..=31 | 127.. => line.text("?"),
+            _ => line.raw(core::slice::from_ref(byte)),
+        };
+    }
+    line.text("\"");
+}
+
+/// The numbers of a class.
+fn class(line: &mut Line<PIECE>, class: &ClassStats) {
+    numbers(
+        line,
+        &[
+            ("size", class.size),
+            ("in_use", class.in_use),
+            ("cached", class.cached),
+            ("total", class.total),
+            ("slabs", class.slabs),
+            ("held", class.held),
+        ],
+    );
 }
 
 /// The beginning of a list's object.

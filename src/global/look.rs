@@ -21,6 +21,16 @@ pub fn class_stats(mut look: impl FnMut(ClassStats)) {
     let _ = view(|view| view.classes().for_each(&mut look));
 }
 
+/// The name of each named cache, at most 32 bytes and filled up with zeroes, and what it has.
+pub fn cache_stats(look: impl FnMut(&[u8], ClassStats)) {
+    let _ = view(|view| view.named(look));
+}
+
+/// The name of each pool, as above, the bytes that are in use, and its limit, `usize::MAX` for none.
+pub fn pool_stats(look: impl FnMut(&[u8], usize, usize)) {
+    let _ = view(|view| view.pools.map(|pools| pools.each(look)));
+}
+
 /// The limit on memory in use, and what sets it, at most 127 bytes.
 pub fn limit_stats(look: impl FnOnce(LimitStats, &[u8])) {
     let _ = view(|view| {

@@ -55,7 +55,8 @@ pub use kmem::{
     kmem_shrink, kmem_size, kmem_used, missed_cache, rcu_begin, rcu_end,
 };
 pub use look::{
-    class_stats, keeps_deepbind, limit_stats, node_stats, numastat, print_stats, stats, validate,
+    cache_stats, class_stats, keeps_deepbind, limit_stats, node_stats, numastat, pool_stats,
+    print_stats, stats, validate,
 };
 pub use malloc::{calloc, free, malloc, malloc_fast, malloc_slow, memalign};
 pub use mempool::{mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize};

@@ -1,6 +1,8 @@
 //! What pools have, and whether they agree with the records of their slabs and with their accounts.
 #![forbid(unsafe_code)]
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use super::Pools;
 use crate::report::check;
 use crate::slab::class::info;
@@ -15,6 +17,14 @@ impl Pools {
             pool.account.own_used().saturating_sub(others)
         });
         (granules.sum::<usize>() * GRANULE_SIZE, in_use.sum())
+    }
+
+    /// The name of each pool that exists, filled up with zeroes, the bytes that are in use and its limit, `usize::MAX` for none.
+    pub(crate) fn each(&'static self, mut look: impl FnMut(&[u8], usize, usize)) {
+        for pool in self.all().filter(|pool| !pool.is_closed()) {
+            let used = pool.account.used(pool.ready_bytes());
+            look(&pool.name(), used, pool.account.limit.load(Relaxed));
+        }
     }
 
     /// Checks every pool, also closed ones with blocks; aborts if a count is wrong.

@@ -37,6 +37,14 @@ impl View<'_> {
         });
     }
 
+    /// The name of each named cache, filled up with zeroes, and what it has.
+    pub(crate) fn named(&self, mut look: impl FnMut(&[u8], ClassStats)) {
+        if let Some(kmem) = self.kmem {
+            let all = kmem.counts(self.caches);
+            all.for_each(|counts| look(&counts.title, class_of(&counts)));
+        }
+    }
+
     fn each_named(&self, mut look: impl FnMut(&CacheCounts)) {
         if let Some(kmem) = self.kmem {
             let all = kmem.counts(self.caches);

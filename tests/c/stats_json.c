@@ -15,6 +15,13 @@ static void write_text(void *context, const char *text, size_t length)
     *bytes += length;
 }
 
+static void *find(const char *name)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+    CHECK(symbol != NULL);
+    return symbol;
+}
+
 int main(void)
 {
     void *symbol = dlsym(RTLD_DEFAULT, "slubmalloc_stats_json");
@@ -29,6 +36,15 @@ int main(void)
     volatile char *huge = malloc(8 << 20);
     CHECK(huge != NULL);
     *huge = 1;
+    /* By their names: the program has no header. */
+    void *(*create)(const char *, unsigned, unsigned, unsigned, void (*)(void *)) = find("slub_kmem_cache_create");
+    void *(*alloc)(void *, unsigned) = find("slub_kmem_cache_alloc");
+    void *(*create_pool)(const void *) = find("slub_pool_create");
+    void *(*pool_malloc)(void *, size_t) = find("slub_pool_malloc");
+    struct { size_t size; const char *name; size_t limit; } options = {sizeof options, "a \"pool\"", 1 << 20};
+    void *cache = create("a cache", 100, 0, 0, NULL), *pool = create_pool(&options);
+    for (int index = 0; index < 50; index++) CHECK(alloc(cache, 0xcc0) != NULL);
+    CHECK(pool_malloc(pool, 1000) != NULL);
     stats_json(NULL, NULL);
     size_t bytes = 0;
     stats_json(write_text, &bytes);
