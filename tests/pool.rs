@@ -57,6 +57,19 @@ fn a_thread_takes_its_blocks_from_the_pool_that_it_pushed() {
 }
 
 #[test]
+fn a_pool_may_be_released_while_a_thread_takes_from_it() {
+    keeps("raced", &[]);
+}
+
+#[test]
+fn shrinkers_make_room_for_pools_that_have_no_memory() {
+    let mut command = Command::new(program("relief", &linked_to()));
+    command.env("SLUBMALLOC_CONF", "limit:64m");
+    let finished = run(Heap::Libc, &mut command, PATIENCE);
+    assert!(finished.is_ok(), "{}", finished.stderr);
+}
+
+#[test]
 fn blocks_are_cleared_where_that_is_asked_for() {
     for conf in ["zero:free", "zero:alloc", "zero:free,zero:alloc"] {
         assert!(cleared(conf, &[]).is_ok(), "{conf}");

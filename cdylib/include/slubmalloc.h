@@ -521,11 +521,14 @@ int slub_page_to_nid(const struct slub_page *page) SLUBMALLOC_NOTHROW;
  * Using a pool after its end, a handle that is none, and a block that is freed to another pool than its own are reported with a line, as
  * a wrong free is; where the process goes on (`crime:warn`) such a call does nothing, and those that return something fail with
  * errno EINVAL. Functions of pools may be called in signal handlers; where one interrupts its own thread in the allocator, an allocation is
- * refused, and a free done later.
+ * refused, and a free done later. A handle of a pool that has ended may be another pool's after 2^28 that lived in the same place.
  */
 struct slub_pool;
 
-/* Of slub_pool_options.flags: only one thread at a time uses the pool or frees its blocks, which takes no lock then. */
+/*
+ * Of slub_pool_options.flags: only one thread at a time uses the pool or frees its blocks, which takes no lock then. In the child of a fork
+ * a pool that another thread was using at that moment stays as it was: allocations are refused, and its end fails with EBUSY.
+ */
 #define SLUB_POOL_SINGLE_THREAD 1u
 
 struct slub_pool_options {
@@ -533,7 +536,8 @@ struct slub_pool_options {
     size_t size;
     /* For messages, at most 32 bytes of it; null is none. */
     const char *name;
-    /* The most bytes that blocks in use may have, as malloc_usable_size() tells them; 0 is no limit. */
+    /* The most bytes that blocks in use may have, as malloc_usable_size() tells them; 0 is no limit. Slabs, of which blocks may leave a part
+       unused, are not counted. */
     size_t limit;
     /* A pool whose limit counts as well, and those above it; null is none. */
     struct slub_pool *parent;
@@ -560,7 +564,8 @@ struct slub_pool *slub_pool_create(const struct slub_pool_options *options) SLUB
  * slub_pool_realloc(pool, block, size), slub_pool_free(pool, block): as the functions of C with these names. `block` is one of the pool, or
  * null; one of another pool, or of none, is reported.
  *
- * Null with errno ENOMEM if there is no memory, or if the block would pass the limit of the pool or of one above it; a block that
+ * Null with errno ENOMEM if there is no memory, if the block would pass the limit of the pool or of one above it, and for more than 2^20 blocks
+ * above 48 KiB in all pools; direct shrinkers run before the first of these, not at limits of pools. A block that
  * slub_pool_realloc was to resize stays as it was. Null with EINVAL for an alignment that is no power of two. slub_pool_free keeps
  * errno.
  */
@@ -585,8 +590,9 @@ int slub_pool_reset(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOTHR
 int slub_pool_destroy(struct slub_pool *pool, unsigned int flags) SLUBMALLOC_NOTHROW;
 
 /*
- * slub_pool_release(pool): ends a pool whose blocks stay. They are to be freed by free() or with a pool above it, to which they are
- * charged; slub_pool_of() says which that is. Memory goes as they do, the last of it with the last block. 0; null is ignored.
+ * slub_pool_release(pool): ends a pool whose blocks stay until each is freed, by free() or by slub_pool_free() with the pool above it to which they
+ * are charged; slub_pool_of() says which that is, and its reset or end leaves them. Memory goes as they do, the last of it with the last
+ * block: until then the pool counts as one of the 65536. 0; null is ignored.
  */
 int slub_pool_release(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
 
@@ -614,13 +620,13 @@ struct slub_pool *slub_pool_of(const void *block) SLUBMALLOC_NOTHROW;
 
 /*
  * slub_pool_used(pool): bytes that blocks of a pool and of those below it have. Of those below, up to 64 KiB for each size that they use are
- * counted although nobody holds them.
+ * counted although nobody holds them, also against the limits above. They come back when the pool below ends, or meets a limit itself.
  */
 size_t slub_pool_used(struct slub_pool *pool) SLUBMALLOC_NOTHROW;
 
 /*
  * slub_pool_set_limit(pool, bytes): has the blocks of a pool, and of those below it, have at most `bytes` from now on; 0 is no limit.
- * What is there already stays. 0, or -1 with errno EINVAL for what is no pool.
+ * What is there already stays, and pools below hand out what they have at hand. 0, or -1 with errno EINVAL for what is no pool.
  */
 int slub_pool_set_limit(struct slub_pool *pool, size_t bytes) SLUBMALLOC_NOTHROW;
 

@@ -52,6 +52,12 @@ template <class Error> [[noreturn]] void raise([[maybe_unused]] const Error &err
     raise(std::system_error(errno, std::generic_category(), what));
 }
 
+/* The handle of an object that was neither moved from nor closed: another one has EINVAL. */
+template <class Handle> Handle *existing(Handle *handle) {
+    if (handle == nullptr) raise(std::system_error(EINVAL, std::generic_category(), "no pool or cache"));
+    return handle;
+}
+
 inline void *block_or_raise(void *block) {
     if (block == nullptr) raise(std::bad_alloc());
     return block;
@@ -197,7 +203,7 @@ public:
 
     /* Frees all blocks, which nobody uses any more. The pool stays. If it was ever pushed, `flags` has to be SLUB_POOL_FORCE. */
     void reset(unsigned flags = 0) {
-        if (slub_pool_reset(handle_, flags) != 0) detail::raise_errno("slub_pool_reset");
+        if (slub_pool_reset(detail::existing(handle_), flags) != 0) detail::raise_errno("slub_pool_reset");
     }
 
     /*
@@ -211,7 +217,7 @@ public:
 
     /* At most `bytes` from now on; 0 is no limit. */
     void set_limit(std::size_t bytes) {
-        if (slub_pool_set_limit(handle_, bytes) != 0) detail::raise_errno("slub_pool_set_limit");
+        if (slub_pool_set_limit(detail::existing(handle_), bytes) != 0) detail::raise_errno("slub_pool_set_limit");
     }
 
 private:
@@ -226,7 +232,7 @@ private:
  */
 class pool_scope {
 public:
-    explicit pool_scope(const pool_ref &pool) : handle_(pool.handle()) {
+    explicit pool_scope(const pool_ref &pool) : handle_(detail::existing(pool.handle())) {
         if (slub_pool_push(handle_) != 0) detail::raise_errno("slub_pool_push");
     }
     pool_scope(const pool_scope &) = delete;
@@ -340,15 +346,17 @@ public:
     slub_kmem_cache *handle() const noexcept { return handle_; }
 
     /* Objects that the program holds. */
-    std::size_t used() const noexcept { return slub_kmem_cache_used(handle_); }
+    std::size_t used() const noexcept { return handle_ == nullptr ? 0 : slub_kmem_cache_used(handle_); }
 
     /* At most `objects` from now on; (size_t)-1 is no limit. */
     void set_limit(std::size_t objects) {
-        if (slub_kmem_cache_set_limit(handle_, objects) != 0) raise_errno("slub_kmem_cache_set_limit");
+        if (slub_kmem_cache_set_limit(existing(handle_), objects) != 0) raise_errno("slub_kmem_cache_set_limit");
     }
 
     /* Gives memory of free objects back, as slub_kmem_cache_shrink(). */
-    void shrink() noexcept { slub_kmem_cache_shrink(handle_); }
+    void shrink() noexcept {
+        if (handle_ != nullptr) slub_kmem_cache_shrink(handle_);
+    }
 
     /* Ends the cache; false, and all stays as it is, while objects of it are in use, which a line on standard error tells. */
     bool close() noexcept {
@@ -379,7 +387,7 @@ protected:
     }
     ~cache_base() { close(); }
 
-    void *allocate() const noexcept { return slub_kmem_cache_alloc(handle_, SLUB_GFP_KERNEL); }
+    void *allocate() const noexcept { return handle_ == nullptr ? nullptr : slub_kmem_cache_alloc(handle_, SLUB_GFP_KERNEL); }
 
     slub_kmem_cache *handle_;
 };

@@ -97,10 +97,29 @@ pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mu
 /// A block past the fast paths, for functions of a family.
 #[inline(never)]
 pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
-    if let Some(answer) = pushed::take(size, align, zeroed) {
-        tick_own(Trigger::Malloc);
-        return answer;
+    // Two ways that share no stack.
+    match here().stubbed() {
+        None => allocate_beside(size, align, zeroed, family),
+        Some(_) => allocate_pushed(size, align, zeroed, family),
     }
+}
+
+/// From the pool that the thread has pushed, if there is one.
+#[cold]
+#[inline(never)]
+fn allocate_pushed(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
+    match pushed::take(size, align, zeroed) {
+        Some(answer) => {
+            tick_own(Trigger::Malloc);
+            answer
+        }
+        None => allocate_beside(size, align, zeroed, family),
+    }
+}
+
+/// The same, whatever the thread has pushed.
+#[inline(never)]
+fn allocate_beside(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
     let request = Request::new(size, align, zeroed);
     let take = || request.as_ref().and_then(|request| take(request, family));
     let (mut block, mut passes) = (take(), 0);

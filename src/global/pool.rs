@@ -11,7 +11,7 @@ use super::purge_thread::Trigger;
 use super::threads::own;
 use super::uncached::home;
 use crate::kmem::KmemError;
-use crate::pool::{self, Pool, PoolHandle, PoolOptions, Pools, Stays};
+use crate::pool::{self, Pool, PoolHandle, PoolOptions, Pools, Refused, Stays};
 use crate::report;
 use crate::slab::Request;
 use crate::units::{NodeId, Zeroed};
@@ -31,7 +31,10 @@ pub fn pool_create(name: &[u8], options: PoolOptions) -> Result<PoolHandle, Kmem
     }
     let parent = match options.parent.is_null() {
         true => None,
-        false => Some(find(options.parent).ok_or(KmemError::Invalid)?.1),
+        false => Some((
+            find(options.parent).ok_or(KmemError::Invalid)?.1,
+            options.parent,
+        )),
     };
     let limit = match options.limit {
         0 => usize::MAX,
@@ -53,7 +56,8 @@ pub fn pool_create(name: &[u8], options: PoolOptions) -> Result<PoolHandle, Kmem
         let pools = pools.ok_or(KmemError::NoMemory)?;
         let pool = pools.create(name, node, limit, parent, options.flags | clears);
         REACH.note(pools);
-        pool.map(Pool::handle).ok_or(KmemError::NoMemory)
+        pool.map(Pool::handle)
+            .map_err(|why| stays(why, options.parent))
     })
 }
 
@@ -73,12 +77,15 @@ pub fn pool_alloc(
     if report::is_ending() || is_interrupted() {
         return Err(KmemError::NoMemory);
     }
-    let (pools, pool) = find(pool).ok_or(KmemError::Invalid)?;
+    let (pools, found) = find(pool).ok_or(KmemError::Invalid)?;
     let zeroed = if is_zeroed { Zeroed::Yes } else { Zeroed::No };
     let request = Request::new(size, align, zeroed).ok_or(KmemError::NoMemory)?;
-    let block = take_from(pools, pool, &request).ok_or(KmemError::NoMemory);
+    let block = take_from(pools, (found, pool), &request);
     tick_own(Trigger::Malloc);
-    block
+    block.map_err(|why| match why {
+        Refused::Stays(why) => stays(why, pool),
+        _ => KmemError::NoMemory,
+    })
 }
 
 /// What a free does where [`super::pool_free_ready`] gives up; null is ignored. A block of another pool, or of none, is reported.
@@ -151,7 +158,7 @@ pub fn pool_release(pool: PoolHandle) -> Result<(), KmemError> {
 fn end(
     pool: PoolHandle,
     flags: u32,
-    run: impl FnOnce(&'static Pools, &'static Pool) -> Result<(), Stays>,
+    run: impl FnOnce(&'static Pools, &'static Pool, PoolHandle) -> Result<(), Stays>,
 ) -> Result<(), KmemError> {
     if flags & !pool::FORCE != 0 {
         return Err(KmemError::Invalid);
@@ -164,14 +171,22 @@ fn end(
     if pool.was_pushed() && flags & pool::FORCE == 0 {
         return Err(KmemError::InUse);
     }
-    let done = inside_alive(|| run(pools, pool));
+    let done = inside_alive(|| run(pools, pool, handle));
     done.map_err(|why| match why {
         Stays::Busy => KmemError::InUse,
+        gone => stays(gone, handle),
+    })
+}
+
+/// The error where a pool is not to be used, which is reported if it has gone.
+fn stays(why: Stays, pool: PoolHandle) -> KmemError {
+    match why {
+        Stays::Busy => KmemError::NoMemory,
         Stays::Gone => {
-            pool::gone(handle);
+            pool::gone(pool);
             KmemError::Invalid
         }
-    })
+    }
 }
 
 /// The pool that the block at an address belongs to, or is charged to since its own was released.
@@ -192,11 +207,10 @@ pub fn pool_used(pool: PoolHandle) -> usize {
 ///
 /// [`KmemError::Invalid`] for what is no pool, which is reported.
 pub fn pool_set_limit(pool: PoolHandle, limit: usize) -> Result<(), KmemError> {
-    let (pools, pool) = find(pool).ok_or(KmemError::Invalid)?;
+    let (pools, found) = find(pool).ok_or(KmemError::Invalid)?;
     let limit = match limit {
         0 => usize::MAX,
         limit => limit,
     };
-    inside_alive(|| pools.set_limit(pool, limit));
-    Ok(())
+    inside_alive(|| pools.set_limit(found, pool, limit)).map_err(|why| stays(why, pool))
 }

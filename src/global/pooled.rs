@@ -9,7 +9,7 @@ use super::process::{PROCESS, with_modes};
 use super::relief;
 use super::threads::{inside, own};
 use crate::heap::Resized;
-use crate::pool::{self, Pool, PoolHandle, Pools, Reach};
+use crate::pool::{self, Pool, PoolHandle, Pools, Reach, Refused, Stays};
 use crate::slab::{Object, Request, class};
 use crate::units::{MIN_ALIGN, Zeroed};
 
@@ -22,22 +22,28 @@ pub(super) fn known() -> Option<&'static Pools> {
     PROCESS.get()?.pools.get()
 }
 
-/// A block of a pool. Where there is none, direct shrinkers make room first.
+/// A block of the pool with a handle. Where there is no memory, direct shrinkers make room first.
 #[inline(never)]
 pub(super) fn take_from(
     pools: &'static Pools,
-    pool: &'static Pool,
+    (pool, handle): (&'static Pool, PoolHandle),
     request: &Request,
-) -> Option<Object> {
-    let take = || inside_alive(|| pools.take(pool, request));
+) -> Result<Object, Refused> {
+    let take = || inside_alive(|| pools.take(pool, handle, request));
     let (mut block, mut passes) = (take(), 0);
-    while block.is_none() && relief::relieve(request.bytes(), &mut passes) {
+    // What meets a limit of its own is nobody else's reason to give memory up.
+    while block == Err(Refused::NoMemory) && relief::relieve(request.bytes(), &mut passes) {
         block = take();
     }
-    if let (Some(block), Some(process)) = (block, with_modes()) {
+    block.inspect(|block| clear_rest(*block))
+}
+
+/// What a mode asks for when a block is handed out. Apart, so that the way to memory has no room for this on its stack.
+#[inline(never)]
+fn clear_rest(block: Object) {
+    if let Some(process) = with_modes() {
         process.modes.clearing().gain(&process.heap, block, 0);
     }
-    block
 }
 
 /// Takes back a block that somebody frees; `false` if it is none of a pool's.
@@ -82,13 +88,15 @@ pub(super) fn resize(block: Object, bytes: usize) -> Option<Resized> {
 /// A block of the same pool as another one; `None` if that is closed, so that any block will do.
 pub(super) fn take_beside(block: Object, bytes: usize) -> Option<*mut u8> {
     let pools = known()?;
-    inside_alive(|| {
-        let pool = pools.owner_of(block.addr().get())?;
-        let living = Pools::living(pool).filter(|living| core::ptr::eq(*living, pool))?;
-        let request = Request::new(bytes, MIN_ALIGN, Zeroed::No);
-        let taken = request.and_then(|request| pools.take(living, &request));
-        Some(taken.map_or(core::ptr::null_mut(), |it| it.as_ptr()))
-    })
+    let pool = inside_alive(|| pools.owner_of(block.addr().get()))?;
+    let living = Pools::living(pool).filter(|living| core::ptr::eq(*living, pool))?;
+    let request = Request::new(bytes, MIN_ALIGN, Zeroed::No)?;
+    match take_from(pools, (living, living.handle()), &request) {
+        Ok(taken) => Some(taken.as_ptr()),
+        // It has ended meanwhile.
+        Err(Refused::Stays(Stays::Gone)) => None,
+        Err(_) => Some(core::ptr::null_mut()),
+    }
 }
 
 /// The fast path of an allocation: the pool, which is for one thread, has an object at hand.
@@ -107,7 +115,7 @@ pub fn pool_alloc_ready(pool: PoolHandle, size: usize) -> Option<NonNull<u8>> {
         return None;
     }
     let near = REACH.near(pool).filter(|near| near.handle() == pool)?;
-    near.take_ready(class::class_of(size))
+    near.take_ready(pool, class::class_of(size))
 }
 
 /// The fast path of a free: `block` is one of the objects that the pool, which is for one thread, had at hand last.
@@ -123,7 +131,7 @@ pub fn pool_free_fast(pool: PoolHandle, block: *mut u8) -> bool {
 #[inline]
 pub fn pool_free_ready(pool: PoolHandle, block: *mut u8) -> bool {
     match REACH.near(pool).filter(|near| near.handle() == pool) {
-        Some(near) => near.give_ready(block),
+        Some(near) => near.give_ready(pool, block),
         None => false,
     }
 }

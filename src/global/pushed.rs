@@ -16,7 +16,7 @@ use super::threads::{here, inside, own, stand_in};
 use super::uncached::answer;
 use crate::cache::ThreadCache;
 use crate::kmem::KmemError;
-use crate::pool::{self, Pool, PoolHandle, Pools};
+use crate::pool::{self, Pool, PoolHandle, Pools, Refused, Stays};
 use crate::report;
 use crate::slab::Request;
 use crate::units::Zeroed;
@@ -88,13 +88,21 @@ fn take_for(
     if report::is_ending() || is_interrupted() {
         return None;
     }
-    let (pools, pool) = top(cache)?;
-    if pool.is_held() {
-        // By this thread, of which this is a signal handler.
-        return None;
+    let request = Request::new(size, align, zeroed);
+    loop {
+        let (pools, pool, handle) = top(cache)?;
+        let Some(request) = &request else {
+            return Some(answer(None, size));
+        };
+        match take_from(pools, (pool, handle), request) {
+            Ok(block) => return Some(block.as_ptr()),
+            // The one below it is next.
+            Err(Refused::Stays(Stays::Gone)) => {}
+            // By this thread, of which this is a signal handler.
+            Err(Refused::Stays(Stays::Busy)) => return None,
+            Err(Refused::Limit | Refused::NoMemory) => return Some(answer(None, size)),
+        }
     }
-    let block = Request::new(size, align, zeroed).and_then(|it| take_from(pools, pool, &it));
-    Some(answer(block, size))
 }
 
 /// Takes back what a thread with a pool of its own frees most: the pool's blocks, and then its cache's; `false` for all others.
@@ -126,9 +134,9 @@ pub(super) fn beside<T>(run: impl FnOnce() -> T) -> T {
 }
 
 /// The pool that was pushed last of those that still exist.
-fn top(cache: &ThreadCache) -> Option<(&'static Pools, &'static Pool)> {
+fn top(cache: &ThreadCache) -> Option<(&'static Pools, &'static Pool, PoolHandle)> {
     let pools = known()?;
-    let words = (0..).map_while(|depth| cache.source(depth));
-    let mut living = words.filter_map(|word| pools.find(PoolHandle::of(word)));
-    living.next().map(|pool| (pools, pool))
+    let handles = (0..).map_while(|depth| cache.source(depth).map(PoolHandle::of));
+    let mut living = handles.filter_map(|handle| Some((pools, pools.find(handle)?, handle)));
+    living.next()
 }

@@ -227,9 +227,6 @@ impl Queue {
 mod tests {
     extern crate std;
     use super::*;
-    use core::sync::atomic::AtomicBool;
-    use core::time::Duration;
-    use std::sync::mpsc;
     use std::thread;
     use std::vec::Vec;
 
@@ -263,8 +260,13 @@ mod tests {
         assert_eq!(left, [1, 3, 5].map(block));
     }
 
+    #[cfg(not(simulated))]
     #[test]
     fn who_lets_blocks_go_waits_for_those_that_others_let_go() {
+        use core::sync::atomic::AtomicBool;
+        use core::time::Duration;
+        use std::sync::mpsc;
+
         let quarantine = Quarantine::new(100);
         quarantine.add(block(1), 10, |_| unreachable!());
         let has_arrived = AtomicBool::new(false);

@@ -3,32 +3,32 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::Pools;
-use super::hold::Held;
+use super::handle::PoolHandle;
+use super::hold::{Held, Stays};
 use super::structure::{CLOSED, Pool};
 use crate::slab::Keep;
 use crate::sys;
 
-/// Why a pool stays as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stays {
-    /// It is none, or another thread ends it at this moment.
-    Gone,
-    /// A signal handler must not wait.
-    Busy,
-}
-
 impl Pools {
     /// Gives all blocks of a pool back, which nobody uses any more.
-    pub(crate) fn reset(&'static self, pool: &'static Pool) -> Result<(), Stays> {
-        let held = pool.hold().ok_or(Stays::Busy)?;
+    pub(crate) fn reset(
+        &'static self,
+        pool: &'static Pool,
+        handle: PoolHandle,
+    ) -> Result<(), Stays> {
+        let held = pool.hold_as(handle)?;
         self.empty(pool, &held, Keep::One);
         Ok(())
     }
 
     /// The same, and ends the pool.
-    pub(crate) fn destroy(&'static self, pool: &'static Pool) -> Result<(), Stays> {
-        let mut held = pool.hold().ok_or(Stays::Busy)?;
-        close(pool, &mut held)?;
+    pub(crate) fn destroy(
+        &'static self,
+        pool: &'static Pool,
+        handle: PoolHandle,
+    ) -> Result<(), Stays> {
+        let mut held = pool.hold_as(handle)?;
+        close(pool, &mut held);
         self.empty(pool, &held, Keep::None);
         drop(held);
         self.retire_if_gone(pool);
@@ -36,9 +36,13 @@ impl Pools {
     }
 
     /// Ends a pool whose blocks stay: memory goes with the last of them.
-    pub(crate) fn release(&'static self, pool: &'static Pool) -> Result<(), Stays> {
-        let mut held = pool.hold().ok_or(Stays::Busy)?;
-        close(pool, &mut held)?;
+    pub(crate) fn release(
+        &'static self,
+        pool: &'static Pool,
+        handle: PoolHandle,
+    ) -> Result<(), Stays> {
+        let mut held = pool.hold_as(handle)?;
+        close(pool, &mut held);
         pool.put_all_back();
         pool.account.settle();
         for id in pool.used_classes() {
@@ -59,12 +63,23 @@ impl Pools {
     }
 
     /// Has a pool and those below it use at most `limit` bytes from now on; what is there already stays.
-    pub(crate) fn set_limit(&'static self, pool: &'static Pool, limit: usize) {
-        if let Some(_held) = pool.hold() {
-            pool.put_all_back();
-            pool.account.settle();
+    pub(crate) fn set_limit(
+        &'static self,
+        pool: &'static Pool,
+        handle: PoolHandle,
+        limit: usize,
+    ) -> Result<(), Stays> {
+        match pool.hold_as(handle) {
+            Ok(_held) => {
+                pool.put_all_back();
+                pool.account.settle();
+            }
+            // Another thread's, which has at hand what it has.
+            Err(Stays::Busy) => {}
+            Err(Stays::Gone) => return Err(Stays::Gone),
         }
         pool.account.limit.store(limit, Relaxed);
+        Ok(())
     }
 
     /// The pool that a block is charged to: its own, or the first above that is not closed.
@@ -99,12 +114,9 @@ impl Pools {
 }
 
 /// Ends a pool for its callers; the caller holds it.
-fn close(pool: &Pool, held: &mut Held<'_>) -> Result<(), Stays> {
-    if !pool.end(held) {
-        return Err(Stays::Gone);
-    }
+fn close(pool: &Pool, held: &mut Held<'_>) {
+    pool.end(held);
     pool.state.store(CLOSED, Relaxed);
     // What its blocks and the pools below it use is for those above to limit.
     pool.account.limit.store(usize::MAX, Relaxed);
-    Ok(())
 }

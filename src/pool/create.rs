@@ -3,6 +3,8 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::handle::PoolHandle;
+use super::hold::Stays;
 use super::structure::{LIVE, Pool};
 use super::{Life, Pools};
 use crate::heap::Node;
@@ -15,18 +17,23 @@ const WARM: u32 = 32;
 const STEP: usize = 16;
 
 impl Pools {
-    /// A pool whose slabs are `node`'s, with a limit in bytes; `None` where there is no memory, or where there are as many pools as
-    /// there can be.
+    /// A pool whose slabs are `node`'s, with a limit in bytes. An error where the parent has gone, and [`Stays::Busy`] where there is no memory or there
+    /// are as many pools as there can be.
     pub(crate) fn create(
         &'static self,
         name: &[u8],
         node: &'static Node,
         limit: usize,
-        parent: Option<&'static Pool>,
+        parent: Option<(&'static Pool, PoolHandle)>,
         flags: u32,
-    ) -> Option<&'static Pool> {
+    ) -> Result<&'static Pool, Stays> {
         let mut life = self.life.lock();
-        let place = self.structure(&mut life)?;
+        // A structure is another pool's only after it was without one, under this lock.
+        if parent.is_some_and(|(parent, handle)| parent.handle() != handle) {
+            return Err(Stays::Gone);
+        }
+        let parent = parent.map(|(parent, _)| parent);
+        let place = self.structure(&mut life).ok_or(Stays::Busy)?;
         let pool = self.table.get(place as usize);
         if let Some(parent) = parent {
             parent
@@ -42,9 +49,9 @@ impl Pools {
         pool.set_name(name);
         pool.state.store(LIVE, Relaxed);
         let lives = self.lives.get(place as usize).load(Relaxed) as usize;
-        let handle = self.first + place as usize * size_of::<Pool>() + lives % size_of::<Pool>();
-        pool.begin(flags, handle);
-        Some(pool)
+        let start = self.first + place as usize * size_of::<Pool>();
+        pool.begin(flags, PoolHandle::of_life(start, lives).addr());
+        Ok(pool)
     }
 
     /// The place of a structure that is no pool.

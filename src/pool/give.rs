@@ -28,13 +28,13 @@ impl Pool {
 
     /// Takes any object of the pool's back with which no slab goes; `false` for any other address.
     #[inline]
-    pub(crate) fn give_ready(&self, block: *mut u8) -> bool {
+    pub(crate) fn give_ready(&self, handle: PoolHandle, block: *mut u8) -> bool {
         let address = block.addr();
         let Some(id) = self.class_at(address) else {
             return false;
         };
         let (class, Some(place), Some(_held)) =
-            (self.class(id), self.place_of(id), self.hold_plain())
+            (self.class(id), self.place_of(id), self.hold_plain(handle))
         else {
             return false;
         };

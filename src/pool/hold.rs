@@ -14,6 +14,15 @@ use super::handle::PoolHandle;
 use super::structure::{IDLE, Pool};
 use crate::sync::Guard;
 
+/// Why a pool stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stays {
+    /// It is none any more.
+    Gone,
+    /// A signal handler must not wait.
+    Busy,
+}
+
 /// The right to change a pool.
 #[derive(Debug)]
 #[must_use = "dropping it gives the right back"]
@@ -64,6 +73,15 @@ impl Pool {
         Some(Held { pool: self, hold })
     }
 
+    /// The same as long as the pool is the one with that handle, which another thread may have ended meanwhile.
+    pub(super) fn hold_as(&self, handle: PoolHandle) -> Result<Held<'_>, Stays> {
+        let is_it = || !handle.is_null() && self.handle() == handle;
+        // Not of another pool, which may be for another thread, but for the moment between the two questions.
+        let held = is_it().then(|| self.hold()).ok_or(Stays::Gone)?;
+        let held = held.ok_or(Stays::Busy)?;
+        is_it().then_some(held).ok_or(Stays::Gone)
+    }
+
     /// Runs what neither fails nor takes a lock or calls anything, for the one thread of the pool with a handle, whose blocks are not cleared; `None`
     /// if it is no such pool, or must not be changed now.
     #[inline(always)]
@@ -91,27 +109,19 @@ impl Pool {
         self.gate.store(before, Relaxed);
     }
 
-    /// Has it be no pool for the program any more; `false` if it is none. The caller holds it.
-    pub(super) fn end(&self, held: &mut Held<'_>) -> bool {
+    /// Has it be no pool for the program any more. The caller holds it.
+    pub(super) fn end(&self, held: &mut Held<'_>) {
         if let Hold::Gate(before) = &mut held.hold {
             *before = IDLE;
         }
-        self.handle.swap(0, Relaxed) != 0
+        self.handle.store(0, Relaxed);
     }
 
-    /// The right to change it where nothing is cleared.
-    pub(super) fn hold_plain(&self) -> Option<Held<'_>> {
+    /// The right to change it where nothing is cleared, as [`Self::hold_as`].
+    pub(super) fn hold_plain(&self, handle: PoolHandle) -> Option<Held<'_>> {
         match self.clears() {
             true => None,
-            false => self.hold(),
-        }
-    }
-
-    /// Whether [`Self::hold`] would refuse it.
-    pub(crate) fn is_held(&self) -> bool {
-        match self.is_single() {
-            true => self.gate.load(Relaxed) == 0,
-            false => self.lock.is_own(),
+            false => self.hold_as(handle).ok(),
         }
     }
 

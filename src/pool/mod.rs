@@ -33,13 +33,14 @@ use crate::sync::Lock;
 use crate::sys::{Region, Table};
 
 use blocks::Blocks;
-pub(crate) use close::Stays;
 pub use handle::PoolHandle;
+pub(crate) use hold::Stays;
 pub use options::PoolOptions;
 pub(crate) use options::{FORCE, KNOWN_FLAGS, SINGLE_THREAD};
 pub(crate) use reach::Reach;
 pub(crate) use report::{gone, not_its_block, not_on_top, still_pushed, unknown};
 pub(crate) use structure::{CLEARS, Pool};
+pub(crate) use take::Refused;
 
 /// All pools of a heap.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl Pools {
     /// The place of a pool with a handle; too large for what is none.
     #[inline(always)]
     fn place_of(&self, handle: PoolHandle) -> usize {
-        handle.addr().wrapping_sub(self.first) / size_of::<Pool>()
+        handle.offset(self.first) / size_of::<Pool>()
     }
 
     /// All structures in use.

@@ -9,6 +9,7 @@ use core::sync::atomic::{
 use super::Pools;
 use super::handle::PoolHandle;
 use super::structure::Pool;
+use crate::slab::Owner;
 
 /// Where structures are.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub(crate) struct Reach {
     first: AtomicPtr<Pool>,
     bytes: AtomicUsize,
 }
+
+/// The bits of an offset that say where a structure begins.
+const STARTS: usize = (Owner::MOST_POOLS as usize - 1) * size_of::<Pool>();
+const _: () = assert!(Owner::MOST_POOLS.is_power_of_two());
 
 impl Reach {
     /// None yet.
@@ -41,11 +46,11 @@ impl Reach {
         // ORDERING: relaxed. Who has a handle was handed it, and with it what is stored here before; any other address finds the structures of
         // before, which stay.
         let first = self.first.load(Relaxed);
-        let offset = handle.addr().wrapping_sub(first.addr());
-        if offset >= self.bytes.load(Relaxed) {
+        // Whatever else it is, it is not the handle of the pool that lies there.
+        let start = handle.addr().wrapping_sub(first.addr()) & STARTS;
+        if start >= self.bytes.load(Relaxed) {
             return None;
         }
-        let start = offset & !(size_of::<Pool>() - 1);
         // SAFETY: there are bytes, so there is a first one.
         unsafe { core::hint::assert_unchecked(!first.is_null()) };
         // SAFETY: as many bytes are structures.

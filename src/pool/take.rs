@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use super::Pools;
 use super::handle::PoolHandle;
+use super::hold::Stays;
 use super::structure::Pool;
 use crate::heap::Heap;
 use crate::slab::class::info;
@@ -16,12 +17,15 @@ const MOST_AT_HAND: u32 = 64 << 10;
 /// Objects that a word has bits for.
 const WORD: u32 = u64::BITS;
 
-/// Why there is no object.
-enum Refused {
-    /// A limit forbids it.
+/// Why there is no block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// A limit of pools forbids it.
     Limit,
-    /// The node has no memory.
+    /// There is no memory.
     NoMemory,
+    /// The pool is not to be used.
+    Stays(Stays),
 }
 
 impl Pool {
@@ -36,8 +40,8 @@ impl Pool {
 
     /// The same of a pool that several threads use.
     #[inline]
-    pub(crate) fn take_ready(&self, id: ClassId) -> Option<Object> {
-        let _held = self.hold_plain()?;
+    pub(crate) fn take_ready(&self, handle: PoolHandle, id: ClassId) -> Option<Object> {
+        let _held = self.hold_plain(handle)?;
         self.class(id).pop()
     }
 
@@ -91,41 +95,51 @@ impl Pool {
 }
 
 impl Pools {
-    /// A block of a pool for a request; `None` at a limit, where there is no memory, and where a signal handler must not wait.
-    pub(crate) fn take(&'static self, pool: &'static Pool, request: &Request) -> Option<Object> {
-        let _held = pool.hold()?;
+    /// A block for a request of the pool with a handle.
+    pub(crate) fn take(
+        &'static self,
+        pool: &'static Pool,
+        handle: PoolHandle,
+        request: &Request,
+    ) -> Result<Object, Refused> {
+        let _held = pool.hold_as(handle).map_err(Refused::Stays)?;
         if let Kind::Small(id) = request.kind() {
             match pool.take_object(self.heap, id) {
-                Ok(object) => return Some(request.clear(object)),
-                Err(Refused::Limit) => return None,
+                Ok(object) => return Ok(request.clear(object)),
                 Err(Refused::NoMemory) => {}
+                Err(why) => return Err(why),
             }
         }
         // Whatever its size, where the node has no memory for slabs.
         self.take_pages(pool, request)
     }
 
-    fn take_pages(&'static self, pool: &'static Pool, request: &Request) -> Option<Object> {
+    fn take_pages(
+        &'static self,
+        pool: &'static Pool,
+        request: &Request,
+    ) -> Result<Object, Refused> {
         let bytes = request.bytes().max(1).next_multiple_of(PAGE_SIZE);
-        let node = pool.node.get()?;
-        let pages = Request::pages(bytes, request.align(), request.zeroed())?.of_no_class();
+        let node = pool.node.get().ok_or(Refused::NoMemory)?;
+        let pages = Request::pages(bytes, request.align(), request.zeroed());
+        let pages = pages.ok_or(Refused::NoMemory)?.of_no_class();
         if pool.account.charge(bytes, bytes) == 0 {
             pool.put_all_back();
             if pool.account.charge(bytes, bytes) == 0 {
-                return None;
+                return Err(Refused::Limit);
             }
         }
         let Some(block) = self.heap.take(node, &pages) else {
             pool.account.uncharge(bytes);
-            return None;
+            return Err(Refused::NoMemory);
         };
         let place = pool.place.load(Relaxed);
         if !self.blocks.insert(&pool.blocks, place, block, bytes) {
             self.heap.give(block);
             pool.account.uncharge(bytes);
-            return None;
+            return Err(Refused::NoMemory);
         }
-        Some(block)
+        Ok(block)
     }
 
     /// Bytes of the block of a pool at `address` that may be used; 0 for what is no block.

@@ -30,12 +30,14 @@ impl World {
 
     fn pool(&self, limit: usize, parent: Option<&'static Pool>) -> &'static Pool {
         let node = self.heap.home_of(NodeId(0));
-        self.pools.create(b"test", node, limit, parent, 0).unwrap()
+        self.pools
+            .create(b"test", node, limit, parent.map(|it| (it, it.handle())), 0)
+            .unwrap()
     }
 
     fn take(&self, pool: &'static Pool, bytes: usize) -> Option<Object> {
         let request = Request::new(bytes, MIN_ALIGN, Zeroed::No)?;
-        self.pools.take(pool, &request)
+        self.pools.take(pool, pool.handle(), &request).ok()
     }
 
     fn take_all(&self, pool: &'static Pool, bytes: usize) -> Vec<Object> {
@@ -81,7 +83,7 @@ fn objects_come_back_to_their_word_and_to_their_slab() {
     }
     assert_eq!(world.pools.used(pool), 0);
     world.validate();
-    assert_eq!(world.pools.destroy(pool), Ok(()));
+    assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
     assert_eq!(world.pages(), before);
     world.validate();
 }
@@ -102,12 +104,12 @@ fn a_pool_that_is_destroyed_leaves_nothing() {
         }
         world.validate();
         if round == 1 {
-            assert_eq!(world.pools.reset(pool), Ok(()));
+            assert_eq!(world.pools.reset(pool, pool.handle()), Ok(()));
             assert_eq!(world.pools.used(pool), 0);
             assert!(world.take(pool, 100).is_some());
             world.validate();
         }
-        assert_eq!(world.pools.destroy(pool), Ok(()));
+        assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
         assert_eq!((world.pages(), world.heap.huge_counts().blocks), before);
         world.validate();
     }
@@ -121,7 +123,7 @@ fn a_handle_is_of_one_life() {
         let pool = world.pool(MANY, None);
         let handle = pool.handle();
         assert!(!handles.contains(&handle) && world.pools.find(handle).is_some());
-        assert_eq!(world.pools.destroy(pool), Ok(()));
+        assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
         assert!(world.pools.find(handle).is_none() && world.pools.is_handle(handle));
         handles.push(handle);
     }
@@ -131,7 +133,7 @@ fn a_handle_is_of_one_life() {
     }
     assert!(handles.iter().all(|it| world.pools.find(*it).is_none()));
     for pool in all {
-        assert_eq!(world.pools.destroy(pool), Ok(()));
+        assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
     }
     for other in [0, 4096, handles[0].addr() + (1 << 30), usize::MAX] {
         let other = PoolHandle(other);
@@ -151,11 +153,11 @@ fn limits_hold_for_all_below_and_none_is_passed() {
     assert_eq!(counts[1], (512 << 10) / 112);
     assert!(counts[2] < 64 && world.pools.used(top) <= 1 << 20);
     world.validate();
-    assert_eq!(world.pools.reset(low[0]), Ok(()));
+    assert_eq!(world.pools.reset(low[0], low[0].handle()), Ok(()));
     assert!(!world.take_all(low[2], 1000).is_empty());
     assert!(world.take(top, 200 << 10).is_none());
     for pool in low {
-        assert_eq!(world.pools.destroy(pool), Ok(()));
+        assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
     }
     assert_eq!(world.pools.used(top), 0);
     assert!(world.take(top, 1 << 20).is_some() && world.take(top, 1).is_none());
@@ -188,11 +190,11 @@ fn blocks_of_a_released_pool_stay_and_are_charged_to_those_above() {
     let small: Vec<_> = (0..2000).map(|_| world.take(low, 48).unwrap()).collect();
     let large = world.take(low, 200 << 10).unwrap();
     let used = 2000 * 48 + (200 << 10);
-    assert_eq!(world.pools.release(low), Ok(()));
+    assert_eq!(world.pools.release(low, low.handle()), Ok(()));
     assert!(world.pools.find(handle).is_none());
     assert_eq!(world.pools.used(top), used);
     assert!(core::ptr::eq(Pools::living(low).unwrap(), middle));
-    assert_eq!(world.pools.destroy(middle), Ok(()));
+    assert_eq!(world.pools.destroy(middle, middle.handle()), Ok(()));
     assert!(core::ptr::eq(Pools::living(low).unwrap(), top));
     world.validate();
     assert!(world.take(top, (1 << 20) - used + 4096).is_none());
@@ -226,7 +228,7 @@ fn a_pool_for_one_thread_refuses_what_interrupts_it() {
     let object = world.take(pool, 64).unwrap();
     let held = pool.hold().unwrap();
     assert!(world.take(pool, 64).is_none() && !world.pools.give(pool, object));
-    assert_eq!(world.pools.reset(pool), Err(Stays::Busy));
+    assert_eq!(world.pools.reset(pool, pool.handle()), Err(Stays::Busy));
     drop(held);
     assert!(world.pools.give(pool, object));
     world.validate();
@@ -248,7 +250,7 @@ fn a_full_node_has_other_memory_serve() {
     }
     assert_eq!(world.pools.used(pool), 3000 * 4096);
     world.validate();
-    assert_eq!(world.pools.destroy(pool), Ok(()));
+    assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
     assert_eq!(heap.huge_counts().blocks, 0);
     world.validate();
 }
@@ -263,7 +265,7 @@ fn pools_by_the_thousand_come_and_go() {
             assert!(world.take(pool, 24).is_some());
         }
         for pool in all {
-            assert_eq!(world.pools.destroy(pool), Ok(()));
+            assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
         }
     }
     assert_eq!(world.pages(), before);

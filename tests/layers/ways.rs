@@ -32,6 +32,7 @@ const WAYS: &[Way] = &[
             ("global/malloc.rs", "malloc_slow"),
             ("cache/exchange.rs", "exchange_empty"),
             ("global/malloc.rs", "allocate"),
+            ("global/malloc.rs", "allocate_beside"),
             ("global/malloc.rs", "take"),
             ("global/service.rs", "service"),
             ("global/birth.rs", "alive"),
@@ -106,6 +107,7 @@ const WAYS: &[Way] = &[
         13,
         &[
             ("global/malloc.rs", "allocate"),
+            ("global/malloc.rs", "allocate_beside"),
             ("global/malloc.rs", "take"),
             ("global/service.rs", "service"),
             ("global/debugged.rs", "allocate"),

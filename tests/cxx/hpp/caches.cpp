@@ -111,6 +111,8 @@ static void ends_with_objects_in_use() {
         CHECK(!texts.close() && texts.handle() != nullptr);
         auto moved = std::move(texts);
         CHECK(texts.handle() == nullptr && moved.used() == 1);
+        texts.shrink();
+        CHECK(texts.used() == 0 && texts.try_make("none") == nullptr && texts.close());
         cache<counted> other("other");
         moved = std::move(other);
     }

@@ -136,6 +136,9 @@ static void ends() {
         request.release();
         CHECK(request.handle() == nullptr && request.used() == 0);
         CHECK(throws<std::bad_alloc>([&] { (void)request.allocate(1); }));
+        CHECK(throws<std::system_error>([&] { request.reset(); }));
+        CHECK(throws<std::system_error>([&] { request.set_limit(1); }));
+        CHECK(throws<std::system_error>([&] { slubmalloc::pool_scope scope(request); }));
         CHECK(text.size() == 500 && tenant.used() >= 3500);
         // The string frees its block through the object.
     }

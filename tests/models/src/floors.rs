@@ -286,6 +286,11 @@ fn blocks_of_a_pool_that_change_hands_without_order_are_found() {
 }
 
 #[test]
+fn a_pool_is_released_while_a_thread_takes_from_it() {
+    meet(pools::is_released_under_a_taker(Fault::None));
+}
+
+#[test]
 fn pools_come_and_go_beside_each_other() {
     meet(pools::come_and_go(Fault::None));
 }

@@ -33,13 +33,15 @@ impl Program {
 
     fn pool(self, limit: usize, parent: Option<&'static Pool>) -> &'static Pool {
         let node = self.heap.home_of(NodeId(0));
-        let made = self.pools.create(b"model", node, limit, parent, 0);
+        let made = self
+            .pools
+            .create(b"model", node, limit, parent.map(|it| (it, it.handle())), 0);
         made.expect("there is memory")
     }
 
     fn take(self, pool: &'static Pool) -> Option<Object> {
         let request = Request::new(BYTES, MIN_ALIGN, Zeroed::No)?;
-        self.pools.take(pool, &request)
+        self.pools.take(pool, pool.handle(), &request).ok()
     }
 
     /// As `free` does, which knows the address only.
@@ -52,7 +54,7 @@ impl Program {
     fn end(self, pools: &[&'static Pool]) {
         for pool in pools {
             assert_eq!(self.pools.used(pool), 0);
-            assert_eq!(self.pools.destroy(pool), Ok(()));
+            assert_eq!(self.pools.destroy(pool, pool.handle()), Ok(()));
         }
         self.pools.validate();
         self.heap.validate();
@@ -72,7 +74,7 @@ pub fn is_released(fault: Fault) -> usize {
         let handle = pool.handle();
         let give = move || program.free(first);
         let release = move || {
-            assert_eq!(program.pools.release(pool), Ok(()));
+            assert_eq!(program.pools.release(pool, pool.handle()), Ok(()));
             program.free(second);
         };
         world::together([Box::new(give), Box::new(release)]);
@@ -81,6 +83,37 @@ pub fn is_released(fault: Fault) -> usize {
         let next = program.pool(usize::MAX, None);
         assert!(core::ptr::eq(next, pool), "its structure is free again");
         program.end(&[pool]);
+    })
+}
+
+/// A pool is released, and another one gets its structure, while a thread takes from it: what that thread gets stays its own.
+pub fn is_released_under_a_taker(fault: Fault) -> usize {
+    world::check(fault, BOUND, || {
+        let program = Program::new();
+        let pool = program.pool(usize::MAX, None);
+        let handle = pool.handle();
+        let request = Request::new(BYTES, MIN_ALIGN, Zeroed::No).expect("it is small");
+        let taken = world::place(AtomicUsize::new(0));
+        let take = move || {
+            if let Ok(block) = program.pools.take(pool, handle, &request) {
+                // ORDERING: relaxed, looked at when both have ended.
+                taken.store(block.as_ptr().addr(), Relaxed);
+            }
+        };
+        let release = move || {
+            assert_eq!(program.pools.release(pool, handle), Ok(()));
+            let next = program.pool(usize::MAX, None);
+            let block = program.take(next).expect("memory");
+            assert_ne!(block.as_ptr().addr(), taken.load(Relaxed));
+            assert_eq!(program.pools.destroy(next, next.handle()), Ok(()));
+        };
+        world::together([Box::new(take), Box::new(release)]);
+        let address = taken.load(Relaxed);
+        if address != 0 {
+            let block = core::ptr::with_exposed_provenance_mut(address);
+            program.free(Object::new(block).expect("an address"));
+        }
+        program.end(&[]);
     })
 }
 
@@ -94,14 +127,14 @@ pub fn come_and_go(fault: Fault) -> usize {
         world::watch(first);
         let live = move |pool: &'static Pool| {
             move || {
-                assert_eq!(program.pools.destroy(pool), Ok(()));
+                assert_eq!(program.pools.destroy(pool, pool.handle()), Ok(()));
                 let next = program.pool(usize::MAX, None);
                 let block = program.take(next).expect("memory");
                 if block.as_ptr().addr() == first {
                     world::write(first, 1);
                 }
                 program.free(block);
-                assert_eq!(program.pools.destroy(next), Ok(()));
+                assert_eq!(program.pools.destroy(next, next.handle()), Ok(()));
             }
         };
         let first = program.pools.owner_of(first).expect("it has a block");
@@ -133,7 +166,7 @@ pub fn share_a_limit(fault: Fault) -> usize {
         };
         world::together([Box::new(take(pools[0])), Box::new(take(pools[1]))]);
         for pool in pools {
-            assert_eq!(program.pools.destroy(pool), Ok(()));
+            assert_eq!(program.pools.destroy(pool, pool.handle()), Ok(()));
         }
         program.end(&[parent]);
     })
