@@ -29,13 +29,15 @@ pub(super) fn take_from(
     (pool, handle): (&'static Pool, PoolHandle),
     request: &Request,
 ) -> Result<Object, Refused> {
-    let take = || inside_alive(|| pools.take(pool, handle, request));
-    let (mut block, mut passes) = (take(), 0);
-    // What meets a limit of its own is nobody else's reason to give memory up.
-    while block == Err(Refused::NoMemory) && relief::relieve(request.bytes(), &mut passes) {
-        block = take();
+    let mut passes = 0;
+    loop {
+        let block = inside_alive(|| pools.take(pool, handle, request));
+        // What meets a limit of its own is nobody else's reason to give memory up.
+        let is_short = block == Err(Refused::NoMemory);
+        if !(is_short && relief::relieve(request.bytes(), &mut passes)) {
+            return block.inspect(|block| clear_rest(*block));
+        }
     }
-    block.inspect(|block| clear_rest(*block))
 }
 
 /// What a mode asks for when a block is handed out. Apart, so that the way to memory has no room for this on its stack.

@@ -48,6 +48,7 @@ use site::Site;
 use tune::Tuning;
 use violations::{violation_of, violation_of_huge};
 
+pub(crate) use crate::huge::longest_growth;
 use crate::huge::{Huge, HugeCounts};
 use crate::numa::{NodeSet, NumaStat, Topology};
 use crate::report::{Context, report_violation};

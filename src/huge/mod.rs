@@ -39,6 +39,7 @@ use crate::sys::{HugePages, Policy, Properties, page_size};
 use crate::units::{Zeroed, align_up};
 pub(crate) use counts::HugeCounts;
 use extents::Kind;
+pub(crate) use resize::longest_growth;
 
 /// All huge blocks of a heap.
 #[derive(Debug)]

@@ -189,6 +189,11 @@ impl State {
     }
 }
 
+/// The most bytes that a block of `bytes` has after it was to become longer by less.
+pub(crate) fn longest_growth(bytes: usize) -> usize {
+    padded(grown(bytes)).unwrap_or(bytes)
+}
+
 /// Whether a block stays as it is for `bytes`.
 fn is_right(old_bytes: usize, bytes: usize) -> bool {
     (bytes..=grown(bytes)).contains(&old_bytes)

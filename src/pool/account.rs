@@ -65,6 +65,15 @@ impl Account {
         if self.reserve(least) { least } else { 0 }
     }
 
+    /// Charges bytes whatever the limits say, that somebody has already.
+    #[cold]
+    pub(super) fn charge_anyway(&self, bytes: usize) {
+        self.own.store(self.own.load(Relaxed) + bytes, Relaxed);
+        self.each(|account| {
+            account.charged.fetch_add(bytes, Relaxed);
+        });
+    }
+
     /// Takes back what was charged and is not used.
     #[inline]
     pub(super) fn uncharge(&self, bytes: usize) {

@@ -3,10 +3,10 @@
 
 use super::Pools;
 use super::structure::Pool;
-use crate::heap::{Home, Resized};
+use crate::heap::{Home, Resized, longest_growth};
 use crate::slab::Object;
 use crate::slab::class::info;
-use crate::units::PAGE_SIZE;
+use crate::units::{BLOCK_SIZE, PAGE_SIZE};
 
 impl Pools {
     /// Tries to give a block of a pool room for `bytes` without copying it; `None` where a signal handler must not wait.
@@ -48,15 +48,23 @@ impl Pools {
         if new_bytes == old_bytes {
             return Resized::At(block);
         }
-        // What is given up or comes is cleared where it is copied.
-        let more = new_bytes.saturating_sub(old_bytes);
+        // What is given up or comes is cleared where it is copied. A mapping that grows may become longer than was asked for.
+        let longest = match new_bytes > old_bytes && new_bytes > BLOCK_SIZE {
+            true => new_bytes.max(longest_growth(old_bytes)),
+            false => new_bytes,
+        };
+        let more = longest.saturating_sub(old_bytes);
         if pool.clears() || more > 0 && pool.account.charge(more, more) == 0 {
             return copy;
         }
         match self.heap.resize(block, bytes) {
             Resized::At(new) => {
-                self.blocks.change(block.addr().get(), new, new_bytes);
-                pool.account.uncharge(old_bytes.saturating_sub(new_bytes));
+                let whole = self.heap.usable_size(new.addr().get()).unwrap_or(new_bytes);
+                self.blocks.change(block.addr().get(), new, whole);
+                match (old_bytes + more).checked_sub(whole) {
+                    Some(rest) => pool.account.uncharge(rest),
+                    None => pool.account.charge_anyway(whole - old_bytes - more),
+                }
                 Resized::At(new)
             }
             _ => {

@@ -133,13 +133,23 @@ impl Pools {
             pool.account.uncharge(bytes);
             return Err(Refused::NoMemory);
         };
-        let place = pool.place.load(Relaxed);
-        if !self.blocks.insert(&pool.blocks, place, block, bytes) {
-            self.heap.give(block);
-            pool.account.uncharge(bytes);
-            return Err(Refused::NoMemory);
-        }
-        Ok(block)
+        // A mapping that was used before may be longer, and realloc's fast path knows it.
+        let whole = self.heap.usable_size(block.addr().get()).unwrap_or(bytes);
+        let more = whole.saturating_sub(bytes);
+        let why = match more == 0 || pool.account.charge(more, more) > 0 {
+            true => {
+                let place = pool.place.load(Relaxed);
+                if self.blocks.insert(&pool.blocks, place, block, whole) {
+                    return Ok(block);
+                }
+                pool.account.uncharge(more);
+                Refused::NoMemory
+            }
+            false => Refused::Limit,
+        };
+        self.heap.give(block);
+        pool.account.uncharge(bytes);
+        Err(why)
     }
 
     /// Bytes of the block of a pool at `address` that may be used; 0 for what is no block.

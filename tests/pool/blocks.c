@@ -95,11 +95,30 @@ static size_t usable(void) {
     return sum;
 }
 
+/* A mapping that was used before may be longer than what is asked for now, and realloc knows it. */
+static void huge(struct slub_pool *pool) {
+    free(malloc(8165120));
+    char *block = slub_pool_malloc(pool, 7825216);
+    CHECK(block != NULL && slub_pool_used(pool) == malloc_usable_size(block));
+    for (size_t size = 7900000; size < 40000000; size += size / 50) {
+        CHECK((block = realloc(block, size)) != NULL);
+        CHECK_AT(malloc_usable_size(block) >= size && slub_pool_used(pool) == malloc_usable_size(block), size);
+        memset(block + size - 100, 7, 100);
+    }
+    for (size_t size = 40000000; size > 5000000; size -= size / 20) {
+        CHECK((block = realloc(block, size)) != NULL);
+        CHECK_AT(malloc_usable_size(block) >= size && slub_pool_used(pool) == malloc_usable_size(block), size);
+    }
+    slub_pool_free(pool, block);
+    CHECK(slub_pool_used(pool) == 0);
+}
+
 int main(void) {
     malloc_is_ours();
     for (unsigned flags = 0; flags < 2; flags++) {
         struct slub_pool *pool = pool_with("blocks", 0, NULL, flags);
         CHECK(slub_pool_used(pool) == 0);
+        huge(pool);
         for (unsigned seed = 1; seed <= 3; seed++) {
             steps(pool, seed);
             CHECK(slub_pool_used(pool) == usable());
