@@ -51,6 +51,18 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Clears what a block that stays has beyond `bytes`, where that is asked for: it may grow again.
+    pub(super) fn clear_rest(&self, block: Object, bytes: usize, whole: usize) {
+        if self.clears() {
+            // SAFETY: it has `whole` bytes, and is to be used up to `bytes`, which are no more.
+            let rest = unsafe { block.add(bytes) };
+            // SAFETY: as above.
+            unsafe { sys::clear(rest, whole.saturating_sub(bytes)) };
+        }
+    }
+}
+
 impl Pools {
     /// Takes the block at `block` back, which is one of `pool`. What is wrong with it is reported. `false` in a signal handler that
     /// must not wait.

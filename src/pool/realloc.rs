@@ -25,11 +25,13 @@ impl Pools {
                 ..
             } => {
                 let info = info(owner.class());
+                let old_bytes = info.size as usize;
                 match info.may_stay(bytes) {
-                    true => Resized::At(block),
-                    false => Resized::Copy {
-                        old_bytes: info.size as usize,
-                    },
+                    true => {
+                        pool.clear_rest(block, bytes, old_bytes);
+                        Resized::At(block)
+                    }
+                    false => Resized::Copy { old_bytes },
                 }
             }
             Home::Named { .. } => Resized::NoBlock,
@@ -46,6 +48,7 @@ impl Pools {
             return copy;
         };
         if new_bytes == old_bytes {
+            pool.clear_rest(block, bytes, old_bytes);
             return Resized::At(block);
         }
         // What is given up or comes is cleared where it is copied. A mapping that grows may become longer than was asked for.

@@ -25,7 +25,11 @@ static void lives(size_t size, unsigned flags) {
     for (int i = 0; i < count; i++) {
         CHECK((blocks[i] = slub_pool_malloc(pool, size)) != NULL);
         look(blocks[i], size);
-        memset(blocks[i], 9, size);
+        memset(blocks[i], 9, malloc_usable_size(blocks[i]));
+        /* What is given up of a block that becomes shorter. */
+        size_t rest = size - size / 3;
+        CHECK((blocks[i] = slub_pool_realloc(pool, blocks[i], rest)) != NULL);
+        look(blocks[i] + rest, malloc_usable_size(blocks[i]) - rest);
     }
     CHECK(slub_pool_reset(pool, 0) == 0);
     look(slub_pool_malloc(pool, size), size);

@@ -444,6 +444,8 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             usable: target.usable(start),
             id: self.last_id,
             origin: match block.origin {
+                // One of a pool's stays in its pool.
+                Origin::Kernel(Kernel::Pooled(_)) => block.origin,
                 // Where it is, it is what it was.
                 Origin::Other | Origin::Kernel(_) if start == block.start => Origin::Other,
                 _ => Origin::Plain,
@@ -457,11 +459,10 @@ impl<'world, Records: Iterator<Item = Record>> Player<'world, Records> {
             self.look_behind(block, new.usable)?;
         }
         let kept = block.usable.min(bytes);
-        if self
-            .options
-            .fresh
-            .is_some_and(|byte| !new.holds(byte, kept))
-        {
+        // Of the modes only clearing sees blocks of pools.
+        let is_of_pool = matches!(new.origin, Origin::Kernel(Kernel::Pooled(_)));
+        let fresh = self.options.fresh.filter(|byte| *byte == 0 || !is_of_pool);
+        if fresh.is_some_and(|byte| !new.holds(byte, kept)) {
             return Err("what a block got by realloc does not hold what it must");
         }
         let moved = Block { start, ..block };
