@@ -83,7 +83,7 @@ macro_rules! found {
 impl CFace {
     /// The process's functions; `None` if one that every C library has is missing. Where there may be no memory, no
     /// form of C++ is called that throws.
-    pub(crate) fn find(may_fail: bool) -> Option<Self> {
+    pub(crate) fn find(may_fail: bool, has_pools: bool) -> Option<Self> {
         Some(Self {
             malloc: found!(c"malloc")?,
             calloc: found!(c"calloc")?,
@@ -142,7 +142,7 @@ impl CFace {
                     found!(c"_ZdaPvSt11align_val_tRKSt9nothrow_t"),
                 ],
             ],
-            kernel: KernelFace::find(may_fail),
+            kernel: KernelFace::find(may_fail, has_pools),
             is_ours: is_slubmalloc(),
             may_fail,
         })

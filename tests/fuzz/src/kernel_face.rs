@@ -67,7 +67,8 @@ pub(crate) struct KernelFace {
     rcu_end: extern "C" fn(u64) -> c_int,
     caches: [usize; CACHES.len()],
     pool: usize,
-    pools: PoolFace,
+    /// None where the lists are to do without: their blocks are `kmalloc`'s then.
+    pools: Option<PoolFace>,
     may_fail: bool,
 }
 
@@ -81,7 +82,7 @@ macro_rules! found {
 
 impl KernelFace {
     /// The process's functions, with caches that are made now; `None` where they are missing.
-    pub(crate) fn find(may_fail: bool) -> Option<Self> {
+    pub(crate) fn find(may_fail: bool, has_pools: bool) -> Option<Self> {
         let create_pool: Option<TwoWords> = found!(c"slub_mempool_create");
         let mut face = Self {
             kmalloc: found!(c"slub_kmalloc")?,
@@ -114,7 +115,10 @@ impl KernelFace {
             rcu_end: found!(c"slub_rcu_end")?,
             caches: [0; CACHES.len()],
             pool: 0,
-            pools: PoolFace::find(may_fail)?,
+            pools: match has_pools {
+                true => Some(PoolFace::find(may_fail)?),
+                false => None,
+            },
             may_fail,
         };
         for number in 0..CACHES.len() {
@@ -149,7 +153,7 @@ impl KernelFace {
         (self.rcu_end)((self.rcu_begin)());
         // Merged ones share a number.
         let objects: usize = self.caches.iter().map(|cache| (self.used)(*cache)).sum();
-        objects + self.pools.held()
+        objects + self.pools.map_or(0, |pools| pools.held())
     }
 
     fn cache(&self, number: u8) -> usize {
@@ -163,7 +167,10 @@ impl KernelFace {
             Kernel::Vmalloc => (self.vmalloc)(bytes),
             Kernel::Pages(_) => (self.get_free_pages)(KERNEL, order_of(bytes)),
             Kernel::PagesExact => (self.alloc_pages_exact)(bytes, KERNEL),
-            Kernel::Pooled(pool) => return self.pools.take(pool, bytes),
+            Kernel::Pooled(pool) => match self.pools {
+                Some(pools) => return pools.take(pool, bytes),
+                None => (self.kmalloc)(bytes.max(1), KERNEL),
+            },
             Kernel::Object { cache, source } => return self.take_object(cache, source, kernel),
         };
         if start == 0 && !self.may_fail {
@@ -247,8 +254,8 @@ impl KernelFace {
     /// Frees a block by the function that belongs to it.
     pub(crate) fn release(&self, block: Block) {
         let start = block.start;
-        if let Origin::Kernel(Kernel::Pooled(pool)) = block.origin {
-            return self.pools.give(pool, start);
+        if let (Origin::Kernel(Kernel::Pooled(pool)), Some(pools)) = (block.origin, self.pools) {
+            return pools.give(pool, start);
         }
         let _ = match block.origin {
             Origin::Kernel(Kernel::Vmalloc) => (self.vfree)(start),
@@ -285,7 +292,7 @@ impl KernelFace {
                 }
             }
             160..=191 => return self.lives_shortly(how),
-            192..=239 => return self.pools.lives_shortly(how),
+            192..=239 => return self.pools.map_or(Ok(()), |pools| pools.lives_shortly(how)),
             _ => drop((self.used)(self.cache(how))),
         }
         Ok(())

@@ -24,6 +24,7 @@ operations --replay FILE... [OPTION...]   stored lists, one after the other
   --fresh BYTE       what all bytes are that a block gets; implied by zero:… and slab_debug:…P in --conf
   --given-up WHAT    what memory holds that a block gave up, of one list: zeroes, poison or nothing; implied by --conf
   --rests N          what was given up last is in no other block, up to N bytes; implied by --conf, of one list
+  --pools            take blocks from pools as well, push, release and end them
   --may-fail         there may be no memory; implied by limit: and arena: in --conf
   --may-rest         freed blocks may count as in use; implied by slab_debug: and quarantine: in --conf
   --patience N       seconds without an operation after which a run counts as hanging; 120
@@ -63,6 +64,8 @@ pub(super) struct Arguments {
     pub(super) given_up: GivenUp,
     pub(super) rests: usize,
     pub(super) may_fail: bool,
+    /// Whether blocks are taken from pools, too.
+    pub(super) has_pools: bool,
     /// Whether freed blocks may count as in use.
     pub(super) may_rest: bool,
     pub(super) patience: u64,
@@ -98,6 +101,7 @@ impl Arguments {
             given_up: GivenUp::Anything,
             rests: 0,
             may_fail: false,
+            has_pools: false,
             may_rest: false,
             patience: 120,
             minimise: 60,
@@ -145,6 +149,7 @@ impl Arguments {
                 }
                 "--rests" => all.rests = number(&value()?)? as usize,
                 "--may-fail" => all.may_fail = true,
+                "--pools" => all.has_pools = true,
                 "--may-rest" => all.may_rest = true,
                 "--patience" => all.patience = number(&value()?)?,
                 "--minimise" => all.minimise = number(&value()?)?,
@@ -212,6 +217,7 @@ impl Arguments {
             (self.is_rust, "--face=rust"),
             (self.is_full, "--full"),
             (self.may_fail, "--may-fail"),
+            (self.has_pools, "--pools"),
             (self.may_rest, "--may-rest"),
         ];
         for (_, flag) in flags.into_iter().filter(|(is_set, _)| *is_set) {

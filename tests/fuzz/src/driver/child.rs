@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         .as_deref()
         .and_then(|path| path.file_name());
     let is_expected = library.is_some_and(|name| name.to_string_lossy().contains("slubmalloc"));
-    match CFace::find(arguments.may_fail) {
+    match CFace::find(arguments.may_fail, arguments.has_pools) {
         Some(face) if face.is_ours() || !is_expected => world.live(face),
         _ => {
             eprintln!("operations: the library is not in charge");
