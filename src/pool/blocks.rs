@@ -158,15 +158,23 @@ impl Blocks {
         Some((start, block.bytes.load(Relaxed)))
     }
 
-    /// Records that the block at `old` is at `new` and has other bytes.
-    pub(super) fn change(&self, old: usize, new: Object, bytes: usize) {
+    /// Has nobody find the block at `address`, whose pages are to move; its number, to be used once. Its addresses may be another's meanwhile.
+    pub(super) fn hide(&self, address: usize) -> Option<u32> {
         let state = self.state.lock();
-        if let Some((number, block)) = self.look(&state, old) {
-            self.unlink(number, block);
-            block.start.store(new.as_ptr(), Relaxed);
-            block.bytes.store(bytes, Relaxed);
-            self.link(number, block);
-        }
+        let (number, block) = self.look(&state, address)?;
+        self.unlink(number, block);
+        self.count.store(self.count.load(Relaxed) - 1, Relaxed);
+        Some(number)
+    }
+
+    /// Has a block that was hidden be found where it is now, with as many bytes.
+    pub(super) fn show(&self, number: u32, start: Object, bytes: usize) {
+        let _state = self.state.lock();
+        let block = self.block(number);
+        block.start.store(start.as_ptr(), Relaxed);
+        block.bytes.store(bytes, Relaxed);
+        self.link(number, block);
+        self.count.store(self.count.load(Relaxed) + 1, Relaxed);
     }
 
     /// Bytes of the blocks of a list.

@@ -60,10 +60,14 @@ impl Pools {
         if pool.clears() || more > 0 && pool.account.charge(more, more) == 0 {
             return copy;
         }
+        let Some(number) = self.blocks.hide(block.addr().get()) else {
+            pool.account.uncharge(more);
+            return Resized::NoBlock;
+        };
         match self.heap.resize(block, bytes) {
             Resized::At(new) => {
                 let whole = self.heap.usable_size(new.addr().get()).unwrap_or(new_bytes);
-                self.blocks.change(block.addr().get(), new, whole);
+                self.blocks.show(number, new, whole);
                 match (old_bytes + more).checked_sub(whole) {
                     Some(rest) => pool.account.uncharge(rest),
                     None => pool.account.charge_anyway(whole - old_bytes - more),
@@ -71,6 +75,7 @@ impl Pools {
                 Resized::At(new)
             }
             _ => {
+                self.blocks.show(number, block, old_bytes);
                 pool.account.uncharge(more);
                 copy
             }

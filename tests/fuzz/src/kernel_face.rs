@@ -283,11 +283,12 @@ impl KernelFace {
                     return Err("a grace period has no end");
                 }
             }
-            128..=159 => {
+            // Where memory is short, a reserve that has become smaller may not become what it was.
+            128..=159 if !self.may_fail => {
                 let resized = (self.pool_resize)(self.pool, c_int::from(how % 40) + 1);
                 // Back to what the numbers between rounds count on.
                 let restored = (self.pool_resize)(self.pool, RESERVE as c_int);
-                if (resized, restored) != (0, 0) && !self.may_fail {
+                if (resized, restored) != (0, 0) {
                     return Err("a mempool's size cannot be changed");
                 }
             }
