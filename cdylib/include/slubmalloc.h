@@ -272,8 +272,8 @@ void slub_kmem_cache_free_bulk(struct slub_kmem_cache *cache, size_t count, void
  * Prefilled sheaves, as in Linux 6.18: objects that are taken before a part of the program that must not fail.
  *
  * slub_kmem_cache_prefill_sheaf(cache, flags, count): a sheaf with `count` objects, 1 to 65535. They count as in use, also for the
- * cache's limit and in slub_kmem_cache_destroy(). A sheaf is for one thread at a time. Null with errno as of slub_kmem_cache_alloc(),
- * and with EINVAL for another count.
+ * cache's limit and in slub_kmem_cache_destroy(), which refuses while even an empty sheaf is out. A sheaf is for one thread at a
+ * time. Null with errno as of slub_kmem_cache_alloc(), and with EINVAL for another count.
  */
 struct slub_slab_sheaf;
 struct slub_slab_sheaf *slub_kmem_cache_prefill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,

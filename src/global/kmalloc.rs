@@ -12,7 +12,7 @@ use super::kmem::beyond_limit;
 use super::process::{is_interrupted, with_modes};
 use super::threads::inside;
 use super::{
-    alloc_onnode, free, malloc, malloc_fast, memalign, node_of, pushed, realloc, usable_size,
+    alloc_onnode, calloc, free, malloc, malloc_fast, memalign, node_of, pushed, realloc, usable_size,
 };
 use crate::kmem::{Gfp, KmemError, out_of_memory};
 use crate::report;
@@ -100,17 +100,16 @@ unsafe fn resize(block: *mut u8, size: usize, gfp: Gfp) -> Result<NonNull<u8>, K
         let block = NonNull::new(block).ok_or(KmemError::NoMemory)?;
         if gfp.zeroes() {
             // For when it grows again.
-            // SAFETY: inside of the block.
-            let rest = unsafe { block.add(size) };
-            // SAFETY: as above.
-            unsafe { sys::clear(rest, old_bytes - size) };
+            clear_from(block, size);
         }
         return Ok(block);
     }
     if !gfp.may_wait() {
         // Not by `aligned`, whose other ways need more stack.
         let new = NonNull::new(near(soon(size, MIN_ALIGN), gfp)).ok_or(KmemError::NoMemory)?;
-        let new = zeroed(new, gfp);
+        if gfp.zeroes() {
+            clear_from(new, 0);
+        }
         if let Some(old) = NonNull::new(block) {
             // SAFETY: two blocks; the new one is longer.
             unsafe { sys::copy(old, new, old_bytes) };
@@ -122,11 +121,7 @@ unsafe fn resize(block: *mut u8, size: usize, gfp: Gfp) -> Result<NonNull<u8>, K
     // SAFETY: the caller's promise.
     let new = granted(size, gfp, || unsafe { realloc(block, size) })?;
     if gfp.zeroes() {
-        let bytes = usable_size(new.as_ptr());
-        // SAFETY: inside of the new block.
-        let rest = unsafe { new.add(old_bytes) };
-        // SAFETY: as above.
-        unsafe { sys::clear(rest, bytes.saturating_sub(old_bytes)) };
+        clear_from(new, old_bytes);
     }
     Ok(new)
 }
@@ -191,7 +186,7 @@ pub fn vmalloc(size: usize, is_zeroed: bool) -> *mut u8 {
     // Blocks that are no slabs' objects begin with a page, and fresh ones need no clearing.
     let is_page_aligned = page <= PAGE_SIZE && with_modes().is_none();
     if is_zeroed && is_page_aligned && bytes > class::MAX_SMALL.max(GRANULE_SIZE) {
-        return pushed::beside(|| super::calloc(1, bytes));
+        return pushed::beside(|| calloc(1, bytes));
     }
     let block = pushed::beside(|| memalign(page, bytes));
     if is_zeroed && let Some(block) = NonNull::new(block) {
@@ -211,13 +206,20 @@ pub fn alloc_at_least(size: usize) -> (*mut u8, usize) {
 pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>, KmemError> {
     // Classes of powers of two lie at multiples of their sizes, but for red zones.
     let is_aligned = || align == size && size <= class::FINE_LIMIT && with_modes().is_none();
+    let is_plain = gfp.may_wait() && (align <= MIN_ALIGN || is_aligned());
+    let is_calloc = is_plain && gfp.zeroes();
     let take = || match gfp.may_wait() {
-        true if align <= MIN_ALIGN || is_aligned() => malloc(size),
+        // Which knows what reads as zero already.
+        _ if is_calloc => calloc(1, size),
+        _ if is_plain => malloc(size),
         true => memalign(align, size),
         false => soon(size, align),
     };
     let block = pushed::beside(|| granted(size, gfp, || near(take(), gfp)))?;
-    Ok(zeroed(block, gfp))
+    if gfp.zeroes() {
+        clear_from(block, if is_calloc { size } else { 0 });
+    }
+    Ok(block)
 }
 
 /// The block, unless it must be this node's and is not.
@@ -230,14 +232,13 @@ fn near(block: *mut u8, gfp: Gfp) -> *mut u8 {
     block
 }
 
-/// The new block, cleared if it is to be.
-fn zeroed(block: NonNull<u8>, gfp: Gfp) -> NonNull<u8> {
-    if gfp.zeroes() {
-        // All of it, as krealloc may hand out the rest.
-        // SAFETY: the block has as many bytes.
-        unsafe { sys::clear(block, usable_size(block.as_ptr())) };
-    }
-    block
+/// Clears a new block from a byte on, to its end, as krealloc may hand out what was not asked for.
+fn clear_from(block: NonNull<u8>, first: usize) {
+    let bytes = usable_size(block.as_ptr());
+    // SAFETY: inside of the block.
+    let rest = unsafe { block.add(first.min(bytes)) };
+    // SAFETY: as above.
+    unsafe { sys::clear(rest, bytes.saturating_sub(first)) };
 }
 
 /// A block that no lock is waited for, nor the system asked.
@@ -284,8 +285,7 @@ fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
         None => granted(size, gfp, || take().unwrap_or(core::ptr::null_mut()))?,
     };
     if gfp.zeroes() {
-        // SAFETY: the block has as many bytes.
-        unsafe { sys::clear(block, usable_size(block.as_ptr())) };
+        clear_from(block, 0);
     }
     Ok(block)
 }

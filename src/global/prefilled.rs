@@ -44,7 +44,7 @@ pub fn prefill_sheaf(
     match filled {
         Ok(()) => Ok(sheaf),
         Err(why) => {
-            give_memory(sheaf.cast(), bytes_for(count));
+            end(sheaf);
             Err(why)
         }
     }
@@ -111,10 +111,10 @@ pub unsafe fn refill_sheaf(
     places.zip(old.slots()).for_each(|(new, old)| *new = *old);
     new.count = kept;
     if let Err(why) = fill(new, flags, count) {
-        give_memory(larger.cast(), bytes_for(count));
+        end(larger);
         return Err(why);
     }
-    give_memory(sheaf.cast(), bytes_for(old.capacity));
+    end(sheaf);
     Ok(larger)
 }
 
@@ -132,9 +132,9 @@ pub unsafe fn return_sheaf(cache: CacheHandle, sheaf: NonNull<PrefilledSheaf>) {
     if old.cache != cache {
         return wrong_sheaf(of, to);
     }
-    let (count, bytes) = (old.count, bytes_for(old.capacity));
+    let count = old.count;
     kmem_free_bulk(cache, old.slots().get(..count).unwrap_or_default());
-    give_memory(sheaf.cast(), bytes);
+    end(sheaf);
 }
 
 /// Objects in a sheaf.
@@ -159,12 +159,12 @@ fn new(
     if !(1..=MOST).contains(&capacity) {
         return Err(KmemError::Invalid);
     }
+    let known = find(cache).ok_or(KmemError::Invalid)?;
     let bytes = bytes_for(capacity);
     let memory = match take_memory(bytes) {
         None if gfp.never_fails() => {
-            let title = find(cache).ok_or(KmemError::Invalid)?.title();
             let taken = beyond_limit(bytes, || take_memory(bytes));
-            taken.unwrap_or_else(|| out_of_memory(title))
+            taken.unwrap_or_else(|| out_of_memory(known.title()))
         }
         taken => taken.ok_or(KmemError::NoMemory)?,
     };
@@ -177,7 +177,18 @@ fn new(
             count: 0,
         });
     }
+    known.take_sheaf();
     Ok(sheaf)
+}
+
+/// Gives a sheaf's memory back, which nobody uses any more, nor any object in it.
+fn end(sheaf: NonNull<PrefilledSheaf>) {
+    // SAFETY: the caller's promise.
+    let PrefilledSheaf { cache, capacity, .. } = unsafe { sheaf.read() };
+    if let Some(known) = find(cache) {
+        known.give_sheaf();
+    }
+    give_memory(sheaf.cast(), bytes_for(capacity));
 }
 
 /// Adds objects until there are `count`; all or none.

@@ -48,6 +48,8 @@ pub(crate) struct NamedCache {
     /// The most objects that may be out of the slabs, and how many are.
     pub(super) limit: AtomicUsize,
     pub(super) out: AtomicUsize,
+    /// Prefilled sheaves that the program has.
+    pub(super) sheaves: AtomicUsize,
     /// The cache whose reserve this is, if it is one.
     pub(super) base: StaticRef<NamedCache>,
     /// Changes whenever an object comes back to a reserve, and how many threads wait for that.
@@ -68,6 +70,16 @@ pub(super) const ENDED: u8 = 3;
 // `limit` and `out` are numbers that order nothing.
 
 impl NamedCache {
+    /// The program has one more prefilled sheaf.
+    pub(crate) fn take_sheaf(&self) {
+        self.sheaves.fetch_add(1, Relaxed);
+    }
+
+    /// The program has one less.
+    pub(crate) fn give_sheaf(&self) {
+        self.sheaves.fetch_sub(1, Relaxed);
+    }
+
     /// What the program has of the cache.
     pub(crate) fn handle(&self) -> CacheHandle {
         CacheHandle(self.handle.load(Relaxed))

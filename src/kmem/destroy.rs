@@ -61,6 +61,12 @@ impl Kmem {
             cache.state.store(LIVE, Relaxed);
             return Err(KmemError::InUse);
         }
+        let sheaves = cache.sheaves.load(Relaxed);
+        if sheaves > 0 {
+            report::sheaves_left(cache, sheaves);
+            cache.state.store(LIVE, Relaxed);
+            return Err(KmemError::InUse);
+        }
         for slabs in self.all_slabs(cache) {
             cache.trim(caller, slabs, 0);
             while let Some(sheaf) = pop_empty(slabs) {

@@ -96,6 +96,20 @@ pub(super) fn objects_left(cache: &NamedCache, count: usize, first: impl Iterato
         .print();
 }
 
+/// Says that a cache stays since the program has `count` prefilled sheaves of it, which are empty.
+#[cold]
+#[inline(never)]
+pub(super) fn sheaves_left(cache: &NamedCache, count: usize) {
+    let mut line = Line::<256>::headline();
+    line.text("cache ").quoted(cache.title(), NAME);
+    line.text(" was not destroyed: ").number(count);
+    line.text(match count {
+        1 => " empty sheaf was not returned\n",
+        _ => " empty sheaves were not returned\n",
+    });
+    line.print();
+}
+
 /// Reports a byte at `place` that is another one than it was left, in or after the object at `object`.
 #[cold]
 #[inline(never)]

@@ -1,6 +1,8 @@
 /* kmalloc and its family: sizes, alignments, zeroes, and every error. */
 #include "kmem.h"
 
+#include <sys/resource.h>
+
 static int is_zero(const unsigned char *bytes, size_t size) {
     for (size_t i = 0; i < size; i++)
         if (bytes[i]) return 0;
@@ -40,6 +42,18 @@ static void sizes(void) {
     }
     free(slub_kmalloc(100, SLUB_GFP_KERNEL));
     slub_kfree(malloc(100));
+}
+
+/* Memory that reads as zero already is not touched. */
+static void zeroes_of_gigabytes(void) {
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    char *blocks[] = {slub_kvmalloc(1 << 30, SLUB_GFP_KERNEL | SLUB___GFP_ZERO), slub_vzalloc(1 << 30),
+                      slub_kzalloc((1 << 30) + 1, SLUB_GFP_KERNEL)};
+    for (int i = 0; i < 3; i++) CHECK(blocks[i] != NULL && blocks[i][1 << 29] == 0);
+    getrusage(RUSAGE_SELF, &after);
+    CHECK_AT(after.ru_minflt - before.ru_minflt < 1000, after.ru_minflt - before.ru_minflt);
+    for (int i = 0; i < 3; i++) slub_kvfree(blocks[i]);
 }
 
 static void waits_for_nobody(void) {
@@ -206,6 +220,7 @@ static void at_least(void) {
 int main(void) {
     malloc_is_ours();
     sizes();
+    zeroes_of_gigabytes();
     waits_for_nobody();
     no_bytes();
     grows();

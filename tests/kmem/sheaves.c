@@ -64,6 +64,14 @@ int main(void) {
     CHECK(constructed == before && slub_kmem_cache_used(other) == 10000);
     slub_kmem_cache_return_sheaf(other, SLUB_GFP_KERNEL, sheaf);
     CHECK(slub_kmem_cache_destroy(other) == 0);
+    /* An empty one is out, too. */
+    struct slub_kmem_cache *empty = slub_kmem_cache_create("empty", 80, 0, 0, NULL);
+    sheaf = slub_kmem_cache_prefill_sheaf(empty, SLUB_GFP_KERNEL, 1);
+    slub_kmem_cache_free(empty, slub_kmem_cache_alloc_from_sheaf(empty, SLUB_GFP_KERNEL, sheaf));
+    errno = 0;
+    CHECK(slub_kmem_cache_used(empty) == 0 && slub_kmem_cache_destroy(empty) == -1 && errno == EBUSY);
+    slub_kmem_cache_return_sheaf(empty, SLUB_GFP_KERNEL, sheaf);
+    CHECK(slub_kmem_cache_destroy(empty) == 0);
     puts("ok");
     return 0;
 }
