@@ -213,6 +213,8 @@ pub struct Pool {
     pub node: u64,
     /// Whether it has ended, and blocks or pools below it are left.
     pub is_closed: bool,
+    /// Whether nothing is left of it but slabs, which the next pool gets.
+    pub is_kept: bool,
     /// Whether only one thread at a time uses it.
     pub is_single: bool,
     /// The most bytes that it and those below it may use; none if it is `u64::MAX`.

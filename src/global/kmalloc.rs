@@ -12,7 +12,8 @@ use super::kmem::beyond_limit;
 use super::process::{is_interrupted, with_modes};
 use super::threads::inside;
 use super::{
-    alloc_onnode, calloc, free, malloc, malloc_fast, memalign, node_of, pushed, realloc, usable_size,
+    alloc_onnode, calloc, free, malloc, malloc_fast, memalign, node_of, pushed, realloc,
+    usable_size,
 };
 use crate::kmem::{Gfp, KmemError, out_of_memory};
 use crate::report;

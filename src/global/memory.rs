@@ -1,4 +1,4 @@
-//! What purging gives memory back from: the heap and the named caches.
+//! What purging gives memory back from: the heap, the named caches and the pools.
 #![forbid(unsafe_code)]
 
 use super::threads::CACHES;
@@ -6,12 +6,14 @@ use crate::cache::{Haste, ThreadCache};
 use crate::decay::{Budget, Elapsed};
 use crate::heap::Heap;
 use crate::kmem::Kmem;
+use crate::pool::Pools;
 
-/// Both, of a process.
+/// All of them, of a process.
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'process> {
     pub(super) heap: &'process Heap,
     pub(super) kmem: Option<&'process Kmem>,
+    pub(super) pools: Option<&'process Pools>,
 }
 
 impl Memory<'_> {
@@ -35,7 +37,7 @@ impl Memory<'_> {
         }
     }
 
-    /// Gives back what named caches did not need for some time.
+    /// Gives back what named caches, and pools that are gone, did not need for some time.
     pub(super) fn decay_named(self, elapsed: Elapsed, is_in_call: bool) {
         if let Some(kmem) = self.kmem {
             let mut budget = match is_in_call {
@@ -45,5 +47,6 @@ impl Memory<'_> {
             kmem.visit_unowned(&CACHES, &mut budget);
             kmem.decay(elapsed, &mut budget);
         }
+        self.pools.inspect(|pools| _ = pools.decay(elapsed));
     }
 }

@@ -184,7 +184,9 @@ fn new(
 /// Gives a sheaf's memory back, which nobody uses any more, nor any object in it.
 fn end(sheaf: NonNull<PrefilledSheaf>) {
     // SAFETY: the caller's promise.
-    let PrefilledSheaf { cache, capacity, .. } = unsafe { sheaf.read() };
+    let PrefilledSheaf {
+        cache, capacity, ..
+    } = unsafe { sheaf.read() };
     if let Some(known) = find(cache) {
         known.give_sheaf();
     }

@@ -50,6 +50,7 @@ impl Process {
         Memory {
             heap: &self.heap,
             kmem: self.kmem.get(),
+            pools: self.pools.get(),
         }
     }
 

@@ -29,7 +29,11 @@ impl Pools {
     ) -> Result<(), Stays> {
         let mut held = pool.hold_as(handle)?;
         close(pool, &mut held);
-        self.empty(pool, &held, Keep::None);
+        let keep = self.keep_of(pool);
+        self.empty(pool, &held, keep);
+        if keep == Keep::One {
+            pool.note_emptied();
+        }
         drop(held);
         self.retire_if_gone(pool);
         Ok(())
@@ -91,7 +95,7 @@ impl Pools {
         next
     }
 
-    fn empty(&self, pool: &Pool, _held: &Held<'_>, keep: Keep) {
+    pub(super) fn empty(&self, pool: &Pool, _held: &Held<'_>, keep: Keep) {
         for id in pool.used_classes() {
             if let Some(place) = pool.place_of(id) {
                 pool.class(id).end(place, id, keep, |start, bytes| {

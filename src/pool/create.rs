@@ -1,11 +1,11 @@
 //! Pools that come, and the structures of those that are gone.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::handle::PoolHandle;
 use super::hold::Stays;
-use super::structure::{LIVE, Pool};
+use super::structure::{CLOSED, LIVE, Pool};
 use super::{Life, Pools};
 use crate::heap::Node;
 use crate::sync::Guard;
@@ -33,7 +33,9 @@ impl Pools {
             return Err(Stays::Gone);
         }
         let parent = parent.map(|(parent, _)| parent);
-        let place = self.structure(&mut life).ok_or(Stays::Busy)?;
+        let place = self.wake(&mut life, node);
+        let place = place.or_else(|| self.structure(&mut life));
+        let place = place.ok_or(Stays::Busy)?;
         let pool = self.table.get(place as usize);
         if let Some(parent) = parent {
             parent
@@ -56,7 +58,7 @@ impl Pools {
 
     /// The place of a structure that is no pool.
     fn structure(&self, life: &mut Guard<'_, Life>) -> Option<u32> {
-        let next = |place: u32| self.next.get(place as usize).load(Relaxed);
+        let next = |place| self.next(place).load(Relaxed);
         if let Some(place) = life.warm.checked_sub(1) {
             life.warm = next(place);
             life.warm_count -= 1;
@@ -84,42 +86,51 @@ impl Pools {
         while let Some(pool) = next.filter(|pool| self.is_gone(pool)) {
             pool.account.clear();
             next = pool.parent.get();
+            pool.parent.set(None);
             if let Some(parent) = next {
                 parent
                     .children
                     .store(parent.children.load(Relaxed) - 1, Relaxed);
             }
-            pool.state.store(0, Relaxed);
-            let place = pool.place.load(Relaxed);
-            let lives = self.lives.get(place as usize);
+            let lives = self.lives.get(pool.place.load(Relaxed) as usize);
             lives.store(lives.load(Relaxed).wrapping_add(1), Relaxed);
-            pool.used.iter().for_each(|word| word.store(0, Relaxed));
-            self.leave(&mut life, place);
+            match pool.has_slabs() {
+                true => self.rest(&mut life, pool),
+                false => self.leave(&mut life, pool),
+            }
         }
     }
 
     /// Whether nothing is left of a pool that is closed.
     fn is_gone(&self, pool: &Pool) -> bool {
-        pool.is_closed() && pool.children.load(Relaxed) == 0 && {
+        let may_go = pool.state.load(Relaxed) == CLOSED && pool.children.load(Relaxed) == 0;
+        may_go && {
             let Some(_held) = pool.hold() else {
                 return false;
             };
-            pool.blocks.load(Relaxed) == 0 && !pool.has_slabs()
+            pool.is_emptied() || pool.blocks.load(Relaxed) == 0 && !pool.has_slabs()
         }
     }
 
-    fn leave(&self, life: &mut Guard<'_, Life>, place: u32) {
-        let next = self.next.get(place as usize);
+    /// Leaves a structure to any pool.
+    pub(super) fn leave(&self, life: &mut Guard<'_, Life>, pool: &Pool) {
+        pool.state.store(0, Relaxed);
+        pool.used.iter().for_each(|word| word.store(0, Relaxed));
+        let place = pool.place.load(Relaxed);
         let is_warm = life.warm_count < WARM
             || page_size() > size_of::<Pool>()
             || !self.table.forget_page(place as usize);
-        if is_warm {
-            next.store(life.warm, Relaxed);
-            life.warm = place + 1;
-            life.warm_count += 1;
-        } else {
-            next.store(life.cold, Relaxed);
-            life.cold = place + 1;
-        }
+        let top = match is_warm {
+            true => &mut life.warm,
+            false => &mut life.cold,
+        };
+        self.next(place).store(*top, Relaxed);
+        *top = place + 1;
+        life.warm_count += u32::from(is_warm);
+    }
+
+    /// What lies below a structure on the list that it is on: place + 1, 0 for none.
+    pub(super) fn next(&self, place: u32) -> &AtomicU32 {
+        self.next.get(place as usize)
     }
 }

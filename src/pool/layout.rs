@@ -5,7 +5,7 @@ use super::Pools;
 use super::account::Account;
 use super::blocks::{BUCKETS, Blocks, FACTOR, SHIFT};
 use super::options::SINGLE_THREAD;
-use super::structure::{CLOSED, LIVE, Pool};
+use super::structure::{CLOSED, LIVE, Pool, RESTING};
 use crate::layout::{Row, Value, fields};
 use crate::sync::Once;
 use crate::sys::Table;
@@ -32,6 +32,7 @@ pub(crate) const ROWS: &[&[Row]] = &[
 pub(crate) const VALUES: &[Value] = &[
     Value::new("pool_live", LIVE as u64),
     Value::new("pool_closed", CLOSED as u64),
+    Value::new("pool_resting", RESTING as u64),
     Value::new("pool_single_thread", SINGLE_THREAD as u64),
     Value::new("pool_buckets", BUCKETS as u64),
     Value::new("pool_bucket_factor", FACTOR as u64),

@@ -18,6 +18,7 @@ mod options;
 mod reach;
 mod realloc;
 mod report;
+mod rest;
 mod structure;
 mod take;
 mod validate;
@@ -39,6 +40,7 @@ pub use options::PoolOptions;
 pub(crate) use options::{FORCE, KNOWN_FLAGS, SINGLE_THREAD};
 pub(crate) use reach::Reach;
 pub(crate) use report::{gone, not_its_block, not_on_top, still_pushed, unknown};
+use rest::{Rest, RestingBytes};
 pub(crate) use structure::{CLEARS, Pool};
 pub(crate) use take::Refused;
 
@@ -56,6 +58,7 @@ pub(crate) struct Pools {
     blocks: Blocks,
     /// Structures that were ever used.
     made: AtomicU32,
+    resting: RestingBytes,
     /// Held while a pool comes or goes.
     life: Lock<Life>,
 }
@@ -66,6 +69,7 @@ struct Life {
     warm: u32,
     cold: u32,
     warm_count: u32,
+    rest: Rest,
 }
 
 /// Where there are not enough addresses for [`Owner::MOST_POOLS`] pools there are as many.
@@ -91,6 +95,7 @@ impl Pools {
                 most,
                 blocks: Blocks::new(blocks),
                 made: AtomicU32::new(0),
+                resting: RestingBytes::default(),
                 life: Lock::new(Life::default()),
             })
         };

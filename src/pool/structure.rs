@@ -81,10 +81,15 @@ pub(crate) const CLEARS: u32 = 1 << 31;
 /// Of `flags`: a thread's malloc took from it, perhaps for the C library.
 const PUSHED: u32 = 1 << 30;
 
+/// Of `flags`: it has ended, and all of its blocks went.
+const EMPTIED: u32 = 1 << 29;
+
 /// The structure is a pool.
 pub(super) const LIVE: u8 = 1;
 /// It is none any more, but blocks of it or pools below it are.
 pub(super) const CLOSED: u8 = 2;
+/// It is none, and has slabs for the next one (`rest.rs`).
+pub(super) const RESTING: u8 = 3;
 
 // SAFETY: made of atomics, a lock and references; zero is a free lock, a reference to nothing, and no handle.
 unsafe impl ZeroInit for Pool {}
@@ -121,9 +126,20 @@ impl Pool {
         self.flags.load(Relaxed) & PUSHED != 0
     }
 
-    /// Whether it is no pool any more, but has blocks, or pools below it.
+    /// Whether it is no pool any more.
     pub(super) fn is_closed(&self) -> bool {
-        self.state.load(Relaxed) == CLOSED
+        self.state.load(Relaxed) != LIVE
+    }
+
+    /// Takes note that all blocks of a pool that has ended went.
+    pub(super) fn note_emptied(&self) {
+        self.flags
+            .store(self.flags.load(Relaxed) | EMPTIED, Relaxed);
+    }
+
+    /// Whether they did.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.flags.load(Relaxed) & EMPTIED != 0
     }
 
     /// Whether it has slabs; the caller holds it.

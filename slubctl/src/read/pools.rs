@@ -140,11 +140,13 @@ impl Target<'_> {
     fn read_pool(&self, record: &Record<'_>, classes: &[Class], found: &Found) -> Result<Pool> {
         let account = record.inner("account", "pool_account")?;
         let place = record.number("place")?;
+        let state = record.number("state")?;
         let mut pool = Pool {
             address: record.address,
             name: name(record.bytes("name")?),
             parent: record.number("parent")?,
-            is_closed: record.number("state")? != self.directory.value("pool_live", 1, 255)?,
+            is_closed: state != self.directory.value("pool_live", 1, 255)?,
+            is_kept: state == self.directory.value("pool_resting", 1, 255)?,
             is_single: record.number("flags")?
                 & self.directory.value("pool_single_thread", 1, 1 << 31)?
                 != 0,

@@ -13,8 +13,9 @@ pub const POOL_COLUMNS: &str = "POOL                        USED      LIMIT     
 /// Classes that a line names.
 const NAMED: usize = 3;
 
-/// What is known of a pool that was released.
+/// What is known of a pool that was released, and of one that has ended and keeps slabs for the next.
 const CLOSED: &str = "(released)";
+const KEPT: &str = "(kept)";
 
 /// A line for each pool of all copies of the library; those below one pool in that order.
 pub fn pools(snapshot: &Snapshot, sort: Sort) -> Vec<String> {
@@ -55,6 +56,7 @@ pub(super) fn of_heap(heap: &Heap, sort: Sort) -> Vec<String> {
 /// What a pool is called.
 pub(super) fn pool_name(pool: &Pool) -> &str {
     match pool.name.as_str() {
+        _ if pool.is_kept => KEPT,
         "" if pool.is_closed => CLOSED,
         "" => "(no name)",
         name => name,
@@ -67,7 +69,7 @@ fn line(pool: &Pool, depth: usize) -> String {
         bytes => human(bytes),
     };
     let mut name = format!("{:1$}{2}", "", 2 * depth.min(8), pool_name(pool));
-    if pool.is_closed && !pool.name.is_empty() {
+    if pool.is_closed && !pool.is_kept && !pool.name.is_empty() {
         let _ = write!(name, " {CLOSED}");
     }
     let mut classes: Vec<_> = pool.classes.iter().filter(|it| it.in_use > 0).collect();

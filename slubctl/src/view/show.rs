@@ -186,7 +186,7 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 heap.threads,
                 heap.cache_nodes.len(),
                 heap.nodes.len(),
-                heap.pools.len(),
+                heap.pools.iter().filter(|pool| !pool.is_kept).count(),
                 it.command
             );
         }

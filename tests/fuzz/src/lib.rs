@@ -10,9 +10,12 @@ pub mod driver;
 mod face;
 mod interpreter;
 mod kernel_face;
+mod memory;
 mod pool_face;
 mod rust_face;
 mod stage;
+
+pub use memory::Memory;
 
 use interpreter::{Exchange, GivenUp, Options, Owners, Player, RECORD, Record};
 use rust_face::RustFace;

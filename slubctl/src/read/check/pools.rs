@@ -65,6 +65,7 @@ impl Target<'_> {
             let states = [
                 self.directory.value("pool_live", 1, 255)?,
                 self.directory.value("pool_closed", 1, 255)?,
+                self.directory.value("pool_resting", 1, 255)?,
             ];
             let state = record.number("state")?;
             faults.expect(states.contains(&state), || {
