@@ -15,14 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 #[test]
 fn random_lists_find_nothing_wrong() {
-    finds_nothing(&["--seconds", "6"]);
+    finds_nothing(&["--seconds", "6", "--pools"]);
 }
 
 #[test]
 fn random_lists_find_nothing_wrong_while_memory_goes_back_at_once() {
-    finds_nothing(&["--seconds", "3", "--conf", "purge_ms:0,purge_thread:on"]);
+    let conf = "purge_ms:0,purge_thread:on";
+    finds_nothing(&["--seconds", "3", "--pools", "--conf", conf]);
 }
 
+/// Without pools, which take all memory there is in pieces: then none is left for the threads of the lists.
 #[test]
 fn random_lists_find_nothing_wrong_where_memory_is_short() {
     finds_nothing(&["--seconds", "3", "--conf", "limit:64m"]);
@@ -114,7 +116,16 @@ fn finds_nothing(arguments: &[&str]) {
 /// With one list, so that nobody else takes what it gave up before that was looked at.
 fn finds_nothing_in_one_thread(configurations: &[&str]) {
     for conf in configurations {
-        finds_nothing(&["--seconds", "3", "--threads", "1", "--conf", conf]);
+        let arguments = [
+            "--seconds",
+            "3",
+            "--threads",
+            "1",
+            "--pools",
+            "--conf",
+            conf,
+        ];
+        finds_nothing(&arguments);
     }
 }
 
