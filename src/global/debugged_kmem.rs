@@ -56,7 +56,7 @@ pub(super) fn give(
     if let Some((owner, is_used)) = modes.owner_of(address) {
         let cache = kmem.cache_of_owner(owner);
         if let Some(expected) = expected.filter(|it| it.owner_word() != owner) {
-            wrong_cache(address, cache, expected);
+            wrong_cache(address, cache, expected, || ());
             return true;
         }
         let caller = Caller::new(own().map_or(0, ThreadCache::thread), Family::Unknown);

@@ -6,6 +6,7 @@ use super::birth::{alive, inside_alive};
 use super::debugged_kmem;
 use super::malloc::tick_own;
 use super::named::{find, find_cache, known, with};
+use super::naming::name_objects;
 use super::process::{PROCESS, is_interrupted, process, with_modes};
 use super::purge_thread::Trigger;
 use super::relief::relieve;
@@ -35,6 +36,7 @@ pub fn kmem_create(
             let make = || Kmem::new(&process.heap);
             let kmem = process.kmem.get_or_try_make(make);
             let kmem = kmem.ok_or(KmemError::NoMemory)?;
+            name_objects();
             let cache = kmem.create(name, size, args, flags, &process.modes)?;
             Ok(cache.handle())
         })
@@ -228,7 +230,7 @@ pub fn kmem_free_slow(cache: CacheHandle, object: *mut u8) {
         None => kmem.give(alive(), Some(cache), object),
     });
     if is_given != Some(true) {
-        wrong_cache(object.as_ptr().addr(), None, cache);
+        wrong_cache(object.as_ptr().addr(), None, cache, || ());
     }
     tick_own(Trigger::Free);
 }

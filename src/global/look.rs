@@ -106,6 +106,7 @@ pub(super) fn look_at_exit() {
         return;
     };
     process.modes.check_all();
+    process.kmem.get().inspect(|kmem| kmem.look_at_objects());
     if let Some(cache) = own() {
         cache.drain();
     }

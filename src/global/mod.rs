@@ -17,6 +17,7 @@ mod malloc;
 mod memory;
 mod mempool;
 mod named;
+mod naming;
 mod onnode;
 mod pace;
 mod pages;

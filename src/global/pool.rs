@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use super::birth::{alive, inside_alive};
 use super::malloc::tick_own;
+use super::naming::name_objects;
 use super::pooled::{REACH, find, give_to, known, take_from};
 use super::process::{is_interrupted, process};
 use super::purge_thread::Trigger;
@@ -54,6 +55,7 @@ pub fn pool_create(name: &[u8], options: PoolOptions) -> Result<PoolHandle, Kmem
         };
         let pools = process.pools.get_or_try_make(|| Pools::new(&process.heap));
         let pools = pools.ok_or(KmemError::NoMemory)?;
+        name_objects();
         let pool = pools.create(name, node, limit, parent, options.flags | clears);
         REACH.note(pools);
         pool.map(Pool::handle)

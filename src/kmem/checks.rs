@@ -3,13 +3,13 @@
 //! # Invariant
 //!
 //! Such a cache's objects are never in sheaves: each comes from its slab and goes back there. In its slot an object is
-//! followed by its red zone, to the end of the slot or to the stack that allocated it. A free object of a cache with a
+//! followed by its red zone, to the end of the slot or to the stacks that allocated and freed it. A free object of a cache with a
 //! constructor, or whose memory readers may still look at, keeps its bytes: it is not poisoned.
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::cache::NamedCache;
-use super::flags::{SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER};
+use super::flags::{SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER, TRACED};
 use super::report;
 use crate::modes::{Frames, fill_bytes, first_other, print_stack, take_stack};
 use crate::slab::Object;
@@ -22,7 +22,8 @@ const ZONE_INACTIVE: u8 = 0xbb;
 const ZONE_ACTIVE: u8 = 0xcc;
 /// The shortest red zone.
 const ZONE: usize = 16;
-const TRACK: usize = size_of::<Frames>();
+/// The stacks at the end of a slot: that which allocated the object, and that which freed it.
+const TRACK: usize = 2 * size_of::<Frames>();
 
 /// Bytes of an object with what these flags put after it.
 pub(super) fn slot_bytes(size: usize, flags: u32) -> usize {
@@ -45,19 +46,27 @@ impl NamedCache {
         self.checks.load(Relaxed) != 0
     }
 
+    /// Whether it shows in an object what was written to it or after it.
+    pub(super) fn has_patterns(&self) -> bool {
+        self.has_check(SLAB_RED_ZONE | SLAB_POISON)
+    }
+
     fn poisons(&self) -> bool {
         self.has_check(SLAB_POISON) && !self.constructs() && !self.is_typesafe()
+    }
+
+    /// Bytes of the stacks at the end of a slot.
+    fn track_bytes(&self) -> usize {
+        match self.has_check(SLAB_STORE_USER) {
+            true => TRACK,
+            false => 0,
+        }
     }
 
     /// Where the red zone of the object at an address begins and ends.
     fn zone(&self, object: usize) -> (usize, usize) {
         let end = object + self.info().size as usize;
-        let track = if self.has_check(SLAB_STORE_USER) {
-            TRACK
-        } else {
-            0
-        };
-        (object + self.size(), end - track)
+        (object + self.size(), end - self.track_bytes())
     }
 
     /// Prepares an object that was never out.
@@ -65,59 +74,89 @@ impl NamedCache {
         self.close(object.addr().get());
     }
 
+    /// The first byte of a free object's slot that is not as it was left, and what it was.
+    pub(super) fn damage_of_free(&self, object: usize) -> Option<(usize, u8)> {
+        let (end, zone_end) = self.zone(object);
+        let expect = |first, end, byte| Some((first_other(first, end, byte)?, byte));
+        let zone = || expect(end, zone_end, ZONE_INACTIVE);
+        let rest = || expect(object, end - 1, POISON_FREE);
+        let last = || expect(end - 1, end, POISON_END);
+        let of_zone = self.has_check(SLAB_RED_ZONE).then(zone).flatten();
+        let of_poison = || self.poisons().then(|| rest().or_else(last)).flatten();
+        of_zone.or_else(of_poison)
+    }
+
+    /// The same of the red zone of an object in use.
+    pub(super) fn damage_of_used(&self, object: usize) -> Option<(usize, u8)> {
+        let (end, zone_end) = self.zone(object);
+        let bad = || first_other(end, zone_end, ZONE_ACTIVE);
+        let bad = self.has_check(SLAB_RED_ZONE).then(bad).flatten()?;
+        Some((bad, ZONE_ACTIVE))
+    }
+
     /// Checks an object that leaves its slab.
     pub(super) fn check_free(&self, object: Object) {
         let address = object.addr().get();
-        let (end, zone_end) = self.zone(address);
-        if self.has_check(SLAB_RED_ZONE)
-            && let Some(bad) = first_other(end, zone_end, ZONE_INACTIVE)
-        {
-            report::overwritten(self, address, bad, ZONE_INACTIVE);
+        if let Some((bad, byte)) = self.damage_of_free(address) {
+            report::overwritten(self, address, bad, byte);
         }
         if self.poisons() {
-            let last = end - 1;
-            let bad = first_other(address, last, POISON_FREE).map(|bad| (bad, POISON_FREE));
-            let bad =
-                bad.or_else(|| first_other(last, end, POISON_END).map(|bad| (bad, POISON_END)));
-            if let Some((bad, byte)) = bad {
-                report::overwritten(self, address, bad, byte);
-            }
             fill_bytes(address, POISON_IN_USE, self.size());
         }
-        if self.has_check(SLAB_RED_ZONE) {
-            fill_bytes(end, ZONE_ACTIVE, zone_end - end);
-        }
-        if self.has_check(SLAB_STORE_USER) {
-            let frames = take_stack();
-            // SAFETY: the end of the slot, which is nobody else's.
-            unsafe { self.track(address).write_unaligned(frames) };
-        }
+        self.open(address);
+        self.record(address, "alloc", [Some(take_stack), Some(Frames::default)]);
     }
 
     /// Checks an object that comes back.
     pub(super) fn check_used(&self, object: Object) {
         let address = object.addr().get();
-        let (end, zone_end) = self.zone(address);
-        if self.has_check(SLAB_RED_ZONE)
-            && let Some(bad) = first_other(end, zone_end, ZONE_ACTIVE)
-        {
-            report::overwritten(self, address, bad, ZONE_ACTIVE);
+        if let Some((bad, byte)) = self.damage_of_used(address) {
+            report::overwritten(self, address, bad, byte);
         }
         self.close(address);
+        self.record(address, "free", [None, Some(take_stack)]);
     }
 
-    /// Prints the stack that allocated the object at an address, if it is known.
-    pub(super) fn print_user(&self, address: usize) {
+    /// Keeps the stacks that are new, and prints the call, as far as the flags ask for that.
+    fn record(&self, object: usize, what: &str, stacks: [Option<fn() -> Frames>; 2]) {
+        if self.has_check(TRACED) {
+            report::trace(self, what, object, &take_stack());
+        }
         if self.has_check(SLAB_STORE_USER) {
-            // SAFETY: the end of the slot of an object in use.
-            let frames = unsafe { self.track(address).read_unaligned() };
-            report::allocated_by(address);
-            print_stack(&frames);
+            for (which, take) in stacks.into_iter().enumerate() {
+                if let Some(take) = take {
+                    // SAFETY: the end of the slot, which is nobody else's.
+                    unsafe { self.track(object, which).write_unaligned(take()) };
+                }
+            }
+        }
+    }
+
+    /// Prints the stacks that allocated and freed the object at an address, as far as they are known.
+    pub(super) fn print_users(&self, address: usize) {
+        if !self.has_check(SLAB_STORE_USER) {
+            return;
+        }
+        for (which, what) in ["allocated", "freed"].into_iter().enumerate() {
+            // SAFETY: the end of the slot of an object that was in use.
+            let frames = unsafe { self.track(address, which).read_unaligned() };
+            if frames != Frames::default() {
+                report::done_by(address, what);
+                print_stack(&frames);
+            }
+        }
+    }
+
+    /// Makes the red zone that of an object in use.
+    pub(super) fn open(&self, address: usize) {
+        let (end, zone_end) = self.zone(address);
+        if self.has_check(SLAB_RED_ZONE) {
+            fill_bytes(end, ZONE_ACTIVE, zone_end - end);
         }
     }
 
     /// Makes the slot that of a free object.
-    fn close(&self, address: usize) {
+    pub(super) fn close(&self, address: usize) {
         let (end, zone_end) = self.zone(address);
         if self.has_check(SLAB_RED_ZONE) {
             fill_bytes(end, ZONE_INACTIVE, zone_end - end);
@@ -128,8 +167,8 @@ impl NamedCache {
         }
     }
 
-    fn track(&self, address: usize) -> *mut Frames {
-        let end = address + self.info().size as usize;
-        core::ptr::with_exposed_provenance_mut(end - TRACK)
+    fn track(&self, address: usize, which: usize) -> *mut Frames {
+        let start = address + self.info().size as usize - TRACK;
+        core::ptr::with_exposed_provenance_mut(start + which * size_of::<Frames>())
     }
 }

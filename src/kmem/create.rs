@@ -8,7 +8,7 @@ use super::cache::{ENDED, Entry, LIVE, NamedCache};
 use super::checks::slot_bytes;
 use super::flags::{
     CLEARED_LATE, DEBUGGED, SLAB_CHECKS, SLAB_CONSISTENCY_CHECKS, SLAB_HWCACHE_ALIGN, SLAB_KNOWN,
-    SLAB_PANIC, SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU,
+    SLAB_PANIC, SLAB_POISON, SLAB_RED_ZONE, SLAB_STORE_USER, SLAB_TYPESAFE_BY_RCU, TRACED,
 };
 use super::merge::may_merge;
 use super::{Kmem, Life, report, sizing};
@@ -100,9 +100,10 @@ impl Kmem {
         cache.set_hooks(args.constructor, args.destructor);
         let is_typesafe = flags & SLAB_TYPESAFE_BY_RCU != 0;
         cache.typesafe.store(u8::from(is_typesafe), Relaxed);
-        cache
-            .checks
-            .store(flags & (SLAB_CHECKS | DEBUGGED | CLEARED_LATE), Relaxed);
+        cache.checks.store(
+            flags & (SLAB_CHECKS | DEBUGGED | CLEARED_LATE | TRACED),
+            Relaxed,
+        );
         let aliases = u32::from(may_merge(args, flags));
         cache.aliases.store(aliases, Relaxed);
         cache.owner.store(u32::from(class.0), Relaxed);
@@ -200,6 +201,7 @@ fn with_debug(
         true => DEBUGGED,
         false => 0,
     };
+    let own = own | if of_mode.traces { TRACED } else { 0 };
     let all = added.fold(flags, |all, (_, flag)| all | flag);
     match check(name, size, args, all) {
         Ok(class) => (all | own, class),

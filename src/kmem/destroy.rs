@@ -9,9 +9,7 @@ use super::slabs::Slabs;
 use super::{Caller, Kmem, report};
 use crate::cache::{BIN_BYTES, Bin, Notes, Registry, ThreadCache};
 use crate::decay::{Budget, Elapsed};
-use crate::heap::Node;
 use crate::slab::{Barn, Sheaf};
-use crate::units::GranuleIndex;
 
 /// The structure is being destroyed.
 const DYING: u8 = 2;
@@ -47,17 +45,17 @@ impl Kmem {
             self.drain_bin(thread, cache);
         }
         self.empty_barns(cache);
+        self.look_at_all(cache);
         let left = cache.out.load(Relaxed);
         if left > 0 {
             let first = || {
-                self.heap
-                    .nodes()
-                    .flat_map(|node| self.objects_out(cache, node))
+                self.all_slabs(cache)
+                    .flat_map(|slabs| Self::objects_out(cache, slabs))
             };
             report::objects_left(cache, left, first().take(SHOWN));
             first()
                 .take(SHOWN)
-                .for_each(|object| cache.print_user(object));
+                .for_each(|object| cache.print_users(object));
             cache.state.store(LIVE, Relaxed);
             return Err(KmemError::InUse);
         }
@@ -94,6 +92,7 @@ impl Kmem {
             self.drain_bin(thread, cache);
         }
         self.empty_barns(cache);
+        self.look_at_all(cache);
         for slabs in self.all_slabs(cache) {
             cache.trim(caller, slabs, 0);
         }
@@ -191,22 +190,6 @@ impl Kmem {
                 slabs.entry.cache_node.lock().barn.put_empty(empty);
             }
         }
-    }
-
-    /// Objects of a cache on a node that are out of their slabs.
-    fn objects_out(
-        &self,
-        cache: &'static NamedCache,
-        node: &'static Node,
-    ) -> impl Iterator<Item = usize> {
-        let slabs = self.slabs(cache, node);
-        let granules = cache.info().granules as usize;
-        let next = move |from: usize| node.tables().next_slab_of(cache.owner(), from);
-        let all = core::iter::successors(next(0), move |slab: &GranuleIndex| {
-            next(slab.index() + granules)
-        });
-        all.filter_map(move |slab| Some(slabs?.place().objects_out(slab, cache.class())))
-            .flatten()
     }
 }
 

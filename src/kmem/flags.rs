@@ -104,6 +104,8 @@ pub(super) const SLAB_STORE_USER: u32 = 0x1_0000;
 pub(super) const DEBUGGED: u32 = 1;
 /// Added by the library, with that, where freed memory is cleared and free objects are not: it is when it leaves the cache.
 pub(super) const CLEARED_LATE: u32 = 2;
+/// Each call is printed: no flag of the program's.
+pub(super) const TRACED: u32 = 4;
 /// Those for which each object is looked at.
 pub(super) const SLAB_CHECKS: u32 =
     SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;

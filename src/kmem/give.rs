@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::cache::NamedCache;
+use super::slabs::Slabs;
 use super::{Caller, Kmem, report, sizing};
 use crate::cache::{Bin, Binding};
 use crate::heap::Node;
-use crate::report::{Context, Violation, report_violation};
+use crate::report::{Context, Violation, report_violation, report_violation_with};
 use crate::slab::{Object, Sheaf};
 
 /// What became of an object that a thread puts into its bin.
@@ -44,10 +45,18 @@ impl Kmem {
     ) -> Result<Option<(&'static NamedCache, &'static Node)>, ()> {
         let address = object.as_ptr() as usize;
         let (cache, node, is_start) = self.cache_of(address).ok_or(())?;
+        let users = || {
+            let slabs = self.slabs(cache, node);
+            let start = |slabs: Slabs<'_>| slabs.place().object_start(address, cache.class());
+            slabs
+                .and_then(start)
+                .inspect(|start| cache.print_users(*start));
+        };
         if let Some(expected) = expected.filter(|expected| !cache.serves(expected)) {
-            report::wrong_cache(address, Some(cache), expected);
+            report::wrong_cache(address, Some(cache), expected, users);
         } else if !is_start {
-            report_violation(Violation::InteriorPointer, address, Context::Nowhere);
+            let why = Violation::InteriorPointer;
+            report_violation_with(why, address, Context::Nowhere, users);
         } else {
             return Ok(Some((cache, node)));
         }
@@ -118,7 +127,11 @@ impl Kmem {
         });
         match is_out {
             true => cache.check_used(object),
-            false => report_violation(Violation::DoubleFree, address, Context::Nowhere),
+            false => {
+                let why = Violation::DoubleFree;
+                let users = || cache.print_users(address);
+                report_violation_with(why, address, Context::Nowhere, users);
+            }
         }
         is_out
     }

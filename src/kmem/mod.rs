@@ -26,6 +26,7 @@ mod reserve;
 mod sizing;
 mod slabs;
 mod store;
+mod sweep;
 mod take;
 mod validate;
 

@@ -3,16 +3,21 @@
 
 use super::cache::NamedCache;
 use super::handle::CacheHandle;
-use crate::modes::byte_at;
-use crate::report::{Line, abort, ignored, only_warns};
+use crate::modes::{Frames, byte_at, print_addresses};
+use crate::report::{Line, abort, ignored, ignored_with, only_warns};
 
 /// The most of a name that is printed.
 const NAME: usize = 64;
 
-/// Reports an object that was freed to a cache that it is not from.
+/// Reports an object that was freed to a cache that it is not from; `more` prints what else is known.
 #[cold]
 #[inline(never)]
-pub(crate) fn wrong_cache(address: usize, from: Option<&NamedCache>, to: &NamedCache) {
+pub(crate) fn wrong_cache(
+    address: usize,
+    from: Option<&NamedCache>,
+    to: &NamedCache,
+    more: impl FnOnce(),
+) {
     let mut line = Line::<256>::headline();
     line.text("wrong cache: object ").hex(address);
     match from {
@@ -20,7 +25,7 @@ pub(crate) fn wrong_cache(address: usize, from: Option<&NamedCache>, to: &NamedC
         None => line.text(" of no named cache"),
     };
     line.text(" was freed to ").quoted(to.title(), NAME);
-    ignored(line);
+    ignored_with(line, more);
 }
 
 /// Reports the handle of a cache that does not exist any more.
@@ -129,7 +134,7 @@ pub(super) fn overwritten(cache: &NamedCache, object: usize, place: usize, expec
     line.hex(usize::from(expected));
     line.text(if only_warns() { "; goes on\n" } else { "\n" })
         .print();
-    cache.print_user(object);
+    cache.print_users(object);
     if !only_warns() {
         abort();
     }
@@ -138,12 +143,21 @@ pub(super) fn overwritten(cache: &NamedCache, object: usize, place: usize, expec
 /// The line before a stack.
 #[cold]
 #[inline(never)]
-pub(super) fn allocated_by(object: usize) {
+pub(super) fn done_by(object: usize, what: &str) {
     let mut line = Line::<128>::new();
-    line.text("object ")
-        .hex(object)
-        .text(" was allocated by\n")
-        .print();
+    line.text("object ").hex(object).text(" was ").text(what);
+    line.text(" by\n").print();
+}
+
+/// Prints a call, as `slab_debug:T` does.
+#[cold]
+#[inline(never)]
+pub(super) fn trace(cache: &NamedCache, what: &str, object: usize, frames: &Frames) {
+    let mut line = Line::<160>::new();
+    line.text("TRACE ").quoted(cache.title(), NAME);
+    line.text(" ").text(what).text(" ").hex(object);
+    line.text("\n").print();
+    print_addresses(frames);
 }
 
 /// Says that what a flag or a mode asks for is not done to the free objects of a cache.

@@ -26,7 +26,7 @@ pub(crate) use caller::{Caller, Given, Named};
 pub(crate) use clearing::Clearing;
 pub(crate) use slab_debug::{CacheFlags, Options};
 pub(crate) use sort::Sort;
-pub(crate) use trace::{Frames, print as print_stack, take as take_stack};
+pub(crate) use trace::{Frames, print as print_stack, print_addresses, take as take_stack};
 
 use crate::heap::{Heap, Node, Resized};
 use crate::slab::{Object, Request};
@@ -174,6 +174,12 @@ impl Modes {
     /// The owner of a guarded object of a named cache, and whether it is in use; `None` for any other block.
     pub(crate) fn owner_of(&self, address: usize) -> Option<(u32, bool)> {
         self.guard.as_ref()?.owner_of(address)
+    }
+
+    /// The owner of a guarded object of a named cache, for a report: takes no lock.
+    pub(crate) fn owner_in_report(&self, address: usize) -> Option<u32> {
+        let owner = self.guard.as_ref()?.owner_in_report(address);
+        (owner != 0).then_some(owner)
     }
 
     /// As [`Self::free_ordinary`], for an object of a named cache with a slot of `bytes` that is in use, whose first `cleared` may be

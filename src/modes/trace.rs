@@ -99,7 +99,7 @@ fn name(module: &Module) -> bool {
 }
 
 /// Prints a stack as plain addresses, on one line.
-pub(super) fn print_addresses(frames: &Frames) {
+pub(crate) fn print_addresses(frames: &Frames) {
     if *frames == Frames::default() {
         return;
     }

@@ -123,12 +123,21 @@ impl Pools {
 
     /// The pool, living or closed, that has the block at `address`, or the object that lies there.
     pub(crate) fn owner_of(&'static self, address: usize) -> Option<&'static Pool> {
-        let place = match self.heap.locate(address) {
-            Home::Named { owner, .. } => owner.pool_place()?,
-            Home::Page { .. } | Home::Outside => self.blocks.find(address)?.0,
-            Home::Slab { .. } => return None,
-        };
-        self.table.find(place as usize)
+        match self.heap.locate(address) {
+            Home::Named { .. } => self.object_of(address),
+            Home::Page { .. } | Home::Outside => {
+                self.table.find(self.blocks.find(address)?.0 as usize)
+            }
+            Home::Slab { .. } => None,
+        }
+    }
+
+    /// The same of an object in a slab; takes no lock.
+    pub(crate) fn object_of(&'static self, address: usize) -> Option<&'static Pool> {
+        match self.heap.locate(address) {
+            Home::Named { owner, .. } => self.table.find(owner.pool_place()? as usize),
+            _ => None,
+        }
     }
 
     /// Takes all locks, to hold them across a fork.

@@ -252,7 +252,7 @@ impl Pool {
     }
 
     /// The name, filled up with zeroes.
-    pub(super) fn name(&self) -> [u8; NAME] {
+    pub(crate) fn name(&self) -> [u8; NAME] {
         let mut name = [0; NAME];
         let places = name.iter_mut().zip(&self.name);
         places.for_each(|(to, from)| *to = from.load(Relaxed));

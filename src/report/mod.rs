@@ -7,6 +7,7 @@
 
 mod ending;
 mod line;
+mod naming;
 mod output;
 mod symbol;
 
@@ -14,6 +15,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub(crate) use ending::is_ending;
 pub use line::Line;
+pub(crate) use naming::name_objects_by;
 pub use output::kept_descriptor;
 pub(crate) use output::{
     Output, close_descriptors, descriptor, has_file, keep_standard_error, write, write_to_file,
@@ -81,7 +83,8 @@ pub(crate) enum Context {
 }
 
 impl Context {
-    fn describe(self, line: &mut Line<LINE>) {
+    fn describe(self, address: usize, line: &mut Line<LINE>) {
+        let is_named = naming::name(address, line);
         match self {
             Self::Nowhere => line,
             Self::Slab {
@@ -90,11 +93,14 @@ impl Context {
                 objects,
                 out,
             } => {
-                line.text(" in kmalloc-").number(size as usize);
+                if !is_named {
+                    line.text(" in kmalloc-").number(size as usize);
+                }
                 line.text(" (slab ").hex(start).text(", ");
                 line.number(out as usize).text(" of ");
                 line.number(objects as usize).text(" objects out)")
             }
+            Self::Block { .. } if is_named => line,
             Self::Block { bytes } => line.text(" in a block of ").number(bytes).text(" bytes"),
             Self::FreePages => line.text(" in free pages"),
         };
@@ -135,7 +141,7 @@ pub(crate) fn report_violation_with(
 ) {
     let mut line = Line::<LINE>::headline();
     line.text(violation.name()).text(" of ").hex(address);
-    context.describe(&mut line);
+    context.describe(address, &mut line);
     let undone = match violation {
         // The block is as good as any, and would be lost.
         Violation::Mismatch(_) => "; freed all the same\n",
@@ -149,9 +155,15 @@ pub(crate) fn report_violation_with(
 }
 
 /// Prints a line about a call that is ignored, which ends the process unless violations are only reported.
-pub(crate) fn ignored(mut line: Line<256>) {
+pub(crate) fn ignored(line: Line<256>) {
+    ignored_with(line, || ());
+}
+
+/// The same; `more` prints what else is known.
+pub(crate) fn ignored_with(mut line: Line<256>, more: impl FnOnce()) {
     line.text(if only_warns() { "; ignored\n" } else { "\n" })
         .print();
+    more();
     if !only_warns() {
         abort();
     }

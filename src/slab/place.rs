@@ -87,16 +87,29 @@ impl<'node> Place<'node> {
         record.known(info(id)).contains(&object) && !record.has(object)
     }
 
-    /// The objects of a slab that are out, by address, the lowest first.
-    pub(crate) fn objects_out(
+    /// The objects of a slab that were ever out, by address, the lowest first.
+    pub(crate) fn objects_known(
         self,
         slab: GranuleIndex,
         id: ClassId,
     ) -> impl Iterator<Item = usize> + use<'node> {
-        let (record, info) = (self.tables.record(slab), info(id));
-        let start = self.arena.base() + slab.offset();
-        let out = record.known(info).filter(|object| !record.has(*object));
-        out.map(move |object| start + (object * info.size) as usize)
+        let info = info(id);
+        let start = self.start_of(slab);
+        let known = self.tables.record(slab).known(info);
+        known.map(move |object| start + (object * info.size) as usize)
+    }
+
+    /// Where the object begins that an address in a slab of class `id` is of; `None` if it is after the last one.
+    pub(crate) fn object_start(self, address: usize, id: ClassId) -> Option<usize> {
+        let offset = address.wrapping_sub(self.arena.base());
+        let slab = SlabTables::slab_of(GranuleIndex::containing(offset), info(id));
+        let (object, _) = info(id).object_at(offset - slab.offset());
+        let is_one = object < info(id).objects;
+        is_one.then(|| self.start_of(slab) + (object * info(id).size) as usize)
+    }
+
+    fn start_of(self, slab: GranuleIndex) -> usize {
+        self.arena.base() + slab.offset()
     }
 }
 

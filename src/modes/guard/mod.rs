@@ -221,6 +221,12 @@ impl Guard {
         (record.owner() != 0).then_some((record.owner(), is_used))
     }
 
+    /// The owner of a guarded object, for a report, which may be told with the lock held: 0 for any other block.
+    pub(super) fn owner_in_report(&self, address: usize) -> u32 {
+        let number = self.has(address).then(|| self.owner(address)).flatten();
+        number.map_or(0, |number| self.records.get(number).owner())
+    }
+
     /// Looks at what shares pages with blocks in use.
     pub(super) fn check_all(&self) {
         let _blocks = self.blocks.lock();

@@ -25,6 +25,8 @@ pub(crate) struct CacheFlags {
     pub(crate) poison: bool,
     /// `U`.
     pub(crate) users: bool,
+    /// `T`.
+    pub(crate) traces: bool,
 }
 
 /// The most of an option's text that is kept, for caches that come later.
@@ -97,6 +99,7 @@ impl Options {
             red_zones: flags & RED_ZONE != 0,
             poison: flags & POISON != 0,
             users: flags & USER != 0,
+            traces: flags & TRACE != 0,
         }
     }
 }
