@@ -53,6 +53,7 @@ INDIRECT = [
     (r"unwind::find::object$", []),  # glibc's _dl_find_object, which calls nothing
     # What more is known of a misuse; the C library's memset.
     (r"report::report_violation_with$", [r"modes::report::owners$", r"Guard>?::.*\{\{closure"]),
+    (r"report::Context::describe$|report::naming::name$", [r"global::naming::name_object$"]),
     (r"zone::paint$", []),
     (r"Heap::new$", [r"sys::policy::current_node"]),
     (r"NamedBins>::(collect|take_and_detach)$", [r"kmem::idle::.*(take_in$|\{\{closure)"]),

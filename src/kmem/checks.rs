@@ -24,6 +24,9 @@ const ZONE_ACTIVE: u8 = 0xcc;
 const ZONE: usize = 16;
 /// The stacks at the end of a slot: that which allocated the object, and that which freed it.
 const TRACK: usize = 2 * size_of::<Frames>();
+const CALLS: [&str; 2] = ["alloc", "free"];
+const ALLOC: usize = 0;
+const FREE: usize = 1;
 
 /// Bytes of an object with what these flags put after it.
 pub(super) fn slot_bytes(size: usize, flags: u32) -> usize {
@@ -104,7 +107,7 @@ impl NamedCache {
             fill_bytes(address, POISON_IN_USE, self.size());
         }
         self.open(address);
-        self.record(address, "alloc", [Some(take_stack), Some(Frames::default)]);
+        self.record(address, ALLOC);
     }
 
     /// Checks an object that comes back.
@@ -114,20 +117,27 @@ impl NamedCache {
             report::overwritten(self, address, bad, byte);
         }
         self.close(address);
-        self.record(address, "free", [None, Some(take_stack)]);
+        self.record(address, FREE);
     }
 
-    /// Keeps the stacks that are new, and prints the call, as far as the flags ask for that.
-    fn record(&self, object: usize, what: &str, stacks: [Option<fn() -> Frames>; 2]) {
+    /// Keeps the calling stack as that of a call, and prints the call, as far as the flags ask for that.
+    fn record(&self, object: usize, call: usize) {
+        let frames = match self.has_check(TRACED | SLAB_STORE_USER) {
+            true => take_stack(),
+            false => return,
+        };
         if self.has_check(TRACED) {
-            report::trace(self, what, object, &take_stack());
+            let name = CALLS.get(call).copied().unwrap_or_default();
+            report::trace(self, name, object, &frames);
         }
         if self.has_check(SLAB_STORE_USER) {
-            for (which, take) in stacks.into_iter().enumerate() {
-                if let Some(take) = take {
-                    // SAFETY: the end of the slot, which is nobody else's.
-                    unsafe { self.track(object, which).write_unaligned(take()) };
-                }
+            let put = |call, frames| {
+                // SAFETY: the end of the slot, which is nobody else's.
+                unsafe { self.track(object, call).write_unaligned(frames) }
+            };
+            put(call, frames);
+            if call == ALLOC {
+                put(FREE, Frames::default());
             }
         }
     }
@@ -137,7 +147,7 @@ impl NamedCache {
         if !self.has_check(SLAB_STORE_USER) {
             return;
         }
-        for (which, what) in ["allocated", "freed"].into_iter().enumerate() {
+        for (which, what) in [(ALLOC, "allocated"), (FREE, "freed")] {
             // SAFETY: the end of the slot of an object that was in use.
             let frames = unsafe { self.track(address, which).read_unaligned() };
             if frames != Frames::default() {
