@@ -17,7 +17,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Only the allocator's so far.
+    /// Nothing of the kernel is used yet.
     #[must_use]
     pub const fn new() -> Self {
         Self {

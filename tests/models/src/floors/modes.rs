@@ -10,6 +10,8 @@ pub(crate) fn take_stack() -> Frames {
 
 pub(crate) fn print_stack(_frames: &Frames) {}
 
+pub(crate) fn print_addresses(_frames: &Frames) {}
+
 // Objects of no cache here are filled or looked at.
 
 pub(crate) fn fill_bytes(_address: usize, _byte: u8, _bytes: usize) {}
@@ -33,6 +35,7 @@ pub(crate) struct CacheFlags {
     pub(crate) red_zones: bool,
     pub(crate) poison: bool,
     pub(crate) users: bool,
+    pub(crate) traces: bool,
 }
 
 /// What is cleared: nothing.
@@ -48,6 +51,7 @@ impl Modes {
             red_zones: false,
             poison: false,
             users: false,
+            traces: false,
         }
     }
 
