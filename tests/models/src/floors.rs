@@ -296,7 +296,7 @@ fn pools_come_and_go_beside_each_other() {
 }
 
 #[test]
-#[should_panic(expected = "the library aborts")]
+#[should_panic(expected = "there is a slab at hand")]
 fn memory_of_a_pool_that_changes_hands_without_order_is_found() {
     pools::come_and_go(Fault::NoRelease);
 }

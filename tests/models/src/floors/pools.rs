@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::world::{self, Fault};
 
 use super::memory::{BOUND, heap};
+use crate::decay::Elapsed;
 use crate::heap::Heap;
 use crate::limit::Limit;
 use crate::pool::{Pool, Pools};
@@ -57,6 +58,7 @@ impl Program {
             assert_eq!(self.pools.destroy(pool, pool.handle()), Ok(()));
         }
         self.pools.validate();
+        self.pools.decay(Elapsed::FOR_EVER);
         self.heap.validate();
         let counts = self.heap.nodes().map(|node| node.arena().counts());
         let in_use: u64 = counts.map(|it| it.committed_pages - it.free_pages).sum();
@@ -129,7 +131,7 @@ pub fn come_and_go(fault: Fault) -> usize {
             move || {
                 assert_eq!(program.pools.destroy(pool, pool.handle()), Ok(()));
                 let next = program.pool(usize::MAX, None);
-                let block = program.take(next).expect("memory");
+                let block = program.take(next).expect("there is a slab at hand");
                 if block.as_ptr().addr() == first {
                     world::write(first, 1);
                 }
