@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use slubctl::mail::{Limit, Request};
 use slubctl::view::top::{Grouping, Sort};
 
@@ -28,6 +29,9 @@ pub(crate) struct Patience {
     /// Seconds to wait for the answer
     #[arg(short, long, default_value_t = 1.0, value_parser = seconds)]
     pub(crate) wait: f64,
+    /// Take the place of a request that is pending, which is dropped
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,16 +78,19 @@ pub(crate) enum Command {
         /// Print text instead of taking the whole screen
         #[arg(short, long)]
         batch: bool,
+        /// Print text once: --batch --iterations 1
+        #[arg(short, long, conflicts_with_all = ["batch", "iterations"])]
+        once: bool,
         /// Seconds between two looks
         #[arg(short, long, default_value_t = 3.0, value_parser = seconds)]
         delay: f64,
         /// End after this number of looks
         #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
         iterations: Option<u64>,
-        /// What a row is
-        #[arg(long, value_enum, default_value_t = By::Cache)]
-        by: By,
-        /// What to sort by, by slabtop's letters: a, b, c, l, n, o, s, u, and r for the rate of allocation and free
+        /// What a row of a process is: a cache if nothing is said
+        #[arg(long, value_enum, requires = "pid")]
+        by: Option<By>,
+        /// What to sort by, by slabtop's letters: a or v, b or p, c, l, n, o, s, u, and r for the rate of allocation and free
         #[arg(short, long, default_value = "c", value_parser = sort)]
         sort: Sort,
     },
@@ -129,9 +136,9 @@ pub(crate) enum Command {
     },
     /// Print metrics in the OpenMetrics format, of all processes or of some, or serve them
     Prometheus {
-        /// Serve them by HTTP at this address and port, under /metrics
-        #[arg(long, value_name = "ADDRESS:PORT")]
-        listen: Option<std::net::SocketAddr>,
+        /// Serve them by HTTP at this address, or name, and port, under /metrics
+        #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
+        listen: Option<String>,
         /// The processes to look at; all that use slubmalloc if there is none
         #[arg(value_parser = clap::value_parser!(i32).range(1..))]
         pids: Vec<i32>,
@@ -154,13 +161,32 @@ pub(crate) enum Command {
         /// A directory below which all files are that it was run with
         #[arg(long, value_name = "DIRECTORY")]
         sysroot: Option<PathBuf>,
-        /// What to show
-        #[arg(value_enum, default_value_t = View::Show)]
-        view: View,
+        /// What to show: the page of `show` if nothing is said, and with --output the map
+        #[arg(value_enum)]
+        view: Option<View>,
         /// The SVG file to write the map to; a terminal gets text without one
         #[arg(short, long)]
         output: Option<PathBuf>,
     },
+}
+
+impl Arguments {
+    /// The command of the command line; this program ends where that is wrong.
+    pub(crate) fn read() -> Command {
+        let arguments = <Self as Parser>::parse();
+        if let Command::Core {
+            view: Some(view),
+            output: Some(_),
+            ..
+        } = arguments.command
+            && view != View::Map
+        {
+            let line = "--output is for a map: only that goes to a file of its own";
+            let mut command = <Self as CommandFactory>::command();
+            command.error(ErrorKind::ArgumentConflict, line).exit();
+        }
+        arguments.command
+    }
 }
 
 /// What a row of `top` is.
@@ -205,6 +231,15 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.05..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number of seconds from 0.05 to 86400".to_owned()),
+    }
+}
+
+/// An address and a port.
+fn listen(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err("an address or a name, a colon, and a port".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What each command does.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Write};
 use std::path::Path;
@@ -9,16 +10,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
-use slubctl::mail::{self, Answer, Request};
-use slubctl::memory::{CoreFile, Memory, Places, Process};
-use slubctl::read::{self, Depth};
+use slubctl::mail::{self, Answer, Others, Request};
+use slubctl::memory::{CoreFile, Places, Process};
+use slubctl::read::{self, Depth, Square};
 use slubctl::snapshot::Snapshot;
 use slubctl::stop::Stopped;
 use slubctl::view;
 
 use crate::arguments::{Arguments, Command, Patience, View};
 use crate::looks::{self, Looks};
-use crate::told::Told;
+use crate::told::{self, Told};
 use crate::{metrics, top};
 
 /// The time between two readings of a check.
@@ -34,8 +35,11 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
             return Ok(ExitCode::SUCCESS);
         }
         Command::Diff { before, after } => {
-            let text = view::diff(&stored(&before)?, &stored(&after)?);
-            output.write_all(text.as_bytes())?;
+            let (before, after) = (stored(&before)?, stored(&after)?);
+            if let Some(line) = view::not_of_one_program(&before, &after) {
+                told::tell(&line);
+            }
+            output.write_all(view::diff(&before, &after).as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Core {
@@ -50,6 +54,11 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
                 program: exe,
                 library,
                 root: sysroot,
+            };
+            let view = match (view, &path) {
+                (Some(view), _) => view,
+                (None, Some(_)) => View::Map,
+                (None, None) => View::Show,
             };
             let core = CoreFile::open(&file, places)?;
             let shown = core_file(&core, view, path.as_deref(), output);
@@ -72,6 +81,7 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
         Command::Top {
             pid,
             batch,
+            once,
             delay,
             iterations,
             sort,
@@ -80,11 +90,11 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
             let options = top::Options {
                 pid,
                 delay,
-                iterations,
+                iterations: if once { Some(1) } else { iterations },
                 sort,
-                grouping: by.into(),
+                grouping: by.map(Into::into).unwrap_or_default(),
             };
-            return match batch {
+            return match batch || once {
                 true => top::batch(options, output),
                 false => top::full_screen(options),
             };
@@ -103,7 +113,8 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
         } => {
             let process = Process::open(target.pid);
             let title = format!("process {} ({})", target.pid, process.command());
-            return map(&process, &title, path.as_deref(), output);
+            let arenas = process.unless_gone(read::squares(&process))?;
+            return map(&arenas, &title, path.as_deref(), output);
         }
         Command::Check { target, stop } => return check(target.pid, stop, output),
         Command::Trim { target, patience } => {
@@ -118,11 +129,13 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
             patience,
         } => return ask(target.pid, option, &patience, output),
         Command::Prometheus { listen, pids } => {
+            let mut seen = HashSet::new();
+            let pids: Vec<i32> = pids.into_iter().filter(|it| seen.insert(*it)).collect();
             let Some(address) = listen else {
                 output.write_all(metrics::text(&pids, &mut Told::default())?.as_bytes())?;
                 return Ok(ExitCode::SUCCESS);
             };
-            return metrics::serve(address, &pids);
+            return metrics::serve(&address, &pids);
         }
         Command::Slabinfo(target) => (target.pid, View::Slabinfo),
         Command::Buddyinfo(target) => (target.pid, View::Buddyinfo),
@@ -169,6 +182,17 @@ fn core_file(
     output: &mut dyn Write,
 ) -> Result<ExitCode> {
     let read = read::target(core, Depth::Resident);
+    if let Some(cut) = core.cut() {
+        let is_read = read.as_ref().is_ok_and(|it| !it.heaps.is_empty());
+        let is_shown = is_read && core.had_all();
+        match (is_shown, wanted) {
+            (true, View::Map | View::Check) => bail!("{cut}, and this view needs all of it"),
+            (true, _) => told::tell(&format!(
+                "the core file is {cut}: nothing is said of what is resident"
+            )),
+            (false, _) => bail!("{cut}, and what is missing is needed"),
+        }
+    }
     // Another build of the library says where other things lie.
     let is_empty = read.as_ref().map_or(true, |it| it.heaps.is_empty());
     if let Some(obstacle) = core.obstacle().filter(|_| is_empty) {
@@ -182,9 +206,8 @@ fn core_file(
     match wanted {
         View::Map => {
             let title = format!("core of {}", core.command());
-            map(core, &title, path, output)
+            map(&read::squares(core)?, &title, path, output)
         }
-        _ if path.is_some() => bail!("only a map goes to a file of its own"),
         View::Check => verdict("the core", read::check(core, || Ok(()))?, output),
         _ => print(&snapshot, wanted, output),
     }
@@ -192,23 +215,22 @@ fn core_file(
 
 /// Draws the arenas, into a file if there is a path.
 fn map(
-    memory: &dyn Memory,
+    arenas: &[(u64, Vec<Square>)],
     title: &str,
     path: Option<&Path>,
     output: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let arenas = read::squares(memory)?;
     if arenas.is_empty() {
         bail!("{title} does not use slubmalloc");
     }
     match path {
         Some(path) => {
-            let map = view::map(title, &arenas);
+            let map = view::map(title, arenas);
             std::fs::write(path, map).with_context(|| path.display().to_string())?;
         }
         None => {
             let has_colours = std::io::stdout().is_terminal();
-            output.write_all(view::text_map(title, &arenas, has_colours).as_bytes())?;
+            output.write_all(view::text_map(title, arenas, has_colours).as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -235,7 +257,12 @@ fn ask(
 ) -> Result<ExitCode> {
     let process = Process::open(pid);
     let before = process.resident_bytes();
-    let answer = mail::ask(&process, request, Duration::from_secs_f64(patience.wait))?;
+    let others = match patience.force {
+        true => Others::Replace,
+        false => Others::Wait,
+    };
+    let time = Duration::from_secs_f64(patience.wait);
+    let answer = mail::ask(&process, request, time, others)?;
     let after = process.resident_bytes();
     match (answer, before.zip(after)) {
         (Answer::Refused, _) => bail!("process {pid} does not take that value"),
@@ -270,7 +297,12 @@ fn check(pid: i32, stops: bool, output: &mut dyn Write) -> Result<ExitCode> {
         }
         stops.then(|| Stopped::stop(pid)).transpose()
     };
-    let faults = read::check(&Process::open(pid), hold)?;
+    let process = Process::open(pid);
+    let faults = process.unless_gone(read::check(&process, hold))?;
+    // Tables that went away contradict themselves.
+    if let Some(gone) = process.gone().filter(|_| !faults.is_empty()) {
+        return Err(gone);
+    }
     verdict(&format!("process {pid}"), faults, output)
 }
 

@@ -1,9 +1,12 @@
 //! All processes of the machine.
 
 use anyhow::{Context, Result};
-use slubctl::memory::{Memory, Process, Refused};
+use slubctl::memory::{Memory, Process, Refused, is_root};
 use slubctl::read::{self, Depth};
 use slubctl::snapshot::Snapshot;
+
+/// Processes that are named in a line.
+const NAMED: usize = 5;
 
 /// What all processes of the machine have.
 #[derive(Default)]
@@ -12,8 +15,8 @@ pub(crate) struct Looks {
     pub(crate) found: Vec<Snapshot>,
     /// A line for each that uses it and cannot be read.
     damaged: Vec<String>,
-    /// Whether there are processes that may not be looked at.
-    pub(crate) is_refused: bool,
+    /// Those that may not be looked at.
+    refused: Vec<i32>,
 }
 
 impl Looks {
@@ -46,9 +49,11 @@ impl Looks {
                 snapshot.heaps.retain(|heap| heap.is_made);
                 self.found.push(snapshot);
             }
-            Err(error) if error.is::<Refused>() => self.is_refused |= has_program,
+            Err(error) if error.is::<Refused>() => {
+                self.refused.extend(has_program.then_some(process.pid));
+            }
             // One that has ended is left out.
-            Err(error) if process.mappings().is_ok() => {
+            Err(error) if process.gone().is_none() && process.mappings().is_ok() => {
                 let own = format!("process {}: ", process.pid);
                 let error = format!("{error:#}");
                 let error = error.strip_prefix(&own).unwrap_or(&error);
@@ -60,11 +65,24 @@ impl Looks {
 
     /// What there is to say of those that are left out.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let refused = self
-            .is_refused
-            .then(|| "some processes may not be looked at, and are left out: try sudo".to_owned());
+        let refused = (!self.refused.is_empty()).then(|| refused(&self.refused));
         self.damaged.iter().cloned().chain(refused).collect()
     }
+}
+
+/// Processes that may not be looked at, and what helps.
+fn refused(pids: &[i32]) -> String {
+    let named = pids.iter().take(NAMED).map(i32::to_string);
+    let mut named = named.collect::<Vec<_>>().join(", ");
+    if pids.len() > NAMED {
+        named.push_str(", …");
+    }
+    let what = match pids.len() {
+        1 => "1 process may not be looked at, and is left out".to_owned(),
+        count => format!("{count} processes may not be looked at, and are left out"),
+    };
+    let sudo = if is_root() { "" } else { ": try sudo" };
+    format!("{what} ({named}){sudo}")
 }
 
 /// A line for each copy of the library in a process that could not be read, where another could.

@@ -5,44 +5,20 @@
 //! Nothing is written but the mailbox and the word that a purge thread sleeps on. A request is whole before its number is
 //! written, and its digest tells the process whether another writer has come in between.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::directory::Directory;
 use crate::memory::Process;
 use crate::read::Target;
 use crate::record::Record;
+pub use crate::request::{Limit, Request};
 use crate::{image, wake};
 
 /// How often the mailbox is looked at.
 const LOOK: Duration = Duration::from_millis(2);
-
-/// What a process is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Give back all that is unused, as malloc_trim(3) does.
-    Trim,
-    /// Give back what is free.
-    Purge,
-    /// Change the time in which unused memory goes back; `None` for never.
-    PurgeMs(Option<u64>),
-    /// Change the limit.
-    Limit(Limit),
-    /// Print statistics when the program ends, or do not.
-    StatsAtExit(bool),
-}
-
-/// A limit on memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// None.
-    Off,
-    /// What it was when the program began.
-    Initial,
-    /// Bytes.
-    Bytes(u64),
-}
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,36 +31,76 @@ pub enum Answer {
     Pending,
 }
 
-impl Request {
-    fn verb(self) -> (&'static str, u64) {
-        match self {
-            Self::Trim => ("mail_trim", 0),
-            Self::Purge => ("mail_purge", 0),
-            Self::PurgeMs(time) => ("mail_set_purge_ms", time.unwrap_or(u64::MAX)),
-            Self::Limit(Limit::Off) => ("mail_set_limit", u64::MAX),
-            Self::Limit(Limit::Initial) => ("mail_set_limit", 0),
-            Self::Limit(Limit::Bytes(bytes)) => ("mail_set_limit", bytes),
-            Self::StatsAtExit(is_wanted) => ("mail_set_stats", u64::from(is_wanted)),
-        }
+/// What becomes of a request that another has made and the process has not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// It stays; a request that is not the same is refused if it is still there after some time.
+    Wait,
+    /// The new one takes its place.
+    Replace,
+}
+
+/// A request is refused since another one is pending.
+#[derive(Debug)]
+pub struct Busy(i32, String);
+
+impl std::error::Error for Busy {}
+
+impl Display for Busy {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "process {} has not answered an earlier request, {}: nothing was asked for; --force takes its place",
+            self.0, self.1
+        )
     }
 }
 
 /// Asks each copy of the library in a process, and waits for the answers no longer than `patience`; the worst of them.
-pub fn ask(process: &Process, request: Request, patience: Duration) -> Result<Answer> {
+pub fn ask(
+    process: &Process,
+    request: Request,
+    patience: Duration,
+    others: Others,
+) -> Result<Answer> {
+    process.unless_gone(ask_all(process, request, patience, others))
+}
+
+fn ask_all(
+    process: &Process,
+    request: Request,
+    patience: Duration,
+    others: Others,
+) -> Result<Answer> {
     let deadline = Instant::now() + patience;
-    let mut posted = Vec::new();
+    let mut targets = Vec::new();
     for image in image::find(process)? {
         let directory = Directory::read(process, image.directory)?;
         let target = Target {
             memory: process,
             directory,
         };
+        if target.process()?.is_some() {
+            targets.push(target);
+        }
+    }
+    if targets.is_empty() {
+        bail!("process {} does not use slubmalloc", process.pid);
+    }
+    // Nothing is asked of one copy as long as another cannot be asked.
+    for target in targets.iter().filter(|_| others == Others::Wait) {
+        while let Some((pending, _)) = target.pending(process)?.filter(|it| it.1 != Some(request)) {
+            if Instant::now() >= deadline {
+                return Err(Error::new(Busy(process.pid, pending)));
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+    let mut posted = Vec::new();
+    for target in targets {
         if let Some(letter) = target.post(process, request)? {
             posted.push((target, letter));
         }
-    }
-    if posted.is_empty() {
-        bail!("process {} does not use slubmalloc", process.pid);
     }
     let mut answer = Answer::Done;
     for (target, letter) in posted {
@@ -136,13 +152,81 @@ impl Target<'_> {
         Ok(Some((process, mail)))
     }
 
-    /// Writes a request, and wakes the purge thread if there is one; returns the request.
+    /// The request in the mailbox that was not answered, as text and, if this program knows it, as such.
+    pub(crate) fn pending(&self, process: &Process) -> Result<Option<(String, Option<Request>)>> {
+        let Some(letter) = self.unanswered(process)? else {
+            return Ok(None);
+        };
+        let names = [
+            "mail_trim",
+            "mail_purge",
+            "mail_set_purge_ms",
+            "mail_set_limit",
+            "mail_set_stats",
+        ];
+        let verb = |name: &&&str| {
+            let verb = self.directory.value(name, 1, u64::from(u32::MAX));
+            verb.is_ok_and(|it| it == u64::from(letter.verb))
+        };
+        let name = names.iter().find(verb);
+        let request = name.and_then(|name| Request::of(name, letter.value));
+        let text = request.map_or_else(
+            || format!("request {} with {}", letter.verb, letter.value),
+            |it| it.to_string(),
+        );
+        Ok(Some((text, request)))
+    }
+
+    /// The request in the mailbox if it is whole, the process's own and not answered yet.
+    fn unanswered(&self, process: &Process) -> Result<Option<Letter>> {
+        let Some((_, mail)) = self.mail()? else {
+            return Ok(None);
+        };
+        let letter = Letter {
+            number: mail.number("number")?,
+            process: mail.number("process")? as u32,
+            verb: mail.number("verb")? as u32,
+            value: mail.number("value")?,
+        };
+        let is_there = letter.number != 0
+            && letter.number != mail.number("answered")?
+            && letter.digest() == mail.number("digest")?
+            // A child has a copy of its parent's.
+            && i64::from(letter.process) == i64::from(process.number_within()?);
+        Ok(is_there.then_some(letter))
+    }
+
+    /// The address of the word that a purge thread sleeps on, 0 if there was none yet.
+    pub(crate) fn purge_thread_word(&self) -> Result<u64> {
+        let Some(process) = self.process()? else {
+            return Ok(0);
+        };
+        let thread = process.inner("thread", "purge_thread")?;
+        thread.inner("bell", "bell")?.number("shared")
+    }
+
+    /// Wakes the purge thread if there is one.
+    fn wake(&self, process: &Process) -> Result<()> {
+        let word = self.purge_thread_word()?;
+        if word != 0 {
+            // Where that is not allowed the request waits for a slow path.
+            let _ = wake::ring(process, word);
+        }
+        Ok(())
+    }
+
+    /// Writes a request if the same is not pending, and wakes the purge thread if there is one; returns the request.
     fn post(&self, process: &Process, request: Request) -> Result<Option<Letter>> {
-        let Some((heap_process, mail)) = self.mail()? else {
+        let Some((_, mail)) = self.mail()? else {
             return Ok(None);
         };
         let (verb, value) = request.verb();
         let verb = self.directory.value(verb, 1, u64::from(u32::MAX))? as u32;
+        let pending = self.unanswered(process)?;
+        if let Some(letter) = pending.filter(|it| (it.verb, it.value) == (verb, value)) {
+            self.wake(process)?;
+            return Ok(Some(letter));
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let letter = Letter {
             number: now.as_nanos() as u64,
@@ -165,12 +249,7 @@ impl Target<'_> {
         write("verb", &letter.verb.to_le_bytes())?;
         write("value", &letter.value.to_le_bytes())?;
         write("number", &letter.number.to_le_bytes())?;
-        let thread = heap_process.inner("thread", "purge_thread")?;
-        let word = thread.inner("bell", "bell")?.number("shared")?;
-        if word != 0 {
-            // Where that is not allowed the request waits for a slow path.
-            let _ = wake::ring(process, word);
-        }
+        self.wake(process)?;
         Ok(Some(letter))
     }
 
@@ -183,8 +262,8 @@ impl Target<'_> {
             // Of two writers at once each may leave parts behind, and the process throws the mixture away.
             let is_there = mail.number("number")? == letter.number
                 && mail.number("digest")? == letter.digest()
-                && mail.number("process")? == letter.process.into()
-                && mail.number("verb")? == letter.verb.into()
+                && mail.number("process")? == u64::from(letter.process)
+                && mail.number("verb")? == u64::from(letter.verb)
                 && mail.number("value")? == letter.value;
             return match is_there {
                 true => Ok(None),

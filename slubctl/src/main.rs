@@ -14,16 +14,18 @@ mod top;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use slubctl::mail::Busy;
 use slubctl::memory::OtherBuild;
 
 /// The exit status for a core file whose library is not the one that is there.
 const OTHER_BUILD: u8 = 4;
+/// The exit status where an earlier request is pending.
+const BUSY: u8 = 5;
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
+    let command = arguments::Arguments::read();
     let mut output = std::io::stdout().lock();
-    let done = commands::run(arguments.command, &mut output).and_then(|code| {
+    let done = commands::run(command, &mut output).and_then(|code| {
         output.flush()?;
         Ok(code)
     });
@@ -33,9 +35,10 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             told::tell(&format!("{error:#}"));
-            match error.is::<OtherBuild>() {
-                true => ExitCode::from(OTHER_BUILD),
-                false => ExitCode::FAILURE,
+            match () {
+                () if error.is::<OtherBuild>() => ExitCode::from(OTHER_BUILD),
+                () if error.is::<Busy>() => ExitCode::from(BUSY),
+                () => ExitCode::FAILURE,
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Metrics as text, and served.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
@@ -53,7 +53,7 @@ pub(crate) fn text(pids: &[i32], told: &mut Told) -> Result<String> {
 }
 
 /// Serves the metrics until somebody ends this program.
-pub(crate) fn serve(address: SocketAddr, pids: &[i32]) -> Result<ExitCode> {
+pub(crate) fn serve(address: &str, pids: &[i32]) -> Result<ExitCode> {
     let listener = TcpListener::bind(address).with_context(|| address.to_string())?;
     let address = listener.local_addr()?;
     tell(&format!("serving http://{address}/metrics"));

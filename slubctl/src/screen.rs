@@ -9,12 +9,11 @@ use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph, Sparkline, Wrap};
-use slubctl::memory::Process;
 use slubctl::read::{self, Depth};
-use slubctl::snapshot::Snapshot;
+use slubctl::snapshot::{Heap, Snapshot};
 use slubctl::totals::Totals;
 use slubctl::view;
-use slubctl::view::top::{self, Grouping, Row, Sort};
+use slubctl::view::top::{self, Grouping, Row, Shape, Sort};
 
 use crate::looks::{self, Looks};
 use crate::top::Options;
@@ -47,6 +46,8 @@ pub(crate) struct Screen {
     history: VecDeque<u64>,
     pub(crate) seen: Instant,
     pub(crate) first_line: usize,
+    /// Columns of the terminal.
+    width: usize,
 }
 
 impl Screen {
@@ -63,6 +64,7 @@ impl Screen {
             history: VecDeque::new(),
             seen: Instant::now(),
             first_line: 0,
+            width: usize::MAX,
         }
     }
 
@@ -77,23 +79,18 @@ impl Screen {
         let Some(pid) = self.options.pid else {
             return self.look_at_all();
         };
-        let snapshot = read::process(pid, Depth::Counts)?;
+        let snapshot = read::process(pid, Depth::Resident)?;
         let totals = Totals::of_all(&snapshot);
         self.title = format!(
             "slubctl: {pid} ({}): {} resident, {} held, {} in use, {} cached, {} free, {:.0}% fragmented, {}{}",
             snapshot.command,
-            Process::open(pid)
-                .resident_bytes()
-                .map_or_else(|| "?".to_owned(), view::human),
+            resident(&snapshot).map_or_else(|| "?".to_owned(), view::human),
             view::human(totals.held()),
             view::human(totals.in_use()),
             view::human(totals.cached()),
             view::human(totals.free()),
             100.0 * totals.fragmented(),
-            view::counted(
-                snapshot.heaps.iter().map(|heap| heap.threads).sum(),
-                "thread"
-            ),
+            view::counted(snapshot.threads(), "thread"),
             if snapshot.heaps.iter().any(|heap| heap.is_approximate) {
                 " (approximate)"
             } else {
@@ -144,12 +141,25 @@ impl Screen {
         match (self.options.pid, self.options.grouping) {
             (Some(_), Grouping::Nodes) => top::NODE_COLUMNS.to_owned(),
             (Some(_), Grouping::Pools) => view::POOL_COLUMNS.to_owned(),
-            (Some(_), _) => top::COLUMNS.to_owned(),
-            (None, _) => view::ps(&[]).trim_end().to_owned(),
+            (Some(_), _) => self.shape().columns(),
+            (None, _) => view::ps_within(&[], self.width).trim_end().to_owned(),
         }
     }
 
-    /// Shows caches, cache nodes and nodes in turn.
+    fn shape(&self) -> Shape {
+        Shape::of(self.options.grouping, self.width)
+    }
+
+    /// Has lines fit into a number of columns.
+    pub(crate) fn fit(&mut self, width: u16) {
+        let width = usize::from(width);
+        if width != self.width {
+            self.width = width;
+            self.sort_rows();
+        }
+    }
+
+    /// Shows caches, cache nodes, nodes and pools in turn.
     pub(crate) fn group(&mut self) -> Result<()> {
         self.options.grouping = self.options.grouping.next();
         self.first_line = 0;
@@ -168,7 +178,7 @@ impl Screen {
         self.lines = match (self.options.pid, self.options.grouping) {
             (None, _) => {
                 sort.apply_to_processes(&mut self.all);
-                view::ps(&self.all)
+                view::ps_within(&self.all, self.width)
                     .lines()
                     .skip(1)
                     .map(str::to_owned)
@@ -178,7 +188,9 @@ impl Screen {
             (Some(_), Grouping::Pools) => view::pools(&self.seen_last, sort),
             (Some(_), _) => {
                 sort.apply(&mut self.rows);
-                self.rows.iter().map(top::line).collect()
+                let shape = self.shape();
+                let lines = self.rows.iter().map(|row| top::line(row, shape));
+                lines.collect()
             }
         };
     }
@@ -239,4 +251,11 @@ impl Screen {
         frame.render_widget(Paragraph::new(lines), table);
         frame.render_widget(wrapped(keys), help);
     }
+}
+
+/// What is resident of the heaps of a process, as `show` and `ps` say it.
+fn resident(snapshot: &Snapshot) -> Option<u64> {
+    let mut heaps = snapshot.heaps.iter().filter(|it| it.is_made);
+    let add = |sum: u64, heap: &Heap| Some(sum.saturating_add(heap.resident.as_ref()?.sum()));
+    heaps.try_fold(0, add)
 }

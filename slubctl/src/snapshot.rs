@@ -1,6 +1,12 @@
 //! What was seen of a process: numbers only, which can be stored, compared and shown.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
+
+use crate::named_json::{blocks_by_kind, kinds, numastat};
+use crate::named_json::{classes, counts, limit};
+pub use crate::pool::{Pool, PoolClass};
 
 /// One look at a process or a core file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +22,16 @@ pub struct Snapshot {
     pub unread: Vec<String>,
 }
 
+impl Snapshot {
+    /// Threads that have a cache, of whichever copy: one may have one of each.
+    pub fn threads(&self) -> u64 {
+        let caches = self.heaps.iter().flat_map(|heap| &heap.caches);
+        let known: HashSet<i32> = caches.map(|it| it.tid).filter(|it| *it != 0).collect();
+        let most = self.heaps.iter().map(|heap| heap.threads).max();
+        most.unwrap_or_default().max(known.len() as u64)
+    }
+}
+
 /// The heap of one copy of the library.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Heap {
@@ -27,6 +43,9 @@ pub struct Heap {
     pub is_made: bool,
     /// Whether numbers still moved when they were read for the last time.
     pub is_approximate: bool,
+    /// What it was asked for and has not answered yet.
+    #[serde(default)]
+    pub pending: Option<String>,
     /// How it was configured.
     pub settings: Settings,
     /// Threads that have a cache.
@@ -35,7 +54,8 @@ pub struct Heap {
     pub births: u64,
     /// The arenas.
     pub nodes: Vec<Node>,
-    /// The size classes: those of slabs, then those of spans, and then the named caches.
+    /// The classes by number: those of slabs, those of spans, the named caches, and those of pools; the first is none.
+    #[serde(with = "classes")]
     pub classes: Vec<Class>,
     /// The cache nodes that hold slabs.
     pub cache_nodes: Vec<CacheNode>,
@@ -48,6 +68,9 @@ pub struct Heap {
     pub pools: Vec<Pool>,
     /// What of all that is resident, where that was asked for and can be known.
     pub resident: Option<Resident>,
+    /// Where the copy says what lies where.
+    #[serde(skip)]
+    pub directory: u64,
 }
 
 /// How a heap was configured.
@@ -61,7 +84,11 @@ pub struct Settings {
     pub is_tiny: bool,
     /// Milliseconds in which unused memory goes back, 0 for never.
     pub purge_ms: u64,
+    /// Whether there is a thread that gives it back while the program sleeps, where that is known.
+    #[serde(default)]
+    pub has_purge_thread: Option<bool>,
     /// The limit on resident memory when it was last looked at; none if it is `u64::MAX`.
+    #[serde(with = "limit")]
     pub limit_bytes: u64,
 }
 
@@ -83,19 +110,28 @@ pub struct Node {
     /// Bytes of free pages that still have memory.
     pub dirty_bytes: u64,
     /// Free blocks by kind of pageblock and order.
+    #[serde(with = "blocks_by_kind")]
     pub free_blocks: Vec<Vec<u64>>,
     /// Pageblocks of each kind.
+    #[serde(with = "kinds")]
     pub pageblocks: Vec<u64>,
     /// The columns of numastat.
+    #[serde(with = "numastat")]
     pub numastat: Vec<u64>,
 }
 
 /// One size class over all nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Class {
-    /// The name of a cache that the program created; empty for a class of sizes.
+    /// Its number, by which cache nodes and caches know it.
+    #[serde(default)]
+    pub id: u64,
+    /// Its name, which no other class of the heap has.
     #[serde(default)]
     pub name: String,
+    /// Whether it is a cache that the program created.
+    #[serde(default)]
+    pub is_named: bool,
     /// Whether it is the objects of all pools of one size.
     #[serde(default)]
     pub is_pools: bool,
@@ -200,56 +236,6 @@ pub struct Extent {
     pub is_used: bool,
 }
 
-/// A pool.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Pool {
-    /// Its address, which tells it from others with the same name.
-    pub address: u64,
-    /// What the program calls it.
-    pub name: String,
-    /// The address of the pool above, 0 if there is none.
-    pub parent: u64,
-    /// The node that its slabs are on.
-    pub node: u64,
-    /// Whether it has ended, and blocks or pools below it are left.
-    pub is_closed: bool,
-    /// Whether nothing is left of it but slabs, which the next pool gets.
-    pub is_kept: bool,
-    /// Whether only one thread at a time uses it.
-    pub is_single: bool,
-    /// The most bytes that it and those below it may use; none if it is `u64::MAX`.
-    pub limit_bytes: u64,
-    /// Bytes that its blocks and those of the pools below it have.
-    pub used_bytes: u64,
-    /// Of these, those of its own.
-    pub own_bytes: u64,
-    /// Bytes of its objects that are at hand.
-    pub at_hand_bytes: u64,
-    /// Bytes of its slabs.
-    pub slab_bytes: u64,
-    /// Its objects by class of sizes, where there are slabs.
-    pub classes: Vec<PoolClass>,
-    /// Its blocks that are no objects of slabs.
-    pub blocks: u64,
-    /// Bytes of these.
-    pub block_bytes: u64,
-}
-
-/// A pool's objects of one class.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PoolClass {
-    /// The class's number.
-    pub class: u64,
-    /// Bytes of an object.
-    pub size: u64,
-    /// Slabs.
-    pub slabs: u64,
-    /// Objects that the program holds.
-    pub in_use: u64,
-    /// Objects at hand.
-    pub at_hand: u64,
-}
-
 /// A thread's cache.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cache {
@@ -268,8 +254,10 @@ pub struct Cache {
     /// The node that the thread takes memory from.
     pub node: u64,
     /// Objects in its sheaves, by class, where there are any.
+    #[serde(with = "counts")]
     pub objects: Vec<(u64, u64)>,
     /// Objects on their way to other nodes.
+    #[serde(with = "counts")]
     pub aliens: Vec<(u64, u64)>,
 }
 

@@ -11,11 +11,25 @@ impl Told {
     /// Prints those lines that the look before did not have.
     pub(crate) fn tell(&mut self, lines: Vec<String>) {
         for line in &lines {
-            if !self.0.contains(line) {
+            if !self.0.contains(key(line)) {
                 tell(line);
             }
         }
-        self.0 = lines.into_iter().collect();
+        self.0 = lines.iter().map(|line| key(line).to_owned()).collect();
+    }
+}
+
+/// What makes a line another one: of a line that counts processes and names some, neither, for those come and go.
+fn key(line: &str) -> &str {
+    let what = line.trim_start_matches(|it: char| it.is_ascii_digit());
+    match what.len() == line.len() {
+        true => line,
+        false => what
+            .split('(')
+            .next()
+            .unwrap_or(what)
+            .trim_start_matches(" process")
+            .trim_start_matches("es"),
     }
 }
 

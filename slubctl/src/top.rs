@@ -38,13 +38,8 @@ pub(crate) fn batch(options: Options, output: &mut dyn Write) -> Result<ExitCode
     for count in 1.. {
         screen.look()?;
         told.tell(std::mem::take(&mut screen.complaints));
-        writeln!(
-            output,
-            "{}\n{}{}",
-            screen.title,
-            screen.head,
-            screen.columns()
-        )?;
+        writeln!(output, "{}\n{}", screen.title, screen.head)?;
+        writeln!(output, "{}", screen.columns())?;
         for line in &screen.lines {
             writeln!(output, "{line}")?;
         }
@@ -95,6 +90,7 @@ fn run(
             terminal.clear()?;
             screen.look()?;
         }
+        screen.fit(terminal.size()?.width);
         terminal.draw(|frame| screen.draw(frame))?;
         if is_event(screen, signals)? {
             if signals.is_change() {

@@ -75,14 +75,43 @@ fn a_core_file_is_known() {
     ] {
         assert!(!text(&["core", core, view]).is_empty());
     }
-    // What was cut off is an error of one line, or not missed.
+    // Without a view a file has the map; of no other view is there one.
+    let other = directory.join("other.svg");
+    let path = other.to_str().expect("UTF-8");
+    text(&["core", core, "-o", path]);
+    assert!(
+        fs::read_to_string(&other)
+            .expect("a map")
+            .starts_with("<svg")
+    );
+    let output = slubctl(&["core", core, "show", "-o", path]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    // Files that are named are looked at, needed or not.
+    for (option, path, code, what) in [
+        ("--library", "/nope", 1, "/nope: No such file"),
+        ("--exe", "/nope", 1, "/nope: No such file"),
+        ("--sysroot", "/nope", 1, "/nope: No such file"),
+        ("--exe", "/bin/true", 4, "is another build than the core's"),
+        (
+            "--library",
+            "/bin/true",
+            4,
+            "is another build than the core's",
+        ),
+    ] {
+        let output = slubctl(&["core", option, path, core]);
+        let line = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{option} {path}: {line}");
+        assert!(line.contains(what), "{line}");
+    }
+    // What is cut off is told in one line, whether it is missed or not.
     let file = fs::OpenOptions::new()
         .write(true)
         .open(core)
         .expect("the core file");
-    let mut length = file.metadata().expect("a length").len();
+    let whole = file.metadata().expect("a length").len();
+    let mut length = whole - 1;
     while length > 0 {
-        length = length / 3 * 2;
         file.set_len(length).expect("a shorter file");
         let output = slubctl(&["core", core]);
         let errors = String::from_utf8(output.stderr).expect("UTF-8");
@@ -90,10 +119,10 @@ fn a_core_file_is_known() {
             output.status.code().is_some_and(|code| code < 2),
             "{errors}"
         );
-        assert_eq!(
-            errors.lines().count(),
-            usize::from(!output.status.success())
-        );
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        let cut = format!("cut off: {length} of {whole} bytes");
+        assert!(length < 64 << 10 || errors.contains(&cut), "{errors}");
+        length = length / 3 * 2;
     }
     let _ = fs::remove_dir_all(&directory);
 }
@@ -160,6 +189,17 @@ fn a_debuggers_core_file_is_known() {
     let (dead, alive) = (resident(&dead), resident(&support::snapshot(target.pid())));
     assert!(dead.abs_diff(alive) * 50 <= alive, "{dead} of {alive}");
     assert!(text(&["core", &core, "check"]).ends_with("the tables agree\n"));
+    // Its notes come last.
+    let file = fs::OpenOptions::new().write(true).open(&core);
+    let file = file.expect("the core file");
+    let length = file.metadata().expect("a length").len() - 4096;
+    file.set_len(length).expect("a shorter file");
+    let output = slubctl(&["core", &core]);
+    let errors = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(
+        errors.lines().count() == 1 && errors.contains(&format!("cut off: {length} of ")),
+        "{errors}"
+    );
     let _ = fs::remove_file(&core);
 }
 

@@ -251,6 +251,44 @@ fn completions_say_in_one_line_that_a_disk_is_full_and_nothing_to_a_closed_pipe(
     }
 }
 
+#[test]
+fn json_has_names_for_all_and_null_for_no_limit() {
+    let mut command = std::process::Command::new(support::compile_linked("pools.c", "json"));
+    command.env("SLUBMALLOC_CONF", "limit:off");
+    let target = Target::start(&mut command);
+    let json = text(&["show", "--json", &target.pid().to_string()]);
+    let all: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let heap = &all["heaps"][0];
+    assert!(heap["settings"]["limit_bytes"].is_null(), "{json}");
+    assert!(heap["settings"]["has_purge_thread"].is_boolean());
+    let pools = heap["pools"].as_array().expect("pools");
+    let limits = pools.iter().map(|it| &it["limit_bytes"]);
+    assert_eq!(limits.filter(|it| it.is_null()).count(), 2);
+    let classes = heap["classes"].as_array().expect("classes");
+    let is_whole = |it: &&serde_json::Value| {
+        let name = it["name"].as_str();
+        name.is_some_and(|it| !it.is_empty()) && it["size"].as_u64() > Some(0)
+    };
+    assert_eq!(classes.iter().filter(is_whole).count(), classes.len());
+    let node = &heap["nodes"][0];
+    assert!(node["numastat"]["numa_hit"].is_u64(), "{node}");
+    assert!(node["pageblocks"]["reclaimable"].is_u64(), "{node}");
+    assert!(node["free_blocks"]["movable"].is_array(), "{node}");
+    // What objects are of is a class that is listed.
+    let ids: Vec<_> = classes.iter().map(|it| &it["id"]).collect();
+    let cache = &heap["caches"][0];
+    for count in cache["objects"].as_array().expect("objects") {
+        assert!(
+            ids.contains(&&count["class"]) && count["objects"].is_u64(),
+            "{count}"
+        );
+    }
+    // And what was written is read again as it was.
+    let read: slubctl::snapshot::Snapshot = serde_json::from_str(&json).expect("a snapshot");
+    let written = serde_json::to_string_pretty(&read).expect("JSON");
+    assert_eq!(written + "\n", json);
+}
+
 /// A process with an arena of node 0, one more that is spread over nodes and has that number, and a full node 1.
 fn spread() -> slubctl::snapshot::Snapshot {
     use slubctl::snapshot::{Heap, Node, Snapshot};

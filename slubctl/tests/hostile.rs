@@ -132,7 +132,7 @@ fn look(bytes: &Bytes) {
             Sort::Rate.apply(&mut rows);
             assert!(top::head(&rows).len() < 4096);
             rows.iter()
-                .for_each(|row| assert!(top::line(row).len() < 4096));
+                .for_each(|row| assert!(top::line(row, top::Shape::All).len() < 4096));
         }
         assert!(top::nodes(&snapshot).len() <= 1024);
         assert!(view::pools(&snapshot, Sort::Use).len() <= 1 << 17);

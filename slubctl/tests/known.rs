@@ -220,9 +220,44 @@ fn what_changed_is_what_diff_says() {
         .iter_mut()
         .find(|it| it.size == 768);
     class.expect("a class").in_use += 5;
+    let heap = &mut changed.heaps[0];
+    heap.resident.as_mut().expect("residents").metadata += 4096;
+    heap.births += 1;
+    (heap.settings.purge_ms, heap.settings.limit_bytes) = (7, 1 << 30);
+    let pool = |address: u64, name: &str, parent| slubctl::snapshot::Pool {
+        address,
+        name: name.to_owned(),
+        parent,
+        own_bytes: 1000,
+        ..Default::default()
+    };
+    heap.pools = vec![pool(16, "outer", 0), pool(32, "inner", 16)];
     fs::write(&after, serde_json::to_string(&changed).expect("JSON")).expect("a file");
     let paths = [&before, &after].map(|path| path.to_str().expect("UTF-8"));
+    let head = format!(
+        "before: {0} (known-diff)\nafter:  {0} (known-diff)\n",
+        target.pid()
+    );
+    let same = slubctl(&["diff", paths[0], paths[0]]);
+    assert_eq!(
+        String::from_utf8_lossy(&same.stdout),
+        head.clone() + "no difference\n"
+    );
     let text = text(&["diff", paths[0], paths[1]]);
+    assert!(text.starts_with(&head), "{text}");
+    for line in [
+        "resident: metadata ",
+        "resident: all of it ",
+        "setting: limit ",
+        "setting: purge_ms ",
+        "threads that ever had one ",
+        "pool outer/inner: own ",
+    ] {
+        assert!(
+            text.lines().any(|it| it.starts_with(line)),
+            "{line}: {text}"
+        );
+    }
     let line = text
         .lines()
         .find(|line| line.starts_with("kmalloc-768: objects in use"));
@@ -233,6 +268,14 @@ fn what_changed_is_what_diff_says() {
         .take(3)
         .collect();
     assert_eq!(words, ["+5", "705", "700"]);
+    changed.command = "other".to_owned();
+    fs::write(&after, serde_json::to_string(&changed).expect("JSON")).expect("a file");
+    let output = slubctl(&["diff", paths[0], paths[1]]);
+    let warning = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && warning.contains("two programs") && warning.contains("(other)"),
+        "{warning}"
+    );
 }
 
 #[test]

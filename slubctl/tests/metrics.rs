@@ -53,6 +53,11 @@ fn metrics_are_of_one_several_or_all_processes() {
             1
         );
     }
+    // One that is named twice counts once.
+    assert_eq!(
+        text(&["prometheus", &one, &other, &one]),
+        text(&["prometheus", &one, &other])
+    );
 }
 
 /// The samples that Python's parser reads, a line each; nothing where there is no such parser.
@@ -175,7 +180,7 @@ struct Server {
 impl Server {
     fn start(pids: &[i32]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_slubctl"));
-        command.args(["prometheus", "--listen", "127.0.0.1:0"]);
+        command.args(["prometheus", "--listen", "localhost:0"]);
         command.args(pids.iter().map(i32::to_string));
         let command = command.stderr(std::process::Stdio::piped());
         let mut child = command.spawn().expect("slubctl");

@@ -110,6 +110,8 @@ fn a_sleeping_purge_thread_is_woken_and_gives_back_all_there_is() {
         asked.tell("threads");
         asked.tell("spare");
         let before = resident(asked.child.id() as i32);
+        let shown = text(&["show", &asked.pid()]);
+        assert!(shown.contains("by a purge thread"), "{shown}");
         done(&[what, &asked.pid()]);
         let after = resident(asked.child.id() as i32);
         assert!(before - after > SPARE, "{what}: {before} {after}");
@@ -136,12 +138,60 @@ fn a_program_that_sleeps_answers_at_its_next_slow_path() {
 }
 
 #[test]
-fn a_later_request_takes_the_place_of_one_that_waits() {
+fn a_request_that_waits_is_shown_and_dropped_only_by_force() {
     let mut asked = Asked::start("replaced", "");
-    pending(&["set", &asked.pid(), "purge_ms=80000"]);
-    pending(&["set", &asked.pid(), "purge_ms=never"]);
+    let pid = asked.pid();
+    let shown = |line: &str| {
+        let shown = text(&["show", &pid]);
+        assert!(shown.contains(line), "{shown}");
+    };
+    shown("about 1000 ms while the program allocates (it has no purge thread)");
+    pending(&["set", &pid, "purge_ms=80000"]);
+    shown("pending: set purge_ms=80000, ");
+    assert_eq!(
+        snapshot(asked.child.id() as i32).heaps[0]
+            .pending
+            .as_deref(),
+        Some("set purge_ms=80000")
+    );
+    // The same is no other one.
+    pending(&["set", &pid, "purge_ms=80000"]);
+    for other in [&["trim", &pid][..], &["set", &pid, "purge_ms=50"]] {
+        let output = slubctl(&[other, &["--wait", "0.1"]].concat());
+        let line = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{output:?}");
+        assert!(
+            line.contains("set purge_ms=80000") && line.contains("--force"),
+            "{line}"
+        );
+    }
+    pending(&["set", &pid, "purge_ms=never", "--force"]);
     asked.tell("work");
     assert_eq!(asked.purge_ms(), 0);
+    assert_eq!(snapshot(asked.child.id() as i32).heaps[0].pending, None);
+    pending(&["set", &pid, "limit=640m"]);
+    shown("pending: set limit=640m, ");
+    asked.tell("work");
+    shown("limit 640.0 MiB; ");
+}
+
+#[test]
+fn a_process_that_ends_or_changes_while_it_is_waited_for_is_not_called_damaged() {
+    for (word, line) in [("quit", "has ended"), ("exec", "has begun another program")] {
+        let mut asked = Asked::start(&format!("gone-{word}"), "");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_slubctl"));
+        command.args(["trim", "--wait", "60", &asked.pid()]);
+        let asker = command.stderr(Stdio::piped()).spawn().expect("slubctl");
+        while snapshot(asked.child.id() as i32).heaps[0].pending.is_none() {
+            std::thread::yield_now();
+        }
+        let input = asked.input.as_mut().expect("a pipe");
+        writeln!(input, "{word}").expect("a program that reads");
+        let output = asker.wait_with_output().expect("slubctl");
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(errors, format!("slubctl: process {} {line}\n", asked.pid()));
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 #[test]

@@ -97,8 +97,8 @@ fn a_process_that_ends_meanwhile_is_a_page_or_one_line() {
             std::thread::sleep(std::time::Duration::from_millis(delay));
             drop(target);
         });
-        for _ in 0..5 {
-            let output = slubctl(&["show", &pid]);
+        for command in ["show", "check", "map", "threads", "show"] {
+            let output = slubctl(&[command, &pid]);
             let errors = String::from_utf8(output.stderr).expect("UTF-8");
             assert!(
                 output.status.code().is_some_and(|code| code < 2),
@@ -108,6 +108,7 @@ fn a_process_that_ends_meanwhile_is_a_page_or_one_line() {
                 errors.lines().count(),
                 usize::from(!output.status.success())
             );
+            assert!(!errors.contains("damaged"), "{errors}");
         }
         ends.join().expect("a thread");
     }

@@ -11,12 +11,17 @@ fn top_prints_as_often_as_it_is_told() {
     let all = text(&[
         "top", "--batch", "-d", "0.1", "-n", "3", "--sort", "n", &pid,
     ]);
+    let once = text(&["top", "-o", &pid]);
     let columns = "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  ALLOC/s   FREE/s NAME";
     assert_eq!(all.lines().filter(|line| *line == columns).count(), 3);
-    let first = all.split("\n\n").next().expect("a look");
-    let names = first.lines().skip_while(|line| *line != columns).skip(1);
+    // As slabtop, with an empty line after the sums.
+    let lines: Vec<&str> = all.lines().collect();
+    assert_eq!(lines[6..8], ["", columns], "{all}");
+    let names = lines.iter().skip_while(|line| **line != columns).skip(1);
+    let names = names.take_while(|line| !line.is_empty());
     let sizes = names.filter_map(|line| line.rsplit_once('-')?.1.parse::<u64>().ok());
     let sizes: Vec<u64> = sizes.collect();
+    assert_eq!(once.lines().filter(|line| *line == columns).count(), 1);
     assert!(
         sizes.is_sorted() && sizes.len() >= IN_USE.len(),
         "{sizes:?}"
@@ -122,6 +127,11 @@ fn top_on_a_terminal_draws_takes_keys_follows_its_size_and_ends() {
                 .is_some_and(|it| it.ends_with('%'))
         };
         let rows = screen.lines().filter(is_row).count();
+        // Eighty columns have room for names.
+        assert!(
+            columns != 80 || names(&screen).first() == Some(&40960) && !screen.contains("ALLOC/s"),
+            "{screen}"
+        );
         assert!(rows >= most, "{lines} lines: {screen}");
         assert_eq!(
             screen.contains("rate"),
@@ -231,6 +241,54 @@ fn top_shows_how_much_is_taken_and_given_back() {
     // Of a size that nobody takes.
     let quiet = busy.iter().find(|row| row[9] == 768.0).expect("a row");
     assert_eq!([quiet[7], quiet[8]], [0.0; 2]);
+}
+
+#[test]
+fn top_show_and_ps_have_the_same_sums_of_one_process() {
+    let target = Target::preloaded(&compile("sums", &[]), "threads");
+    let pid = target.pid().to_string();
+    let top = text(&["top", "--once", &pid]);
+    let title = top.lines().next().expect("a title");
+    let shown = text(&["show", &pid]);
+    let (sums, threads) = shown
+        .lines()
+        .nth(1)
+        .and_then(|it| it.split_once("; "))
+        .expect("a line with sums");
+    assert!(
+        title.contains(sums) && title.contains(threads.split(',').next().expect("threads")),
+        "{title}: {shown}"
+    );
+    let listed = support::slubctl(&["ps"]);
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    let line = listed.lines().find(|it| it.trim_start().starts_with(&pid));
+    let line = line.expect("a line");
+    for column in title.split(": ").nth(2).expect("sums").split(", ").take(5) {
+        let bytes = column.rsplit_once(' ').expect("bytes").0;
+        assert!(line.contains(&format!(" {bytes} ")), "{column}: {line}");
+    }
+}
+
+#[test]
+fn processes_of_a_narrow_terminal_have_their_names() {
+    let it = slubctl::snapshot::Snapshot {
+        pid: 4_194_304,
+        command: "fifteen-letters".to_owned(),
+        heaps: vec![Default::default()],
+        ..Default::default()
+    };
+    let all = slubctl::view::ps_within(&[it], 80);
+    assert!(
+        all.lines()
+            .all(|line| line.len() <= 80 && !line.contains("POOLS"))
+    );
+    assert!(all.ends_with(" fifteen-letters\n"), "{all}");
+}
+
+#[test]
+fn a_grouping_of_no_process_is_a_wrong_argument() {
+    let output = support::slubctl(&["top", "--once", "--by", "pool"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
 #[test]

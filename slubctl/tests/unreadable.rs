@@ -17,7 +17,7 @@ fn without_the_right_to_look_one_line_says_what_to_do() {
     let errors = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(errors.lines().count(), 1, "{errors}");
-    for word in ["sudo", "ptrace_scope", "SYS_PTRACE"] {
+    for word in ["sudo", "SYS_PTRACE"] {
         assert!(errors.contains(word), "{errors}");
     }
     for command in [&["ps"][..], &["prometheus"], &["top", "--batch", "-n", "1"]] {
@@ -26,6 +26,34 @@ fn without_the_right_to_look_one_line_says_what_to_do() {
         let lines = errors.lines().filter(|line| line.contains("sudo"));
         assert_eq!(lines.count(), 1, "{errors}");
     }
+}
+
+/// Root may have no right to look either, and sudo is of no use then.
+#[test]
+fn root_is_told_which_processes_are_left_out_and_not_to_try_sudo() {
+    let copy = std::env::temp_dir().join(format!("known-{}", std::process::id()));
+    fs::copy(compile("hidden", &[]), &copy).expect("a copy");
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let target = Target::start(other.arg(&copy).arg("sleep"));
+    fs::remove_file(&copy).expect("the copy");
+    let without = |arguments: &[&str]| {
+        let mut root = Command::new("setpriv");
+        root.args(["--bounding-set=-sys_ptrace", env!("CARGO_BIN_EXE_slubctl")]);
+        let output = root.args(arguments).output().expect("setpriv");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let pid = target.pid().to_string();
+    let line = without(&["show", &pid]);
+    assert!(
+        line.contains("SYS_PTRACE") && !line.contains("sudo") && !line.contains("not set"),
+        "{line}"
+    );
+    let line = without(&["ps"]);
+    assert!(
+        line.contains("may not be looked at, and ") && !line.contains("sudo"),
+        "{line}"
+    );
 }
 
 /// Runs `slubctl` as another user, where that is possible.

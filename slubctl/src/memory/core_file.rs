@@ -1,11 +1,10 @@
 //! A core file: its segments, and the files that were mapped for what was left out of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Error, Result, bail};
 use nix::unistd::{Whence, lseek};
@@ -14,8 +13,9 @@ use object::elf::{FileHeader64, PF_X, PT_LOAD, PT_NOTE};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
 
+use super::core_files::{OtherBuild, Places};
 use super::core_notes::Notes;
-use super::{Mapping, Memory, Page, build_id};
+use super::{Mapping, Memory, Page};
 
 /// No notes are longer: a kibibyte or two for each thread, and the names of files.
 const MOST_NOTES: u64 = 64 << 20;
@@ -30,43 +30,25 @@ struct Segment {
     flags: u32,
 }
 
-/// Where files are that a core file is to be read with, if they are not where they were.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// The program.
-    pub program: Option<PathBuf>,
-    /// The shared library.
-    pub library: Option<PathBuf>,
-    /// A directory that is the target's root.
-    pub root: Option<PathBuf>,
-}
-
 /// A core file.
 #[derive(Debug)]
 pub struct CoreFile {
     file: File,
     /// By address.
     segments: Vec<Segment>,
-    notes: Notes,
-    places: Places,
+    pub(super) notes: Notes,
+    /// Bytes that the file has, and that it should have.
+    length: u64,
+    whole: u64,
+    /// Whether something was read that is missing.
+    has_missed: Cell<bool>,
+    pub(super) places: Places,
     /// Whether the file has holes, so that what it has is what was there.
     has_holes: bool,
     /// Files that were opened, by name, or why not.
     files: RefCell<HashMap<String, Result<File, String>>>,
     /// What is wrong with the first file that is of another build.
-    other: RefCell<Option<OtherBuild>>,
-}
-
-/// A file of another build than the one that the core is of.
-#[derive(Clone, Debug)]
-pub struct OtherBuild(String);
-
-impl std::error::Error for OtherBuild {}
-
-impl Display for OtherBuild {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+    pub(super) other: RefCell<Option<OtherBuild>>,
 }
 
 impl CoreFile {
@@ -79,17 +61,32 @@ impl CoreFile {
             file,
             segments: Vec::new(),
             notes: Notes::default(),
+            length: 0,
+            whole: 0,
+            has_missed: Cell::new(false),
             places,
             files: RefCell::default(),
             other: RefCell::default(),
         };
-        core.parse()
-            .with_context(|| format!("{shown} is no core file of a 64-bit program"))?;
-        let size = core.file.metadata()?.len();
+        core.length = core.file.metadata()?.len();
+        let parsed = core.parse();
+        if let Some(cut) = core.cut() {
+            // What comes last may be the notes.
+            parsed.with_context(|| format!("{shown} is {cut}"))?;
+        } else {
+            parsed.with_context(|| format!("{shown} is no core file of a 64-bit program"))?;
+        }
         core.has_holes = core
             .data_until(0, Whence::SeekHole)
-            .is_some_and(|end| end < size);
+            .is_some_and(|end| end < core.length);
+        core.check_places()?;
         Ok(core)
+    }
+
+    /// What is missing of the file, if its end is.
+    pub fn cut(&self) -> Option<String> {
+        let (length, whole) = (self.length, self.whole);
+        (length < whole).then(|| format!("cut off: {length} of {whole} bytes"))
     }
 
     /// The program's name.
@@ -111,6 +108,11 @@ impl CoreFile {
         )))
     }
 
+    /// Whether all that was looked at was there.
+    pub fn had_all(&self) -> bool {
+        !self.has_missed.get()
+    }
+
     fn parse(&mut self) -> Result<()> {
         let data = ReadCache::new(self.file.try_clone()?);
         let header = FileHeader64::<Endianness>::parse(&data)?;
@@ -118,7 +120,25 @@ impl CoreFile {
         if header.e_type.get(endian) != object::elf::ET_CORE {
             bail!("it is an ELF file of another kind");
         }
-        for segment in header.program_headers(endian, &data)? {
+        let segments = header.program_headers(endian, &data);
+        let last = match &segments {
+            Ok(segments) => segments
+                .iter()
+                .map(|it| {
+                    it.p_offset
+                        .get(endian)
+                        .saturating_add(it.p_filesz.get(endian))
+                })
+                .max(),
+            // They are cut off themselves.
+            Err(_) => {
+                let (count, bytes) = (header.e_phnum.get(endian), header.e_phentsize.get(endian));
+                let bytes = u64::from(count) * u64::from(bytes);
+                Some(header.e_phoff.get(endian).saturating_add(bytes))
+            }
+        };
+        self.whole = last.unwrap_or_default();
+        for segment in segments? {
             match segment.p_type.get(endian) {
                 PT_LOAD => self.segments.push(Segment {
                     address: segment.p_vaddr.get(endian),
@@ -129,6 +149,13 @@ impl CoreFile {
                 }),
                 // Wherever they are: debuggers write them last.
                 PT_NOTE if segment.p_filesz.get(endian) <= MOST_NOTES => {
+                    let end = segment
+                        .p_offset
+                        .get(endian)
+                        .saturating_add(segment.p_filesz.get(endian));
+                    if end > self.length {
+                        continue;
+                    }
                     if let Some(notes) = segment.notes(endian, &data)? {
                         self.notes.add(notes, endian)?;
                     }
@@ -147,7 +174,7 @@ impl CoreFile {
     }
 
     /// Reads what a segment has in the core file itself.
-    fn read_dumped(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
+    pub(super) fn read_dumped(&self, address: u64, buffer: &mut [u8]) -> Result<()> {
         let segment = self.segment(address).context("not there")?;
         let inside = address - segment.address;
         if inside.saturating_add(buffer.len() as u64) > segment.file_bytes {
@@ -172,57 +199,6 @@ impl CoreFile {
         let offset = (address - mapping.range.start).saturating_add(mapping.offset);
         file.read_exact_at(buffer, offset)
             .with_context(|| mapping.name.clone())
-    }
-
-    /// Opens a file that was mapped, if it is still of the same build.
-    fn open_mapped(&self, name: &str) -> Result<File, String> {
-        let path = self.place_of(name);
-        let shown = path.display();
-        let file = File::open(&path).map_err(|error| format!("{shown}: {error}"))?;
-        let first = |it: &&Mapping| it.name == name && it.offset == 0;
-        let mapped = self.notes.mappings.iter().find(first).and_then(|it| {
-            build_id::of_image(it.range.start, |address, bytes| {
-                self.read_dumped(address, bytes)
-            })
-        });
-        let copy = file
-            .try_clone()
-            .map_err(|error| format!("{shown}: {error}"))?;
-        let has = build_id::of_file(copy);
-        match (mapped, has) {
-            (Some(mapped), has) if has.as_ref() != Some(&mapped) => {
-                let has = has.unwrap_or_else(|| "none".to_owned());
-                let line = format!(
-                    "{shown} is another build than the core's: its build ID is {has}, and {mapped} was mapped; \
-                     --exe, --library and --sysroot say where files are"
-                );
-                self.other
-                    .borrow_mut()
-                    .get_or_insert(OtherBuild(line.clone()));
-                Err(line)
-            }
-            _ => Ok(file),
-        }
-    }
-
-    /// Where a file is that was mapped.
-    fn place_of(&self, name: &str) -> PathBuf {
-        let is_program = self.notes.program() == Some(name);
-        if let Some(program) = self.places.program.as_ref().filter(|_| is_program) {
-            return program.clone();
-        }
-        let file_name = |path: &Path| path.file_name().map(|it| it.to_string_lossy().into_owned());
-        let plain = name.strip_suffix(" (deleted)").unwrap_or(name);
-        if let Some(library) = self.places.library.as_ref().filter(|_| !is_program) {
-            let own = file_name(Path::new(plain)).unwrap_or_default();
-            if own.starts_with("libslubmalloc") || file_name(library).as_ref() == Some(&own) {
-                return library.clone();
-            }
-        }
-        match &self.places.root {
-            Some(root) => root.join(plain.trim_start_matches('/')),
-            None => PathBuf::from(plain),
-        }
     }
 
     /// Where data, or a hole, begins in the core file from `offset` on; the file ends with a hole.
@@ -280,6 +256,7 @@ impl Memory for CoreFile {
                 Some(it) => {
                     let offset = it.offset.saturating_add(address - it.address);
                     let read = self.file.read_exact_at(part, offset);
+                    self.has_missed.set(self.has_missed.get() || read.is_err());
                     read.context("the core file is cut off")?;
                 }
                 None => self.read_mapped(address, part)?,
@@ -306,6 +283,10 @@ impl Memory for CoreFile {
     }
 
     fn pages(&self, address: u64, pages: usize) -> Option<Vec<Page>> {
+        // What is missing may have had anything.
+        if self.cut().is_some() {
+            return None;
+        }
         let page = self.notes.page_bytes;
         let mut found = vec![Page::Untouched; pages];
         let mut index = 0;

@@ -6,9 +6,11 @@
 
 mod build_id;
 mod core_file;
+mod core_files;
 mod core_notes;
 mod entries;
 mod process;
+mod program;
 mod scan;
 mod words;
 
@@ -16,9 +18,10 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 
-pub use core_file::{CoreFile, OtherBuild, Places};
+pub use core_file::CoreFile;
+pub use core_files::{OtherBuild, Places};
 pub(crate) use process::refused;
-pub use process::{Process, Refused};
+pub use process::{Process, Refused, is_root};
 pub use words::{Bytes, number};
 
 /// The longest piece that is read at once. No table that is read whole is longer.

@@ -11,8 +11,10 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process as ProcFs};
+
+use super::program::Program;
 
 use super::{Mapping, Memory, Page, entries, printable, scan};
 
@@ -26,6 +28,7 @@ pub struct Process {
     pub pid: i32,
     /// A thread of it that has memory: the first may have ended before the others.
     pub(crate) thread: i32,
+    program: Option<Program>,
     page_bytes: u64,
     mem: OnceCell<Option<File>>,
     pagemap: Option<File>,
@@ -40,6 +43,7 @@ impl Process {
         Self {
             pid,
             thread,
+            program: Program::of(thread),
             page_bytes: procfs::page_size(),
             mem: OnceCell::new(),
             pagemap: File::open(format!("/proc/{thread}/pagemap")).ok(),
@@ -69,6 +73,21 @@ impl Process {
         let status = status.map_err(|error| explained(self.pid, error))?;
         let numbers = status.nspid.unwrap_or_default();
         Ok(numbers.last().copied().unwrap_or(self.pid))
+    }
+
+    /// What was read of the process, or that it has ended or runs another program now, where that is why it could not be read.
+    pub fn unless_gone<T>(&self, read: Result<T>) -> Result<T> {
+        read.map_err(|error| self.gone().unwrap_or(error))
+    }
+
+    /// Why nothing that was read of the process last can be relied on: it has ended, or has begun another program.
+    pub fn gone(&self) -> Option<Error> {
+        let before = self.program.as_ref()?;
+        match living_thread(self.pid).and_then(Program::of) {
+            Some(now) if now == *before => None,
+            Some(_) => Some(anyhow!("process {} has begun another program", self.pid)),
+            None => Some(anyhow!("process {} has ended", self.pid)),
+        }
     }
 
     /// Bytes that are resident.
@@ -122,11 +141,15 @@ impl std::error::Error for Refused {}
 impl Display for Refused {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
-        let scope = scope.map_or_else(|_| "not set".to_owned(), |it| it.trim().to_owned());
+        let scope = scope.map_or_else(
+            |_| String::new(),
+            |it| format!("kernel.yama.ptrace_scope is {}; ", it.trim()),
+        );
+        let sudo = if is_root() { "" } else { "try sudo; " };
         write!(
             formatter,
-            "process {} may not be looked at: that needs what ptrace(2) needs. Try sudo; \
-             kernel.yama.ptrace_scope is {scope}; a container needs the capability SYS_PTRACE",
+            "process {} may not be looked at: that needs what ptrace(2) needs; {sudo}{scope}\
+             a container needs the capability SYS_PTRACE",
             self.0
         )
     }
@@ -134,6 +157,11 @@ impl Display for Refused {
 
 pub(crate) fn refused(pid: i32) -> Error {
     Error::new(Refused(pid))
+}
+
+/// Whether this program is root's, to whom sudo gives nothing more.
+pub fn is_root() -> bool {
+    geteuid().is_root()
 }
 
 /// Whether a process has that number, whatever `/proc` says.
@@ -148,7 +176,8 @@ fn explained(pid: i32, error: procfs::ProcError) -> Error {
             anyhow!("/proc is not mounted, and nothing is known of process {pid}")
         }
         procfs::ProcError::NotFound(_) if is_there(pid) => {
-            anyhow!("/proc hides process {pid} (the mount option hidepid): try sudo")
+            let sudo = if is_root() { "" } else { ": try sudo" };
+            anyhow!("/proc hides process {pid} (the mount option hidepid){sudo}")
         }
         procfs::ProcError::NotFound(_) => anyhow!("process {pid} does not exist"),
         procfs::ProcError::PermissionDenied(_) => refused(pid),

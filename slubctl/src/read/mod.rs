@@ -12,9 +12,12 @@ mod named;
 mod nodes;
 mod owners;
 mod cache_nodes;
+mod pool_blocks;
 mod pools;
+mod requests;
 mod resident;
 mod slab_owners;
+mod slab_places;
 mod squares;
 
 pub use check::check;
@@ -62,13 +65,19 @@ pub(crate) struct Numbers {
 /// Looks at the process `pid`.
 pub fn process(pid: i32, depth: Depth) -> Result<Snapshot> {
     let process = Process::open(pid);
-    let mut snapshot = target(&process, depth)?;
+    let mut snapshot = process.unless_gone(target(&process, depth))?;
+    // What ended or began another program meanwhile looks damaged, or as if it did not use the library.
+    let is_whole = !snapshot.heaps.is_empty() && snapshot.unread.is_empty();
+    if let Some(gone) = process.gone().filter(|_| !is_whole) {
+        return Err(gone);
+    }
     if snapshot.heaps.is_empty() {
         bail!("process {pid} does not use slubmalloc");
     }
     snapshot.pid = pid;
     snapshot.command = process.command();
     owners::name(&process, &mut snapshot);
+    requests::add(&process, &mut snapshot);
     Ok(snapshot)
 }
 
@@ -160,6 +169,7 @@ impl Target<'_> {
         let mut heap = Heap {
             release: self.directory.release.clone(),
             file: image.name.clone(),
+            directory: image.directory,
             ..Heap::default()
         };
         let Some(process) = self.process()? else {
@@ -188,6 +198,7 @@ impl Target<'_> {
         heap.caches = self.read_caches(&registry, &numbers, addresses.len(), &owners)?;
         heap.huge = self.read_huge(&record.inner("huge", "huge")?)?;
         cache_nodes::sum_up(&mut heap);
+        named::name_all(&mut heap.classes);
         Ok(heap)
     }
 
@@ -201,6 +212,7 @@ impl Target<'_> {
             reuse_bytes: settings.number("reuse_bytes")?,
             is_tiny: settings.number("is_tiny")? != 0,
             purge_ms: purge.number("step")?.saturating_mul(steps),
+            has_purge_thread: None,
             limit_bytes: bounds.number("hard")?,
         })
     }

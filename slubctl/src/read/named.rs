@@ -1,5 +1,7 @@
 //! Named caches: their slabs, and what threads have of them. Each is a class of its own after those of sizes.
 
+use std::collections::HashMap;
+
 use anyhow::{Result, bail};
 
 use super::caches::plausible;
@@ -7,6 +9,7 @@ use super::slab_owners::Owners;
 use super::{Numbers, Target};
 use crate::record::Record;
 use crate::snapshot::{CacheNode, Class, Heap, Node};
+use crate::view;
 
 /// Most structures that are read, and the longest name.
 const MOST: u64 = 1 << 16;
@@ -132,6 +135,7 @@ impl Target<'_> {
         };
         Ok(Class {
             name,
+            is_named: true,
             sheaf_objects: record.number("capacity")?,
             ..plain(class)
         })
@@ -232,6 +236,22 @@ impl Target<'_> {
                 *count += plausible(words.next().flatten());
             }
         }
+    }
+}
+
+/// Numbers classes, and names those of sizes. One whose name another has, as a cache that a program calls kmalloc-64, gets a
+/// number after it.
+pub(super) fn name_all(classes: &mut [Class]) {
+    let mut names: HashMap<String, u64> = HashMap::new();
+    for (id, class) in (0..).zip(classes).filter(|(_, class)| class.size > 0) {
+        class.id = id;
+        let plain = view::name(class);
+        class.name.clone_from(&plain);
+        while let Some(count) = names.get_mut(&class.name) {
+            *count += 1;
+            class.name = format!("{plain}#{count}");
+        }
+        names.insert(class.name.clone(), 1);
     }
 }
 

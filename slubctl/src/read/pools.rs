@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::slab_owners::{Owners, PoolOwners};
 use super::{Numbers, Target};
@@ -13,13 +13,10 @@ use crate::snapshot::{CacheNode, Class, Heap, Pool, PoolClass};
 
 /// No heap has more pools.
 const MOST: u64 = 1 << 16;
-/// Structures that are read at once, and blocks.
+/// Structures that are read at once.
 const PIECE: u64 = 64;
-const BLOCKS: u64 = 4096;
 /// Granules that are looked at at once.
 const GRANULES: u64 = 1024;
-/// No heap has more blocks of pools.
-const MOST_BLOCKS: u64 = 1 << 20;
 
 /// What slabs of one class a pool has on all nodes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -235,67 +232,6 @@ impl Target<'_> {
         }
         Ok(())
     }
-
-    /// How many blocks that are no objects of slabs each pool has, by place, and their bytes.
-    fn pool_blocks(&self, blocks: &Record<'_>) -> Result<HashMap<u64, (u64, u64)>> {
-        let mut found: HashMap<u64, (u64, u64)> = HashMap::new();
-        for block in self.all_pool_blocks(blocks, blocks.number("count")?)? {
-            let sum = found.entry(block.pool).or_default();
-            sum.0 += 1;
-            sum.1 = sum.1.saturating_add(block.bytes);
-        }
-        Ok(found)
-    }
-
-    /// The first `most` blocks of pools that are no objects of slabs.
-    pub(super) fn all_pool_blocks(&self, blocks: &Record<'_>, most: u64) -> Result<Vec<PoolBlock>> {
-        let (table, stride) = (blocks.number("table")?, self.directory.size("pool_block")?);
-        let ready = blocks.number("ready")?.min(MOST_BLOCKS);
-        let mut left = most.min(ready);
-        let mut found = Vec::new();
-        for first in (0..ready).step_by(BLOCKS as usize) {
-            // Those that are none lie between.
-            if left == 0 {
-                break;
-            }
-            let count = BLOCKS.min(ready - first);
-            let address = table.wrapping_add(first * stride);
-            let bytes = self.memory.touched_bytes(address, count * stride)?;
-            for (place, bytes) in (first..).zip(bytes.chunks_exact(stride as usize)) {
-                let address = table.wrapping_add(place * stride);
-                let record = Record::of(&self.directory, "pool_block", address, bytes.to_vec());
-                let start = record.number("start")?;
-                if start != 0 {
-                    left = left.saturating_sub(1);
-                    found.push(PoolBlock {
-                        start,
-                        number: place + 1,
-                        bytes: record.number("bytes")?,
-                        pool: record.number("pool")?,
-                        beside: record.number("beside")?,
-                        next: record.number("next")?,
-                    });
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// A block of a pool's that is no object of a slab.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PoolBlock {
-    /// Where it begins.
-    pub(super) start: u64,
-    /// Its number in the table.
-    pub(super) number: u64,
-    /// Its bytes.
-    pub(super) bytes: u64,
-    /// The place of its pool.
-    pub(super) pool: u64,
-    /// The next one of its bucket and of its pool.
-    pub(super) beside: u64,
-    pub(super) next: u64,
 }
 
 /// The objects of a pool's class that are at hand.
@@ -309,51 +245,4 @@ fn name(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0);
     let name = &bytes[..end.unwrap_or(bytes.len())];
     printable(&String::from_utf8_lossy(name))
-}
-
-/// Where the records of an arena's slabs are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SlabPlaces {
-    near: u64,
-    places: [u64; 2],
-    stride: u64,
-}
-
-impl SlabPlaces {
-    /// The record of the slab that begins at a granule.
-    pub(super) fn of(&self, granule: u64) -> u64 {
-        let [near, far] = self.places;
-        match granule.checked_sub(self.near) {
-            None => near.wrapping_add(granule.wrapping_mul(self.stride)),
-            Some(granule) => far.wrapping_add(granule.wrapping_mul(self.stride)),
-        }
-    }
-}
-
-impl Target<'_> {
-    /// Where the records of an arena's slabs are.
-    pub(super) fn slab_places(&self, tables: &Record<'_>) -> Result<SlabPlaces> {
-        Ok(SlabPlaces {
-            near: self.directory.value("near_records", 0, 1 << 20)?,
-            places: [tables.number("near")?, tables.number("records")?],
-            stride: self.directory.size("slab_record")?,
-        })
-    }
-
-    /// The table of the owners of an arena's granules, and how many it has; none where nothing ever had an owner.
-    pub(super) fn owner_table(&self, tables: &Record<'_>) -> Result<Option<(u64, u64)>> {
-        let once = tables.inner("owners", "owners_once")?;
-        let made = self
-            .directory
-            .value("process_made", 1, u64::from(u32::MAX))?;
-        if once.number("state")? != made {
-            return Ok(None);
-        }
-        let table = once.inner("value", "owners")?;
-        let (entries, ready) = (table.number("entries")?, table.number("ready")?);
-        if ready > 1 << 32 {
-            bail!("damaged tables: {ready} owners");
-        }
-        Ok(Some((entries, ready)))
-    }
 }

@@ -11,7 +11,7 @@ const MOST_COUNTED: u64 = 100_000;
 const TYPES: [(&str, usize); 3] = [("Unmovable", 1), ("Movable", 0), ("Reclaimable", 2)];
 
 /// Free blocks of each order, of whatever kind.
-fn by_order(node: &Node) -> Vec<u64> {
+pub(super) fn by_order(node: &Node) -> Vec<u64> {
     let orders = node.free_blocks.first().map_or(0, Vec::len);
     let sum = |order| {
         let counts = node

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::top::Sort;
 use super::{POOL_COLUMNS, counted, human, name, pools};
 use crate::snapshot::{Heap, Snapshot};
 use crate::totals::{Totals, free_of};
@@ -11,6 +10,12 @@ use crate::totals::{Totals, free_of};
 const WELL_USED: u64 = 75;
 /// … if that is more than this number of bytes.
 const MUCH: u64 = 1 << 20;
+
+/// Pools that have lines of their own.
+const MOST_POOLS: usize = 100;
+
+/// The least columns for all that `ps` has, with a command of 15 letters.
+const PS_WIDE: usize = 120;
 
 /// The page.
 pub fn show(snapshot: &Snapshot) -> String {
@@ -79,7 +84,7 @@ fn one(heap: &Heap, text: &mut String) {
     classes(heap, text);
     if !heap.pools.is_empty() {
         let _ = writeln!(text, "\n{POOL_COLUMNS}");
-        for line in pools::of_heap(heap, Sort::Active) {
+        for line in pools::largest(heap, MOST_POOLS) {
             let _ = writeln!(text, "{line}");
         }
     }
@@ -92,15 +97,25 @@ fn settings(heap: &Heap, text: &mut String) {
         0 => "never given back".to_owned(),
         ms => format!("given back within about {ms} ms"),
     };
+    let when = match settings.has_purge_thread {
+        Some(false) if settings.purge_ms > 0 => {
+            " while the program allocates (it has no purge thread)"
+        }
+        Some(true) if settings.purge_ms > 0 => " by a purge thread",
+        _ => "",
+    };
     let limit = match settings.limit_bytes {
         u64::MAX => "no limit".to_owned(),
         bytes => format!("limit {}", human(bytes)),
     };
     let _ = writeln!(
         text,
-        "{limit}; unused memory is {purge}; up to {} of freed huge mappings are kept",
+        "{limit}; unused memory is {purge}{when}; up to {} of freed huge mappings are kept",
         human(settings.reuse_bytes)
     );
+    if let Some(request) = &heap.pending {
+        let _ = writeln!(text, "pending: {request}, which runs at the next slow path");
+    }
 }
 
 fn classes(heap: &Heap, text: &mut String) {
@@ -163,8 +178,18 @@ fn advice(heap: &Heap, totals: &Totals, text: &mut String) {
 
 /// A line for each process.
 pub fn ps(snapshots: &[Snapshot]) -> String {
-    let mut text = String::from(
-        "    PID VERSION     IN USE     CACHED       FREE       HELD   RESIDENT THREADS CACHE-NODES NODES POOLS COMMAND\n",
+    ps_within(snapshots, usize::MAX)
+}
+
+/// The same in a number of columns, where what counts has room with the command.
+pub fn ps_within(snapshots: &[Snapshot], columns: usize) -> String {
+    let is_wide = columns >= PS_WIDE;
+    let (version, counts) = match is_wide {
+        true => (" VERSION", " THREADS CACHE-NODES NODES POOLS"),
+        false => ("", ""),
+    };
+    let mut text = format!(
+        "    PID{version}     IN USE     CACHED       FREE       HELD   RESIDENT{counts} COMMAND\n",
     );
     for it in snapshots {
         for heap in &it.heaps {
@@ -173,22 +198,30 @@ pub fn ps(snapshots: &[Snapshot]) -> String {
                 .resident
                 .as_ref()
                 .map_or("?".to_owned(), |it| human(it.sum()));
-            let _ = writeln!(
-                text,
-                "{:7} {:<7} {:>10} {:>10} {:>10} {:>10} {:>10} {:7} {:11} {:5} {:5} {}",
-                it.pid,
-                heap.release,
-                human(totals.in_use()),
-                human(totals.cached()),
-                human(totals.free()),
-                human(totals.held()),
-                resident,
-                heap.threads,
-                heap.cache_nodes.len(),
-                heap.nodes.len(),
-                heap.pools.iter().filter(|pool| !pool.is_kept).count(),
-                it.command
-            );
+            let _ = write!(text, "{:7}", it.pid);
+            if is_wide {
+                let _ = write!(text, " {:<7}", heap.release);
+            }
+            for bytes in [
+                totals.in_use(),
+                totals.cached(),
+                totals.free(),
+                totals.held(),
+            ] {
+                let _ = write!(text, " {:>10}", human(bytes));
+            }
+            let _ = write!(text, " {resident:>10}");
+            if is_wide {
+                let _ = write!(
+                    text,
+                    " {:7} {:11} {:5} {:5}",
+                    heap.threads,
+                    heap.cache_nodes.len(),
+                    heap.nodes.len(),
+                    heap.pools.iter().filter(|pool| !pool.is_kept).count()
+                );
+            }
+            let _ = writeln!(text, " {}", it.command);
         }
     }
     text

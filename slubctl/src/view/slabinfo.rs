@@ -13,6 +13,15 @@ pub fn name(class: &Class) -> String {
     }
 }
 
+/// Whether a class is none of sizes, and the size of one that is.
+pub(super) type Order = (bool, u64);
+
+/// What classes are sorted by before their names: those of sizes come first, by size.
+pub(super) fn order(class: &Class) -> Order {
+    let is_other = class.is_named || class.is_pools || !name(class).starts_with("kmalloc-");
+    (is_other, if is_other { 0 } else { class.size })
+}
+
 /// The file's text. Objects in caches count as active, as they do in the kernel.
 pub fn slabinfo(snapshot: &Snapshot) -> String {
     let mut text = String::from(
@@ -22,13 +31,13 @@ pub fn slabinfo(snapshot: &Snapshot) -> String {
          : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
     );
     // Copies of one class, in several copies of the library, are one cache.
-    let mut rows: BTreeMap<(String, u64), (u64, u64, Class)> = BTreeMap::new();
+    let mut rows: BTreeMap<(Order, String), (u64, u64, &Class)> = BTreeMap::new();
     let classes = snapshot.heaps.iter().flat_map(|heap| &heap.classes);
     for class in classes.filter(|it| !it.is_span && it.slabs > 0) {
         let active = class.in_use + class.in_sheaves + class.in_barns + class.in_aliens;
         let row = rows
-            .entry((class.name.clone(), class.size))
-            .or_insert_with(|| (0, 0, class.clone()));
+            .entry((order(class), name(class)))
+            .or_insert_with(|| (0, 0, class));
         row.0 += active;
         row.1 += class.slabs;
     }
@@ -38,7 +47,7 @@ pub fn slabinfo(snapshot: &Snapshot) -> String {
         let _ = write!(
             text,
             "{:<17} {:6} {:6} {:6} {:4} {:4}",
-            name(&class),
+            name(class),
             active.min(objects),
             objects,
             class.size,

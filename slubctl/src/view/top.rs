@@ -4,17 +4,48 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{human, name, nodes};
-use crate::snapshot::{Heap, Node, Pool, Resident, Snapshot};
+use super::name;
+use super::slabinfo::{Order, order};
+pub use super::top_nodes::{NODE_COLUMNS, nodes};
+use crate::snapshot::{Heap, Pool, Resident, Snapshot};
 use crate::totals::Totals;
 
-/// The line above the rows.
-pub const COLUMNS: &str =
-    "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE  ALLOC/s   FREE/s NAME";
+/// Which columns a row has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of slabtop(1), so that the name has room in 80 columns.
+    Slabtop,
+    /// Those without the objects of a slab, for longer names.
+    Short,
+}
 
-/// The line above the nodes.
-pub const NODE_COLUMNS: &str =
-    "NODE  COMMITTED       USED       FREE  WITH MEMORY  UNUSABLE     HIT    MISS FOREIGN";
+impl Shape {
+    /// What has room in a number of columns.
+    pub fn of(grouping: Grouping, columns: usize) -> Self {
+        match grouping {
+            _ if columns >= WIDE => Self::All,
+            Grouping::CacheNodes => Self::Short,
+            _ => Self::Slabtop,
+        }
+    }
+
+    /// The line above the rows.
+    pub fn columns(self) -> String {
+        let per_slab = if self == Self::Short { "" } else { " OBJ/SLAB" };
+        let rates = if self == Self::All {
+            "  ALLOC/s   FREE/s"
+        } else {
+            ""
+        };
+        format!("  OBJS ACTIVE  USE OBJ SIZE  SLABS{per_slab} CACHE SIZE{rates} NAME")
+    }
+}
+
+/// The least columns for all there is, with the name of a cache node.
+const WIDE: usize = 106;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,7 +171,7 @@ impl Sort {
                 Self::Bytes => totals.held(),
                 Self::Objects => totals.cached(),
                 Self::Rate => totals.free(),
-                Self::PerSlab => sum(it, |heap| heap.threads),
+                Self::PerSlab => it.threads(),
                 Self::Slabs => sum(it, |heap| heap.cache_nodes.len() as u64),
                 Self::Size => sum(it, |heap| heap.resident.as_ref().map_or(0, Resident::sum)),
                 Self::Use => percent(totals.in_use(), totals.held()),
@@ -175,7 +206,7 @@ impl Sort {
 
 /// The caches, or cache nodes, that have slabs; `before` are those of `seconds` ago.
 pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f64) -> Vec<Row> {
-    let mut rows: BTreeMap<(String, u64, u64, u64), Row> = BTreeMap::new();
+    let mut rows: BTreeMap<(Order, String, u64, u64), Row> = BTreeMap::new();
     for heap in &snapshot.heaps {
         for cache_node in heap.cache_nodes.iter().filter(|it| it.slabs > 0) {
             let Some(class) = heap.classes.get(cache_node.class as usize) else {
@@ -184,8 +215,8 @@ pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f6
             let (key, name) = match grouping {
                 Grouping::CacheNodes => (
                     (
-                        class.name.clone(),
-                        class.size,
+                        order(class),
+                        name(class),
                         cache_node.node,
                         cache_node.cluster,
                     ),
@@ -196,7 +227,7 @@ pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f6
                         cache_node.cluster
                     ),
                 ),
-                _ => ((class.name.clone(), class.size, 0, 0), name(class)),
+                _ => ((order(class), name(class), 0, 0), name(class)),
             };
             let row = rows.entry(key).or_insert_with(|| Row {
                 name,
@@ -227,48 +258,6 @@ pub fn rows(snapshot: &Snapshot, grouping: Grouping, before: &[Row], seconds: f6
         (row.allocated, row.freed) = (rate(taken), rate(given));
     }
     rows.into_values().collect()
-}
-
-/// A line for each node.
-pub fn nodes(snapshot: &Snapshot) -> Vec<String> {
-    let line = |it: &Node| {
-        let free = it.committed_bytes.saturating_sub(it.used_bytes);
-        let [hit, miss, foreign] =
-            [0, 1, 2].map(|index| it.numastat.get(index).copied().unwrap_or_default());
-        format!(
-            "{:4} {:>10} {:>10} {:>10} {:>12} {:8.1}% {hit:>7} {miss:>7} {foreign:>7}",
-            it.id,
-            human(it.committed_bytes),
-            human(it.used_bytes),
-            human(free),
-            human(it.dirty_bytes),
-            100.0 * unusable(it),
-        )
-    };
-    nodes::by_number(snapshot).values().map(line).collect()
-}
-
-/// The share of a node's free pages that is of no use for 2 MiB in one piece.
-fn unusable(node: &Node) -> f64 {
-    const HUGE_ORDER: usize = 9;
-    let blocks = node
-        .free_blocks
-        .iter()
-        .flat_map(|row| row.iter().enumerate());
-    let (mut free, mut usable) = (0.0, 0.0);
-    for (order, count) in blocks {
-        let pages = *count as f64 * f64::from(1_u32 << order.min(31));
-        free += pages;
-        if order >= HUGE_ORDER {
-            usable += pages;
-        }
-    }
-    // The kernel's index says so, too, where nothing is free.
-    if free > 0.0 {
-        (free - usable) / free
-    } else {
-        1.0
-    }
 }
 
 /// The lines above the columns, as slabtop has them.
@@ -311,20 +300,23 @@ pub fn head(rows: &[Row]) -> String {
 }
 
 /// A row as a line.
-pub fn line(row: &Row) -> String {
-    format!(
-        "{:6} {:6} {:3}% {:7.2}K {:6} {:8} {:9}K {:>8} {:>8} {}",
+pub fn line(row: &Row, shape: Shape) -> String {
+    let mut line = format!(
+        "{:6} {:6} {:3}% {:7.2}K {:6}",
         row.objects,
         row.active,
         percent(row.active, row.objects),
         row.size as f64 / 1024.0,
         row.slabs,
-        row.per_slab,
-        row.bytes / 1024,
-        row.allocated,
-        row.freed,
-        row.name
-    )
+    );
+    if shape != Shape::Short {
+        let _ = write!(line, " {:8}", row.per_slab);
+    }
+    let _ = write!(line, " {:9}K", row.bytes / 1024);
+    if shape == Shape::All {
+        let _ = write!(line, " {:>8} {:>8}", row.allocated, row.freed);
+    }
+    line + " " + &row.name
 }
 
 fn percent(part: u64, all: u64) -> u64 {

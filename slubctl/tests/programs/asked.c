@@ -1,4 +1,5 @@
-/* A program that does what it reads, a word a line, and answers with a line: work, spare, threads, grow, fork, family, quit. */
+/* A program that does what it reads, a word a line, and answers with a line: work, spare, threads, grow, fork, family, quit,
+ * and exec, which has no answer. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ int main(void)
             child(strcmp(line, "family") == 0);
             continue;
         }
+        if (strcmp(line, "exec") == 0) execl("/bin/sleep", "sleep", "600", NULL);
         if (strcmp(line, "work") == 0) give_and_take(3000);
         if (strcmp(line, "spare") == 0) give_and_take(OBJECTS);
         if (strcmp(line, "threads") == 0) start_threads();

@@ -1,4 +1,5 @@
-/* Named caches whose every count is known: objects in use, in this thread's sheaves and in another's, type-safe and destroyed ones. */
+/* Named caches whose every count is known: objects in use, in this thread's sheaves and in another's, type-safe and destroyed ones, one
+ * with the name of a size class. */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +28,9 @@ int main(void)
     struct slub_kmem_cache *dentry = slub_kmem_cache_create("dentry", 5000, 0, SLUB_TYPESAFE_BY_RCU, NULL);
     struct slub_kmem_cache *gone = slub_kmem_cache_create("gone", 64, 0, SLUB_TYPESAFE_BY_RCU, NULL);
     struct slub_kmem_cache *unused = slub_kmem_cache_create("unused", 64, 0, 0, NULL);
-    if (inode == NULL || dentry == NULL || gone == NULL || unused == NULL) _exit(3);
+    struct slub_kmem_cache *alike = slub_kmem_cache_create("kmalloc-64", 64, 0, SLUB_TYPESAFE_BY_RCU, NULL);
+    if (inode == NULL || dentry == NULL || gone == NULL || unused == NULL || alike == NULL) _exit(3);
+    for (int index = 0; index < 7; index++) slub_kmem_cache_alloc(alike, SLUB_GFP_KERNEL);
     for (int index = 0; index < INODES; index++) kept[index] = slub_kmem_cache_alloc(inode, SLUB_GFP_KERNEL);
     for (int index = 0; index < FREED; index++) slub_kmem_cache_free(inode, kept[index]);
     for (int index = 0; index < DENTRIES; index++) memset(slub_kmem_cache_alloc(dentry, SLUB_GFP_KERNEL), 1, 5000);

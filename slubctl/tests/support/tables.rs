@@ -72,6 +72,8 @@ impl Tables {
     pub(crate) fn cache_node(&self, name: &str, size: u64) -> &CacheNode {
         let is_it = |it: &&CacheNode| {
             let class = &self.heap.classes[it.class as usize];
+            let of_size = format!("kmalloc-{size}");
+            let name = if name.is_empty() { &of_size } else { name };
             (class.name.as_str(), class.size) == (name, size)
         };
         self.heap

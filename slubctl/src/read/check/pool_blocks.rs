@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Faults, Known};
 use crate::memory::number;
 use crate::read::Target;
-use crate::read::pools::PoolBlock;
+use crate::read::pool_blocks::PoolBlock;
 use crate::record::Record;
 
 impl Target<'_> {

@@ -6,7 +6,7 @@ use super::pages::Heads;
 use super::sheaves::{Object, Sorted};
 use super::{Faults, Known};
 use crate::read::Target;
-use crate::read::pools::SlabPlaces;
+use crate::read::slab_places::SlabPlaces;
 use crate::record::Record;
 use crate::snapshot::{Class, Node};
 use crate::view::name;
