@@ -10,7 +10,7 @@ use object::elf::{FileHeader64, PF_X, PT_LOAD, PT_NOTE};
 use object::read::elf::{FileHeader, NoteIterator};
 
 use crate::directory::Directory;
-use crate::memory::{Memory, number};
+use crate::memory::{Memory, Refused, number};
 
 /// The note's name and type.
 const NAME: &[u8] = b"slubmalloc";
@@ -38,7 +38,11 @@ pub fn find(memory: &dyn Memory) -> Result<Vec<Image>> {
         if mapping.offset != 0 || found.len() == MOST_COPIES {
             continue;
         }
-        let directory = directory_of(memory, mapping.range.start).ok().flatten();
+        let directory = match directory_of(memory, mapping.range.start) {
+            // Who may see what is mapped need not be allowed to read it.
+            Err(error) if error.is::<Refused>() => return Err(error),
+            directory => directory.ok().flatten(),
+        };
         // A loader may map a file's beginning twice.
         let is_new = |it: &u64| !found.iter().any(|image: &Image| image.directory == *it);
         let directory = directory.filter(is_new);

@@ -35,6 +35,7 @@ fn root_is_told_which_processes_are_left_out_and_not_to_try_sudo() {
     fs::copy(compile("hidden", &[]), &copy).expect("a copy");
     let mut other = Command::new("setpriv");
     other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    // It may see what is mapped, by another capability.
     let target = Target::start(other.arg(&copy).arg("sleep"));
     fs::remove_file(&copy).expect("the copy");
     let without = |arguments: &[&str]| {
