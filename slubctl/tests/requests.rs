@@ -181,13 +181,13 @@ fn a_process_that_ends_or_changes_while_it_is_waited_for_is_not_called_damaged()
         let mut asked = Asked::start(&format!("gone-{word}"), "");
         let mut command = Command::new(env!("CARGO_BIN_EXE_slubctl"));
         command.args(["trim", "--wait", "60", &asked.pid()]);
-        let asker = command.stderr(Stdio::piped()).spawn().expect("slubctl");
+        let waiting = command.stderr(Stdio::piped()).spawn().expect("slubctl");
         while snapshot(asked.child.id() as i32).heaps[0].pending.is_none() {
             std::thread::yield_now();
         }
         let input = asked.input.as_mut().expect("a pipe");
         writeln!(input, "{word}").expect("a program that reads");
-        let output = asker.wait_with_output().expect("slubctl");
+        let output = waiting.wait_with_output().expect("slubctl");
         let errors = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(errors, format!("slubctl: process {} {line}\n", asked.pid()));
         assert_eq!(output.status.code(), Some(1));

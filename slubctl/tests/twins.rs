@@ -51,6 +51,13 @@ fn pools_of_one_name_are_series_of_their_own_and_sums_count_nothing_twice() {
     let parent = format!("parent=\"{:#x}\"", parent.expect("a parent").address);
     let below = samples(&metrics, "slubmalloc_pool_limit_bytes", &[&parent]);
     assert_eq!(below, [1 << 20], "{metrics}");
+    let names = support::shown_by_dashboard();
+    let of_pools = names.iter().filter(|it| it.starts_with("slubmalloc_pool_"));
+    let of_pools: Vec<_> = of_pools.collect();
+    assert!(of_pools.len() >= 3, "{names:?}");
+    for name in of_pools {
+        assert!(!samples(&metrics, name, &[]).is_empty(), "{name}");
+    }
     let again = text(&["prometheus", &target.pid().to_string()]);
     assert_eq!(again, metrics, "samples change their order");
 }

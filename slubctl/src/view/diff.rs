@@ -9,7 +9,7 @@ use super::{human, name};
 use crate::snapshot::{Heap, Pool, Settings, Snapshot};
 use crate::totals::Totals;
 
-/// Pools below pools that a name tells of.
+/// Most pools of a name, each below the one before it.
 const DEEPEST: usize = 8;
 
 /// What is not the same, with what it was and is; one line if nothing is.

@@ -196,6 +196,23 @@ pub(crate) fn assert_known_but(snapshot: &Snapshot, own: u64) {
     assert!(heap.huge.kept_bytes <= (8 << 20) + 4096);
 }
 
+/// The metrics that the dashboard's queries name.
+pub(crate) fn shown_by_dashboard() -> Vec<String> {
+    let dashboard = std::fs::read_to_string(root().join("slubctl/grafana.json"));
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&dashboard.expect("a file")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    let targets = panels.flat_map(|it| it["targets"].as_array().expect("targets"));
+    let queries = targets.map(|it| it["expr"].as_str().expect("a query"));
+    let names = queries.flat_map(|query| {
+        let names = query
+            .match_indices("slubmalloc_")
+            .map(|(at, _)| &query[at..]);
+        names.map(|name| name[..name.find('{').expect("labels")].to_owned())
+    });
+    names.collect()
+}
+
 /// Says that a test proves nothing here, and fails it in CI, where it has to.
 pub(crate) fn skipped(reason: &str) {
     eprintln!("SKIPPED: {reason}");
