@@ -79,7 +79,7 @@ pub(crate) enum Command {
         #[arg(short, long)]
         batch: bool,
         /// Print text once: --batch --iterations 1
-        #[arg(short, long, conflicts_with_all = ["batch", "iterations"])]
+        #[arg(short, long, conflicts_with = "iterations")]
         once: bool,
         /// Seconds between two looks
         #[arg(short, long, default_value_t = 3.0, value_parser = seconds)]
