@@ -8,12 +8,12 @@ use crate::image;
 use crate::memory::Process;
 use crate::snapshot::Snapshot;
 
-/// What the library calls its threads.
+/// What the library calls that thread.
 const PURGE_THREAD: &str = "slub-purge";
 
 /// Adds both to a snapshot of the process, as far as they can be known.
 pub(super) fn add(process: &Process, snapshot: &mut Snapshot) {
-    let threads = threads_named(process, PURGE_THREAD);
+    let mut has_thread = None;
     for image in image::find(process).unwrap_or_default() {
         let Ok(directory) = Directory::read(process, image.directory) else {
             continue;
@@ -26,15 +26,19 @@ pub(super) fn add(process: &Process, snapshot: &mut Snapshot) {
         let heap = heaps.find(|it| it.is_made && it.directory == image.directory);
         if let Some(heap) = heap {
             heap.pending = target.pending(process).ok().flatten().map(|it| it.0);
-            let word = target.purge_thread_word().unwrap_or_default();
-            heap.settings.has_purge_thread = threads.map(|count| count > 0 && word != 0);
+            // One that never began has no word to sleep on, and then no thread is looked at.
+            heap.settings.has_purge_thread = match target.purge_thread_word() {
+                Ok(0) => Some(false),
+                Ok(_) => *has_thread.get_or_insert_with(|| has_thread_named(process, PURGE_THREAD)),
+                Err(_) => None,
+            };
         }
     }
 }
 
-/// How many threads have a name; `None` where nobody may know.
-fn threads_named(process: &Process, name: &str) -> Option<usize> {
+/// Whether a thread has that name; `None` where nobody may know.
+fn has_thread_named(process: &Process, name: &str) -> Option<bool> {
     let tasks = ProcFs::new(process.pid).and_then(|it| it.tasks()).ok()?;
-    let is_named = |it: &procfs::process::Task| it.stat().is_ok_and(|it| it.comm == name);
-    Some(tasks.flatten().filter(is_named).count())
+    let is_it = |it: procfs::process::Task| it.stat().is_ok_and(|it| it.comm == name);
+    Some(tasks.flatten().any(is_it))
 }
