@@ -16,7 +16,7 @@ use crate::slab::class::info;
 use crate::sync::Guard;
 
 /// The most bytes of slabs that all of them keep.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 4 << 20;
 
 /// The pools that rest.
 #[derive(Debug, Default)]

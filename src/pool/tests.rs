@@ -318,7 +318,7 @@ fn what_ended_pools_keep_is_bounded_and_goes_when_nobody_needs_it() {
     let world = World::new();
     let before = world.pages();
     let top = world.pool(MANY, None);
-    let all: Vec<_> = (0..40).map(|_| world.pool(MANY, Some(top))).collect();
+    let all: Vec<_> = (0..100).map(|_| world.pool(MANY, Some(top))).collect();
     for pool in &all {
         assert!(world.take(pool, 24).is_some() && world.take(pool, 100).is_some());
     }
@@ -328,12 +328,12 @@ fn what_ended_pools_keep_is_bounded_and_goes_when_nobody_needs_it() {
     for pool in all {
         assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
     }
-    assert_eq!(world.all_pages(), before + 256);
+    assert_eq!(world.all_pages(), before + 1024);
     world.validate();
     // The first round sees what is there, and the next what nobody needed.
     let round = Elapsed { steps: 1, quiet: 0 };
     world.pools.decay(round);
-    assert_eq!(world.all_pages(), before + 256);
+    assert_eq!(world.all_pages(), before + 1024);
     let one = world.pool(MANY, None);
     assert_eq!(world.pools.destroy(one, one.handle()), Ok(()));
     let mut rounds = 0;
