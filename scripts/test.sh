@@ -95,6 +95,9 @@ skipped() {
     section_end
 }
 
+# Many tests wait for something, so one more than there are processors.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) + 1))}"
+
 cargo_tests() {
     local status=0
     patiently cargo test --manifest-path tests/models/Cargo.toml --target-dir "$TARGET/models" || status=$?

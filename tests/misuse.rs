@@ -32,7 +32,7 @@ const MOST_GUARDED: usize = 4 << 20;
 /// Longer than this, and it hangs; all of them take a fraction of a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs of a cell …
-const RUNS: usize = 3;
+const RUNS: usize = 2;
 /// … and of one that is not the same each time.
 const RUNS_WHERE_LIKELY: usize = 10;
 
