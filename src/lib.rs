@@ -52,7 +52,7 @@ pub mod raw {
         realloc_fast, realloc_sized, realloc_slow, usable_size, validate, vmalloc,
     };
     pub use crate::global::{
-        PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
+        alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
     };
     pub use crate::global::{
         pool_alloc, pool_alloc_fast, pool_alloc_ready, pool_create, pool_destroy, pool_free,
@@ -61,7 +61,7 @@ pub mod raw {
     };
     pub use crate::global::{print_stats, register_shrinker, stats, trim, unregister_shrinker};
     pub use crate::heap::LimitStats;
-    pub use crate::kmem::{CacheArgs, CacheHandle, KmemError};
+    pub use crate::kmem::{CacheArgs, CacheHandle, KmemError, SheafHandle};
     pub use crate::modes::Family;
     pub use crate::numa::NUMASTAT_NAMES;
     pub use crate::pool::{PoolHandle, PoolOptions};

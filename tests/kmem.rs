@@ -213,6 +213,9 @@ fn wrong_frees_end_the_process_with_one_line() {
         ("wrong-cache", "wrong cache: object 0x"),
         ("no-cache", "of no named cache was freed to \"two\""),
         ("wrong-sheaf", "a sheaf of \"one\" was returned to \"two\""),
+        ("sheaf-of-other", "a sheaf of \"one\" was used for \"two\""),
+        ("sheaf-twice", "use of a returned sheaf 0x"),
+        ("no-sheaf", "unknown sheaf 0x"),
         ("no-mempool", "cache \"one\" is no mempool"),
         ("mempool-no-cache", "a mempool of \"two\" is no cache"),
         ("huge", "of no named cache was freed to \"two\""),
@@ -254,6 +257,9 @@ fn wrong_frees_are_ignored_where_they_are_only_named() {
         "wrong-cache",
         "no-cache",
         "wrong-sheaf",
+        "sheaf-of-other",
+        "sheaf-twice",
+        "no-sheaf",
         "no-mempool",
         "mempool-no-cache",
         "interior",
@@ -271,6 +277,31 @@ fn wrong_frees_are_ignored_where_they_are_only_named() {
             "{what}: {}",
             finished.stderr
         );
+    }
+}
+
+#[test]
+fn each_function_reports_what_is_no_handle() {
+    for flags in [linked_to(), fully_static(), linked_to_api()] {
+        let mut command = Command::new(program("handles", &flags));
+        command.env("SLUBMALLOC_CONF", "crime:warn");
+        let finished = run(Heap::Libc, &mut command, PATIENCE);
+        let error = &finished.stderr;
+        assert!(finished.is_ok(), "{error}");
+        let parts: Vec<_> = error.split("== ").skip(1).collect();
+        assert!(parts.len() > 150, "{error}");
+        for part in parts {
+            let mut lines = part.lines();
+            let words = lines.next().unwrap_or_default();
+            let said: Vec<_> = lines.filter_map(message_of).collect();
+            let [line] = said[..] else {
+                panic!("{part}");
+            };
+            assert!(
+                line.contains(words) && line.ends_with("; ignored"),
+                "{part}"
+            );
+        }
     }
 }
 
@@ -378,6 +409,37 @@ fn statistics_have_a_line_for_each_cache() {
         Some(&["128", "3"][..]),
         "{}",
         finished.stderr
+    );
+}
+
+#[test]
+fn names_are_whole_in_json() {
+    let finished = ran("names", &linked_to(), Heap::Libc, &[]);
+    assert!(finished.status.success(), "{}", finished.stderr);
+    for name in [
+        r#"say \"it\""#,
+        r"back\\slash",
+        r"line\u000aand\u0009tab",
+        "\\u0001\\u001f\x7f",
+        "größe",
+        "bad\u{fffd}\u{fffd}",
+        "/plain",
+    ] {
+        let member = format!("{{\"name\":\"{name}\",\"size\":64,");
+        assert!(finished.stdout.contains(&member), "{}", finished.stdout);
+    }
+    let pool = r#"{"name":"a \"pool\"\u000a","used":"#;
+    assert!(finished.stdout.contains(pool), "{}", finished.stdout);
+}
+
+#[test]
+fn caches_and_mempools_are_65535() {
+    ran("most", &linked_to(), Heap::Libc, &[]).is_ok();
+    let finished = ran("most", &linked_to(), Heap::Libc, &["panic"]);
+    assert_eq!(finished.signal(), Some(SIGABRT), "{}", finished.stderr);
+    assert_eq!(
+        finished.report(),
+        "cache \"too much\" was not created: there are 65535 caches and mempools"
     );
 }
 

@@ -60,6 +60,7 @@ const UNSAFE_FILES: &[&str] = &[
     "kmem/cache.rs",
     "kmem/hooks.rs",
     "kmem/name.rs",
+    "kmem/sheaves.rs",
     "kmem/store.rs",
     "kmem/take.rs",
     "slab/cache_nodes.rs",

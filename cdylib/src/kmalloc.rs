@@ -121,11 +121,13 @@ unsafe extern "C" fn slub_kstrdup(text: *const c_char, flags: c_uint) -> *mut u8
 /// `source` has `length` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmemdup(source: *const c_void, length: usize, flags: c_uint) -> *mut u8 {
-    let bytes = match NonNull::new(source.cast_mut()) {
-        // SAFETY: the caller's promise.
-        Some(source) => unsafe { core::slice::from_raw_parts(source.as_ptr().cast(), length) },
-        None => &[],
+    let Some(source) = NonNull::new(source.cast_mut()).filter(|_| isize::try_from(length).is_ok())
+    else {
+        // Nothing to copy, or more than there is memory.
+        return answer(core_alloc::kmalloc(length, flags, -1));
     };
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { core::slice::from_raw_parts(source.as_ptr().cast(), length) };
     answer(core_alloc::kmemdup(bytes, flags))
 }
 

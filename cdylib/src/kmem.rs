@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::ptr::NonNull;
 
 use slubmalloc_core::raw::{
-    self as core_alloc, CacheArgs, CacheHandle, KmemError, Missed, PrefilledSheaf,
+    self as core_alloc, CacheArgs, CacheHandle, KmemError, Missed, SheafHandle,
 };
 
 use crate::errno::refuse;
@@ -154,35 +154,37 @@ unsafe extern "C" fn slub_kmem_cache_free_bulk(
     }
 }
 
-/// `kmem_cache_shrink`.
+/// `kmem_cache_shrink`: 0, or -1 with `EINVAL` for what is no cache.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_shrink(cache: CacheHandle) -> c_int {
-    core_alloc::kmem_shrink(cache);
-    0
+    zero_or_errno(core_alloc::kmem_shrink(cache))
 }
 
 /// `kmem_cache_size`.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_size(cache: CacheHandle) -> c_uint {
-    core_alloc::kmem_size(cache) as c_uint
+    known_or_einval(core_alloc::kmem_size(cache)) as c_uint
 }
 
 /// The alignment of objects.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_alignment(cache: CacheHandle) -> c_uint {
-    core_alloc::kmem_alignment(cache) as c_uint
+    known_or_einval(core_alloc::kmem_alignment(cache)) as c_uint
 }
 
 /// The name.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_name(cache: CacheHandle) -> *const c_char {
-    core_alloc::kmem_name(cache).cast()
+    match core_alloc::kmem_name(cache) {
+        Some(name) => name.cast(),
+        None => refuse(libc::EINVAL).cast(),
+    }
 }
 
 /// Objects that the program holds.
 #[unsafe(no_mangle)]
 extern "C" fn slub_kmem_cache_used(cache: CacheHandle) -> usize {
-    core_alloc::kmem_used(cache)
+    known_or_einval(core_alloc::kmem_used(cache))
 }
 
 /// The most objects that may be out: 0, or -1 with `EINVAL`.
@@ -201,21 +203,29 @@ extern "C" fn slub_kmem_cache_prefill_sheaf(
     cache: CacheHandle,
     flags: c_uint,
     count: c_uint,
-) -> *mut PrefilledSheaf {
+) -> SheafHandle {
     match core_alloc::prefill_sheaf(cache, flags, count as usize) {
-        Ok(sheaf) => sheaf.as_ptr(),
-        Err(why) => refuse(errno_of(why)).cast(),
+        Ok(sheaf) => sheaf,
+        Err(why) => {
+            refuse(errno_of(why));
+            SheafHandle::NULL
+        }
     }
 }
 
 /// `kmem_cache_alloc_from_sheaf`. An empty sheaf leaves `errno` alone.
+///
+/// # Safety
+///
+/// No other thread uses the sheaf.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_alloc_from_sheaf(
+unsafe extern "C" fn slub_kmem_cache_alloc_from_sheaf(
     cache: CacheHandle,
     flags: c_uint,
-    sheaf: &mut PrefilledSheaf,
+    sheaf: SheafHandle,
 ) -> *mut u8 {
-    match core_alloc::alloc_from_sheaf(cache, flags, sheaf) {
+    // SAFETY: the caller's promise.
+    match unsafe { core_alloc::alloc_from_sheaf(cache, flags, sheaf) } {
         Ok(object) => object.map_or(core::ptr::null_mut(), NonNull::as_ptr),
         Err(why) => refuse(errno_of(why)),
     }
@@ -225,48 +235,52 @@ extern "C" fn slub_kmem_cache_alloc_from_sheaf(
 ///
 /// # Safety
 ///
-/// `*sheaf` is a sheaf of the caller's.
+/// `sheaf` is null or to be read and written, and no other thread uses `*sheaf`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_refill_sheaf(
     cache: CacheHandle,
     flags: c_uint,
-    sheaf: &mut NonNull<PrefilledSheaf>,
+    sheaf: *mut SheafHandle,
     count: c_uint,
 ) -> c_int {
+    let place = NonNull::new(sheaf);
     // SAFETY: the caller's promise.
-    match unsafe { core_alloc::refill_sheaf(cache, flags, *sheaf, count as usize) } {
-        Ok(new) => {
-            *sheaf = new;
-            0
-        }
-        Err(why) => {
-            refuse(errno_of(why));
-            -1
-        }
+    let old = place.map_or(SheafHandle::NULL, |it| unsafe { it.read() });
+    // SAFETY: the caller's promise.
+    let filled = unsafe { core_alloc::refill_sheaf(cache, flags, old, count as usize) };
+    if let (Ok(new), Some(place)) = (filled, place) {
+        // SAFETY: the caller's promise.
+        unsafe { place.write(new) };
     }
+    zero_or_errno(filled.map(|_| ()))
 }
 
 /// `kmem_cache_return_sheaf`. No flag means anything to it.
 ///
 /// # Safety
 ///
-/// The sheaf is null or the caller's, and gone afterwards.
+/// No other thread uses the sheaf.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn slub_kmem_cache_return_sheaf(
     cache: CacheHandle,
     _flags: c_uint,
-    sheaf: *mut PrefilledSheaf,
+    sheaf: SheafHandle,
 ) {
-    if let Some(sheaf) = NonNull::new(sheaf) {
+    if !sheaf.is_null() {
         // SAFETY: the caller's promise.
         unsafe { core_alloc::return_sheaf(cache, sheaf) };
     }
 }
 
-/// `kmem_cache_sheaf_size`.
+/// `kmem_cache_sheaf_size`; 0 with `EINVAL` for what is none.
+///
+/// # Safety
+///
+/// No other thread uses the sheaf.
 #[unsafe(no_mangle)]
-extern "C" fn slub_kmem_cache_sheaf_size(sheaf: &PrefilledSheaf) -> c_uint {
-    core_alloc::sheaf_size(sheaf) as c_uint
+unsafe extern "C" fn slub_kmem_cache_sheaf_size(sheaf: SheafHandle) -> c_uint {
+    // SAFETY: the caller's promise.
+    known_or_einval(unsafe { core_alloc::sheaf_size(sheaf) }) as c_uint
 }
 
 /// A grace period begins: its number.
@@ -315,6 +329,14 @@ extern "C" fn alloc_slow(cache: CacheHandle, flags: c_uint, node: c_int) -> *mut
         Ok(object) => object.as_ptr(),
         Err(why) => refuse(errno_of(why)),
     }
+}
+
+/// A number, or 0 with `EINVAL` for what has none.
+fn known_or_einval(number: Option<usize>) -> usize {
+    number.unwrap_or_else(|| {
+        refuse(libc::EINVAL);
+        0
+    })
 }
 
 /// 0, or -1 with `errno`.

@@ -156,25 +156,48 @@ fn named(out: &Output) {
 fn title(out: &Output, name: &[u8], is_first: &mut bool) {
     let mut line = Line::new();
     begin(&mut line, is_first);
-    text(
-        &mut line,
-        "name",
-        name.split(|byte| *byte == 0).next().unwrap_or(name),
-    );
-    out.put(line.text(","));
+    out.put(line.text("\"name\":\""));
+    let name = name.split(|byte| *byte == 0).next().unwrap_or(name);
+    for part in name.utf8_chunks() {
+        let bytes = part.valid().as_bytes();
+        // The longest form of a byte, `\u001f`, has 6.
+        for piece in bytes.chunks(PIECE / 6) {
+            let mut line = Line::new();
+            escaped(&mut line, piece);
+            out.put(&mut line);
+        }
+        if !part.invalid().is_empty() {
+            // JSON is UTF-8: what is not has no better form.
+            out.put(Line::new().text("\u{fffd}"));
+        }
+    }
+    out.put(Line::new().text("\","));
 }
 
-/// A member with text. What JSON would have to escape is not worth more than a question mark.
+/// A member with text.
 #[inline(never)]
 fn text(line: &mut Line<PIECE>, name: &str, value: &[u8]) {
     line.text("\"").text(name).text("\":\"");
+    escaped(line, value);
+    line.text("\"");
+}
+
+/// Text as it stands in a string of JSON (RFC 8259, section 7).
+#[inline(never)]
+fn escaped(line: &mut Line<PIECE>, value: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in value {
         match byte {
-            b'"' | b'\\' | 0..=31 | 127.. => line.text("?"),
+            b'"' => line.text("\\\""),
+            b'\\' => line.text("\\\\"),
+            0..=31 => {
+                let low = DIGITS.get(usize::from(byte & 15)).unwrap_or(&b'0');
+                line.text(if *byte < 16 { "\\u000" } else { "\\u001" });
+                line.raw(core::slice::from_ref(low))
+            }
             _ => line.raw(core::slice::from_ref(byte)),
         };
     }
-    line.text("\"");
 }
 
 /// The numbers of a class.

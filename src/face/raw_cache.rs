@@ -60,7 +60,7 @@ impl RawCache {
     }
 
     pub(super) fn used(&self) -> usize {
-        kmem_used(self.handle)
+        kmem_used(self.handle).unwrap_or(0)
     }
 
     pub(super) fn set_limit(&self, objects: Option<usize>) {
@@ -68,7 +68,7 @@ impl RawCache {
     }
 
     pub(super) fn shrink(&self) {
-        kmem_shrink(self.handle);
+        let _ = kmem_shrink(self.handle);
     }
 }
 

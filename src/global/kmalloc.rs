@@ -9,12 +9,10 @@ use core::ptr::NonNull;
 
 use super::birth::alive;
 use super::kmem::beyond_limit;
-use super::process::{is_interrupted, with_modes};
+use super::onnode::aligned_onnode;
+use super::process::{is_interrupted, process, with_modes};
 use super::threads::inside;
-use super::{
-    alloc_onnode, calloc, free, malloc, malloc_fast, memalign, node_of, pushed, realloc,
-    usable_size,
-};
+use super::{calloc, free, malloc, malloc_fast, memalign, node_of, pushed, realloc, usable_size};
 use crate::kmem::{Gfp, KmemError, out_of_memory};
 use crate::report;
 use crate::slab::class;
@@ -37,20 +35,20 @@ fn is_none(block: *const u8) -> bool {
 /// [`KmemError::Invalid`] for flags that are refused and nodes that threads take no memory from.
 pub fn kmalloc(size: usize, flags: u32, node: i32) -> Result<NonNull<u8>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let node = match node {
-        -1 => None,
-        node => Some(u8::try_from(node).map_err(|_| KmemError::Invalid)?),
-    };
-    if size == 0 {
-        return Ok(NO_BYTES);
+    if node != -1 {
+        return on_node(size, gfp, node);
     }
-    let align = match size.is_power_of_two() && size <= BLOCK_SIZE {
+    match size {
+        0 => Ok(NO_BYTES),
+        _ => aligned(size, alignment(size), gfp),
+    }
+}
+
+/// What the address of a block of `size` bytes is a multiple of.
+fn alignment(size: usize) -> usize {
+    match size.is_power_of_two() && size <= BLOCK_SIZE {
         true => size.max(MIN_ALIGN),
         false => MIN_ALIGN,
-    };
-    match node {
-        Some(node) => on_node(size, gfp, node),
-        None => aligned(size, align, gfp),
     }
 }
 
@@ -105,24 +103,39 @@ unsafe fn resize(block: *mut u8, size: usize, gfp: Gfp) -> Result<NonNull<u8>, K
         }
         return Ok(block);
     }
-    if !gfp.may_wait() {
-        // Not by `aligned`, whose other ways need more stack.
-        let new = NonNull::new(near(soon(size, MIN_ALIGN), gfp)).ok_or(KmemError::NoMemory)?;
-        if gfp.zeroes() {
-            clear_from(new, 0);
-        }
-        if let Some(old) = NonNull::new(block) {
-            // SAFETY: two blocks; the new one is longer.
-            unsafe { sys::copy(old, new, old_bytes) };
-            // SAFETY: the caller gives it up.
-            unsafe { free(old.as_ptr()) };
-        }
-        return Ok(new);
+    if !gfp.may_wait() || gfp.is_this_node() {
+        return replaced(block, old_bytes, size, gfp);
     }
     // SAFETY: the caller's promise.
     let new = granted(size, gfp, || unsafe { realloc(block, size) })?;
     if gfp.zeroes() {
         clear_from(new, old_bytes);
+    }
+    Ok(new)
+}
+
+/// The larger block that [`resize`] gives where `realloc` may not choose it: it waits, and frees the old one before the new one's
+/// node can be compared. Not by [`aligned`], whose other ways need more stack.
+#[inline(never)]
+fn replaced(
+    block: *mut u8,
+    old_bytes: usize,
+    size: usize,
+    gfp: Gfp,
+) -> Result<NonNull<u8>, KmemError> {
+    let take = || match gfp.may_wait() {
+        true => malloc(size),
+        false => soon(size, MIN_ALIGN),
+    };
+    let new = pushed::beside(|| granted(size, gfp, || near(take(), gfp)))?;
+    if gfp.zeroes() {
+        clear_from(new, 0);
+    }
+    if let Some(old) = NonNull::new(block) {
+        // SAFETY: two blocks; the new one is longer.
+        unsafe { sys::copy(old, new, old_bytes) };
+        // SAFETY: the caller gives it up.
+        unsafe { free(old.as_ptr()) };
     }
     Ok(new)
 }
@@ -225,12 +238,10 @@ pub(super) fn aligned(size: usize, align: usize, gfp: Gfp) -> Result<NonNull<u8>
 
 /// The block, unless it must be this node's and is not.
 fn near(block: *mut u8, gfp: Gfp) -> *mut u8 {
-    if gfp.is_this_node() && is_far(block) {
-        // SAFETY: the caller has just taken it.
-        unsafe { free(block) };
-        return core::ptr::null_mut();
+    match gfp.is_this_node() {
+        true => unless_elsewhere(block, own_node(), gfp),
+        false => block,
     }
-    block
 }
 
 /// Clears a new block from a byte on, to its end, as krealloc may hand out what was not asked for.
@@ -257,44 +268,63 @@ fn soon(size: usize, align: usize) -> *mut u8 {
     block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
 }
 
-/// The same on a node; `None` for one that threads take no memory from.
-fn soon_on(size: usize, node: u8) -> Option<*mut u8> {
+/// The same on a node.
+fn soon_on(size: usize, align: usize, node: u8) -> *mut u8 {
     if is_interrupted() || report::is_ending() {
-        return Some(core::ptr::null_mut());
+        return core::ptr::null_mut();
     }
-    let (_, binding) = alive()?;
-    let node = binding.heap.nodes().find(|it| it.id() == NodeId(node))?;
-    let block = inside(|| binding.heap.take_soon(node, size, MIN_ALIGN));
-    Some(block.map_or(core::ptr::null_mut(), NonNull::as_ptr))
+    let block = alive().and_then(|(_, binding)| {
+        let node = binding.heap.node(NodeId(node))?;
+        inside(|| binding.heap.take_soon(node, size, align))
+    });
+    block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
 }
 
-fn on_node(size: usize, gfp: Gfp, node: u8) -> Result<NonNull<u8>, KmemError> {
-    let take = || match gfp.may_wait() {
-        true => alloc_onnode(size, node),
-        false => soon_on(size, node),
-    };
-    let first = take().ok_or(KmemError::Invalid)?;
-    let is_elsewhere =
-        |block: *mut u8| node_of(block).is_some_and(|found| found != node) && gfp.is_this_node();
-    if !first.is_null() && is_elsewhere(first) {
-        // SAFETY: taken above.
-        unsafe { free(first) };
-        return refused(gfp);
+/// The node with a number; `None` if threads take no memory from such a one.
+fn node_with(number: i32) -> Option<u8> {
+    let number = u8::try_from(number).ok()?;
+    process()?.heap.node(NodeId(number)).map(|_| number)
+}
+
+// Apart, so that the way of a block of any node has no room for this on its stack.
+#[inline(never)]
+fn on_node(size: usize, gfp: Gfp, node: i32) -> Result<NonNull<u8>, KmemError> {
+    let node = node_with(node).ok_or(KmemError::Invalid)?;
+    if size == 0 {
+        return Ok(NO_BYTES);
     }
-    let block = match NonNull::new(first) {
-        Some(block) => block,
-        None => granted(size, gfp, || take().unwrap_or(core::ptr::null_mut()))?,
+    let align = alignment(size);
+    let take = || {
+        let block = match gfp.may_wait() {
+            true => aligned_onnode(size, align, node).unwrap_or(core::ptr::null_mut()),
+            false => soon_on(size, align, node),
+        };
+        unless_elsewhere(block, Some(node), gfp)
     };
+    let block = granted(size, gfp, take)?;
     if gfp.zeroes() {
         clear_from(block, 0);
     }
     Ok(block)
 }
 
-/// Whether a block is on another node than that of the calling thread, where nodes are told apart.
-fn is_far(block: *mut u8) -> bool {
+/// The block, unless it must be of a node and is of another.
+fn unless_elsewhere(block: *mut u8, node: Option<u8>, gfp: Gfp) -> *mut u8 {
+    if gfp.is_this_node()
+        && let Some(node) = node
+        && node_of(block).is_some_and(|found| found != node)
+    {
+        // SAFETY: the caller has just taken it.
+        unsafe { free(block) };
+        return core::ptr::null_mut();
+    }
+    block
+}
+
+/// The node of the calling thread, where nodes are told apart.
+fn own_node() -> Option<u8> {
     let own = alive().filter(|(_, binding)| binding.heap.is_numa());
-    own.is_some_and(|(_, binding)| node_of(block).is_some_and(|found| found != binding.home.id().0))
+    own.map(|(_, binding)| binding.home.id().0)
 }
 
 /// A block that `take` gets, or what becomes of a request without one.

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use super::birth::{alive, inside_alive};
 use super::debugged_kmem;
 use super::malloc::tick_own;
-use super::named::{find, find_cache, known, with};
+use super::named::{find_cache, known, with};
 use super::naming::name_objects;
 use super::process::{PROCESS, is_interrupted, process, with_modes};
 use super::purge_thread::Trigger;
@@ -16,7 +16,7 @@ use crate::kmem::{
     self, CacheArgs, CacheHandle, FAST_FLAGS, Gfp, Kmem, KmemError, NamedCache, wrong_cache,
 };
 use crate::report;
-use crate::slab::{Handles, Object};
+use crate::slab::Object;
 use crate::sys;
 use crate::units::{NodeId, PAGE_SIZE};
 
@@ -62,12 +62,20 @@ pub fn kmem_destroy(cache: CacheHandle) -> Result<(), KmemError> {
 }
 
 /// Gives back what is not in use of a cache.
-pub fn kmem_shrink(cache: CacheHandle) {
-    if let Some(cache) = find_cache(cache) {
-        debugged_kmem::release(cache);
-        collect(cache);
-        let _ = with(|kmem| kmem.shrink(alive(), cache));
-    }
+///
+/// # Errors
+///
+/// [`KmemError::Invalid`] for what is no cache, which is reported.
+pub fn kmem_shrink(cache: CacheHandle) -> Result<(), KmemError> {
+    let cache = find_cache(cache).ok_or(KmemError::Invalid)?;
+    shrink(cache);
+    Ok(())
+}
+
+fn shrink(cache: &'static NamedCache) {
+    debugged_kmem::release(cache);
+    collect(cache);
+    let _ = with(|kmem| kmem.shrink(alive(), cache));
 }
 
 /// Takes back what all threads have at hand of a cache; returns whether there was anything.
@@ -76,28 +84,26 @@ pub(super) fn collect(cache: &'static NamedCache) -> bool {
     with(collect).flatten().is_some()
 }
 
-/// Objects of a cache that the program holds.
-pub fn kmem_used(cache: CacheHandle) -> usize {
-    let Some(cache) = find(cache) else {
-        return 0;
-    };
+/// Objects of a cache that the program holds; `None` for what is no cache, which is reported.
+pub fn kmem_used(cache: CacheHandle) -> Option<usize> {
+    let cache = find_cache(cache)?;
     debugged_kmem::release(cache);
-    with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0)
+    Some(with(|kmem| kmem.used(cache, &CACHES)).unwrap_or(0))
 }
 
-/// Bytes of an object of a cache, as they were asked for.
-pub fn kmem_size(cache: CacheHandle) -> usize {
-    find(cache).map_or(0, NamedCache::size)
+/// Bytes of an object of a cache, as they were asked for; `None` for what is no cache, which is reported.
+pub fn kmem_size(cache: CacheHandle) -> Option<usize> {
+    find_cache(cache).map(NamedCache::size)
 }
 
-/// What the address of every object of a cache is a multiple of.
-pub fn kmem_alignment(cache: CacheHandle) -> usize {
-    find(cache).map_or(0, NamedCache::alignment)
+/// What the address of every object of a cache is a multiple of; `None` as above.
+pub fn kmem_alignment(cache: CacheHandle) -> Option<usize> {
+    find_cache(cache).map(NamedCache::alignment)
 }
 
-/// The name of a cache, a string of C.
-pub fn kmem_name(cache: CacheHandle) -> *const u8 {
-    find(cache).map_or(core::ptr::null(), NamedCache::name)
+/// The name of a cache, a string of C; `None` as above.
+pub fn kmem_name(cache: CacheHandle) -> Option<*const u8> {
+    find_cache(cache).map(NamedCache::name)
 }
 
 /// Has at most `objects` objects of a cache out of its slabs from now on; `false` for one that others may share.
@@ -106,7 +112,7 @@ pub fn kmem_set_limit(cache: CacheHandle, objects: usize) -> bool {
         let is_set = it.set_limit(objects);
         if is_set && it.is_at_limit() {
             // Else threads would hand out what they have beyond it.
-            kmem_shrink(cache);
+            shrink(it);
         }
         is_set
     };
@@ -138,13 +144,13 @@ pub fn kmem_alloc_fast(cache: CacheHandle, flags: u32) -> Result<NonNull<u8>, Mi
     here().pop_named(cache.addr()).map_err(Missed)
 }
 
-/// The cache of an allocation whose fast path gave up. A signal handler may have given the thread its bins meanwhile.
+/// The cache of an allocation whose fast path gave up. A signal handler may have given the thread its bins meanwhile. Where the thread
+/// has none, what is left is the handle itself, also if it is null or as small as a place.
 pub fn missed_cache(missed: Missed) -> CacheHandle {
     let whole = CacheHandle(missed.0);
-    match known() {
-        Some(kmem) if kmem.is_handle(whole) => whole,
-        Some(kmem) if missed.0 < Handles::BYTES => CacheHandle(kmem.first_handle() + missed.0),
-        _ => CacheHandle(here().handle_at(missed.0)),
+    match known().is_some_and(|kmem| kmem.is_handle(whole)) {
+        true => whole,
+        false => CacheHandle(here().handle_at(missed.0)),
     }
 }
 
@@ -184,6 +190,9 @@ pub fn kmem_alloc_bulk(
 ) -> Result<(), KmemError> {
     let mut taken = 0;
     let mut failed = Gfp::new(flags).map_or(Err(KmemError::Invalid), |_| Ok(()));
+    if places.is_empty() {
+        find_cache(cache).ok_or(KmemError::Invalid)?;
+    }
     for place in places.iter_mut() {
         let object = match kmem_alloc_fast(cache, flags) {
             Ok(object) if failed.is_ok() => object,
@@ -222,7 +231,7 @@ pub fn kmem_free_slow(cache: CacheHandle, object: *mut u8) {
     if is_interrupted() {
         return own().map_or((), |own| own.defer(object));
     }
-    let Some(cache) = find(cache) else {
+    let Some(cache) = find_cache(cache) else {
         return;
     };
     let is_given = with(|kmem| match with_modes() {

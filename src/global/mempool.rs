@@ -29,7 +29,8 @@ pub fn mempool_create(cache: CacheHandle, count: usize) -> Result<CacheHandle, K
     Ok(pool.handle())
 }
 
-/// An object: of the cache, or of the reserve. With flags that allow waiting, waits until there is one.
+/// An object: of the cache, or of the reserve. With flags that allow waiting, waits until there is one; with `__GFP_NOFAIL` passes
+/// limits instead, as that does in the kernel's.
 ///
 /// # Errors
 ///
@@ -52,8 +53,11 @@ pub fn mempool_alloc(pool: CacheHandle, flags: u32) -> Result<NonNull<u8>, KmemE
     if !gfp.may_wait() {
         return Err(KmemError::NoMemory);
     }
+    if gfp.never_fails() {
+        return kmem_alloc_slow(cache, flags, -1);
+    }
     loop {
-        if let Ok(object) = kmem_alloc_slow(cache, gfp.may_fail(), -1) {
+        if let Ok(object) = kmem_alloc_slow(cache, flags, -1) {
             return Ok(object);
         }
         if is_interrupted() || report::is_ending() {

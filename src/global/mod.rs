@@ -68,9 +68,7 @@ pub use pool::{
     pool_set_limit, pool_used,
 };
 pub use pooled::{pool_alloc_fast, pool_alloc_ready, pool_free_fast, pool_free_ready};
-pub use prefilled::{
-    PrefilledSheaf, alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,
-};
+pub use prefilled::{alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size};
 pub use pushed::{pool_pop, pool_push};
 pub use relief::{register_shrinker, unregister_shrinker};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};

@@ -11,11 +11,16 @@ use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 /// none. `None` if threads take no memory from such a node: the machine has none with that number,
 /// it is forbidden, or the configuration leaves it out.
 pub fn alloc_onnode(size: usize, node: u8) -> Option<*mut u8> {
+    aligned_onnode(size, MIN_ALIGN, node)
+}
+
+/// The same at a multiple of `align`, a power of two, at least 16.
+pub(super) fn aligned_onnode(size: usize, align: usize, node: u8) -> Option<*mut u8> {
     let Some(process) = process() else {
         return Some(core::ptr::null_mut());
     };
     let node = process.heap.node(NodeId(node))?;
-    let Some(request) = Request::new(size, MIN_ALIGN, Zeroed::No) else {
+    let Some(request) = Request::new(size, align, Zeroed::No) else {
         return Some(core::ptr::null_mut());
     };
     let block = inside_alive(|| process.heap.take(node, &request));

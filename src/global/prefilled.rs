@@ -2,19 +2,23 @@
 //!
 //! # Invariant
 //!
-//! Objects in such a sheaf are in use, for the cache and its limit. Only its owner uses the sheaf.
+//! Objects in such a sheaf are in use, for the cache and its limit. Only its owner uses the sheaf, by a handle that is looked up
+//! before anything is read.
 
 use core::ptr::NonNull;
 
 use super::kmem::{beyond_limit, kmem_alloc_bulk, kmem_free_bulk};
-use super::named::{find, give_memory, take_memory};
-use crate::kmem::{CacheHandle, Gfp, KmemError, out_of_memory, wrong_sheaf};
+use super::named::{find, find_cache, give_memory, known, take_memory, with};
+use crate::kmem::{
+    CacheHandle, FoundSheaf, Gfp, KmemError, NamedCache, SheafHandle, no_sheaf, out_of_memory,
+    unknown_sheaf, wrong_sheaf,
+};
 use crate::sys;
 
-/// Objects of a cache for their owner. Opaque to the program.
+/// Objects of a cache for their owner.
 #[derive(Debug)]
 #[repr(C)]
-pub struct PrefilledSheaf {
+struct PrefilledSheaf {
     cache: CacheHandle,
     capacity: usize,
     count: usize,
@@ -31,41 +35,42 @@ const fn bytes_for(capacity: usize) -> usize {
 ///
 /// # Errors
 ///
-/// As for an object; [`KmemError::Invalid`] also for another count.
+/// As for an object; [`KmemError::Invalid`] also for another count, [`KmemError::NoMemory`] also if there are 262,144 sheaves.
 pub fn prefill_sheaf(
     cache: CacheHandle,
     flags: u32,
     count: usize,
-) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+) -> Result<SheafHandle, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let sheaf = new(cache, gfp, count)?;
+    let (handle, sheaf) = new(cache, gfp, count)?;
     // SAFETY: made above, and nobody else's.
     let filled = fill(unsafe { &mut *sheaf.as_ptr() }, flags, count);
-    match filled {
-        Ok(()) => Ok(sheaf),
-        Err(why) => {
-            end(sheaf);
-            Err(why)
-        }
-    }
+    filled.inspect_err(|_| end(handle))?;
+    Ok(handle)
 }
 
 /// Takes an object from a sheaf; `None` if it is empty.
 ///
 /// # Errors
 ///
-/// [`KmemError::Invalid`] for flags that are refused and for a sheaf of another cache.
-pub fn alloc_from_sheaf(
+/// [`KmemError::Invalid`] for flags that are refused, and for what is no sheaf of this cache, which is reported.
+///
+/// # Safety
+///
+/// No other thread uses the sheaf meanwhile.
+pub unsafe fn alloc_from_sheaf(
     cache: CacheHandle,
     flags: u32,
-    sheaf: &mut PrefilledSheaf,
+    sheaf: SheafHandle,
 ) -> Result<Option<NonNull<u8>>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let known = find(cache).ok_or(KmemError::Invalid)?;
+    let (known, found) = of_cache(cache, sheaf, " was used for ").ok_or(KmemError::Invalid)?;
     let zeroes = gfp.zeroes();
-    if sheaf.cache != cache || zeroes && known.constructs() {
+    if zeroes && known.constructs() {
         return Err(KmemError::Invalid);
     }
+    // SAFETY: there is such a sheaf, and the caller's promise.
+    let sheaf = unsafe { &mut *found.as_ptr() };
     let Some(last) = sheaf.count.checked_sub(1) else {
         return Ok(None);
     };
@@ -82,64 +87,62 @@ pub fn alloc_from_sheaf(
 ///
 /// # Errors
 ///
-/// As for [`prefill_sheaf`]; the sheaf is as it was.
+/// As for [`prefill_sheaf`] and [`alloc_from_sheaf`]; the sheaf is as it was.
 ///
 /// # Safety
 ///
-/// The sheaf is the caller's, and gone where the answer is another one.
+/// As for [`alloc_from_sheaf`].
 pub unsafe fn refill_sheaf(
     cache: CacheHandle,
     flags: u32,
-    sheaf: NonNull<PrefilledSheaf>,
+    sheaf: SheafHandle,
     count: usize,
-) -> Result<NonNull<PrefilledSheaf>, KmemError> {
-    // SAFETY: the caller's promise.
-    let old = unsafe { &mut *sheaf.as_ptr() };
+) -> Result<SheafHandle, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    if old.cache != cache {
-        return Err(KmemError::Invalid);
-    }
+    let (_, found) = of_cache(cache, sheaf, " was used for ").ok_or(KmemError::Invalid)?;
+    // SAFETY: there is such a sheaf, and the caller's promise.
+    let old = unsafe { &mut *found.as_ptr() };
     if count <= old.capacity {
         fill(old, flags, count)?;
         return Ok(sheaf);
     }
-    let larger = new(cache, gfp, count)?;
+    let (handle, larger) = new(cache, gfp, count)?;
     // SAFETY: made above, and nobody else's.
     let new = unsafe { &mut *larger.as_ptr() };
     let kept = old.count;
     let places = new.slots().iter_mut();
     places.zip(old.slots()).for_each(|(new, old)| *new = *old);
     new.count = kept;
-    if let Err(why) = fill(new, flags, count) {
-        end(larger);
-        return Err(why);
-    }
+    fill(new, flags, count).inspect_err(|_| end(handle))?;
     end(sheaf);
-    Ok(larger)
+    Ok(handle)
 }
 
-/// Frees a sheaf of a cache with what is in it; one of another cache stays, which is reported.
+/// Frees a sheaf of a cache with what is in it. What is no sheaf of this cache is reported, and stays.
 ///
 /// # Safety
 ///
-/// The sheaf is the caller's, and gone afterwards.
-pub unsafe fn return_sheaf(cache: CacheHandle, sheaf: NonNull<PrefilledSheaf>) {
-    // SAFETY: the caller's promise.
-    let old = unsafe { &mut *sheaf.as_ptr() };
-    let (Some(of), Some(to)) = (find(old.cache), find(cache)) else {
+/// As for [`alloc_from_sheaf`].
+pub unsafe fn return_sheaf(cache: CacheHandle, sheaf: SheafHandle) {
+    let Some((_, found)) = of_cache(cache, sheaf, " was returned to ") else {
         return;
     };
-    if old.cache != cache {
-        return wrong_sheaf(of, to);
-    }
+    // SAFETY: there is such a sheaf, and the caller's promise.
+    let old = unsafe { &mut *found.as_ptr() };
     let count = old.count;
     kmem_free_bulk(cache, old.slots().get(..count).unwrap_or_default());
     end(sheaf);
 }
 
-/// Objects in a sheaf.
-pub fn sheaf_size(sheaf: &PrefilledSheaf) -> usize {
-    sheaf.count
+/// Objects in a sheaf; `None` for what is none, which is reported.
+///
+/// # Safety
+///
+/// As for [`alloc_from_sheaf`].
+pub unsafe fn sheaf_size(sheaf: SheafHandle) -> Option<usize> {
+    let found = find_sheaf(sheaf)?;
+    // SAFETY: there is such a sheaf, and the caller's promise.
+    Some(unsafe { found.as_ref() }.count)
 }
 
 impl PrefilledSheaf {
@@ -151,20 +154,54 @@ impl PrefilledSheaf {
     }
 }
 
+/// The sheaf with a handle; `None` if there is none, which is reported.
+fn find_sheaf(handle: SheafHandle) -> Option<NonNull<PrefilledSheaf>> {
+    match known().map(|kmem| kmem.find_sheaf(handle)) {
+        Some(FoundSheaf::Here(memory)) => return Some(memory.cast()),
+        Some(FoundSheaf::Returned) => no_sheaf(handle),
+        Some(FoundSheaf::Unknown) | None => unknown_sheaf(handle),
+    }
+    None
+}
+
+/// A cache and the sheaf of it with a handle; `None` if that is none of this cache, which is reported with `what` was done.
+fn of_cache(
+    cache: CacheHandle,
+    handle: SheafHandle,
+    what: &str,
+) -> Option<(&'static NamedCache, NonNull<PrefilledSheaf>)> {
+    let known = find_cache(cache)?;
+    let found = find_sheaf(handle)?;
+    // SAFETY: there is such a sheaf; its cache never changes.
+    let of = unsafe { (*found.as_ptr()).cache };
+    if of == cache {
+        return Some((known, found));
+    }
+    find(of).inspect(|of| wrong_sheaf(of, known, what));
+    None
+}
+
 fn new(
     cache: CacheHandle,
     gfp: Gfp,
     capacity: usize,
-) -> Result<NonNull<PrefilledSheaf>, KmemError> {
+) -> Result<(SheafHandle, NonNull<PrefilledSheaf>), KmemError> {
     if !(1..=MOST).contains(&capacity) {
         return Err(KmemError::Invalid);
     }
-    let known = find(cache).ok_or(KmemError::Invalid)?;
+    let known = find_cache(cache).ok_or(KmemError::Invalid)?;
     let bytes = bytes_for(capacity);
-    let memory = match take_memory(bytes) {
+    let take = || {
+        let memory = take_memory(bytes)?;
+        let handle = with(|kmem| kmem.add_sheaf(memory)).flatten();
+        if handle.is_none() {
+            give_memory(memory, bytes);
+        }
+        Some((handle?, memory))
+    };
+    let (handle, memory) = match take() {
         None if gfp.never_fails() => {
-            let taken = beyond_limit(bytes, || take_memory(bytes));
-            taken.unwrap_or_else(|| out_of_memory(known.title()))
+            beyond_limit(bytes, take).unwrap_or_else(|| out_of_memory(known.title()))
         }
         taken => taken.ok_or(KmemError::NoMemory)?,
     };
@@ -178,19 +215,22 @@ fn new(
         });
     }
     known.take_sheaf();
-    Ok(sheaf)
+    Ok((handle, sheaf))
 }
 
 /// Gives a sheaf's memory back, which nobody uses any more, nor any object in it.
-fn end(sheaf: NonNull<PrefilledSheaf>) {
-    // SAFETY: the caller's promise.
+fn end(handle: SheafHandle) {
+    let Some(memory) = with(|kmem| kmem.remove_sheaf(handle)).flatten() else {
+        return;
+    };
+    // SAFETY: it was a sheaf's until now, and is nobody else's yet.
     let PrefilledSheaf {
         cache, capacity, ..
-    } = unsafe { sheaf.read() };
+    } = unsafe { memory.cast::<PrefilledSheaf>().read() };
     if let Some(known) = find(cache) {
         known.give_sheaf();
     }
-    give_memory(sheaf.cast(), bytes_for(capacity));
+    give_memory(memory, bytes_for(capacity));
 }
 
 /// Adds objects until there are `count`; all or none.

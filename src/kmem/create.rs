@@ -33,6 +33,9 @@ pub enum KmemError {
 
 /// Lines of the processor's cache.
 const LINE: usize = 64;
+/// Why there is no cache where there is memory.
+const TOO_MANY: &str = "there are 65535 caches and mempools";
+const _: () = assert!(Owner::MOST == 65_536);
 /// The longest name.
 pub(super) const MOST_NAME: usize = 255;
 
@@ -74,6 +77,10 @@ impl Kmem {
             && flags & SLAB_PANIC != 0
         {
             match why {
+                KmemError::NoMemory if self.is_full() => {
+                    report::not_created(name, TOO_MANY, None);
+                    abort();
+                }
                 KmemError::NoMemory => report::out_of_memory(name),
                 // Why has been said.
                 KmemError::Invalid | KmemError::InUse => abort(),
@@ -123,6 +130,12 @@ impl Kmem {
         cache.out.store(0, Relaxed);
         cache.state.store(LIVE, Relaxed);
         Some(cache)
+    }
+
+    /// Whether there are as many caches and reserves as there are numbers for.
+    fn is_full(&self) -> bool {
+        let life = self.life.lock();
+        life.unused.get().is_none() && life.last + 1 >= Owner::MOST
     }
 
     /// A structure that is no cache, with a cache node for each node.

@@ -23,6 +23,7 @@ mod merge;
 mod name;
 mod report;
 mod reserve;
+mod sheaves;
 mod sizing;
 mod slabs;
 mod store;
@@ -50,10 +51,13 @@ pub(crate) use cache::NamedCache;
 pub(crate) use counts::CacheCounts;
 pub use create::KmemError;
 pub(crate) use flags::{FAST_FLAGS, Gfp};
-pub use handle::CacheHandle;
+pub use handle::{CacheHandle, SheafHandle};
 pub(crate) use report::{
-    no_cache, out_of_memory, unknown_cache, wrong_cache, wrong_kind, wrong_sheaf,
+    no_cache, no_sheaf, out_of_memory, unknown_cache, unknown_sheaf, wrong_cache, wrong_kind,
+    wrong_sheaf,
 };
+pub(crate) use sheaves::FoundSheaf;
+use sheaves::Sheaves;
 use store::Store;
 
 /// A thread that has a cache, and what that is tied to.
@@ -66,6 +70,8 @@ pub(crate) struct Kmem {
     store: Store,
     /// Every structure that was ever made, by its number, which begins with 1.
     caches: Table<StaticRef<NamedCache>>,
+    /// Prefilled sheaves of all of them.
+    sheaves: Sheaves,
     /// Addresses that stand for them, and whose region that is.
     handles: Handles,
     _region: Region,
@@ -91,8 +97,9 @@ impl Kmem {
     pub(crate) fn new(heap: &'static Heap) -> Option<Self> {
         let bytes = Table::<StaticRef<NamedCache>>::bytes_for(Owner::MOST as usize);
         let store = Store::new(heap)?;
-        let (caches, region) =
-            Region::reserve_fenced(bytes + Handles::BYTES, 0, 1 << 16)?.split(bytes);
+        let all = bytes + Sheaves::BYTES + Handles::BYTES;
+        let (caches, rest) = Region::reserve_fenced(all, 0, 1 << 16)?.split(bytes);
+        let (sheaves, region) = rest.split(Sheaves::BYTES);
         let handles = Handles::new(region.at(0).addr().get());
         heap.nodes()
             .for_each(|node| node.tables().set_handles(handles));
@@ -100,6 +107,7 @@ impl Kmem {
             heap,
             store,
             caches: Table::new(caches),
+            sheaves: Sheaves::new(sheaves),
             handles,
             _region: region,
             life: Lock::new(Life {
@@ -120,11 +128,6 @@ impl Kmem {
     pub(crate) fn find(&self, handle: CacheHandle) -> Option<&'static NamedCache> {
         let number = self.handles.number(handle.addr())?;
         self.cache(number).filter(|cache| cache.exists())
-    }
-
-    /// The handle of the cache with number 1.
-    pub(crate) fn first_handle(&self) -> usize {
-        self.handles.first()
     }
 
     /// Whether a handle is of a cache of this heap's, which may exist no more.
@@ -194,5 +197,6 @@ impl Kmem {
             });
         }
         self.store.hold_for_fork();
+        self.sheaves.hold_for_fork();
     }
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::cache::NamedCache;
-use super::handle::CacheHandle;
+use super::handle::{CacheHandle, SheafHandle};
 use crate::modes::{Frames, byte_at, print_addresses};
 use crate::report::{Line, abort, ignored, ignored_with, only_warns};
 
@@ -63,14 +63,33 @@ pub(crate) fn wrong_kind(cache: &NamedCache) {
     ignored(line);
 }
 
-/// Reports a prefilled sheaf that was returned to a cache that it is not of.
+/// Reports a prefilled sheaf that was used for a cache that it is not of.
 #[cold]
 #[inline(never)]
-pub(crate) fn wrong_sheaf(of: &NamedCache, to: &NamedCache) {
+pub(crate) fn wrong_sheaf(of: &NamedCache, to: &NamedCache, what: &str) {
     let mut line = Line::<256>::headline();
     line.text("wrong cache: a sheaf of ")
         .quoted(of.title(), NAME);
-    line.text(" was returned to ").quoted(to.title(), NAME);
+    line.text(what).quoted(to.title(), NAME);
+    ignored(line);
+}
+
+/// Reports the handle of a prefilled sheaf that was returned.
+#[cold]
+#[inline(never)]
+pub(crate) fn no_sheaf(handle: SheafHandle) {
+    let mut line = Line::<256>::headline();
+    line.text("use of a returned sheaf ").hex(handle.addr());
+    ignored(line);
+}
+
+/// Reports what is no handle of a prefilled sheaf of this copy of the library's.
+#[cold]
+#[inline(never)]
+pub(crate) fn unknown_sheaf(handle: SheafHandle) {
+    let mut line = Line::<256>::headline();
+    line.text("unknown sheaf ").hex(handle.addr());
+    line.text(": this copy of the library did not fill it");
     ignored(line);
 }
 

@@ -128,6 +128,76 @@ static void pages(void) {
     free_pages_exact(alloc_pages_exact(5 * PAGE_SIZE, GFP_KERNEL), 5 * PAGE_SIZE);
 }
 
+/* Names that code of other versions of Linux has. */
+static void other_versions(void) {
+    struct kmem_cache *cache = kmem_cache_create("hints", sizeof(struct point), 0,
+                                                 SLAB_MEM_SPREAD | SLAB_NOLEAKTRACE | SLAB_TEMPORARY | SLAB_DEBUG_OBJECTS, NULL);
+    CHECK(cache != NULL && kmem_cache_create("dma", 8, 0, SLAB_CACHE_DMA, NULL) == NULL);
+    void *mixed[3] = {kmem_cache_alloc(cache, GFP_KERNEL | __GFP_WRITE | __GFP_NOLOCKDEP), kmalloc(100, GFP_KERNEL), NULL};
+    kfree_bulk(3, mixed);
+    mixed[0] = kmem_cache_alloc(cache, GFP_KERNEL), mixed[1] = kmalloc_track_caller(9, GFP_KERNEL);
+    kmem_cache_free_bulk(NULL, 2, mixed);
+    CHECK(slub_kmem_cache_used(cache) == 0);
+    kmem_cache_destroy(cache);
+    kzfree(kmalloc_node_track_caller(10, GFP_KERNEL, NUMA_NO_NODE));
+    const char *name = kstrdup_const("name", GFP_KERNEL);
+    CHECK(name != NULL && strcmp(name, "name") == 0 && kstrdup_const(NULL, GFP_KERNEL) == NULL);
+    kfree_const(name);
+    kfree_const(NULL);
+    const size_t many = ~(size_t)0 / 8, none = ~(size_t)0;
+    const short numbers[] = {1, 2, 3};
+    short *copy = (short *)kmemdup_array(numbers, 3, sizeof *numbers, GFP_KERNEL);
+    CHECK(copy != NULL && copy[2] == 3 && kmemdup_array(numbers, many, 16, GFP_KERNEL) == NULL);
+    kfree(copy);
+    CHECK(size_mul(3, 5) == 15 && size_mul(many, 16) == none && size_add(3, 5) == 8 && size_add(none, 1) == none);
+    CHECK(array3_size(2, 3, 5) == 30 && array3_size(many, 16, 0) == 0 && array3_size(many, 4, 4) == none);
+    struct packet *packet = NULL;
+    CHECK(flex_array_size(packet, words, 3) == 3 * sizeof(long) && flex_array_size(packet, words, many + 2) == none);
+    for (size_t size = 0; size < 300000; size += size / 8 + 1) {
+        size_t rounded = kmalloc_size_roundup(size);
+        void *block = kmalloc(size, GFP_KERNEL);
+        CHECK(rounded >= size && ksize(block) >= rounded);
+        kfree(block);
+    }
+    CHECK(kmalloc_size_roundup(none) == none);
+    CHECK(((unsigned long)mixed[0] & (ARCH_SLAB_MINALIGN - 1)) == 0 && ((unsigned long)mixed[1] & (ARCH_KMALLOC_MINALIGN - 1)) == 0);
+    mempool_t *one = mempool_create_kmalloc_pool(3, 1000), *two = mempool_create_kmalloc_pool(2, 1024);
+    CHECK(one != NULL && two != NULL && mempool_create_kmalloc_pool(2, 50000) == NULL && mempool_create_kmalloc_pool(0, 100) == NULL);
+    void *element = mempool_alloc(two, GFP_NOIO);
+    CHECK(element != NULL && ((unsigned long)element & 1023) == 0);
+    mempool_free(element, two);
+    kfree(mempool_alloc(one, GFP_KERNEL));
+    mempool_destroy(one);
+    mempool_destroy(two);
+}
+
+static void other_pages(void) {
+    CHECK(PAGE_MASK == ~(PAGE_SIZE - 1) && PAGE_ALIGN(1) == PAGE_SIZE && PAGE_ALIGN(PAGE_SIZE) == PAGE_SIZE && PAGE_ALIGN(0) == 0);
+    CHECK(MAX_ORDER == MAX_PAGE_ORDER);
+    for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+        struct page *page = alloc_pages_node(page_to_nid(virt_to_page(get_zeroed_page(GFP_KERNEL))), GFP_KERNEL, order);
+        unsigned long address = (unsigned long)page_address(page), last = (PAGE_SIZE << order) - 1;
+        CHECK(page != NULL && (address & last) == 0 && compound_order(page) == order);
+        CHECK(virt_to_head_page((void *)address) == page && virt_to_head_page((void *)(address + last)) == page);
+        CHECK(virt_to_head_page((void *)(address + last / 2)) == page);
+        __free_pages(page, order);
+    }
+    CHECK(alloc_pages_node(NUMA_NO_NODE, GFP_KERNEL, 11) == NULL && alloc_pages_node(0, GFP_KERNEL, 11) == NULL);
+    CHECK(alloc_pages_node(200, GFP_KERNEL, 0) == NULL);
+    const unsigned long sizes[] = {1, 5000, 40000, 49153, 300001, 5000001};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int node = -1; node < 1; node++) {
+            char *plain = (char *)vmalloc_node(sizes[i], node), *zeroed = (char *)vzalloc_node(sizes[i], node);
+            CHECK(plain != NULL && ((unsigned long)plain & ~PAGE_MASK) == 0 && ksize(plain) >= PAGE_ALIGN(sizes[i]));
+            CHECK(zeroed != NULL && ((unsigned long)zeroed & ~PAGE_MASK) == 0 && zeroed[0] == 0 && zeroed[sizes[i] - 1] == 0);
+            memset(plain, 1, PAGE_ALIGN(sizes[i]));
+            vfree(plain);
+            vfree(zeroed);
+        }
+    }
+    CHECK(vmalloc_node(0, 0) == NULL && vmalloc_node(~0UL, 0) == NULL);
+}
+
 /* Names of flags that nothing above has. */
 static const gfp_t flags[] = {__GFP_BITS_MASK, GFP_ZONEMASK, GFP_DMA, GFP_DMA32, __GFP_IO | __GFP_FS | __GFP_RECLAIM,
                               __GFP_HARDWALL | __GFP_THISNODE | __GFP_ACCOUNT | __GFP_MEMALLOC | __GFP_NOFAIL};
@@ -146,6 +216,8 @@ int main(void) {
     caches();
     blocks();
     pages();
+    other_versions();
+    other_pages();
     puts("ok");
     return 0;
 }

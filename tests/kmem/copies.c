@@ -18,6 +18,8 @@ struct copy {
     struct slub_slab_sheaf *(*prefill)(struct slub_kmem_cache *, slub_gfp_t, unsigned);
     void *(*from_sheaf)(struct slub_kmem_cache *, slub_gfp_t, struct slub_slab_sheaf *);
     void (*return_sheaf)(struct slub_kmem_cache *, slub_gfp_t, struct slub_slab_sheaf *);
+    unsigned (*sheaf_size)(struct slub_slab_sheaf *);
+    int (*refill)(struct slub_kmem_cache *, slub_gfp_t, struct slub_slab_sheaf **, unsigned);
     struct slub_mempool *(*create_pool)(int, struct slub_kmem_cache *);
     void *(*from_pool)(struct slub_mempool *, slub_gfp_t);
 };
@@ -46,6 +48,8 @@ static struct copy copy_in(const char *file)
     *(void **)&copy.prefill = name(it, "slub_kmem_cache_prefill_sheaf");
     *(void **)&copy.from_sheaf = name(it, "slub_kmem_cache_alloc_from_sheaf");
     *(void **)&copy.return_sheaf = name(it, "slub_kmem_cache_return_sheaf");
+    *(void **)&copy.sheaf_size = name(it, "slub_kmem_cache_sheaf_size");
+    *(void **)&copy.refill = name(it, "slub_kmem_cache_refill_sheaf");
     *(void **)&copy.create_pool = name(it, "slub_mempool_create");
     *(void **)&copy.from_pool = name(it, "slub_mempool_alloc");
     return copy;
@@ -85,6 +89,11 @@ int main(int count, char **arguments)
     struct slub_slab_sheaf *sheaf = one.prefill(ones, SLUB_GFP_KERNEL, 5);
     if (!strcmp(what, "sheaf-alloc")) two.from_sheaf(ones, SLUB_GFP_KERNEL, sheaf);
     if (!strcmp(what, "sheaf-return")) two.return_sheaf(twos, SLUB_GFP_KERNEL, sheaf);
+    /* Its cache is the other one's, or the right one's. */
+    if (!strcmp(what, "sheaf-size")) two.sheaf_size(sheaf);
+    if (!strcmp(what, "sheaf-alloc-own")) two.from_sheaf(twos, SLUB_GFP_KERNEL, sheaf);
+    if (!strcmp(what, "sheaf-refill")) two.refill(twos, SLUB_GFP_KERNEL, &sheaf, 3);
+    if (!strcmp(what, "sheaf-refill-more")) two.refill(twos, SLUB_GFP_KERNEL, &sheaf, 30);
     struct slub_mempool *pool = one.create_pool(3, ones);
     if (!strcmp(what, "pool-alloc")) two.from_pool(pool, SLUB_GFP_KERNEL);
     if (!strcmp(what, "pool-create")) two.create_pool(3, ones);

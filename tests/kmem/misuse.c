@@ -24,6 +24,18 @@ int main(int count, char **arguments) {
         CHECK(slub_kmem_cache_sheaf_size(sheaf) == 5 && slub_kmem_cache_used(one) == 6);
         slub_kmem_cache_return_sheaf(one, 0, sheaf);
         CHECK(slub_kmem_cache_used(one) == 1);
+    } else if (!strcmp(what, "sheaf-of-other")) {
+        struct slub_slab_sheaf *sheaf = slub_kmem_cache_prefill_sheaf(one, SLUB_GFP_KERNEL, 5);
+        CHECK(REFUSED(EINVAL, slub_kmem_cache_alloc_from_sheaf(two, SLUB_GFP_KERNEL, sheaf)));
+        CHECK(slub_kmem_cache_sheaf_size(sheaf) == 5);
+    } else if (!strcmp(what, "sheaf-twice")) {
+        struct slub_slab_sheaf *sheaf = slub_kmem_cache_prefill_sheaf(one, SLUB_GFP_KERNEL, 5);
+        slub_kmem_cache_return_sheaf(one, 0, sheaf);
+        struct slub_slab_sheaf *next = slub_kmem_cache_prefill_sheaf(one, SLUB_GFP_KERNEL, 5);
+        slub_kmem_cache_return_sheaf(one, 0, sheaf);
+        CHECK(slub_kmem_cache_sheaf_size(next) == 5);
+    } else if (!strcmp(what, "no-sheaf")) {
+        slub_kmem_cache_return_sheaf(one, 0, (struct slub_slab_sheaf *)one);
     } else if (!strcmp(what, "no-mempool")) {
         slub_mempool_free(object, (struct slub_mempool *)one);
         CHECK(slub_kmem_cache_used(one) == 1);

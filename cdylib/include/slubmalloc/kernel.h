@@ -45,6 +45,9 @@ struct page;
 #define __GFP_ACCOUNT        SLUB___GFP_ACCOUNT
 /* There are no reserves of memory to keep off. */
 #define __GFP_NOMEMALLOC     0u
+/* Hints, to writeback and to lockdep. */
+#define __GFP_WRITE          0u
+#define __GFP_NOLOCKDEP      0u
 /* Bits above these are free for a program's own use of a gfp_t; they must not reach an allocation. */
 #define __GFP_BITS_SHIFT     27
 #define __GFP_BITS_MASK      ((1u << __GFP_BITS_SHIFT) - 1)
@@ -74,6 +77,14 @@ struct page;
 #define SLAB_ACCOUNT       SLUB_ACCOUNT
 /* Nothing is reclaimed from a cache but its free memory. */
 #define SLAB_RECLAIM_ACCOUNT 0u
+#define SLAB_TEMPORARY     0u
+/* Hints, to cpusets, kmemleak and debugobjects. */
+#define SLAB_MEM_SPREAD    0u
+#define SLAB_NOLEAKTRACE   0u
+#define SLAB_DEBUG_OBJECTS 0u
+/* A process has no memory for devices: refused. */
+#define SLAB_CACHE_DMA     0x4000u
+#define SLAB_CACHE_DMA32   0x8000u
 
 /* Also in C90, and without a warning where nothing uses them. */
 #define SLUB_INLINE static __inline__ __attribute__((__unused__))
@@ -140,8 +151,15 @@ SLUB_INLINE int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t flags, siz
     return slub_kmem_cache_alloc_bulk(cache, flags, count, objects);
 }
 SLUB_INLINE void kmem_cache_free_bulk(struct kmem_cache *cache, size_t count, void **objects) {
-    slub_kmem_cache_free_bulk(cache, count, objects);
+    size_t i;
+    if (cache != NULL) {
+        slub_kmem_cache_free_bulk(cache, count, objects);
+        return;
+    }
+    /* Objects of any cache, and blocks of kmalloc(). */
+    for (i = 0; i < count; i++) slub_kfree(objects[i]);
 }
+SLUB_INLINE void kfree_bulk(size_t count, void **objects) { kmem_cache_free_bulk(NULL, count, objects); }
 SLUB_INLINE int kmem_cache_shrink(struct kmem_cache *cache) { return slub_kmem_cache_shrink(cache); }
 SLUB_INLINE unsigned int kmem_cache_size(struct kmem_cache *cache) { return slub_kmem_cache_size(cache); }
 
@@ -166,12 +184,25 @@ SLUB_INLINE unsigned int kmem_cache_sheaf_size(struct slab_sheaf *sheaf) { retur
 typedef struct slub_mempool mempool_t;
 
 SLUB_INLINE mempool_t *mempool_create_slab_pool(int count, struct kmem_cache *cache) { return slub_mempool_create(count, cache); }
+/*
+ * Elements of `size` bytes, at most 48 KiB. They are objects of a cache that all such pools share whose elements are about as large, and which stays.
+ */
+SLUB_INLINE mempool_t *mempool_create_kmalloc_pool(int count, size_t size) {
+    unsigned int most = size > 49152 ? 49153 : (unsigned int)size;
+    unsigned int align = (most & (most - 1)) == 0 && most <= 4096 ? most : 0;
+    struct kmem_cache *cache = slub_kmem_cache_create("mempool-kmalloc", most, align, SLUB_MERGE, NULL);
+    mempool_t *pool = cache == NULL ? NULL : slub_mempool_create(count, cache);
+    if (cache != NULL && pool == NULL) (void)slub_kmem_cache_destroy(cache);
+    return pool;
+}
 SLUB_INLINE void *mempool_alloc(mempool_t *pool, gfp_t flags) { return slub_mempool_alloc(pool, flags); }
 SLUB_INLINE void mempool_free(void *element, mempool_t *pool) { slub_mempool_free(element, pool); }
 SLUB_INLINE int mempool_resize(mempool_t *pool, int count) { return slub_mempool_resize(pool, count); }
 SLUB_INLINE void mempool_destroy(mempool_t *pool) { (void)slub_mempool_destroy(pool); }
 
 /* Blocks of any size. */
+#define ARCH_KMALLOC_MINALIGN 16
+#define ARCH_SLAB_MINALIGN    16
 #define ZERO_SIZE_PTR      SLUB_ZERO_SIZE_PTR
 #define ZERO_OR_NULL_PTR(ptr) SLUB_ZERO_OR_NULL_PTR(ptr)
 
@@ -184,8 +215,15 @@ SLUB_INLINE void *kcalloc(size_t count, size_t size, gfp_t flags) { return slub_
 SLUB_INLINE void *krealloc(const void *ptr, size_t size, gfp_t flags) { return slub_krealloc((void *)ptr, size, flags); }
 SLUB_INLINE void kfree(const void *ptr) { slub_kfree((void *)ptr); }
 SLUB_INLINE void kfree_sensitive(const void *ptr) { slub_kfree_sensitive((void *)ptr); }
+SLUB_INLINE void kzfree(const void *ptr) { slub_kfree_sensitive((void *)ptr); }
+/* Who asked is found out where a mode asks for it. */
+SLUB_INLINE void *kmalloc_track_caller(size_t size, gfp_t flags) { return slub_kmalloc(size, flags); }
+SLUB_INLINE void *kmalloc_node_track_caller(size_t size, gfp_t flags, int node) { return slub_kmalloc_node(size, flags, node); }
 SLUB_INLINE size_t ksize(const void *ptr) { return slub_ksize(ptr); }
 SLUB_INLINE char *kstrdup(const char *text, gfp_t flags) { return slub_kstrdup(text, flags); }
+/* Always a copy, also of a string that is never freed, so kfree_const() takes only what this gave. */
+SLUB_INLINE const char *kstrdup_const(const char *text, gfp_t flags) { return slub_kstrdup(text, flags); }
+SLUB_INLINE void kfree_const(const void *ptr) { slub_kfree((void *)ptr); }
 SLUB_INLINE void *kmemdup(const void *source, size_t length, gfp_t flags) { return slub_kmemdup(source, length, flags); }
 
 SLUB_INLINE void *kvmalloc(size_t size, gfp_t flags) { return slub_kvmalloc(size, flags); }
@@ -199,6 +237,14 @@ SLUB_INLINE void kvfree(const void *ptr) { slub_kvfree(ptr); }
 SLUB_INLINE size_t slub_product(size_t a, size_t b) { return b != 0 && a > (size_t)-1 / b ? (size_t)-1 : a * b; }
 SLUB_INLINE size_t slub_sum(size_t a, size_t b) { return a > (size_t)-1 - b ? (size_t)-1 : a + b; }
 
+SLUB_INLINE size_t size_mul(size_t a, size_t b) { return slub_product(a, b); }
+SLUB_INLINE size_t size_add(size_t a, size_t b) { return slub_sum(a, b); }
+SLUB_INLINE size_t array3_size(size_t a, size_t b, size_t c) { return slub_product(slub_product(a, b), c); }
+/* What a block of `size` bytes has at least. */
+SLUB_INLINE size_t kmalloc_size_roundup(size_t size) {
+    return size > (size_t)-1 - (ARCH_KMALLOC_MINALIGN - 1) ? size
+                                                           : (size + ARCH_KMALLOC_MINALIGN - 1) & ~(size_t)(ARCH_KMALLOC_MINALIGN - 1);
+}
 SLUB_INLINE size_t array_size(size_t count, size_t size) { return slub_product(count, size); }
 SLUB_INLINE void *krealloc_array(void *ptr, size_t count, size_t size, gfp_t flags) {
     return slub_krealloc(ptr, slub_product(count, size), flags);
@@ -210,6 +256,9 @@ SLUB_INLINE void *kmalloc_array_node(size_t count, size_t size, gfp_t flags, int
 }
 SLUB_INLINE void *kcalloc_node(size_t count, size_t size, gfp_t flags, int node) {
     return slub_kmalloc_node(array_size(count, size), flags | __GFP_ZERO, node);
+}
+SLUB_INLINE void *kmemdup_array(const void *source, size_t count, size_t size, gfp_t flags) {
+    return slub_kmemdup(source, array_size(count, size), flags);
 }
 SLUB_INLINE void *vmalloc_array(size_t count, size_t size) { return slub_vmalloc(array_size(count, size)); }
 SLUB_INLINE void *vcalloc(size_t count, size_t size) { return slub_vzalloc(array_size(count, size)); }
@@ -235,6 +284,10 @@ SLUB_INLINE void vfree(const void *ptr) { slub_vfree(ptr); }
 #ifndef struct_size
 #define struct_size(ptr, member, count) slub_sum(sizeof(*(ptr)), slub_product(count, sizeof(*(ptr)->member)))
 #endif
+/* Of the elements. */
+#ifndef flex_array_size
+#define flex_array_size(ptr, member, count) slub_product(count, sizeof(*(ptr)->member))
+#endif
 
 /* Pages. */
 #ifndef PAGE_SHIFT
@@ -243,7 +296,17 @@ SLUB_INLINE void vfree(const void *ptr) { slub_vfree(ptr); }
 #ifndef PAGE_SIZE
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #endif
+#ifndef PAGE_MASK
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+#endif
+#ifndef PAGE_ALIGN
+#define PAGE_ALIGN(address) (((unsigned long)(address) + PAGE_SIZE - 1) & PAGE_MASK)
+#endif
 #define MAX_PAGE_ORDER SLUB_MAX_PAGE_ORDER
+/* The largest order, as in Linux 6.4 to 6.7; it was one more before, and is MAX_PAGE_ORDER since. */
+#ifndef MAX_ORDER
+#define MAX_ORDER MAX_PAGE_ORDER
+#endif
 /* What the kernel's kmalloc() gives at most; this one gives more. */
 #define KMALLOC_MAX_SIZE (1UL << (MAX_PAGE_ORDER + 12))
 
@@ -269,6 +332,34 @@ SLUB_INLINE void free_pages_exact(void *address, size_t size) { slub_free_pages_
 SLUB_INLINE void *page_address(const struct page *page) { return slub_page_address((const struct slub_page *)page); }
 /* Of a pointer, or of the number that __get_free_page() gives. */
 #define virt_to_page(address) ((struct page *)slub_virt_to_page((const void *)(unsigned long)(address)))
+/* The first page of the block of pages that an address lies in; of another block, the page itself. */
+SLUB_INLINE struct page *virt_to_head_page(const void *address) {
+    unsigned int order;
+    for (order = 0; order <= SLUB_MAX_PAGE_ORDER; order++) {
+        unsigned long first = (unsigned long)address & ~((SLUB_PAGE_SIZE << order) - 1);
+        struct slub_page *page = slub_virt_to_page((const void *)first);
+        if (page != NULL && slub_page_order(page) >= order && slub_usable_size((const void *)first) > 0) return (struct page *)page;
+    }
+    return virt_to_page(address);
+}
+SLUB_INLINE unsigned int compound_order(struct page *page) { return slub_page_order((const struct slub_page *)page); }
+/* Near the node, or only there with __GFP_THISNODE. */
+SLUB_INLINE struct page *alloc_pages_node(int node, gfp_t flags, unsigned int order) {
+    if (node == NUMA_NO_NODE || order > SLUB_MAX_PAGE_ORDER) return alloc_pages(flags, order);
+    return virt_to_page(slub_kmalloc_node(SLUB_PAGE_SIZE << order, flags, node));
+}
+SLUB_INLINE void *slub_vmalloc_node(unsigned long size, gfp_t flags, int node) {
+    /* Powers of two lie at multiples of themselves, and longer blocks at pages. */
+    unsigned long bytes = size <= 49152 && size > 0 ? SLUB_PAGE_SIZE << get_order(size) : size;
+    if (bytes == 0 || bytes > (unsigned long)-1 - SLUB_PAGE_SIZE) return slub_vmalloc(bytes);
+    return slub_kmalloc_node(PAGE_ALIGN(bytes), flags, node);
+}
+SLUB_INLINE void *vmalloc_node(unsigned long size, int node) {
+    return node == NUMA_NO_NODE ? slub_vmalloc(size) : slub_vmalloc_node(size, GFP_KERNEL, node);
+}
+SLUB_INLINE void *vzalloc_node(unsigned long size, int node) {
+    return node == NUMA_NO_NODE ? slub_vzalloc(size) : slub_vmalloc_node(size, GFP_KERNEL | __GFP_ZERO, node);
+}
 SLUB_INLINE int page_to_nid(const struct page *page) { return slub_page_to_nid((const struct slub_page *)page); }
 
 #endif /* SLUBMALLOC_KERNEL_H */

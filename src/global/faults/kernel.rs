@@ -8,13 +8,13 @@ use std::vec::Vec;
 use super::process::{exclusive, live_in_threads};
 use super::random::Random;
 use crate::global::{
-    PrefilledSheaf, alloc_from_sheaf, alloc_pages, free, free_pages, kfree, kmalloc,
-    kmem_alloc_bulk, kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_slow,
-    kmem_used, krealloc, malloc, mempool_alloc, mempool_create, mempool_destroy, mempool_free,
-    pool_alloc, pool_create, pool_destroy, pool_free, pool_of, pool_pop, pool_push, pool_release,
+    alloc_from_sheaf, alloc_pages, free, free_pages, kfree, kmalloc, kmem_alloc_bulk,
+    kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_slow, kmem_used,
+    krealloc, malloc, mempool_alloc, mempool_create, mempool_destroy, mempool_free, pool_alloc,
+    pool_create, pool_destroy, pool_free, pool_of, pool_pop, pool_push, pool_release,
     prefill_sheaf, rcu_begin, rcu_end, refill_sheaf, return_sheaf, sheaf_size,
 };
-use crate::kmem::{CacheArgs, CacheHandle, KmemError};
+use crate::kmem::{CacheArgs, CacheHandle, KmemError, SheafHandle};
 use crate::pool::{PoolHandle, PoolOptions};
 
 const KERNEL: u32 = 0xcc0;
@@ -30,7 +30,7 @@ enum Held {
     Pages(NonNull<u8>, u32, u8),
     Object(NonNull<u8>, u8),
     OfPool(NonNull<u8>, u8),
-    Sheaf(NonNull<PrefilledSheaf>, usize),
+    Sheaf(SheafHandle, usize),
     OfHeap(NonNull<u8>, usize, u8),
 }
 
@@ -230,7 +230,7 @@ impl Life {
     }
 
     /// What was filled does not fail; what is not filled again stays as it is.
-    fn use_up(&mut self, mut sheaf: NonNull<PrefilledSheaf>, count: usize) {
+    fn use_up(&mut self, mut sheaf: SheafHandle, count: usize) {
         // SAFETY: this thread's own, until it is returned.
         let filled = unsafe { refill_sheaf(self.cache, KERNEL, sheaf, count + 20) };
         let mut expected = count;
@@ -238,10 +238,10 @@ impl Life {
             (sheaf, expected) = (now, count + 20);
         }
         // SAFETY: as above.
-        assert_eq!(sheaf_size(unsafe { sheaf.as_ref() }), expected);
+        assert_eq!(unsafe { sheaf_size(sheaf) }, Some(expected));
         for _ in 0..expected / 2 {
             // SAFETY: as above.
-            let taken = alloc_from_sheaf(self.cache, NOWAIT, unsafe { sheaf.as_mut() });
+            let taken = unsafe { alloc_from_sheaf(self.cache, NOWAIT, sheaf) };
             let object = taken
                 .expect("no reason to refuse")
                 .expect("it is not empty");
@@ -282,7 +282,7 @@ impl Life {
         if let Some(pool) = self.pool {
             assert_eq!(mempool_destroy(pool), Ok(()));
         }
-        assert_eq!(kmem_used(self.cache), 0);
+        assert_eq!(kmem_used(self.cache), Some(0));
         assert_eq!(kmem_destroy(self.cache), Ok(()));
     }
 }
