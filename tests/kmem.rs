@@ -145,6 +145,7 @@ fn what_must_not_fail_passes_the_process_limit() {
     }
     for (what, whose) in [
         ("cache", "filler"),
+        ("create", "panics"),
         ("kmalloc", "kmalloc"),
         ("pages", "kmalloc"),
     ] {

@@ -178,11 +178,12 @@ typedef unsigned int slub_gfp_t;
  * SLUB_TYPESAFE_BY_RCU or SLUB_NO_MERGE.
  */
 #define SLUB_MERGE         0x2000000u
-#define SLUB_NO_MERGE      0x1000000u  /* as without SLUB_MERGE */
+#define SLUB_NO_MERGE      0x1000000u  /* as without SLUB_MERGE, also beside it */
 #define SLUB_ACCOUNT       0x4000000u  /* no effect: everything is accounted */
 
 /*
- * slub_kmem_cache_create(name, size, align, flags, ctor): a cache of objects of `size` bytes, 1 to 49152.
+ * slub_kmem_cache_create(name, size, align, flags, ctor): a cache of objects of `size` bytes, 1 to 49152; less where SLUB_RED_ZONE adds
+ * its bytes to each object or a large `align` fills it up.
  *
  * The name, 1 to 255 bytes, is copied. Addresses of objects are multiples of `align`, a power of two, and of 16 in any case; 0
  * asks for no more. `ctor`, which may be null, is called with the address of each object before it is first handed out, and
@@ -191,7 +192,8 @@ typedef unsigned int slub_gfp_t;
  * objects at a time; it may allocate, but not from its own cache.
  *
  * Null with errno EINVAL, and a line that says why, if an argument is out of its range or a flag is unknown. Null with ENOMEM if
- * there is no memory.
+ * there is no memory, or if there are 65535 caches and mempools: both take numbers from one set, and a cache with SLUB_TYPESAFE_BY_RCU that was
+ * destroyed keeps its number until a grace period has passed.
  */
 struct slub_kmem_cache *slub_kmem_cache_create(const char *name, unsigned int size, unsigned int align,
                                                unsigned int flags, void (*ctor)(void *)) SLUBMALLOC_NOTHROW;
@@ -202,14 +204,17 @@ struct slub_kmem_cache_args {
     size_t size;
     /* As above. */
     unsigned int align;
-    /* Objects that a thread has at hand before it exchanges them, 1 to 1022; by default by their size, 238 at most. */
+    /*
+     * Objects of a full sheaf, 1 to 1022; by default by their size, 238 at most. A thread has two sheaves at hand before it exchanges one
+     * for a cache's: with 1, 3 free objects may be kept.
+     */
     unsigned int sheaf_capacity;
     /* As above. */
     void (*ctor)(void *);
     /*
      * Called with the address of each object that `ctor` was called for, before its memory goes: in slub_kmem_cache_destroy and
      * slub_kmem_cache_shrink, when an object is freed, and in slub_rcu_end, also of a cache that was destroyed before. With no lock
-     * held; it may allocate and free. Without `ctor` it is refused.
+     * held; it may allocate and free, but not from or to its own cache, nor destroy that. Without `ctor` it is refused.
      */
     void (*dtor)(void *);
     /* See slub_kmem_cache_set_limit(); 0 is none. */
@@ -273,7 +278,10 @@ void slub_kmem_cache_free_bulk(struct slub_kmem_cache *cache, size_t count, void
  *
  * slub_kmem_cache_prefill_sheaf(cache, flags, count): a sheaf with `count` objects, 1 to 65535. They count as in use, also for the
  * cache's limit and in slub_kmem_cache_destroy(), which refuses while even an empty sheaf is out. A sheaf is for one thread at a
- * time. Null with errno as of slub_kmem_cache_alloc(), and with EINVAL for another count.
+ * time. Null with errno as of slub_kmem_cache_alloc(), with EINVAL for another count, and with ENOMEM also if there are 262144 sheaves.
+ *
+ * A `struct slub_slab_sheaf *` is a handle: there is nothing to read at it. One that was returned, that is none, that is another copy of the library's or
+ * that is of another cache is reported wherever it is passed, as a wrong free is.
  */
 struct slub_slab_sheaf;
 struct slub_slab_sheaf *slub_kmem_cache_prefill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
@@ -281,7 +289,7 @@ struct slub_slab_sheaf *slub_kmem_cache_prefill_sheaf(struct slub_kmem_cache *ca
 
 /*
  * An object from a sheaf, to be freed as any of the cache's; null, with errno as it was, if the sheaf is empty. Null with EINVAL for
- * flags that are refused and for a sheaf of another cache.
+ * flags that are refused and, after its line, for what is no sheaf of the cache.
  */
 void *slub_kmem_cache_alloc_from_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
                                        struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
@@ -293,11 +301,11 @@ void *slub_kmem_cache_alloc_from_sheaf(struct slub_kmem_cache *cache, slub_gfp_t
 int slub_kmem_cache_refill_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags, struct slub_slab_sheaf **sheaf,
                                  unsigned int count) SLUBMALLOC_NOTHROW;
 
-/* Frees a sheaf of the cache with what is in it; null is ignored. One of another cache is reported, as a wrong free is, and stays. */
+/* Frees a sheaf of the cache with what is in it; null is ignored. What is no sheaf of the cache is reported, and stays as it is. */
 void slub_kmem_cache_return_sheaf(struct slub_kmem_cache *cache, slub_gfp_t flags,
                                   struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
 
-/* Objects in a sheaf. */
+/* Objects in a sheaf; 0 with errno EINVAL, after its line, for what is none. */
 unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLOC_NOTHROW;
 
 /*
@@ -305,10 +313,11 @@ unsigned int slub_kmem_cache_sheaf_size(struct slub_slab_sheaf *sheaf) SLUBMALLO
  *
  * slub_mempool_create(count, cache): a pool with `count` objects in reserve, 1 to 65535, like those of the cache and beside them. They have
  * memory from now on, their constructor has run, and they count as in use for the cache and its limit. Null with errno EINVAL for another
- * count, and with ENOMEM if there is no memory for all of them or the cache's limit forbids it.
+ * count, and with ENOMEM if there is no memory for all of them, the cache's limit forbids it, or there are 65535 caches and mempools.
  *
  * slub_mempool_alloc(pool, flags): an object of the cache that is available without waiting, else one of the reserve, else any of the cache. With
- * GFP_KERNEL, if there is none, waits until one is freed and never fails. With flags that forbid waiting (GFP_NOWAIT, GFP_ATOMIC) null
+ * GFP_KERNEL, if there is none, waits until one is freed and never fails; with __GFP_NOFAIL, passes the limits of the cache and the process
+ * instead of waiting. With flags that forbid waiting (GFP_NOWAIT, GFP_ATOMIC) null
  * with ENOMEM. Null with EINVAL for flags that are refused, and for __GFP_ZERO.
  *
  * slub_mempool_free(object, pool): frees an object of the pool or of its cache; null is ignored. The reserve's objects are known by their
@@ -378,11 +387,12 @@ int slub_rcu_end(unsigned long long number) SLUBMALLOC_NOTHROW;
 /*
  * Gives slabs of a cache without objects in use to the rest of the heap at once, also objects that other threads have at hand; 0. From there
  * memory goes back to the system within a second or so, or at once by malloc_trim() or slub_trim(). Without this, what was not needed
- * goes back within some seconds, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU.
+ * goes back within some seconds, but for slabs of caches with a destructor or SLUB_TYPESAFE_BY_RCU. -1 with errno EINVAL, after its line, for
+ * what is no cache.
  */
 int slub_kmem_cache_shrink(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
-/* Bytes of an object, as they were asked for. */
+/* Bytes of an object, as they were asked for. This function and the next three give 0 or null with errno EINVAL, after its line, for what is no cache. */
 unsigned int slub_kmem_cache_size(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 
 /* What the addresses of objects are multiples of. */
@@ -398,7 +408,8 @@ size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
  * Has at most `objects` objects of a cache exist from now on; (size_t)-1 is no limit. What threads have at hand counts too: an
  * allocation that needs it takes it from them, which can take some hundredths of a second, unless `flags` forbid waiting or have
  * __GFP_NORETRY. What the program holds already stays, also what came by __GFP_NOFAIL, and what is freed of that may be handed out again
- * by the thread that has it at hand. 0, or -1 with errno EINVAL for a cache with SLUB_MERGE.
+ * by the thread that has it at hand. 0, or -1 with errno EINVAL for a cache that others may share (SLUB_MERGE) and, after its line, for what is
+ * no cache.
  */
 int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
@@ -437,7 +448,7 @@ void *slub_kmalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
 /* The same with SLUB___GFP_ZERO. */
 void *slub_kzalloc(size_t size, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
 
-/* The same from a NUMA node, as slub_kmem_cache_alloc_node(); aligned to 16. */
+/* The same from a NUMA node, as slub_kmem_cache_alloc_node(), and refused alike, also for no bytes. */
 void *slub_kmalloc_node(size_t size, slub_gfp_t flags, int node) SLUBMALLOC_NOTHROW;
 
 /* `count` times `size` bytes; null with ENOMEM also if the product overflows. */
@@ -469,7 +480,7 @@ void slub_kvfree(const void *ptr) SLUBMALLOC_NOTHROW;
 /* A copy of a string; null for null. */
 char *slub_kstrdup(const char *text, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
 
-/* A copy of `length` bytes. */
+/* A copy of `length` bytes; of null, a block with undefined contents. */
 void *slub_kmemdup(const void *source, size_t length, slub_gfp_t flags) SLUBMALLOC_NOTHROW;
 
 /* Whole pages of the operating system for `size` bytes; null with errno ENOMEM also for size 0. */

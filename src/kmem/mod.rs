@@ -36,6 +36,8 @@ mod flags_tests;
 #[cfg(test)]
 mod idle_tests;
 #[cfg(test)]
+mod node_tests;
+#[cfg(test)]
 mod tests;
 
 use core::ptr::NonNull;

@@ -17,7 +17,7 @@ use crate::units::NodeId;
 const KERNEL: u32 = 0xcc0;
 
 pub(super) struct World {
-    heap: &'static Heap,
+    pub(super) heap: &'static Heap,
     pub(super) kmem: &'static Kmem,
     pub(super) registry: Registry,
 }

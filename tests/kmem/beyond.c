@@ -26,6 +26,7 @@ int main(int count, char **arguments) {
         struct rlimit none = {.rlim_cur = 1 << 20, .rlim_max = 1 << 20};
         CHECK(setrlimit(RLIMIT_AS, &none) == 0);
         for (;;) {
+            if (!strcmp(arguments[1], "create")) slub_kmem_cache_create("panics", PIECE, 0, SLUB_PANIC, NULL);
             if (!strcmp(arguments[1], "cache")) slub_kmem_cache_alloc(cache, never);
             if (!strcmp(arguments[1], "kmalloc")) slub_kmalloc(PIECE, never);
             if (!strcmp(arguments[1], "pages")) slub_alloc_pages(never, 5);

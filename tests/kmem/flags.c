@@ -1,5 +1,6 @@
 /* Each flag does what the header says, and each wrong argument is refused. */
 #include "kmem.h"
+#include <limits.h>
 
 static void ctor(void *object) { memset(object, 0x11, 64); }
 
@@ -91,6 +92,21 @@ int main(void) {
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create("align", 40, 48, 0, NULL)));
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create("nothing", 0, 0, 0, NULL)));
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create("large", 49153, 0, 0, NULL)));
+    /* What fits only without a red zone, and with no alignment that is larger than it. */
+    struct slub_kmem_cache *largest = slub_kmem_cache_create("largest", 49152, 0, 0, NULL);
+    CHECK(largest != NULL && slub_kmem_cache_destroy(largest) == 0);
+    CHECK(REFUSED(EINVAL, slub_kmem_cache_create("zoned", 49152, 0, SLUB_RED_ZONE, NULL)));
+    CHECK(REFUSED(EINVAL, slub_kmem_cache_create("aligned", 8, 1u << 31, 0, NULL)));
+    CHECK(REFUSED(EINVAL, slub_kmem_cache_create("aligned", 49152, 32768, 0, NULL)));
+    errno = 0;
+    CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, (size_t)INT_MAX + 1, &object) == 0 && errno == EINVAL);
+    errno = 0;
+    CHECK(slub_kmem_cache_alloc_bulk(cache, SLUB_GFP_KERNEL, 1, NULL) == 0 && errno == EINVAL);
+    /* A limit is for a cache that is not shared: this one asked for that, and cannot be. */
+    struct slub_kmem_cache *unshared = slub_kmem_cache_create("unshared", 64, 0, SLUB_MERGE, ctor);
+    CHECK(unshared != NULL && slub_kmem_cache_set_limit(unshared, 5) == 0 && slub_kmem_cache_destroy(unshared) == 0);
+    unshared = slub_kmem_cache_create("unshared", 64, 0, SLUB_MERGE | SLUB_NO_MERGE, NULL);
+    CHECK(unshared != NULL && slub_kmem_cache_set_limit(unshared, 5) == 0 && slub_kmem_cache_destroy(unshared) == 0);
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create("", 40, 0, 0, NULL)));
     CHECK(REFUSED(EINVAL, slub_kmem_cache_create(NULL, 40, 0, 0, NULL)));
     /* A later version's, which says nothing there and then something. */

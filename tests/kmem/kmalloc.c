@@ -159,11 +159,23 @@ static void refusals(void) {
     CHECK(REFUSED(ENOMEM, slub_vmalloc(SIZE_MAX)));
     CHECK(REFUSED(EINVAL, slub_kmalloc_node(10, SLUB_GFP_KERNEL, 63)));
     CHECK(REFUSED(EINVAL, slub_kmalloc_node(10, SLUB_GFP_KERNEL, -2)));
+    /* The node is looked at where there is nothing to take from it as well. */
+    CHECK(REFUSED(EINVAL, slub_kmalloc_node(0, SLUB_GFP_KERNEL, 99)) && REFUSED(EINVAL, slub_kmalloc_node(0, SLUB_GFP_KERNEL, -2)));
+    CHECK(slub_kmalloc_node(0, SLUB_GFP_KERNEL, -1) == SLUB_ZERO_SIZE_PTR);
+    /* More bytes to copy than there are addresses. */
+    CHECK(REFUSED(ENOMEM, slub_kmemdup("x", SIZE_MAX, SLUB_GFP_KERNEL)) && REFUSED(EINVAL, slub_kmemdup("x", SIZE_MAX, SLUB_GFP_DMA)));
     void *block = slub_kmalloc(10, SLUB_GFP_KERNEL);
     CHECK(REFUSED(ENOMEM, slub_krealloc(block, SIZE_MAX, SLUB_GFP_KERNEL)));
     int node = slubmalloc_node_of(block);
     slub_kfree(block);
     for (int strict = 0; strict < 2; strict++) {
+        for (size_t size = 16; size <= 4 << 20; size *= 2) {
+            void *whole = slub_kmalloc_node(size, SLUB_GFP_KERNEL | (strict ? SLUB___GFP_THISNODE : 0), node);
+            CHECK_AT(whole != NULL && (uintptr_t)whole % size == 0, size);
+            char *larger = slub_krealloc(memset(whole, 5, size), size * 3, SLUB_GFP_KERNEL | (strict ? SLUB___GFP_THISNODE : 0));
+            CHECK_AT(larger != NULL && larger[0] == 5 && larger[size - 1] == 5, size);
+            slub_kfree(larger);
+        }
         block = slub_kmalloc_node(5000, SLUB_GFP_KERNEL | SLUB___GFP_ZERO | (strict ? SLUB___GFP_THISNODE : 0), node);
         CHECK(block != NULL && slubmalloc_node_of(block) == node && is_zero(block, 5000));
         slub_kfree(block);

@@ -116,6 +116,39 @@ static void errors(void) {
     for (size_t i = 0; i < count; i++) slub_mempool_free(objects[i], pool);
 }
 
+/* A thread that waits goes on when there is more: a higher limit of the cache, or a larger reserve. */
+static void woken_by_room(int is_by_limit) {
+    struct slub_kmem_cache *before = cache;
+    struct slub_mempool *pool_before = pool;
+    cache = plain("few", 100);
+    CHECK(slub_kmem_cache_set_limit(cache, 2) == 0 && (pool = slub_mempool_create(1, cache)) != NULL);
+    void *held[2] = {slub_mempool_alloc(pool, SLUB_GFP_KERNEL), slub_mempool_alloc(pool, SLUB_GFP_KERNEL)}, *got = NULL;
+    CHECK(held[0] && held[1] && REFUSED(ENOMEM, slub_mempool_alloc(pool, SLUB_GFP_NOWAIT)));
+    pthread_t thread;
+    waiting = 0;
+    CHECK(pthread_create(&thread, NULL, waits, NULL) == 0);
+    while (!waiting) usleep(1000);
+    usleep(20 * 1000);
+    CHECK(slub_kmem_cache_set_limit(cache, 3) == 0);
+    if (!is_by_limit) CHECK(slub_mempool_resize(pool, 2) == 0 || errno == ENOMEM);
+    CHECK(pthread_join(thread, &got) == 0 && got != NULL && got != held[0] && got != held[1]);
+    slub_mempool_free(got, pool), slub_mempool_free(held[0], pool), slub_mempool_free(held[1], pool);
+    CHECK(slub_mempool_destroy(pool) == 0 && slub_kmem_cache_destroy(cache) == 0);
+    cache = before, pool = pool_before;
+}
+
+/* As in the kernel, where the flag reaches the allocation below: it passes the limit, and waits for nobody. */
+static void never_fails(void) {
+    struct slub_kmem_cache *few = plain("few", 60);
+    CHECK(slub_kmem_cache_set_limit(few, 1) == 0);
+    struct slub_mempool *one = slub_mempool_create(1, few);
+    void *first = slub_mempool_alloc(one, SLUB_GFP_KERNEL);
+    void *second = slub_mempool_alloc(one, SLUB_GFP_KERNEL | SLUB___GFP_NOFAIL);
+    CHECK(first != NULL && second != NULL && first != second);
+    slub_mempool_free(second, one), slub_mempool_free(first, one);
+    CHECK(slub_mempool_destroy(one) == 0 && slub_kmem_cache_destroy(few) == 0);
+}
+
 static void without_constructor(void) {
     struct slub_kmem_cache *plain_one = plain("plain", 5000);
     struct slub_mempool *large = slub_mempool_create(3000, plain_one);
@@ -155,6 +188,8 @@ int main(void) {
     CHECK(slub_mempool_destroy(pool) == 0);
     CHECK(slub_kmem_cache_used(cache) == 0 && slub_kmem_cache_destroy(cache) == 0);
     without_constructor();
+    never_fails();
+    woken_by_room(1), woken_by_room(0);
     puts("ok");
     return 0;
 }

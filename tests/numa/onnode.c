@@ -81,6 +81,61 @@ static void check_refusal(int node) {
     free(block);
 }
 
+/* The kernel's functions from a thread on `from`: what must be of `node` is, and lies where it should. */
+static struct {
+    void *(*kmalloc_node)(size_t, unsigned, int);
+    void *(*krealloc)(void *, size_t, unsigned);
+    unsigned long (*get_free_pages)(unsigned, unsigned);
+    void *(*create)(const char *, unsigned, unsigned, unsigned, void (*)(void *));
+    void *(*alloc_node)(void *, unsigned, int);
+    void *(*alloc)(void *, unsigned);
+} kernel;
+
+static void find_kernel(void) {
+    *(void **)&kernel.kmalloc_node = dlsym(RTLD_DEFAULT, "slub_kmalloc_node");
+    *(void **)&kernel.krealloc = dlsym(RTLD_DEFAULT, "slub_krealloc");
+    *(void **)&kernel.get_free_pages = dlsym(RTLD_DEFAULT, "slub___get_free_pages");
+    *(void **)&kernel.create = dlsym(RTLD_DEFAULT, "slub_kmem_cache_create");
+    *(void **)&kernel.alloc_node = dlsym(RTLD_DEFAULT, "slub_kmem_cache_alloc_node");
+    *(void **)&kernel.alloc = dlsym(RTLD_DEFAULT, "slub_kmem_cache_alloc");
+}
+
+static void check_kernel(void *given) {
+    enum { THIS = 0x200cc0, NEAR = 0xcc0 };
+    const int from = *(int *)given;
+    int wrong = 0, lacking = 0;
+    void *cache = kernel.create("onnode", 300, 0, 0, NULL);
+    EACH_OF(nodes_with_memory(), node) {
+        for (size_t size = 16; size <= 4 * MIB; size *= 4) {
+            for (int strict = 0; strict < 2; strict++) {
+                char *block = kernel.kmalloc_node(size, strict ? THIS : NEAR, node);
+                lacking += block == NULL;
+                wrong += node_of(block) != node || (uintptr_t)block % size != 0;
+                /* The thread's own node is the one for what is moved. */
+                block = kernel.krealloc(block, size * 2 + 1, THIS);
+                if (size < MIB) wrong += block != NULL && node_of(block) != home_of(from) && node_of(block) != node;
+                lacking += block == NULL;
+                free(block);
+            }
+        }
+        for (int i = 0; i < 500; i++) {
+            void *object = kernel.alloc_node(cache, THIS, node);
+            lacking += object == NULL;
+            wrong += node_of(object) != node;
+        }
+    }
+    for (unsigned order = 0; order <= 10; order++) {
+        unsigned long start = kernel.get_free_pages(THIS, order);
+        lacking += start == 0;
+        wrong += node_of((void *)start) != home_of(from);
+        free((void *)start);
+    }
+    for (int i = 0; i < 500; i++) wrong += node_of(kernel.alloc(cache, THIS)) != home_of(from);
+    char name[64];
+    snprintf(name, sizeof name, "onnode/kernel/node%d", from);
+    verdict(wrong == 0 && lacking == 0, name, "%d elsewhere, %d refused", wrong, lacking);
+}
+
 int main(void) {
     slubmalloc_is_in_charge();
     *(void **)&alloc_onnode = dlsym(RTLD_DEFAULT, "slubmalloc_alloc_onnode");
@@ -93,6 +148,8 @@ int main(void) {
         for (int i = 0; i < SIZES; i++)
             for (int from = 0; from < 2; from++) check_node(node, sizes[i], member(cpus, from), member(cpus, i));
     EACH_OF(cpus, node) on_node(node, check_own, &node);
+    find_kernel();
+    EACH_OF(cpus, node) on_node(node, check_kernel, &node);
     set_t online = node_file("online");
     check_refusal(-1);
     check_refusal(1000);
