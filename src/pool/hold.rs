@@ -117,6 +117,17 @@ impl Pool {
         self.handle.store(0, Relaxed);
     }
 
+    /// The right to change it, of a pool for several threads that none is using at this moment.
+    pub(super) fn hold_if_idle(&self) -> Option<Held<'_>> {
+        let guard = (!self.is_single())
+            .then(|| self.lock.try_lock())
+            .flatten()?;
+        Some(Held {
+            pool: self,
+            hold: Hold::Lock { _guard: guard },
+        })
+    }
+
     /// The right to change it where nothing is cleared, as [`Self::hold_as`].
     pub(super) fn hold_plain(&self, handle: PoolHandle) -> Option<Held<'_>> {
         match self.clears() {

@@ -24,6 +24,8 @@ mod take;
 mod validate;
 
 #[cfg(test)]
+mod rest_tests;
+#[cfg(test)]
 mod tests;
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -157,6 +157,15 @@ impl Pool {
         PoolHandle(self.handle.load(Relaxed))
     }
 
+    /// The pool above all that are above it, or itself.
+    pub(super) fn top(&self) -> &Self {
+        let mut top = self;
+        while let Some(parent) = top.parent.get() {
+            top = parent;
+        }
+        top
+    }
+
     /// What its slabs of a class are marked with.
     pub(super) fn owner(&self, id: ClassId) -> Owner {
         Owner::pool(self.place.load(Relaxed), id)

@@ -102,6 +102,37 @@ impl Pools {
         handle: PoolHandle,
         request: &Request,
     ) -> Result<Object, Refused> {
+        let block = self.take_once(pool, handle, request);
+        if block == Err(Refused::Limit) && pool.parent.get().is_some() && self.settle_beside(pool) {
+            return self.take_once(pool, handle, request);
+        }
+        block
+    }
+
+    /// Has the pools that share a limit with a pool count only what they use, as far as no thread is using them at this moment;
+    /// returns whether there are any.
+    #[cold]
+    #[inline(never)]
+    fn settle_beside(&'static self, pool: &'static Pool) -> bool {
+        let top = pool.top();
+        let is_beside = |it: &&Pool| core::ptr::eq(it.top(), top) && !core::ptr::eq(*it, pool);
+        let mut any = false;
+        for other in self.all().filter(is_beside) {
+            if let Some(_held) = other.hold_if_idle() {
+                other.put_all_back();
+                other.account.settle();
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn take_once(
+        &'static self,
+        pool: &'static Pool,
+        handle: PoolHandle,
+        request: &Request,
+    ) -> Result<Object, Refused> {
         let _held = pool.hold_as(handle).map_err(Refused::Stays)?;
         if let Kind::Small(id) = request.kind() {
             match pool.take_object(self.heap, id) {

@@ -12,13 +12,13 @@ use crate::numa::{NodeSet, Topology};
 use crate::slab::{Object, Request};
 use crate::units::{MIN_ALIGN, NodeId, Zeroed};
 
-struct World {
-    heap: &'static Heap,
-    pools: &'static Pools,
+pub(super) struct World {
+    pub(super) heap: &'static Heap,
+    pub(super) pools: &'static Pools,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let settings = Settings {
             arena_bytes: 64 << 20,
             ..Settings::TEST
@@ -29,40 +29,40 @@ impl World {
         Self { heap, pools }
     }
 
-    fn pool(&self, limit: usize, parent: Option<&'static Pool>) -> &'static Pool {
+    pub(super) fn pool(&self, limit: usize, parent: Option<&'static Pool>) -> &'static Pool {
         let node = self.heap.home_of(NodeId(0));
         self.pools
             .create(b"test", node, limit, parent.map(|it| (it, it.handle())), 0)
             .unwrap()
     }
 
-    fn take(&self, pool: &'static Pool, bytes: usize) -> Option<Object> {
+    pub(super) fn take(&self, pool: &'static Pool, bytes: usize) -> Option<Object> {
         let request = Request::new(bytes, MIN_ALIGN, Zeroed::No)?;
         self.pools.take(pool, pool.handle(), &request).ok()
     }
 
-    fn take_all(&self, pool: &'static Pool, bytes: usize) -> Vec<Object> {
+    pub(super) fn take_all(&self, pool: &'static Pool, bytes: usize) -> Vec<Object> {
         core::iter::from_fn(|| self.take(pool, bytes)).collect()
     }
 
     /// Pages that are in use, but for those that pools keep which are gone.
-    fn pages(&self) -> u64 {
+    pub(super) fn pages(&self) -> u64 {
         self.pools.decay(Elapsed::FOR_EVER);
         self.all_pages()
     }
 
-    fn all_pages(&self) -> u64 {
+    pub(super) fn all_pages(&self) -> u64 {
         let counts = self.heap.nodes().map(|node| node.arena().counts());
         counts.map(|it| it.committed_pages - it.free_pages).sum()
     }
 
-    fn validate(&self) {
+    pub(super) fn validate(&self) {
         self.pools.validate();
         self.heap.validate();
     }
 }
 
-const MANY: usize = usize::MAX;
+pub(super) const MANY: usize = usize::MAX;
 
 #[test]
 fn objects_come_back_to_their_word_and_to_their_slab() {
@@ -280,67 +280,22 @@ fn pools_by_the_thousand_come_and_go() {
 }
 
 #[test]
-fn a_pool_that_ends_leaves_its_slabs_to_the_next() {
+fn what_pools_have_at_hand_is_not_what_meets_the_limit_above_them() {
     let world = World::new();
-    let before = world.pages();
-    let pool = world.pool(MANY, None);
-    let blocks = [24, 200, 5000, 200 << 10].map(|bytes| world.take(pool, bytes).unwrap());
-    let handle = pool.handle();
-    assert_eq!(world.pools.destroy(pool, handle), Ok(()));
-    let kept = world.all_pages();
-    assert!(kept > before && kept < before + 50);
+    let top = world.pool(1 << 20, None);
+    let middle = world.pool(MANY, Some(top));
+    let beside: Vec<_> = (0..12).map(|_| world.pool(MANY, Some(middle))).collect();
+    for pool in &beside {
+        for bytes in [64, 256] {
+            let block = world.take(pool, bytes).unwrap();
+            assert!(world.pools.give(pool, block));
+        }
+        assert_eq!(world.pools.used(pool), 0);
+    }
+    // Each has some KiB of these sizes at hand.
+    let one = world.pool(MANY, Some(top));
+    assert_eq!(world.take_all(one, 4096).len(), 256);
+    assert!(world.take(beside[0], 4096).is_none());
+    assert_eq!(world.pools.used(top), 1 << 20);
     world.validate();
-    // It is no pool for anybody: neither for what asks whose a block is, nor for statistics.
-    for block in blocks {
-        let owner = world.pools.owner_of(block.addr().get());
-        assert!(owner.and_then(Pools::living).is_none());
-    }
-    let mut pools = 0;
-    world.pools.each(|_, _, _| pools += 1);
-    assert_eq!(pools, 0);
-    assert!(world.pools.find(handle).is_none());
-    // The next one has the slabs, and nothing else.
-    let next = world.pool(100 << 10, None);
-    assert!(core::ptr::eq(pool, next) && next.handle() != handle);
-    assert_eq!(world.pools.used(next), 0);
-    for bytes in [24, 200, 5000] {
-        assert!(world.take(next, bytes).is_some());
-    }
-    assert_eq!(world.all_pages(), kept);
-    assert_eq!(world.take_all(next, 2000).len(), (100 << 10) / 2048 - 3);
-    world.validate();
-    assert_eq!(world.pools.destroy(next, next.handle()), Ok(()));
-    assert_eq!(world.pages(), before);
-}
-
-#[test]
-fn what_ended_pools_keep_is_bounded_and_goes_when_nobody_needs_it() {
-    let world = World::new();
-    let before = world.pages();
-    let top = world.pool(MANY, None);
-    let all: Vec<_> = (0..100).map(|_| world.pool(MANY, Some(top))).collect();
-    for pool in &all {
-        assert!(world.take(pool, 24).is_some() && world.take(pool, 100).is_some());
-    }
-    // One with pools below it keeps none.
-    assert!(world.take(top, 1000).is_some());
-    assert_eq!(world.pools.destroy(top, top.handle()), Ok(()));
-    for pool in all {
-        assert_eq!(world.pools.destroy(pool, pool.handle()), Ok(()));
-    }
-    assert_eq!(world.all_pages(), before + 1024);
-    world.validate();
-    // The first round sees what is there, and the next what nobody needed.
-    let round = Elapsed { steps: 1, quiet: 0 };
-    world.pools.decay(round);
-    assert_eq!(world.all_pages(), before + 1024);
-    let one = world.pool(MANY, None);
-    assert_eq!(world.pools.destroy(one, one.handle()), Ok(()));
-    let mut rounds = 0;
-    while world.pools.decay(round) {
-        rounds += 1;
-        world.validate();
-    }
-    assert!((2..100).contains(&rounds));
-    assert_eq!(world.all_pages(), before);
 }
