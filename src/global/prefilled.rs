@@ -64,11 +64,11 @@ pub unsafe fn alloc_from_sheaf(
     sheaf: SheafHandle,
 ) -> Result<Option<NonNull<u8>>, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let (known, found) = of_cache(cache, sheaf, " was used for ").ok_or(KmemError::Invalid)?;
-    let zeroes = gfp.zeroes();
-    if zeroes && known.constructs() {
-        return Err(KmemError::Invalid);
-    }
+    let found = of_cache(cache, sheaf, " was used for ").ok_or(KmemError::Invalid)?;
+    let cleared = match gfp.zeroes() {
+        true => bytes_to_clear(cache)?,
+        false => 0,
+    };
     // SAFETY: there is such a sheaf, and the caller's promise.
     let sheaf = unsafe { &mut *found.as_ptr() };
     let Some(last) = sheaf.count.checked_sub(1) else {
@@ -76,9 +76,9 @@ pub unsafe fn alloc_from_sheaf(
     };
     let object = sheaf.slots().get(last).copied().and_then(NonNull::new);
     sheaf.count = last;
-    if let Some(object) = object.filter(|_| zeroes) {
+    if let Some(object) = object.filter(|_| cleared > 0) {
         // SAFETY: the object is the caller's from now on, and that long.
-        unsafe { sys::clear(object, known.size()) };
+        unsafe { sys::clear(object, cleared) };
     }
     Ok(object)
 }
@@ -99,7 +99,7 @@ pub unsafe fn refill_sheaf(
     count: usize,
 ) -> Result<SheafHandle, KmemError> {
     let gfp = Gfp::new(flags).ok_or(KmemError::Invalid)?;
-    let (_, found) = of_cache(cache, sheaf, " was used for ").ok_or(KmemError::Invalid)?;
+    let found = of_cache(cache, sheaf, " was used for ").ok_or(KmemError::Invalid)?;
     // SAFETY: there is such a sheaf, and the caller's promise.
     let old = unsafe { &mut *found.as_ptr() };
     if count <= old.capacity {
@@ -124,7 +124,7 @@ pub unsafe fn refill_sheaf(
 ///
 /// As for [`alloc_from_sheaf`].
 pub unsafe fn return_sheaf(cache: CacheHandle, sheaf: SheafHandle) {
-    let Some((_, found)) = of_cache(cache, sheaf, " was returned to ") else {
+    let Some(found) = of_cache(cache, sheaf, " was returned to ") else {
         return;
     };
     // SAFETY: there is such a sheaf, and the caller's promise.
@@ -164,21 +164,44 @@ fn find_sheaf(handle: SheafHandle) -> Option<NonNull<PrefilledSheaf>> {
     None
 }
 
-/// A cache and the sheaf of it with a handle; `None` if that is none of this cache, which is reported with `what` was done.
+/// The sheaf of a cache with a handle; `None` if that is none of this cache, which is reported with `what` was done.
+#[inline]
 fn of_cache(
     cache: CacheHandle,
     handle: SheafHandle,
     what: &str,
-) -> Option<(&'static NamedCache, NonNull<PrefilledSheaf>)> {
-    let known = find_cache(cache)?;
-    let found = find_sheaf(handle)?;
+) -> Option<NonNull<PrefilledSheaf>> {
+    if let Some(FoundSheaf::Here(memory)) = known().map(|kmem| kmem.find_sheaf(handle)) {
+        let found = memory.cast::<PrefilledSheaf>();
+        // SAFETY: there is such a sheaf; its cache never changes.
+        if unsafe { (*found.as_ptr()).cache } == cache {
+            // As long as the sheaf is out there is such a cache.
+            return Some(found);
+        }
+    }
+    report_other(cache, handle, what);
+    None
+}
+
+/// Reports why [`of_cache`] finds nothing.
+#[cold]
+#[inline(never)]
+fn report_other(cache: CacheHandle, handle: SheafHandle, what: &str) {
+    let Some(known) = find_cache(cache) else {
+        return;
+    };
+    let Some(found) = find_sheaf(handle) else {
+        return;
+    };
     // SAFETY: there is such a sheaf; its cache never changes.
     let of = unsafe { (*found.as_ptr()).cache };
-    if of == cache {
-        return Some((known, found));
-    }
     find(of).inspect(|of| wrong_sheaf(of, known, what));
-    None
+}
+
+/// Bytes of a cache's object that is to read as zero.
+fn bytes_to_clear(cache: CacheHandle) -> Result<usize, KmemError> {
+    let known = find_cache(cache).filter(|known| !known.constructs());
+    known.map(NamedCache::size).ok_or(KmemError::Invalid)
 }
 
 fn new(
