@@ -84,6 +84,21 @@ fn cleared(conf: &str, arguments: &[&str]) -> Finished {
 }
 
 #[test]
+fn statistics_have_a_line_for_each_pool() {
+    let finished = ran("stats", &linked_to(), Heap::Libc, &[]);
+    assert!(finished.is_ok(), "{finished:?}");
+    let of_pools = |line: &&str| line.starts_with("pool \"") || line.ends_with(" pools more");
+    let lines: Vec<&str> = finished.stderr.lines().filter(of_pools).collect();
+    assert_eq!(lines.len(), 101, "{lines:?}");
+    assert_eq!(lines[0], "pool \"first\": 112 bytes in use, no limit");
+    assert_eq!(
+        lines[1],
+        "pool \"second\\x0a\": 5120 bytes in use, limit 1048576"
+    );
+    assert_eq!(lines[100], "3 pools more");
+}
+
+#[test]
 fn ten_thousand_pools_cost_little_and_leave_nothing() {
     keeps("many", &[if full() { "100" } else { "5" }]);
 }

@@ -62,9 +62,37 @@ pub fn print_stats(mut put: impl FnMut(&[u8])) {
     // Who asks before the first allocation gets zeroes, not silence.
     let _ = process();
     let _ = view(|view| view.print(&mut put));
+    print_pools(&mut put);
     shrinkers::print(&mut put);
     #[cfg(counted)]
     print_locks(put);
+}
+
+/// A line for each pool, up to so many, and how many there are besides.
+fn print_pools(mut put: impl FnMut(&[u8])) {
+    const MOST: usize = 100;
+    const NAME: usize = 32;
+    let mut pools = 0;
+    pool_stats(|name, used, limit| {
+        pools += 1;
+        if pools > MOST {
+            return;
+        }
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(NAME);
+        let mut line = Line::<160>::new();
+        line.text("pool ")
+            .quoted(name.get(..end).unwrap_or_default(), NAME);
+        line.text(": ").number(used).text(" bytes in use, ");
+        match limit {
+            usize::MAX => line.text("no limit\n"),
+            limit => line.text("limit ").number(limit).text("\n"),
+        };
+        put(line.as_bytes());
+    });
+    if let Some(more) = pools.checked_sub(MOST).filter(|more| *more > 0) {
+        let mut line = Line::<64>::new();
+        put(line.number(more).text(" pools more\n").as_bytes());
+    }
 }
 
 /// For each place that takes locks: how often, and for how many ticks in all and at most.
