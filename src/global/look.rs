@@ -68,7 +68,7 @@ pub fn print_stats(mut put: impl FnMut(&[u8])) {
     print_locks(put);
 }
 
-/// A line for each pool, up to so many, and how many there are besides.
+/// A line for each of the first hundred pools, and how many there are besides.
 fn print_pools(mut put: impl FnMut(&[u8])) {
     const MOST: usize = 100;
     const NAME: usize = 32;
