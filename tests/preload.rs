@@ -129,7 +129,7 @@ fn statistics_as_json_count_what_the_program_has() {
         Duration::from_secs(30),
     );
     let expected = "700 True 1 8388608 True 1073741824 SLUBMALLOC_CONF 11 11 [] 1 \
-        [('a cache', 112, 50)] [{'name': 'a ?pool?', 'used': 1024, 'limit': 1048576}]\n";
+        [('a cache', 112, 50)] [{'name': 'a \"pool\"', 'used': 1024, 'limit': 1048576}]\n";
     assert_eq!(parsed.succeeded().stdout, expected);
 }
 

@@ -143,7 +143,7 @@ typedef unsigned int slub_gfp_t;
 #define SLUB___GFP_MEMALLOC       0x20000u  /* no effect */
 #define SLUB___GFP_COMP           0x40000u  /* no effect */
 #define SLUB___GFP_HARDWALL       0x100000u /* no effect */
-#define SLUB___GFP_THISNODE       0x200000u /* no other NUMA node's memory */
+#define SLUB___GFP_THISNODE       0x200000u /* no other NUMA node's memory; above 4 MiB, none where a freed mapping of another is kept */
 #define SLUB___GFP_ACCOUNT        0x400000u /* no effect: everything is accounted */
 #define SLUB___GFP_RECLAIM        (SLUB___GFP_DIRECT_RECLAIM | SLUB___GFP_KSWAPD_RECLAIM)
 
