@@ -65,6 +65,12 @@ impl Account {
         if self.reserve(least) { least } else { 0 }
     }
 
+    /// Whether the pool's own limit allows for as many bytes more.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let sum = self.charged.load(Relaxed).checked_add(bytes);
+        sum.is_some_and(|sum| sum <= self.limit.load(Relaxed))
+    }
+
     /// Charges bytes whatever the limits say, that somebody has already.
     #[cold]
     pub(super) fn charge_anyway(&self, bytes: usize) {

@@ -94,13 +94,12 @@ impl Pools {
         let many = life.rest.unused.excess(count, elapsed, 1);
         for _ in 0..many {
             let top = self.table.get(life.rest.top.saturating_sub(1) as usize);
-            let Some(node) = top.node.get() else {
+            let (Some(node), Some(held)) = (top.node.get(), top.hold()) else {
                 break;
             };
             self.wake(&mut life, node);
-            if let Some(held) = top.hold() {
-                self.empty(top, &held, Keep::None);
-            }
+            self.empty(top, &held, Keep::None);
+            drop(held);
             self.leave(&mut life, top);
         }
         many > 0

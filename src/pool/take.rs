@@ -103,10 +103,15 @@ impl Pools {
         request: &Request,
     ) -> Result<Object, Refused> {
         let block = self.take_once(pool, handle, request);
-        if block == Err(Refused::Limit) && pool.parent.get().is_some() && self.settle_beside(pool) {
-            return self.take_once(pool, handle, request);
+        // Not at a limit that nobody else counts for, where this would be done again and again.
+        let others_count =
+            || pool.account.has_room(request.bytes()) || pool.children.load(Relaxed) > 0;
+        match block {
+            Err(Refused::Limit) if others_count() && self.settle_beside(pool) => {
+                self.take_once(pool, handle, request)
+            }
+            block => block,
         }
-        block
     }
 
     /// Has the pools that share a limit with a pool count only what they use, as far as no thread is using them at this moment;

@@ -298,4 +298,19 @@ fn what_pools_have_at_hand_is_not_what_meets_the_limit_above_them() {
     assert!(world.take(beside[0], 4096).is_none());
     assert_eq!(world.pools.used(top), 1 << 20);
     world.validate();
+    // Nor the limit of the one above itself; one that meets its own leaves the others what they have.
+    assert_eq!(world.pools.reset(one, one.handle()), Ok(()));
+    let ready = |pools: &[&'static Pool]| pools.iter().map(|it| it.ready_bytes()).sum::<usize>();
+    for pool in &beside {
+        let block = world.take(pool, 64).unwrap();
+        assert!(world.pools.give(pool, block));
+    }
+    let at_hand = ready(&beside);
+    assert!(at_hand > 0);
+    let small = world.pool(4096, Some(top));
+    assert_eq!(world.take_all(small, 4096).len(), 1);
+    assert_eq!(ready(&beside), at_hand);
+    assert_eq!(world.take_all(top, 4096).len(), 255);
+    assert_eq!(ready(&beside), 0);
+    world.validate();
 }
