@@ -7,6 +7,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use slubctl::mail::{Limit, Request};
 use slubctl::view::top::{Grouping, Sort};
 
+use crate::profile_arguments::{LeaksArguments, ProfileArguments};
+use crate::units::size;
+
 /// Looks into the heap of a running process that uses slubmalloc, without a call in it.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -94,6 +97,10 @@ pub(crate) enum Command {
         #[arg(short, long, default_value = "c", value_parser = sort)]
         sort: Sort,
     },
+    /// Show which code has allocated the memory that is in use, by samples
+    Profile(ProfileArguments),
+    /// Show which code's memory grows or is old
+    Leaks(LeaksArguments),
     /// Draw a map of the arenas
     Map {
         #[command(flatten)]
@@ -164,7 +171,7 @@ pub(crate) enum Command {
         /// What to show: the page of `show` if nothing is said, and with --output the map
         #[arg(value_enum)]
         view: Option<View>,
-        /// The SVG file to write the map to; a terminal gets text without one
+        /// The file to write the map (SVG) or the profile to; a terminal gets text without one
         #[arg(short, long)]
         output: Option<PathBuf>,
     },
@@ -179,9 +186,9 @@ impl Arguments {
             output: Some(_),
             ..
         } = arguments.command
-            && view != View::Map
+            && !matches!(view, View::Map | View::Profile)
         {
-            let line = "--output is for a map: only that goes to a file of its own";
+            let line = "--output is for a map or a profile: only those go to a file of their own";
             let mut command = <Self as CommandFactory>::command();
             command.error(ErrorKind::ArgumentConflict, line).exit();
         }
@@ -224,6 +231,7 @@ pub(crate) enum View {
     Map,
     Check,
     Prometheus,
+    Profile,
 }
 
 /// A time between two looks.
@@ -263,20 +271,6 @@ fn option(text: &str) -> Result<Request, String> {
         ("stats", "off") => Ok(Request::StatsAtExit(false)),
         _ => Err(known.to_owned()),
     }
-}
-
-/// A number of bytes, with k, m, g or t after it for powers of 1,024.
-fn size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
-    let shift = match &text[digits.len()..] {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// A column by its letter.

@@ -20,7 +20,7 @@ use slubctl::view;
 use crate::arguments::{Arguments, Command, Patience, View};
 use crate::looks::{self, Looks};
 use crate::told::{self, Told};
-use crate::{metrics, top};
+use crate::{metrics, profiling, top};
 
 /// The time between two readings of a check.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -116,6 +116,8 @@ pub(crate) fn run(command: Command, output: &mut dyn Write) -> Result<ExitCode> 
             let arenas = process.unless_gone(read::squares(&process))?;
             return map(&arenas, &title, path.as_deref(), output);
         }
+        Command::Profile(arguments) => return profiling::profile(&arguments, output),
+        Command::Leaks(arguments) => return profiling::leaks(&arguments, output),
         Command::Check { target, stop } => return check(target.pid, stop, output),
         Command::Trim { target, patience } => {
             return ask(target.pid, Request::Trim, &patience, output);
@@ -168,7 +170,7 @@ fn print(snapshot: &Snapshot, wanted: View, output: &mut dyn Write) -> Result<Ex
             };
             view::prometheus(&[(process, snapshot.clone())])
         }
-        View::Map | View::Check => bail!("this view is none of a snapshot's"),
+        View::Map | View::Check | View::Profile => bail!("this view is none of a snapshot's"),
     };
     output.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -208,6 +210,7 @@ fn core_file(
             let title = format!("core of {}", core.command());
             map(&read::squares(core)?, &title, path, output)
         }
+        View::Profile => profiling::core(core, path, output),
         View::Check => verdict("the core", read::check(core, || Ok(()))?, output),
         _ => print(&snapshot, wanted, output),
     }

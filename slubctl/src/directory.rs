@@ -14,9 +14,9 @@ use crate::memory::{Memory, number};
 /// What a directory begins with.
 const MAGIC: &[u8] = b"slubdir\0";
 /// The version that this program reads.
-const VERSION: u64 = 5;
+pub const VERSION: u64 = 5;
 /// Bytes of the directory of that version.
-const BYTES: u64 = 112;
+pub const BYTES: u64 = 112;
 /// No directory has more rows.
 const MOST_ROWS: u64 = 4096;
 /// Bytes of a name, and the least that a row has.

@@ -9,6 +9,7 @@ pub mod memory;
 mod named_json;
 pub mod read;
 mod pool;
+pub mod profile;
 mod record;
 mod request;
 pub mod snapshot;

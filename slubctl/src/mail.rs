@@ -163,6 +163,7 @@ impl Target<'_> {
             "mail_set_purge_ms",
             "mail_set_limit",
             "mail_set_stats",
+            "mail_set_profile",
         ];
         let verb = |name: &&&str| {
             let verb = self.directory.value(name, 1, u64::from(u32::MAX));

@@ -5,11 +5,15 @@ mod arguments;
 mod commands;
 mod looks;
 mod metrics;
+mod profile_arguments;
+mod profiling;
+mod sampling;
 mod screen;
 mod serve;
 mod signals;
 mod told;
 mod top;
+mod units;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

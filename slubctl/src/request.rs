@@ -15,6 +15,8 @@ pub enum Request {
     Limit(Limit),
     /// Print statistics when the program ends, or do not.
     StatsAtExit(bool),
+    /// Sample allocations, one for this number of bytes in the mean; 0 for none.
+    Profile(u64),
 }
 
 /// A limit on memory.
@@ -41,6 +43,7 @@ impl Request {
                 bytes => Limit::Bytes(bytes),
             }),
             "mail_set_stats" => Self::StatsAtExit(value != 0),
+            "mail_set_profile" => Self::Profile(value),
             _ => return None,
         })
     }
@@ -55,6 +58,7 @@ impl Request {
             Self::Limit(Limit::Initial) => ("mail_set_limit", 0),
             Self::Limit(Limit::Bytes(bytes)) => ("mail_set_limit", bytes),
             Self::StatsAtExit(is_wanted) => ("mail_set_stats", u64::from(is_wanted)),
+            Self::Profile(rate) => ("mail_set_profile", rate),
         }
     }
 }
@@ -68,20 +72,22 @@ impl Display for Request {
             Self::PurgeMs(Some(time)) => write!(formatter, "set purge_ms={time}"),
             Self::Limit(Limit::Off) => formatter.write_str("set limit=off"),
             Self::Limit(Limit::Initial) => formatter.write_str("set limit=auto"),
-            Self::Limit(Limit::Bytes(bytes)) => {
-                let shift = [30, 20, 10, 0]
-                    .into_iter()
-                    .find(|it| bytes % (1 << it) == 0);
-                let (shift, unit) = match shift {
-                    Some(30) => (30, "g"),
-                    Some(20) => (20, "m"),
-                    Some(10) => (10, "k"),
-                    _ => (0, ""),
-                };
-                write!(formatter, "set limit={}{unit}", bytes >> shift)
-            }
+            Self::Limit(Limit::Bytes(bytes)) => write!(formatter, "set limit={}", size(*bytes)),
             Self::StatsAtExit(true) => formatter.write_str("set stats=exit"),
             Self::StatsAtExit(false) => formatter.write_str("set stats=off"),
+            Self::Profile(0) => formatter.write_str("set profile=off"),
+            Self::Profile(rate) => write!(formatter, "set profile_rate={}", size(*rate)),
         }
+    }
+}
+
+/// Bytes as an option has them, with the largest unit that fits.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0 => "0".to_owned(),
+        it if it % (1 << 30) == 0 => format!("{}g", it >> 30),
+        it if it % (1 << 20) == 0 => format!("{}m", it >> 20),
+        it if it % (1 << 10) == 0 => format!("{}k", it >> 10),
+        it => it.to_string(),
     }
 }

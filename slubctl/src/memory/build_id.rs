@@ -15,7 +15,7 @@ const HEADERS: usize = 4096;
 const MOST_NOTES: u64 = 64 << 10;
 
 /// The build ID of a file, if it is an ELF file that has one.
-pub(super) fn of_file(file: File) -> Option<String> {
+pub(crate) fn of_file(file: File) -> Option<String> {
     let data = ReadCache::new(file);
     let header = FileHeader64::<Endianness>::parse(&data).ok()?;
     let endian = header.endian().ok()?;

@@ -62,7 +62,7 @@ impl CoreFile {
     }
 
     /// Opens a file that was mapped, if it is still of the same build.
-    pub(super) fn open_mapped(&self, name: &str) -> Result<File, String> {
+    pub(crate) fn open_mapped(&self, name: &str) -> Result<File, String> {
         let path = self.place_of(name);
         let shown = path.display();
         let file = File::open(&path).map_err(|error| format!("{shown}: {error}"))?;
@@ -90,6 +90,11 @@ impl CoreFile {
             }
             _ => Ok(file),
         }
+    }
+
+    /// The directory below which all files are, if there is one.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        self.places.root.as_deref()
     }
 
     /// Where a file is that was mapped.

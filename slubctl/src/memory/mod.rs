@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 
+pub(crate) use build_id::of_file as build_id_of_file;
 pub use core_file::CoreFile;
 pub use core_files::{OtherBuild, Places};
 pub(crate) use process::refused;
@@ -120,6 +121,11 @@ pub trait Memory {
         }
         Ok(buffer)
     }
+}
+
+/// The build ID of the image that is mapped at `start`.
+pub(crate) fn build_id_of_image(memory: &dyn Memory, start: u64) -> Option<String> {
+    build_id::of_image(start, |address, bytes| memory.read(address, bytes))
 }
 
 /// A name that the target chose, for terminals: control characters are not for them.

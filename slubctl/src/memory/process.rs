@@ -6,11 +6,13 @@ use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, geteuid};
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process as ProcFs};
 
@@ -88,6 +90,28 @@ impl Process {
             Some(_) => Some(anyhow!("process {} has begun another program", self.pid)),
             None => Some(anyhow!("process {} has ended", self.pid)),
         }
+    }
+
+    /// Milliseconds of the monotonic clock as the process sees it.
+    pub(crate) fn monotonic_ms(&self) -> Option<u64> {
+        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).ok()?);
+        // Of a namespace of its own (time_namespaces(7)).
+        let offsets = std::fs::read_to_string(format!("/proc/{}/timens_offsets", self.thread));
+        let offsets = offsets.unwrap_or_default();
+        let own = offsets.lines().find_map(|it| it.strip_prefix("monotonic"));
+        let mut own = own.unwrap_or_default().split_whitespace();
+        let mut next = || {
+            own.next()
+                .and_then(|it| it.parse::<i64>().ok())
+                .unwrap_or(0)
+        };
+        let (seconds, nanoseconds) = (next(), next());
+        let offset = seconds
+            .saturating_mul(1_000)
+            .saturating_add(nanoseconds / 1_000_000);
+        u64::try_from(now.as_millis())
+            .ok()?
+            .checked_add_signed(offset)
     }
 
     /// Bytes that are resident.

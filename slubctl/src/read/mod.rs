@@ -10,6 +10,7 @@ mod check;
 mod huge;
 mod named;
 mod nodes;
+mod owner_names;
 mod owners;
 mod cache_nodes;
 mod pool_blocks;
@@ -21,6 +22,8 @@ mod slab_places;
 mod squares;
 
 pub use check::check;
+pub use owner_names::Label;
+pub(crate) use owner_names::OwnerNames;
 pub use squares::{Square, squares};
 
 use anyhow::{Result, bail};

@@ -95,7 +95,7 @@ impl Target<'_> {
     }
 
     /// The structures that were ever made.
-    fn named_addresses(&self, kmem: &Record<'_>) -> Result<Vec<u64>> {
+    pub(super) fn named_addresses(&self, kmem: &Record<'_>) -> Result<Vec<u64>> {
         let entries = kmem.number("caches")?;
         let ready = kmem.number("caches_ready")?.min(MOST);
         let mut found = Vec::new();
@@ -124,20 +124,24 @@ impl Target<'_> {
         else {
             bail!("damaged tables: a named cache of class {id}");
         };
+        Ok(Class {
+            name: self.named_name(record)?,
+            is_named: true,
+            sheaf_objects: record.number("capacity")?,
+            ..plain(class)
+        })
+    }
+
+    /// The name of a named cache.
+    pub(super) fn named_name(&self, record: &Record<'_>) -> Result<String> {
         let (name, length) = (
             record.number("name")?,
             record.number("name_bytes")?.min(NAME),
         );
-        let name = match name {
+        Ok(match name {
             // It was destroyed, and its slabs wait for the end of a grace period.
             0 => "(destroyed)".to_owned(),
             name => printable(&self.memory.bytes(name, length)?),
-        };
-        Ok(Class {
-            name,
-            is_named: true,
-            sheaf_objects: record.number("capacity")?,
-            ..plain(class)
         })
     }
 

@@ -241,7 +241,7 @@ fn at_hand(class: &Record<'_>) -> Result<u64> {
 }
 
 /// A name that is filled up with zeroes.
-fn name(bytes: &[u8]) -> String {
+pub(super) fn name(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0);
     let name = &bytes[..end.unwrap_or(bytes.len())];
     printable(&String::from_utf8_lossy(name))
