@@ -124,7 +124,7 @@ need gcc g++ clang musl-gcc=musl-tools make objdump=binutils pkg-config python3 
 if [ $quick = no ]; then
     need php=php-cli apache2 ab=apache2-utils
     need_file "/usr/lib/apache2/modules/libphp*.so" libapache2-mod-php
-    need redis-server sqlite3 xz=xz-utils valgrind node=nodejs java=default-jdk-headless javac=default-jdk-headless
+    need go=golang-go redis-server sqlite3 xz=xz-utils valgrind node=nodejs java=default-jdk-headless javac=default-jdk-headless
 fi
 need xz=xz-utils
 need_file "/usr/include/*/urcu.h" liburcu-dev

@@ -1,6 +1,6 @@
 //! The commands `profile` and `leaks`.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,7 +25,8 @@ const SECONDS: Duration = Duration::from_secs(10);
 
 /// Where a profile goes, and how.
 struct Wanted<'a> {
-    path: Option<&'a Path>,
+    /// The file, which is open, so that nothing is sampled for one that cannot be written.
+    file: Option<(&'a Path, File)>,
     format: Format,
     values: Values,
 }
@@ -36,8 +37,17 @@ impl<'a> Wanted<'a> {
         if path.is_none() && format == Format::Pprof && std::io::stdout().is_terminal() {
             bail!("pprof's format is not for a terminal: --output names a file");
         }
+        // What it has is replaced by a profile only.
+        let open = |path: &Path| {
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+        };
+        let file = path.map(|it| open(it).with_context(|| it.display().to_string()));
         Ok(Self {
-            path,
+            file: path.zip(file.transpose()?),
             format,
             values,
         })
@@ -52,10 +62,10 @@ pub(crate) fn profile(arguments: &ProfileArguments, output: &mut dyn Write) -> R
         return Ok(ExitCode::SUCCESS);
     }
     let values = arguments.values.into();
-    let wanted = Wanted::new(arguments.output.as_deref(), arguments.format, values)?;
     let process = Process::open(arguments.pid.context("no process")?);
     let sampling = &arguments.sampling;
     let sampling = Sampling::begin(&process, sampling.rate, RATE, others(sampling.force))?;
+    let wanted = Wanted::new(arguments.output.as_deref(), arguments.format, values)?;
     let time = match sampling.is_own() {
         true => arguments.seconds.unwrap_or(SECONDS),
         false => arguments.seconds.unwrap_or_default(),
@@ -73,8 +83,8 @@ pub(crate) fn core(
     path: Option<&Path>,
     output: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let wanted = Wanted::new(path, None, Values::Live)?;
     let profile = profile::of_target(core, None, "the core")?;
+    let wanted = Wanted::new(path, None, Values::Live)?;
     let title = format!("core of {}", core.command());
     write(&profile, core, &title, &wanted, output)
 }
@@ -146,11 +156,14 @@ fn write(
         }
         Format::Text => profile::text(profile, &traces, wanted.values, &heading).into_bytes(),
     };
-    let Some(path) = wanted.path else {
+    let Some((path, mut file)) = wanted.file.as_ref().map(|(path, file)| (path, file)) else {
         output.write_all(&bytes)?;
         return Ok(ExitCode::SUCCESS);
     };
-    std::fs::write(path, bytes).with_context(|| path.display().to_string())?;
+    // A pipe or a device has no length.
+    let _ = file.set_len(0);
+    file.write_all(&bytes)
+        .with_context(|| path.display().to_string())?;
     // The other formats say so themselves.
     for line in notes
         .iter()

@@ -48,6 +48,11 @@ impl<'p> Sampling<'p> {
             interrupted: Arc::default(),
             over: Arc::default(),
         };
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // They end the wait, and this program once sampling is as it was.
+            flag::register_conditional_default(signal, Arc::clone(&sampling.over))?;
+            flag::register(signal, Arc::clone(&sampling.interrupted))?;
+        }
         if state.rate != 0 {
             if rate.is_some_and(|it| it != state.rate) {
                 let now = human(state.rate);
@@ -57,11 +62,6 @@ impl<'p> Sampling<'p> {
                 ));
             }
             return Ok(sampling);
-        }
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // They end this program once sampling is off again.
-            flag::register_conditional_default(signal, Arc::clone(&sampling.over))?;
-            flag::register(signal, Arc::clone(&sampling.interrupted))?;
         }
         let request = Request::Profile(rate.unwrap_or(default));
         sampling.is_own = true;
@@ -139,6 +139,7 @@ impl<'p> Sampling<'p> {
 
     fn switch_off(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.is_own) {
+            self.over.store(true, Ordering::Relaxed);
             return Ok(());
         }
         // The request to begin is dropped if it is still there.

@@ -40,7 +40,6 @@ pub fn flame_graph(traces: &[Trace], values: Values, title: &str, notes: &str) -
     options.subtitle = Some(notes.to_owned());
     options.count_name = "bytes".to_owned();
     options.name_type = "Function:".to_owned();
-    options.colors = flamegraph::color::Palette::Basic(flamegraph::color::BasicPalette::Mem);
     options.hash = true;
     let mut picture = Vec::new();
     // An empty one is an error there, and has a line that says so.

@@ -134,7 +134,7 @@ fn a_library_without_a_profiler_and_one_that_was_never_on_are_told_apart() {
     assert_eq!(error, "process 7 does not use slubmalloc");
 }
 
-/// Memory whose tables change while they are read, until they were read so often.
+/// Memory whose tables change while they are read, until they were read a number of times.
 struct Changing {
     bytes: Bytes,
     reads: Cell<u32>,
