@@ -6,11 +6,14 @@ use slubctl::memory::{Bytes, Mapping};
 use crate::structures::{STRUCTURES, image, row, structure, word};
 
 /// Where things lie.
-pub(crate) const IMAGE: u64 = 0x7f00_0000_0000;
+pub(crate) const IMAGE: u64 = 0x5000_0000_0000;
 const DIRECTORY: u64 = IMAGE + 0x1000;
 const ROWS: u64 = IMAGE + 0x2000;
 const VALUES: u64 = IMAGE + 0x8000;
 const PROCESS: u64 = IMAGE + 0x9000;
+/// The structure `profile` and the mailbox in it.
+pub(crate) const PROFILE: u64 = PROCESS + 8;
+pub(crate) const MAIL: u64 = PROFILE + 24 + 64 + 64;
 pub(crate) const TABLES: u64 = 0x6000_0000_0000;
 const SAMPLES: u64 = TABLES + 0x1_0000;
 const STACKS: u64 = TABLES + 0x2_0000;
@@ -93,6 +96,8 @@ impl Made {
             ("profile_fraction_bits", 16),
             ("owner_number_shift", 10),
             ("first_pool_number", FIRST_POOL),
+            ("mail_set_profile", 6),
+            ("mail_done", 1),
         ];
         let values = values.map(|(name, value)| [row(name), word(value)].concat());
         let mut directory = b"slubdir\0".to_vec();

@@ -5,6 +5,7 @@ mod growth;
 mod made;
 mod names;
 mod reader;
+mod stand_in;
 mod structures;
 #[path = "../support/mod.rs"]
 mod support;

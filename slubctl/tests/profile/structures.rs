@@ -5,7 +5,32 @@ use std::collections::HashMap;
 /// Structures and their fields with sizes.
 pub(crate) const STRUCTURES: &[(&str, &[(&str, u64)])] = &[
     ("process_once", &[("state", 4), ("-", 4), ("value", 512)]),
-    ("process", &[("profile", 24), ("kmem", 64), ("pools", 64)]),
+    (
+        "process",
+        &[
+            ("profile", 24),
+            ("kmem", 64),
+            ("pools", 64),
+            ("purge", 64),
+            ("thread", 16),
+        ],
+    ),
+    ("purge", &[("mail", 48)]),
+    (
+        "mail",
+        &[
+            ("number", 8),
+            ("digest", 8),
+            ("process", 4),
+            ("verb", 4),
+            ("value", 8),
+            ("answered", 8),
+            ("outcome", 4),
+            ("-", 4),
+        ],
+    ),
+    ("purge_thread", &[("bell", 8)]),
+    ("bell", &[("shared", 8)]),
     ("profile", &[("rate", 8), ("started", 8), ("tables", 8)]),
     (
         "profile_tables",
