@@ -140,15 +140,25 @@ impl<'d> Symbols<'d> {
     where
         'd: 'f,
     {
-        let table = files.clone().map(|it| Self::from(it.symbols()));
-        let dynamic = files.map(|it| Self::from(it.dynamic_symbols()));
+        let table = files.clone().map(|it| Self::from(it, it.symbols()));
+        let dynamic = files.map(|it| Self::from(it, it.dynamic_symbols()));
         let mut tables = table.chain(dynamic);
         tables.find(|it| !it.0.is_empty()).unwrap_or_default()
     }
 
-    fn from<'f, S: ObjectSymbol<'d> + 'f>(symbols: impl Iterator<Item = S>) -> Self {
+    fn from<S: ObjectSymbol<'d>>(file: &File<'d>, symbols: impl Iterator<Item = S>) -> Self {
         let functions = symbols.filter(|it| it.kind() == SymbolKind::Text && !it.is_undefined());
-        let entry = |it: S| Some((it.address(), it.size(), it.name().ok()?));
+        // One of assembly may have no size: it ends with its section, if no other begins before that.
+        let rest = |it: &S| {
+            let section = file.section_by_index(it.section_index()?).ok()?;
+            let end = section.address().checked_add(section.size())?;
+            end.checked_sub(it.address())
+        };
+        let size = |it: &S| match it.size() {
+            0 => rest(it).unwrap_or_default(),
+            size => size,
+        };
+        let entry = |it: S| Some((it.address(), size(&it), it.name().ok()?));
         let mut found: Vec<_> = functions.filter_map(entry).collect();
         found.sort_unstable();
         Self(found)
@@ -158,12 +168,9 @@ impl<'d> Symbols<'d> {
     fn find(&self, address: u64) -> Option<&'d str> {
         let after = self.0.partition_point(|(start, _, _)| *start <= address);
         // A function may be one of several with one beginning, or lie in another.
-        let near = self.0.get(after.saturating_sub(8)..after)?.iter().rev();
-        let (start, size, name) = near
-            .clone()
-            .find(|(start, size, _)| address - start < *size)
-            .or(near.clone().next())?;
-        // One of assembly may have no size.
-        (address - start < *size || *size == 0).then_some(*name)
+        let near = self.0.get(after.saturating_sub(8)..after)?;
+        let mut near = near.iter().rev();
+        let (_, _, name) = near.find(|(start, size, _)| address - start < *size)?;
+        Some(*name)
     }
 }

@@ -243,3 +243,51 @@ fn code_of_no_file_is_named_by_the_perf_map() {
         ["JS:~render app.js:7", "0x2080"]
     );
 }
+
+/// One file for the program, whatever its build ID.
+struct Damaged(PathBuf);
+
+impl Files for Damaged {
+    fn image(&self, _: &Module) -> Option<File> {
+        File::open(&self.0).ok()
+    }
+
+    fn roots(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn damaged_files_are_survived() {
+    let program = compile_source("called.c", "called-damaged", &["-O2", "-g"]);
+    let called = Called::start(&program);
+    let whole = fs::read(&program).expect("a file");
+    let path = scratch().join("damaged");
+    let mut profile = profile_of(&called.process(), &[called.address]);
+    let module = &profile.modules.all[profile.modules.find(called.address).expect("one")];
+    profile.stacks[0].frames = module.range.clone().step_by(64).collect();
+    profile.stacks[0].frames.push(called.address);
+    // Numbers of a generator with a fixed seed (Knuth's MMIX).
+    let mut seed = 1_u64;
+    let mut random = |most: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % most
+    };
+    let mut survived = 0;
+    for round in 0..200 {
+        let mut bytes = whole.clone();
+        for _ in 0..round {
+            let at = random(bytes.len());
+            bytes[at] = [0, 0xff, 0x7f, random(256) as u8][random(4)];
+        }
+        if round % 10 == 9 {
+            bytes.truncate(random(whole.len()));
+        }
+        fs::write(&path, bytes).expect("a file");
+        let names = Names::of(&profile, &Damaged(path.clone()));
+        survived += u32::from(!names.at(called.address).is_empty());
+    }
+    assert!((1..200).contains(&survived), "{survived}");
+}
