@@ -21,6 +21,7 @@ mod cache;
 mod kmem;
 mod pool;
 mod shrink;
+mod profile;
 mod stats;
 mod config;
 mod global;
@@ -39,6 +40,7 @@ pub use stats::Stats;
 /// What the C libraries and the tests are made of: no part of the crate's interface, and without its promises.
 #[doc(hidden)]
 pub mod raw {
+    pub use crate::global::NotWritten;
     pub use crate::global::{
         Missed, address_limit_changed, alloc_at_least, alloc_onnode, alloc_pages,
         alloc_pages_exact, cache_stats, calloc, class_stats, delete, delete_sized, free,
@@ -48,8 +50,9 @@ pub mod raw {
         kmem_name, kmem_set_limit, kmem_shrink, kmem_size, kmem_used, kmemdup, krealloc, ksize,
         limit_stats, malloc, malloc_fast, malloc_slow, map_from, memalign, mempool_alloc,
         mempool_create, mempool_destroy, mempool_free, mempool_resize, missed_cache, new_slow,
-        node_of, node_stats, numastat, page_order, property_change, rcu_begin, rcu_end, realloc,
-        realloc_fast, realloc_sized, realloc_slow, usable_size, validate, vmalloc,
+        node_of, node_stats, numastat, page_order, profile_dump, profile_set, property_change,
+        rcu_begin, rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow, usable_size,
+        validate, vmalloc,
     };
     pub use crate::global::{
         alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,

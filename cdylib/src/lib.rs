@@ -29,6 +29,7 @@ mod loader;
 mod mempool;
 mod own;
 mod pool;
+mod profile;
 #[cfg(preload)]
 mod properties;
 mod shrinker;

@@ -14,7 +14,7 @@ use crate::memory::{Memory, number};
 /// What a directory begins with.
 const MAGIC: &[u8] = b"slubdir\0";
 /// The version that this program reads.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 6;
 /// Bytes of the directory of that version.
 pub const BYTES: u64 = 112;
 /// No directory has more rows.

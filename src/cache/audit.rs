@@ -30,9 +30,10 @@ impl ThreadCache {
             let bin = self.bin(id);
             bin.objects(self.detached_of(id))
                 .for_each(|object| audit.suspect(object));
-            if let Some(spare) = bin.spare.take() {
+            let cell = self.spare(id);
+            if let Some(spare) = cell.take() {
                 spare.objects().iter().for_each(|it| audit.suspect(*it));
-                bin.spare.put(spare);
+                cell.put(spare);
             }
         }
     }
@@ -117,7 +118,10 @@ impl ThreadCache {
     #[inline(always)]
     fn waiting(&self, id: ClassId) -> [&[Slot]; 2] {
         let bin = self.bin(id);
-        [bin.own_objects(self.detached_of(id)), bin.spare.objects()]
+        [
+            bin.own_objects(self.detached_of(id)),
+            self.spare(id).objects(),
+        ]
     }
 }
 

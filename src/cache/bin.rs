@@ -1,10 +1,10 @@
-//! One class's place in a thread cache: the main sheaf, open, and the spare one.
+//! One class's place in a thread cache: the main sheaf, open. The spare one lies apart, as no fast path looks at it.
 //!
 //! # Invariant
 //!
 //! A bin without sheaves is empty and full at once, so both fast paths leave it alone. Only the cache's
 //! thread changes a bin, with one exception: who holds the cache's lock may move the main sheaf's bottom
-//! (`bounds.rs`, `idle.rs`) and take the spare sheaf.
+//! (`bounds.rs`, `idle.rs`), shut the fast path, and take the spare sheaf.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed};
@@ -13,7 +13,7 @@ use super::bounds::Bounds;
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
 use crate::sys::prefetch;
 
-/// A main and a spare sheaf, and what `free` must know about the class.
+/// A main sheaf, and what `free` must know about the class.
 #[derive(Debug)]
 #[repr(C, align(32))]
 pub(crate) struct Bin {
@@ -22,8 +22,6 @@ pub(crate) struct Bin {
     divisor: AtomicU32,
     /// The slab's length less one.
     mask: AtomicU32,
-    /// The other sheaf, closed.
-    pub(crate) spare: SheafCell,
 }
 
 const _: () = assert!(size_of::<Bin>() == 32);
@@ -45,16 +43,17 @@ impl Bin {
                 top: AtomicPtr::new(core::ptr::null_mut()),
                 bottom: AtomicU32::new(NOTHING),
                 limit: AtomicU32::new(0),
+                floor: AtomicU32::new(NOTHING),
+                veil: AtomicU32::new(0),
             },
             divisor: AtomicU32::new(0),
             mask: AtomicU32::new(0),
-            spare: SheafCell::empty(),
         }
     }
 
     /// Has it be as [`Self::none`], where it is zeroes: empty also for a signal handler that interrupts a fast path half way.
     pub(super) fn refuse(&self) {
-        self.bounds.bottom.store(NOTHING, Relaxed);
+        self.bounds.set_floor(NOTHING);
     }
 
     /// Tells what `is_start` must know about the class; the bin has no sheaves.
@@ -68,13 +67,31 @@ impl Bin {
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<Object> {
         let top = self.bounds.take()?;
-        // SAFETY: above the bottom, so `top` is a filled slot of the main sheaf.
+        Some(Self::object_at(top))
+    }
+
+    /// The same past the fast path, which may be shut.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> Option<Object> {
+        let top = self.bounds.take_past()?;
+        Some(Self::object_at(top))
+    }
+
+    /// Shuts the fast path of `malloc`, or opens it again; the caller holds the cache's lock.
+    pub(super) fn shut(&self, is_shut: bool) {
+        self.bounds.shut(is_shut);
+    }
+
+    /// The object in a slot that was taken just now.
+    #[inline(always)]
+    fn object_at(top: *mut Slot) -> Object {
+        // SAFETY: above the floor, so `top` is a filled slot of the main sheaf.
         let object = unsafe { top.read() };
         // Without this the caller's first write to its next object misses the cache.
         // SAFETY: below a filled slot lies another, or the header; what is read need not be an object.
         prefetch(unsafe { top.wrapping_sub(1).read() });
         // SAFETY: slots hold objects, which are never null.
-        Some(unsafe { NonNull::new_unchecked(object) })
+        unsafe { NonNull::new_unchecked(object) }
     }
 
     /// Whether `address` can be the start of an object of this class: by its offset in the slab.
@@ -129,11 +146,6 @@ impl Bin {
         })
     }
 
-    /// Number of objects in both sheaves.
-    pub(crate) fn count(&self) -> usize {
-        self.main_count() + self.spare.count()
-    }
-
     /// Number of objects in the main sheaf that nobody detached.
     pub(crate) fn main_count(&self) -> usize {
         self.bounds.count()
@@ -146,8 +158,8 @@ impl Bin {
 
     /// Number of objects that the main sheaf, of which nothing is detached, has room for.
     pub(crate) fn capacity(&self) -> usize {
-        let (bottom, limit) = (&self.bounds.bottom, &self.bounds.limit);
-        let bytes = limit.load(Relaxed).saturating_sub(bottom.load(Relaxed));
+        let (floor, limit) = (&self.bounds.floor, &self.bounds.limit);
+        let bytes = limit.load(Relaxed).saturating_sub(floor.load(Relaxed));
         bytes as usize / size_of::<Slot>()
     }
 
@@ -224,7 +236,7 @@ impl Bin {
         let limit = low + (capacity * size_of::<Slot>()) as u32;
         self.bounds.top.store(top.as_ptr(), Relaxed);
         self.bounds.limit.store(limit, Relaxed);
-        self.bounds.bottom.store(low, Relaxed);
+        self.bounds.set_floor(low);
     }
 
     /// Takes the main sheaf out.
@@ -235,37 +247,37 @@ impl Bin {
         let count = self.main_count();
         let bottom = NonNull::new(self.bounds.bottom_place())?;
         self.bounds.limit.store(0, Relaxed);
-        self.bounds.bottom.store(NOTHING, Relaxed);
+        self.bounds.set_floor(NOTHING);
         self.bounds.top.store(core::ptr::null_mut(), Relaxed);
         // SAFETY: the sheaf was forgotten in `open`; its slots are filled up to `top`.
         Some(unsafe { Sheaf::from_bottom(bottom, count) })
     }
 
     /// Opens the spare sheaf, if it has objects, and makes the main one the spare.
-    pub(crate) fn swap_for_objects(&self, capacity: usize) -> bool {
-        let has_any = self.spare.count() > 0;
+    pub(crate) fn swap_for_objects(&self, spare: &SheafCell, capacity: usize) -> bool {
+        let has_any = spare.count() > 0;
         if has_any {
-            self.swap(capacity);
+            self.swap(spare, capacity);
         }
         has_any
     }
 
     /// Opens the spare sheaf, if there is one with room, and makes the main one the spare.
-    pub(crate) fn swap_for_room(&self, capacity: usize) -> bool {
-        let has_room = self.spare.is_some() && self.spare.count() < capacity;
+    pub(crate) fn swap_for_room(&self, spare: &SheafCell, capacity: usize) -> bool {
+        let has_room = spare.is_some() && spare.count() < capacity;
         if has_room {
-            self.swap(capacity);
+            self.swap(spare, capacity);
         }
         has_room
     }
 
-    fn swap(&self, capacity: usize) {
-        let (main, spare) = (self.close(), self.spare.take());
+    fn swap(&self, spare: &SheafCell, capacity: usize) {
+        let (main, other) = (self.close(), spare.take());
         if let Some(main) = main {
-            self.spare.put(main);
+            spare.put(main);
         }
-        if let Some(spare) = spare {
-            self.open(spare, capacity);
+        if let Some(other) = other {
+            self.open(other, capacity);
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! # Invariant
 //!
-//! `top` points to the last filled slot; its lower half is at most `bottom` when there is nothing to
+//! `top` points to the last filled slot; its lower half is at most `floor` when there is nothing to
 //! take, and at least `limit` when the sheaf is full. Only the cache's thread moves `top`, and only who
-//! holds the cache's lock moves `bottom`.
+//! holds the cache's lock moves `floor`. `bottom`, at which the fast path looks, is the floor, or above all slots while every
+//! `malloc` is counted (`counted.rs`).
 //!
 //! `tests/models` compiles this file as well, with the atomics of loom as `super::atomic`.
 #![forbid(unsafe_code)]
@@ -22,29 +23,56 @@ use crate::slab::Slot;
 pub(super) struct Bounds {
     /// The last filled slot.
     pub(super) top: AtomicPtr<Slot>,
-    /// The slot below the first that may be taken.
+    /// The floor, as the fast path sees it.
     pub(super) bottom: AtomicU32,
     /// The last slot.
     pub(super) limit: AtomicU32,
+    /// The slot below the first that may be taken.
+    pub(super) floor: AtomicU32,
+    /// What is set in `bottom` beside the floor: nothing, or all bits while the fast path is to take nothing.
+    pub(super) veil: AtomicU32,
 }
 
 // ORDERING: relaxed where nothing else is said. The thread and its visitors are apart in time, which
 // `idle.rs` explains; others read for statistics, where a torn moment does not matter.
 
 impl Bounds {
-    /// Takes the topmost slot, if there is one to take.
+    /// Takes the topmost slot, if there is one to take and the fast path is not shut.
     #[inline(always)]
     pub(super) fn take(&self) -> Option<*mut Slot> {
+        self.take_above(&self.bottom)
+    }
+
+    /// The same past the fast path.
+    #[inline(always)]
+    pub(super) fn take_past(&self) -> Option<*mut Slot> {
+        self.take_above(&self.floor)
+    }
+
+    #[inline(always)]
+    fn take_above(&self, bottom: &AtomicU32) -> Option<*mut Slot> {
         let top = self.top.load(Relaxed);
         // First the slot is taken, then it is seen whether it was there to take: who raises `bottom`
         // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
         self.top.store(top.wrapping_sub(1), Relaxed);
         compiler_fence(SeqCst);
-        if top as u32 <= self.bottom.load(Relaxed) {
+        if top as u32 <= bottom.load(Relaxed) {
             self.top.store(top, Relaxed);
             return None;
         }
         Some(top)
+    }
+
+    /// Shuts the fast path of `malloc`, or opens it again; the caller holds the cache's lock.
+    pub(super) fn shut(&self, is_shut: bool) {
+        self.veil.store(if is_shut { u32::MAX } else { 0 }, Relaxed);
+        self.set_floor(self.floor.load(Relaxed));
+    }
+
+    /// Moves the floor; the caller holds the cache's lock.
+    pub(super) fn set_floor(&self, floor: u32) {
+        self.floor.store(floor, Relaxed);
+        self.bottom.store(floor | self.veil.load(Relaxed), Relaxed);
     }
 
     /// Makes `above`, which the thread has filled, the last slot.
@@ -57,16 +85,15 @@ impl Bounds {
     /// Number of slots that may be taken.
     pub(super) fn count(&self) -> usize {
         let top = self.top.load(Relaxed) as u32;
-        // For a moment `top` is below the bottom of an empty sheaf.
-        top.saturating_sub(self.bottom.load(Relaxed)) as usize / size_of::<Slot>()
+        // For a moment `top` is below the floor of an empty sheaf.
+        top.saturating_sub(self.floor.load(Relaxed)) as usize / size_of::<Slot>()
     }
 
-    /// Raises the bottom to the top and returns by how many slots; the caller holds the cache's lock.
+    /// Raises the floor to the top and returns by how many slots; the caller holds the cache's lock.
     pub(super) fn detach(&self) -> usize {
         let count = self.count();
         if count > 0 {
-            let bottom = self.bottom.load(Relaxed) + bytes(count);
-            self.bottom.store(bottom, Relaxed);
+            self.set_floor(self.floor.load(Relaxed) + bytes(count));
         }
         count
     }
@@ -76,31 +103,30 @@ impl Bounds {
     pub(super) fn detached(&self, count: usize) -> Option<*mut Slot> {
         // ORDERING: acquire, pairs with `put`.
         let top = self.top.load(Acquire);
-        let above = (top as u32).checked_sub(self.bottom.load(Relaxed))?;
-        // It is `count - 1` below the bottom, which `detach` raised to a filled slot.
+        let above = (top as u32).checked_sub(self.floor.load(Relaxed))?;
+        // It is `count - 1` below the floor, which `detach` raised to a filled slot.
         Some(
             top.wrapping_byte_sub(above as usize)
                 .wrapping_sub(count - 1),
         )
     }
 
-    /// Lowers the bottom by `count` slots that were detached.
+    /// Lowers the floor by `count` slots that were detached.
     pub(super) fn reattach(&self, count: usize) {
-        let bottom = self.bottom.load(Relaxed) - bytes(count);
-        self.bottom.store(bottom, Relaxed);
+        self.set_floor(self.floor.load(Relaxed) - bytes(count));
     }
 
-    /// Says that the bottom is at `place` now, and `count` filled slots above it. For the cache's thread.
+    /// Says that the floor is at `place` now, and `count` filled slots above it. For the cache's thread.
     pub(super) fn move_to(&self, place: *mut Slot, count: usize) {
-        self.bottom.store(place as u32, Relaxed);
+        self.set_floor(place as u32);
         self.top.store(place.wrapping_add(count), Relaxed);
     }
 
-    /// Where the bottom is. A thread that did not survive a fork may have left `top` below it.
+    /// Where the floor is. A thread that did not survive a fork may have left `top` below it.
     pub(super) fn bottom_place(&self) -> *mut Slot {
         let top = self.top.load(Relaxed);
         let above = (top as u32)
-            .wrapping_sub(self.bottom.load(Relaxed))
+            .wrapping_sub(self.floor.load(Relaxed))
             .cast_signed();
         top.wrapping_byte_offset(-(above as isize))
     }

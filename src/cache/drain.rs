@@ -28,11 +28,10 @@ impl ThreadCache {
         let _busy = self.busy.lock();
         self.reattach_all();
         for id in class::every() {
-            let bin = self.bin(id);
             if budget.is_spent() {
                 return;
             }
-            budget.flush(bin.count());
+            budget.flush(self.bin(id).main_count() + self.spare(id).count());
             self.close(binding, id);
         }
         // ORDERING: relaxed, see the module.

@@ -21,11 +21,11 @@ impl ThreadCache {
     pub(crate) fn exchange_empty(&self, id: ClassId) -> Option<Object> {
         self.exchange(id, || {
             let bin = self.bin(id);
-            if bin.main_count() > 0 || !bin.swap_for_objects(sizing::capacity(id)) {
+            if bin.main_count() > 0 || !bin.swap_for_objects(self.spare(id), sizing::capacity(id)) {
                 return None;
             }
             self.set(&self.refilled, id, 1);
-            bin.pop()
+            bin.take()
         })
     }
 
@@ -44,7 +44,7 @@ impl ThreadCache {
         let is_done = self.exchange(id, || {
             let (bin, capacity) = (self.bin(id), sizing::capacity(id));
             let is_full = !is_small(bin, id) && bin.main_count() == capacity;
-            if !is_full || bin.is_near_top(block) || !bin.swap_for_room(capacity) {
+            if !is_full || bin.is_near_top(block) || !bin.swap_for_room(self.spare(id), capacity) {
                 return None;
             }
             bin.push(block.as_ptr()).then_some(())

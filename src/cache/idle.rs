@@ -113,11 +113,10 @@ impl ThreadCache {
     ) -> usize {
         let (mut taken, mut any) = (0, false);
         for id in class::every() {
-            let bin = self.bin(id);
             let is_idle = self.get(&self.refilled, id) == 0;
             self.set(&self.refilled, id, 0);
             if haste == Haste::Now || is_idle && haste == Haste::IfIdle {
-                budget.flush(bin.spare.count());
+                budget.flush(self.spare(id).count());
                 taken += self.take_spare(binding, id);
                 any |= self.detach(id);
             }
@@ -252,7 +251,7 @@ impl ThreadCache {
     }
 
     fn take_spare(&self, binding: Binding, id: ClassId) -> usize {
-        let Some(spare) = self.bin(id).spare.take() else {
+        let Some(spare) = self.spare(id).take() else {
             return 0;
         };
         let bytes = spare.count() * class::info(id).size as usize;

@@ -10,6 +10,7 @@ mod audit;
 mod bin;
 mod binding;
 mod bounds;
+mod counted;
 mod deferred;
 mod drain;
 mod exchange;
@@ -40,6 +41,7 @@ use core::sync::atomic::{
 
 pub(crate) use bin::Bin;
 pub(crate) use binding::Binding;
+pub(crate) use counted::Counted;
 pub(crate) use idle::{Haste, SETTLE_MS};
 use named::NamedBins;
 pub(crate) use named::{BIN_BYTES, BinTable, Notes};
@@ -50,7 +52,7 @@ pub(crate) use sizing::capacity as sheaf_capacity;
 use stub::Stub;
 
 use crate::heap::{Heap, Node};
-use crate::slab::{NAMED, Object, class};
+use crate::slab::{NAMED, Object, SheafCell, class};
 use crate::sync::{Lock, StaticRef};
 use crate::sys::{Lifeline, ZeroInit};
 use crate::units::{ClassId, GRANULE_SHIFT};
@@ -71,6 +73,8 @@ pub(crate) struct ThreadCache {
     arena_base: AtomicUsize,
     arena_bytes: AtomicUsize,
     class_map: AtomicPtr<AtomicU8>,
+    /// Bytes before a sample of the heap profile; 0 where there is none.
+    left: AtomicU64,
     /// Where in this cache the bin of a size is, in 16-byte steps: one load from size to bin.
     places: [AtomicU16; class::FINE_ENTRIES],
     /// Nothing in the two static caches, which have no memory.
@@ -127,6 +131,8 @@ pub(crate) struct ThreadCache {
     lifeline: Lifeline,
     /// What it has of named caches.
     named: NamedBins,
+    /// The other sheaf of each bin, closed.
+    spares: [SheafCell; BINS],
 }
 
 /// A small number for each bin.
@@ -154,6 +160,7 @@ impl ThreadCache {
             arena_base: AtomicUsize::new(0),
             arena_bytes: AtomicUsize::new(0),
             class_map: AtomicPtr::new(null_mut()),
+            left: AtomicU64::new(0),
             places: shared::places(),
             heap: StaticRef::none(),
             home: StaticRef::none(),
@@ -184,6 +191,7 @@ impl ThreadCache {
             is_noticed: AtomicU32::new(0),
             lifeline: Lifeline::new(),
             named: NamedBins::none(),
+            spares: [const { SheafCell::empty() }; BINS],
         }
     }
 
@@ -261,6 +269,16 @@ impl ThreadCache {
         debug_assert!(id.index() < BINS);
         // SAFETY: classes come from the class tables and the class map, which hold no others.
         unsafe { self.bins.get_unchecked(id.index()) }
+    }
+}
+
+impl ThreadCache {
+    /// The spare sheaf of a class.
+    #[inline]
+    fn spare(&self, id: ClassId) -> &SheafCell {
+        debug_assert!(id.index() < BINS);
+        // SAFETY: as in `bin`.
+        unsafe { self.spares.get_unchecked(id.index()) }
     }
 }
 

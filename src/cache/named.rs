@@ -15,7 +15,7 @@ use core::sync::atomic::{
 use super::bin::Bin;
 use super::{ThreadCache, own};
 use crate::layout::{Part, part};
-use crate::slab::{Handles, Object, SlabTables};
+use crate::slab::{Handles, Object, SheafCell, SlabTables};
 use crate::units::GRANULE_SHIFT;
 
 /// The bins and what the fast paths must know of the home's named slabs, in one line of the processor's cache; zero is a
@@ -49,10 +49,12 @@ impl NamedBins {
     pub(super) const BYTES: Part = part!(Self, bytes);
 }
 
-/// What is known of a bin beside its sheaves.
-#[derive(Debug, Default)]
+/// What is known of a bin beside its main sheaf.
+#[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Notes {
+    /// The other sheaf, closed.
+    pub(crate) spare: SheafCell,
     /// How many objects the last refill brought.
     pub(crate) last: AtomicU16,
     /// Objects at the bottom of the main sheaf that are detached, and slots there whose objects went.
@@ -127,6 +129,13 @@ impl NamedBins {
         let notes = all.cast::<Notes>().wrapping_add(place / BIN_BYTES);
         // SAFETY: the table has as many notes as bins, zeroes at first.
         unsafe { &*notes }
+    }
+
+    /// Objects at hand in the bin at `place`.
+    fn count(&self, place: usize) -> usize {
+        let (bin, notes) = (self.bin(place), self.notes(place));
+        let detached = usize::from(notes.detached.load(Relaxed));
+        bin.main_count() + notes.spare.count() + detached
     }
 
     /// The places of all bins.
@@ -205,15 +214,14 @@ impl ThreadCache {
         if !self.named.has(place) {
             return 0;
         }
-        self.named.bin(place).count() + usize::from(self.named.notes(place).detached.load(Relaxed))
+        self.named.count(place)
     }
 
     /// Tells the place of each bin and how many objects are in it, as of [`Self::named_objects`].
     pub(crate) fn each_named(&self, mut see: impl FnMut(usize, usize)) {
         let _busy = self.busy.lock();
         for place in self.named.places() {
-            let detached = self.named.notes(place).detached.load(Relaxed);
-            see(place, self.named.bin(place).count() + usize::from(detached));
+            see(place, self.named.count(place));
         }
     }
 

@@ -74,7 +74,7 @@ impl NamedBins {
 
     /// Takes the spare sheaf of a bin and detaches its main one; returns whether there is anything in that.
     fn take_and_detach(&self, place: usize, give: &mut dyn FnMut(usize, Taken<'_>)) -> bool {
-        if let Some(spare) = self.bin(place).spare.take() {
+        if let Some(spare) = self.notes(place).spare.take() {
             give(place, Taken::Spare(spare));
         }
         self.detach(place)

@@ -62,7 +62,7 @@ impl ThreadCache {
         if is_small(bin, id) || class::is_span(id) {
             return self.close_small(binding, id);
         }
-        for sheaf in [bin.close(), bin.spare.take()].into_iter().flatten() {
+        for sheaf in [bin.close(), self.spare(id).take()].into_iter().flatten() {
             self.put_away(binding, id, sheaf);
         }
     }
@@ -70,7 +70,8 @@ impl ThreadCache {
     /// Number of objects of a class that are cached here; another thread sees a moment of it, which is
     /// never more than there is room for.
     pub(crate) fn cached(&self, id: ClassId) -> usize {
-        (self.bin(id).count() + self.detached_of(id)).min(2 * sizing::capacity(id))
+        let count = self.bin(id).main_count() + self.spare(id).count();
+        (count + self.detached_of(id)).min(2 * sizing::capacity(id))
     }
 
     /// Bytes that the sheaves of a class have room for.
@@ -79,7 +80,7 @@ impl ThreadCache {
         if !bin.has_main() {
             return 0;
         }
-        let spare = if bin.spare.is_some() {
+        let spare = if self.spare(id).is_some() {
             sizing::capacity(id)
         } else {
             0

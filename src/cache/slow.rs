@@ -27,7 +27,7 @@ impl ThreadCache {
             id = self.serving(own);
         }
         let object = self
-            .pop(id)
+            .take(id)
             .or_else(|| self.refill_or_drain(binding, self.serving_anew(binding, own, id)))?;
         Some(request.clear(object))
     }
@@ -40,7 +40,7 @@ impl ThreadCache {
                 let _busy = self.busy.lock();
                 self.reattach(class);
                 self.set(&self.refilled, class, 1);
-                self.pop(class)
+                self.take(class)
             }
             _ => None,
         };
@@ -106,7 +106,9 @@ impl ThreadCache {
                 class,
                 is_start: true,
             } => self.send_home(binding, node, class, block),
-            Home::Page { is_start: true, .. } => binding.heap.give(block),
+            Home::Page { is_start: true, .. } | Home::Sampled { is_start: true, .. } => {
+                binding.heap.give(block);
+            }
             Home::Outside => binding.heap.give_huge(address),
             _ => binding.heap.misplaced(address),
         }
@@ -124,11 +126,11 @@ impl ThreadCache {
         let capacity = sizing::capacity(id);
         self.reattach(id);
         if bin.main_count() > 0 {
-            return bin.pop();
+            return bin.take();
         }
         self.set(&self.refilled, id, 1);
-        if bin.swap_for_objects(capacity) {
-            return bin.pop();
+        if bin.swap_for_objects(self.spare(id), capacity) {
+            return bin.take();
         }
         let wanted = match self.is_awaited.load(Relaxed) {
             0 => sizing::refill(id, self.get(&self.refills, id)),
@@ -140,7 +142,7 @@ impl ThreadCache {
         if is_full_size || is_much && most == capacity {
             let mut locked = self.cache_node(binding, id).lock();
             if self.take_full(binding, id, &mut locked.barn) {
-                return bin.pop();
+                return bin.take();
             }
             // What makes a sheaf ready takes locks of its own. This one is.
             cache_node = is_full_size.then_some(locked);
@@ -169,7 +171,7 @@ impl ThreadCache {
         bin.open(sheaf, room);
         // The slab tables may have grown.
         self.refresh_home();
-        bin.pop()
+        bin.take()
     }
 
     /// Moves up to `wanted` objects into a sheaf, from the barn if they are few, else from the slabs.
@@ -226,7 +228,7 @@ impl ThreadCache {
                 self.share(binding, id)
             };
         }
-        if bin.swap_for_room(capacity) {
+        if bin.swap_for_room(self.spare(id), capacity) {
             return true;
         }
         let cluster = self.origin(binding, id, object);
@@ -248,8 +250,9 @@ impl ThreadCache {
             bin.open(full, capacity);
             return true;
         };
-        if !bin.spare.is_some() && may_have_spare(binding, id) {
-            bin.spare.put(full);
+        let spare = self.spare(id);
+        if !spare.is_some() && may_have_spare(binding, id) {
+            spare.put(full);
             bin.open(empty, capacity);
             return true;
         }

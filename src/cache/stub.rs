@@ -43,6 +43,11 @@ impl ThreadCache {
         Some(&stub.cache)
     }
 
+    /// Whether it is no thread's: neither a cache with memory nor a stub for one.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.heap.get().is_none() && self.stubbed().is_none()
+    }
+
     /// The cache that this one is a stub for, if it is one.
     pub(crate) fn stubbed(&self) -> Option<&'static Self> {
         self.stubbed.get()

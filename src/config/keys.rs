@@ -1,7 +1,7 @@
 //! The keys of `SLUBMALLOC_CONF`: what each takes, and what it does.
 #![forbid(unsafe_code)]
 
-use super::ranges::{MAX_ARENA, MIN_ARENA, is_limit, is_purge_time};
+use super::ranges::{MAX_ARENA, MIN_ARENA, is_limit, is_profile_rate, is_purge_time};
 use super::{Config, ThreadChoice, print_help, size, size_or_off};
 use crate::limit::LimitChoice;
 use crate::modes::Options;
@@ -21,7 +21,7 @@ pub(super) struct Key {
     pub(super) set: fn(&mut Config, &[u8]) -> Option<()>,
 }
 
-pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
+pub(super) const KEYS: [Key; if cfg!(placed) { 21 } else { 20 }] = [
     Key {
         name: "arena",
         values: "SIZE",
@@ -161,6 +161,34 @@ pub(super) const KEYS: [Key; if cfg!(placed) { 19 } else { 18 }] = [
                 Some(())
             }
             _ => None,
+        },
+    },
+    Key {
+        name: "profile",
+        values: "on|exit=FILE|off",
+        bounds: "FILE as for report",
+        default: "off",
+        does: "sample which stacks hold how much memory, and write that to a file when the program ends",
+        set: |config, value| {
+            let path = match value {
+                b"on" | b"off" => None,
+                _ => Some(value.strip_prefix(b"exit=")?),
+            };
+            write_to_file(Output::Profile, path)?;
+            config.is_profiled = value != b"off";
+            Some(())
+        },
+    },
+    Key {
+        name: "profile_rate",
+        values: "SIZE",
+        bounds: "SIZE from 1 to 1t",
+        default: "512k",
+        does: "bytes between two samples of the heap profile in the mean; 1 for every block",
+        set: |config, value| {
+            let rate = size(value).filter(|rate| is_profile_rate(*rate))?;
+            config.profile_rate = rate as u64;
+            Some(())
         },
     },
     Key {

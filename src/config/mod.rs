@@ -14,13 +14,14 @@ use crate::heap::Settings;
 use crate::limit::{Limit, LimitChoice};
 use crate::modes;
 use crate::numa::Choice;
+use crate::profile::DEFAULT_RATE;
 use crate::report::{Line, Output, has_file};
 use crate::sys::{self, HugePages};
 use crate::units::GRANULE_SIZE;
 use deepbind::Deepbind;
 use keys::{KEYS, Key};
 use ranges::MAX_ARENA;
-pub(crate) use ranges::{is_limit, is_purge_time};
+pub(crate) use ranges::{is_limit, is_profile_rate, is_purge_time};
 
 /// What can be chosen.
 #[derive(Clone, Debug)]
@@ -43,6 +44,10 @@ pub(crate) struct Config {
     pub(crate) deepbind: Deepbind,
     /// Whether violations are only reported.
     pub(crate) only_warn: bool,
+    /// Whether the heap is profiled from the start on.
+    pub(crate) is_profiled: bool,
+    /// Bytes between two samples of that.
+    pub(crate) profile_rate: u64,
 }
 
 /// When there is a thread that gives unused memory back while the program sleeps.
@@ -99,6 +104,8 @@ impl Config {
             modes: modes::Settings::OFF,
             deepbind: Deepbind::OFF,
             only_warn: false,
+            is_profiled: false,
+            profile_rate: DEFAULT_RATE,
         }
     }
 

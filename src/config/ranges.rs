@@ -17,3 +17,8 @@ pub(crate) fn is_purge_time(milliseconds: u64) -> bool {
 pub(crate) fn is_limit(bytes: usize) -> bool {
     bytes >= MIN_LIMIT
 }
+
+/// Whether samples of the heap profile may be that many bytes apart.
+pub(crate) fn is_profile_rate(bytes: usize) -> bool {
+    (1..=1 << 40).contains(&bytes)
+}

@@ -104,7 +104,7 @@ fn off_is_off_for_every_key_that_can_be() {
     for key in &KEYS {
         let text = std::format!("{}:off", key.name);
         let (_, lines) = parse(&text);
-        let cannot = ["arena", "crime"].contains(&key.name);
+        let cannot = ["arena", "crime", "profile_rate"].contains(&key.name);
         assert_eq!(lines.len(), usize::from(cannot), "{lines:?}");
         assert!(cannot || key.values.contains("off"), "{}", key.name);
     }

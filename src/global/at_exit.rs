@@ -1,6 +1,7 @@
 //! The process's end, whatever carries this library: a C program, the shared library under one, or a Rust program.
 
 use super::look::{is_young, look_at_exit, print_stats, wants_stats_at_exit};
+use super::profile_out;
 use super::threads::own;
 use crate::cache::ThreadCache;
 use crate::report::{self, Output};
@@ -15,6 +16,7 @@ extern "C" fn at_exit() {
     if wants_stats_at_exit() {
         print_stats(|line| report::write(Output::Statistics, line));
     }
+    profile_out::print_at_exit();
     if !is_young() {
         look_at_exit();
     } else if let Some(cache) = own().filter(|cache| !cache.is_interrupted()) {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::process::{current_node, process};
+use super::profile_switch;
 use super::thread_exit;
 use super::threads::{CACHES, has_left, here, inside, leave_caches, stand_in};
 use crate::cache::{Binding, ThreadCache};
@@ -51,6 +52,7 @@ fn birth() -> Option<(&'static ThreadCache, Binding)> {
         CACHES.exit(cache);
         return None;
     }
+    profile_switch::begin_thread(process, cache, is_first);
     if process.modes.is_on() {
         cache.note_thread(CACHES.births());
         if process.modes.sees_all()

@@ -21,13 +21,13 @@ use crate::layout::{Row, Value, count, fields, join};
 use crate::slab::class::{ALL_CLASSES, CLASSES, ClassInfo, INFO};
 use crate::slab::{self, CACHE_NODE_PLACES};
 use crate::sync::Once;
-use crate::{arena, huge, pool, sys};
+use crate::{arena, huge, pool, profile, sys};
 
 /// What every directory begins with.
 const MAGIC: [u8; 8] = *b"slubdir\0";
 /// Raised when a reader of the version before would misread this one, or not find a row: the tests have a digest of the
 /// names of each version. Rows and values may be added without.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// Bytes for the package's version.
 const RELEASE: usize = 24;
 
@@ -76,7 +76,7 @@ pub(super) static DIRECTORY: Directory = Directory {
 /// The structures of this room.
 const OWN_ROWS: &[&[Row]] = &[
     fields!(Once<Process> as "process_once" {}),
-    fields!(Process as "process" { heap, config, purge, thread, kmem, pools }),
+    fields!(Process as "process" { heap, config, purge, thread, kmem, pools, profile }),
     fields!(Config as "config" { only_warn }),
     fields!(Purge as "purge" { pace as step in Pace::STEP, stats_at_exit, mail }),
     fields!(PurgeThread as "purge_thread" { bell }),
@@ -104,6 +104,7 @@ const STRUCTURES: &[&[&[Row]]] = &[
     cache::layout::ROWS,
     kmem::layout::ROWS,
     pool::layout::ROWS,
+    profile::layout::ROWS,
 ];
 
 /// All numbers.
@@ -117,6 +118,7 @@ const NUMBERS: &[&[&[Value]]] = &[&[
     cache::layout::VALUES,
     kmem::layout::VALUES,
     pool::layout::VALUES,
+    profile::layout::VALUES,
 ]];
 
 const ROWS: usize = count(STRUCTURES);

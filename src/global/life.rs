@@ -35,6 +35,7 @@ extern "C" fn before_fork() {
     CACHES.hold_for_fork();
     if let Some(process) = PROCESS.get() {
         process.modes.hold_for_fork();
+        process.profile.hold_for_fork();
         kmem.inspect(|kmem| kmem.hold_for_fork());
         process.pools.get().inspect(|pools| pools.hold_for_fork());
         process.heap.hold_for_fork();

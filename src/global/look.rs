@@ -171,7 +171,9 @@ pub(super) fn wants_stats_at_exit() -> bool {
 /// holds them does not exist.
 fn may_take_locks() -> bool {
     let is_interrupted = own().is_some_and(ThreadCache::is_interrupted);
-    let is_quiet = |process: &Process| process.heap.is_quiet() && process.modes.is_quiet();
+    let is_quiet = |process: &Process| {
+        process.heap.is_quiet() && process.modes.is_quiet() && process.profile.is_quiet()
+    };
     !is_interrupted && CACHES.is_quiet() && PROCESS.get().is_some_and(is_quiet)
 }
 

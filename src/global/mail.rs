@@ -53,6 +53,9 @@ pub(super) const SET_LIMIT: u32 = 4;
 /// Sets whether there are statistics when the program ends.
 pub(super) const SET_STATS: u32 = 5;
 
+/// Switches the heap profile on, with a sample every so many bytes in the mean; 0 for off.
+pub(super) const SET_PROFILE: u32 = 6;
+
 /// Differs for requests that differ in any part (FNV-1a over words).
 pub(super) fn digest(number: u64, process: u32, request: Request) -> u64 {
     const BASE: u64 = 0xcbf2_9ce4_8422_2325;
@@ -145,7 +148,7 @@ impl Mail {
 
 /// Where the fields lie, for the other process.
 pub(super) mod layout {
-    use super::{Mail, Outcome, PURGE, SET_LIMIT, SET_PURGE_MS, SET_STATS, TRIM};
+    use super::{Mail, Outcome, PURGE, SET_LIMIT, SET_PROFILE, SET_PURGE_MS, SET_STATS, TRIM};
     use crate::layout::{Row, Value, fields};
 
     pub(in super::super) const ROWS: &[Row] = fields!(Mail as "mail" {
@@ -157,6 +160,7 @@ pub(super) mod layout {
         Value::new("mail_set_purge_ms", SET_PURGE_MS as u64),
         Value::new("mail_set_limit", SET_LIMIT as u64),
         Value::new("mail_set_stats", SET_STATS as u64),
+        Value::new("mail_set_profile", SET_PROFILE as u64),
         Value::new("mail_done", Outcome::Done as u64),
     ];
 }

@@ -14,8 +14,8 @@ use super::service::{Service, service};
 use super::threads::{here, own};
 use super::trim::collect_spans;
 use super::uncached::{answer, home};
-use super::{debugged, debugged_kmem, early, named, pooled, pushed, relief, thread_exit};
-use crate::cache::{Binding, ThreadCache};
+use super::{debugged, debugged_kmem, early, named, pooled, profiled, pushed, relief, thread_exit};
+use crate::cache::{Binding, Counted, ThreadCache};
 use crate::modes::Family;
 use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::{Object, Request, class};
@@ -46,6 +46,15 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 /// What [`malloc`] does where [`malloc_fast`] gives up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
+    match here().count(size) {
+        Counted::Off => {}
+        Counted::Due => return profiled::allocate(size, MIN_ALIGN, Zeroed::No, Family::Malloc),
+        Counted::Done => {
+            if let Some(object) = here().take_counted(size) {
+                return object.as_ptr();
+            }
+        }
+    }
     if let Some(block) = pushed::take_ready(size) {
         return block.as_ptr();
     }
@@ -55,7 +64,7 @@ pub fn malloc_slow(size: usize) -> *mut u8 {
         tick(here(), Trigger::Malloc);
         return object.as_ptr();
     }
-    allocate(size, MIN_ALIGN, Zeroed::No, Family::Malloc)
+    allocate_uncounted(size, MIN_ALIGN, Zeroed::No, Family::Malloc)
 }
 
 /// Allocates `count` times `size` bytes of zeroes; null also if the product overflows. See calloc(3).
@@ -97,6 +106,24 @@ pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mu
 /// A block past the fast paths, for functions of a family.
 #[inline(never)]
 pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
+    match here().count(size) {
+        Counted::Due => profiled::allocate(size, align, zeroed, family),
+        Counted::Off | Counted::Done => allocate_uncounted(size, align, zeroed, family),
+    }
+}
+
+/// The same of bytes that are counted already.
+#[inline(never)]
+pub(super) fn allocate_uncounted(
+    size: usize,
+    align: usize,
+    zeroed: Zeroed,
+    family: Family,
+) -> *mut u8 {
+    // A thread whose first block this is was not asked yet.
+    if here().is_vacant() && profiled::is_first_sample(size) {
+        return profiled::allocate(size, align, zeroed, family);
+    }
     // Two ways that share no stack.
     match here().stubbed() {
         None => allocate_beside(size, align, zeroed, family),
@@ -225,6 +252,7 @@ fn give(block: NonNull<u8>, family: Family) {
             None => give_uncached(process(), block),
         };
     }
+    profiled::end(block);
     if pooled::give(block) || give_named(block) {
         return tick_own(Trigger::Free);
     }
@@ -274,7 +302,7 @@ pub(super) fn tick_own(trigger: Trigger) {
 
 /// Gives memory back that was not needed for some time, if that is due, and frees what a handler could not.
 #[inline(never)]
-fn tick(cache: &'static ThreadCache, trigger: Trigger) {
+pub(super) fn tick(cache: &'static ThreadCache, trigger: Trigger) {
     let Some(process) = PROCESS.get() else {
         return;
     };

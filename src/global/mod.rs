@@ -25,6 +25,9 @@ mod pool;
 mod pooled;
 mod prefilled;
 mod process;
+mod profile_out;
+mod profile_switch;
+mod profiled;
 mod progress;
 mod pushed;
 mod purge;
@@ -69,6 +72,8 @@ pub use pool::{
 };
 pub use pooled::{pool_alloc_fast, pool_alloc_ready, pool_free_fast, pool_free_ready};
 pub use prefilled::{alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size};
+pub use profile_out::{NotWritten, profile_dump};
+pub use profile_switch::profile_set;
 pub use pushed::{pool_pop, pool_push};
 pub use relief::{register_shrinker, unregister_shrinker};
 pub use size::{realloc, realloc_fast, realloc_slow, usable_size};

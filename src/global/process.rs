@@ -18,6 +18,7 @@ use crate::limit::{self, Limit};
 use crate::modes::Modes;
 use crate::numa::{Choice, Topology};
 use crate::pool::Pools;
+use crate::profile::Profile;
 use crate::report::{self, Line};
 use crate::sync::Once;
 use crate::sys;
@@ -38,6 +39,7 @@ pub(super) struct Process {
     pub(super) kmem: Once<Kmem>,
     /// The pools, once there was one.
     pub(super) pools: Once<Pools>,
+    pub(super) profile: Profile,
 }
 
 /// The heap, once there is one.
@@ -185,6 +187,7 @@ pub(super) fn make_process() -> Option<Process> {
         config,
         kmem: Once::new(),
         pools: Once::new(),
+        profile: Profile::new(),
     })
 }
 

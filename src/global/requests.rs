@@ -8,8 +8,9 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::mail::{Outcome, PURGE, Request, SET_LIMIT, SET_PURGE_MS, SET_STATS, TRIM};
+use super::mail::{Outcome, PURGE, Request, SET_LIMIT, SET_PROFILE, SET_PURGE_MS, SET_STATS, TRIM};
 use super::process::Process;
+use super::profile_switch;
 use super::trim::trim_all;
 use crate::config;
 use crate::decay::Elapsed;
@@ -93,6 +94,9 @@ impl Process {
                 // ORDERING: relaxed, a wish.
                 self.purge.stats_at_exit.store(request.value == 1, Relaxed);
                 request.value <= 1
+            }
+            SET_PROFILE => {
+                profile_switch::switch(self, Some(request.value).filter(|rate| *rate > 0))
             }
             _ => false,
         };

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use super::malloc::{free, malloc};
 use super::process::{PROCESS, Process, is_interrupted, process};
 use super::threads::{here, inside};
-use super::{debugged, early, named, pooled, pushed};
+use super::{debugged, early, named, pooled, profiled, pushed};
 use crate::heap::{Home, Resized};
 use crate::report::{self, Context, Violation, report_violation};
 use crate::slab::class;
@@ -42,7 +42,8 @@ pub fn realloc_fast(block: *const u8, size: usize) -> bool {
     if size.wrapping_sub(1) < BLOCK_SIZE {
         return here().may_stay(block, size) && is_without_modes(|_| true);
     }
-    is_without_modes(|process| process.heap.is_right(block, size))
+    // Of a sample it is noted how long it is.
+    is_without_modes(|process| process.heap.is_right(block, size) && !process.profile.is_known())
 }
 
 /// Whether no debug mode is on in the process, and it is `right` for something else.
@@ -96,20 +97,7 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
             Some(old_bytes) => Resized::Copy { old_bytes },
             None => return core::ptr::null_mut(),
         },
-        (None, Some(process)) => inside(|| {
-            if process.modes.is_on() {
-                debugged::resize(process, old, size)
-            } else {
-                match (
-                    process.heap.resize(old, size),
-                    named::usable_size(old.as_ptr().addr()),
-                ) {
-                    // Red zones may lie after it.
-                    (Resized::Copy { .. }, Some(old_bytes)) => Resized::Copy { old_bytes },
-                    (resized, _) => resized,
-                }
-            }
-        }),
+        (None, Some(process)) => inside(|| resize(process, old, size)),
         (None, None) => {
             report_violation(Violation::InvalidFree, block as usize, Context::Nowhere);
             return core::ptr::null_mut();
@@ -117,6 +105,24 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
     };
     // SAFETY: the caller's promise.
     unsafe { settle(resized, old, || take_beside(size), size) }
+}
+
+/// Tries to change a block's size without copying it.
+fn resize(process: &'static Process, old: NonNull<u8>, size: usize) -> Resized {
+    if process.modes.is_on() {
+        return debugged::resize(process, old, size);
+    }
+    let lifted = profiled::lift(old);
+    let resized = process.heap.resize(old, size);
+    match resized {
+        Resized::At(block) => profiled::put_back(lifted, block, Some(size)),
+        _ => profiled::put_back(lifted, old, None),
+    }
+    match (resized, named::usable_size(old.as_ptr().addr())) {
+        // Red zones may lie after it.
+        (Resized::Copy { .. }, Some(old_bytes)) => Resized::Copy { old_bytes },
+        (resized, _) => resized,
+    }
 }
 
 /// A block to move to one that is of no pool, whatever the thread has pushed: others may have it, and for longer.
@@ -210,6 +216,11 @@ fn is_locked_out() -> bool {
 fn size_unlocked(process: &Process, block: *const u8) -> Option<usize> {
     match process.heap.locate(block as usize) {
         Home::Slab {
+            class,
+            is_start: true,
+            ..
+        }
+        | Home::Sampled {
             class,
             is_start: true,
             ..

@@ -19,6 +19,15 @@ pub(crate) enum Home {
         /// Whether the address is the start of one of the slab's objects.
         is_start: bool,
     },
+    /// A slab of class `class` on `node` whose objects a heap profile has sampled.
+    Sampled {
+        /// The node.
+        node: &'static Node,
+        /// The class.
+        class: ClassId,
+        /// Whether the address is the start of one of the slab's objects.
+        is_start: bool,
+    },
     /// A slab of a named cache.
     Named {
         /// The node.
@@ -69,6 +78,13 @@ impl Heap {
         let slab = SlabTables::slab_of(granule, class::info(class));
         let (index, is_start) = class::info(class).object_at(offset - slab.offset());
         let is_start = is_start && index < class::info(class).objects;
+        if owner.is_profile() {
+            return Home::Sampled {
+                node,
+                class,
+                is_start,
+            };
+        }
         if owner != Owner::MALLOC {
             return Home::Named {
                 node,
@@ -87,7 +103,7 @@ impl Heap {
     #[cold]
     pub(crate) fn context(&self, address: usize) -> Context {
         match self.locate(address) {
-            Home::Slab { node, class, .. } => {
+            Home::Slab { node, class, .. } | Home::Sampled { node, class, .. } => {
                 let base = node.arena().base();
                 let granule = GranuleIndex::containing(address - base);
                 let slab = SlabTables::slab_of(granule, class::info(class));

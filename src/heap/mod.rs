@@ -25,6 +25,7 @@ mod purge;
 mod refill;
 mod refusals;
 mod resize;
+mod sampled;
 mod settings;
 mod site;
 mod soon;
@@ -208,6 +209,11 @@ impl Heap {
                 class,
                 is_start: true,
             } => self.take_back(node, class, &mut [block.as_ptr()]),
+            Home::Sampled {
+                node,
+                class,
+                is_start: true,
+            } => node.give_sampled(class, block),
             Home::Page {
                 node,
                 page,
@@ -233,6 +239,9 @@ impl Heap {
     pub(crate) fn usable_size(&self, address: usize) -> Option<usize> {
         match self.locate(address) {
             Home::Slab {
+                class, is_start, ..
+            }
+            | Home::Sampled {
                 class, is_start, ..
             } => is_start.then(|| class::info(class).size as usize),
             Home::Named {

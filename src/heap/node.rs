@@ -10,13 +10,14 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::Settings;
 use super::metadata::Metadata;
+use super::sampled::Sampled;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
 use crate::slab::{
     CacheNode, CacheNodeCounts, CacheNodes, Owner, Place, SheafStack, SlabTables, class,
 };
-use crate::sync::{CachePadded, Lock};
+use crate::sync::{CachePadded, Lock, Once};
 use crate::sys::{Policy, Region};
 use crate::units::{ClassId, ClusterId, NodeId};
 
@@ -29,6 +30,8 @@ pub(crate) struct Node {
     /// Held while the kernel takes pages of a slab, which is on no list meanwhile.
     releasing: CachePadded<Lock<()>>,
     pub(super) cache_nodes: CacheNodes,
+    /// Slabs of sampled objects, once there was one.
+    pub(super) sampled: Once<&'static Sampled>,
     pub(super) tables: SlabTables,
     /// Empty small sheaves, for any class, by their two sizes.
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
@@ -67,6 +70,7 @@ impl Node {
             policy,
             releasing: CachePadded::new(Lock::new(())),
             cache_nodes: CacheNodes::new(parts.cache_nodes, settings.clusters),
+            sampled: Once::new(),
             tables: SlabTables::new(parts.granules, parts.records, bytes, settings.is_tiny),
             small_sheaves: CachePadded::new(Lock::new(Default::default())),
             arena: CachePadded::new(Arena::new(parts.data, parts.map, settings.is_eager)),
@@ -163,7 +167,7 @@ impl Node {
 
     /// The numbers of a class, where full sheaves have as many objects as that.
     pub(crate) fn counts(&self, id: ClassId, capacity: usize) -> CacheNodeCounts {
-        let mut sum = CacheNodeCounts::default();
+        let mut sum = self.sampled_counts(id);
         for (_, cache_node) in self.used_cache_nodes(id) {
             let counts = cache_node.lock().counts(capacity);
             sum.slabs += counts.slabs;
@@ -178,6 +182,7 @@ impl Node {
         for (cluster, cache_node) in self.used_cache_nodes(id) {
             cache_node.lock().trim(self.place(cluster), id, 0);
         }
+        self.trim_sampled(id);
     }
 
     /// Gives slabs without an object in use up.
@@ -212,6 +217,7 @@ impl Node {
             .for_each(|(cluster, id)| self.cache_nodes.growing(cluster, id).hold_for_fork());
         self.releasing.hold_for_fork();
         cache_nodes().for_each(|(cluster, id)| self.cache_nodes.any(cluster, id).hold_for_fork());
+        self.hold_sampled_for_fork();
         self.tables.growth().hold_for_fork();
         self.small_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
@@ -226,6 +232,7 @@ impl Node {
             })
         };
         class::all().all(is_free)
+            && self.is_sampled_quiet()
             && self.releasing.is_free()
             && self.tables.growth().is_free()
             && self.small_sheaves.is_free()
@@ -265,6 +272,7 @@ impl Node {
             for (cluster, cache_node) in self.used_cache_nodes(id) {
                 cache_node.lock().validate(self.place(cluster), id);
             }
+            self.validate_sampled(id);
         }
         self.arena.validate();
     }

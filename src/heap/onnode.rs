@@ -17,12 +17,17 @@ impl Heap {
     /// The node that the memory at `address` is on; `None` for an address that is not the heap's.
     pub(crate) fn node_of(&self, address: usize) -> Option<NodeId> {
         match self.locate(address) {
-            Home::Slab { node, .. } | Home::Named { node, .. } | Home::Page { node, .. }
+            Home::Slab { node, .. }
+            | Home::Sampled { node, .. }
+            | Home::Named { node, .. }
+            | Home::Page { node, .. }
                 if node.is_whole() =>
             {
                 Some(node.id())
             }
-            Home::Slab { .. } | Home::Named { .. } | Home::Page { .. } => self.ask(address),
+            Home::Slab { .. } | Home::Sampled { .. } | Home::Named { .. } | Home::Page { .. } => {
+                self.ask(address)
+            }
             Home::Outside if self.huge.has(address) => self.ask(address),
             Home::Outside => None,
         }

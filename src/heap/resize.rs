@@ -48,6 +48,11 @@ impl Heap {
                 class,
                 is_start: true,
                 ..
+            }
+            | Home::Sampled {
+                class,
+                is_start: true,
+                ..
             } => {
                 let info = class::info(class);
                 if info.may_stay(bytes) {

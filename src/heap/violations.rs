@@ -12,7 +12,7 @@ impl Heap {
     #[cold]
     pub(crate) fn misplaced(&self, address: usize) {
         let (violation, context) = match self.locate(address) {
-            Home::Slab { .. } | Home::Named { .. } => {
+            Home::Slab { .. } | Home::Sampled { .. } | Home::Named { .. } => {
                 (Violation::InteriorPointer, self.context(address))
             }
             Home::Page {

@@ -169,7 +169,7 @@ impl Kmem {
                 let empty = self.flush(cache, sheaf);
                 self.store.give_sheaf(empty, room);
             }
-            if let Some(sheaf) = bin.spare.take() {
+            if let Some(sheaf) = notes.spare.take() {
                 let empty = self.flush(cache, sheaf);
                 self.store.give_sheaf(empty, cache.capacity());
             }

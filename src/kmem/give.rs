@@ -4,10 +4,10 @@
 use super::cache::NamedCache;
 use super::slabs::Slabs;
 use super::{Caller, Kmem, report, sizing};
-use crate::cache::{Bin, Binding};
+use crate::cache::{Bin, Binding, Notes};
 use crate::heap::Node;
 use crate::report::{Context, Violation, report_violation, report_violation_with};
-use crate::slab::{Object, Sheaf};
+use crate::slab::{Object, Sheaf, SheafCell};
 
 /// What became of an object that a thread puts into its bin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,9 @@ impl Kmem {
                 let is_there = self.make_place(thread, place);
                 thread.refresh_home();
                 let put = is_there.then(|| {
-                    thread.with_named(place, |bin, _| self.put(binding, cache, bin, object))
+                    thread.with_named(place, |bin, notes| {
+                        self.put(binding, cache, (bin, notes), object)
+                    })
                 });
                 put.flatten().unwrap_or(Put::NoRoom)
             }
@@ -137,9 +139,15 @@ impl Kmem {
     }
 
     /// Puts an object into a thread's bin, under the thread's lock.
-    fn put(&self, binding: Binding, cache: &'static NamedCache, bin: &Bin, object: Object) -> Put {
+    fn put(
+        &self,
+        binding: Binding,
+        cache: &'static NamedCache,
+        (bin, notes): (&Bin, &Notes),
+        object: Object,
+    ) -> Put {
         if !bin.has_main() {
-            let Some((sheaf, room)) = self.sheaf_for(cache, bin, 1) else {
+            let Some((sheaf, room)) = self.sheaf_for(cache, bin, notes, 1) else {
                 return Put::NoRoom;
             };
             bin.open(sheaf, room);
@@ -148,17 +156,23 @@ impl Kmem {
             return Put::Twice;
         }
         let is_in = bin.push(object.as_ptr())
-            || self.make_room(binding, cache, bin) && bin.push(object.as_ptr());
+            || self.make_room(binding, cache, bin, &notes.spare) && bin.push(object.as_ptr());
         if is_in { Put::Done } else { Put::NoRoom }
     }
 
     /// Makes room on the full main sheaf; `false` where there is no memory for another one.
-    fn make_room(&self, binding: Binding, cache: &'static NamedCache, bin: &Bin) -> bool {
+    fn make_room(
+        &self,
+        binding: Binding,
+        cache: &'static NamedCache,
+        bin: &Bin,
+        spare: &SheafCell,
+    ) -> bool {
         let (capacity, room) = (cache.capacity(), bin.capacity());
         if room < capacity {
             return self.enlarge(bin, room, capacity);
         }
-        if bin.swap_for_room(capacity) {
+        if bin.swap_for_room(spare, capacity) {
             return true;
         }
         let Some(slabs) = self.slabs(cache, binding.home) else {
@@ -174,8 +188,8 @@ impl Kmem {
             return true;
         };
         bin.open(empty, capacity);
-        if !bin.spare.is_some() {
-            bin.spare.put(full);
+        if !spare.is_some() {
+            spare.put(full);
             return true;
         }
         let most = match self.heap.is_tiny() {

@@ -105,14 +105,14 @@ impl Kmem {
         notes: &Notes,
     ) -> Refill {
         let capacity = cache.capacity();
-        if bin.main_count() > 0 || bin.swap_for_objects(capacity) {
-            return bin.pop().map_or(Refill::Nothing, Refill::Object);
+        if bin.main_count() > 0 || bin.swap_for_objects(&notes.spare, capacity) {
+            return bin.take().map_or(Refill::Nothing, Refill::Object);
         }
         let Some(slabs) = self.slabs(cache, binding.home) else {
             return Refill::Nothing;
         };
         if bin.has_main() && bin.capacity() == capacity && take_full(slabs, bin, capacity) {
-            return bin.pop().map_or(Refill::Nothing, Refill::Object);
+            return bin.take().map_or(Refill::Nothing, Refill::Object);
         }
         // ORDERING: relaxed, the thread's own number.
         let wanted = sizing::refill(
@@ -122,10 +122,10 @@ impl Kmem {
         );
         // A caller that must not wait gets no new sheaf.
         let ready = match gfp.may_wait() {
-            true => self.sheaf_for(cache, bin, wanted),
+            true => self.sheaf_for(cache, bin, notes, wanted),
             false => bin
                 .has_main()
-                .then(|| self.sheaf_for(cache, bin, 0))
+                .then(|| self.sheaf_for(cache, bin, notes, 0))
                 .flatten(),
         };
         let Some((mut sheaf, room)) = ready else {
@@ -150,7 +150,7 @@ impl Kmem {
             return Refill::New(sheaf, room);
         }
         bin.open(sheaf, room);
-        bin.pop().map_or(Refill::Nothing, Refill::Object)
+        bin.take().map_or(Refill::Nothing, Refill::Object)
     }
 
     /// The bin's main sheaf, closed and empty, or a new one: a small one at first, and then one of full size. With its room.
@@ -158,11 +158,12 @@ impl Kmem {
         &self,
         cache: &NamedCache,
         bin: &Bin,
+        notes: &Notes,
         wanted: usize,
     ) -> Option<(Sheaf, usize)> {
         let capacity = cache.capacity();
         if !bin.has_main() {
-            if !bin.spare.is_some() {
+            if !notes.spare.is_some() {
                 let info = cache.info();
                 bin.describe(info.divisor, (info.slab_bytes() - 1) as u32);
             }
@@ -191,7 +192,7 @@ impl Kmem {
     ) -> Option<Object> {
         if !bin.has_main() {
             bin.open(sheaf, room);
-            return bin.pop();
+            return bin.take();
         }
         // The constructor has freed objects of its own cache.
         let (first, rest) = sheaf.objects_mut().split_first_mut()?;

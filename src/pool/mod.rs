@@ -130,7 +130,7 @@ impl Pools {
             Home::Page { .. } | Home::Outside => {
                 self.table.find(self.blocks.find(address)?.0 as usize)
             }
-            Home::Slab { .. } => None,
+            Home::Slab { .. } | Home::Sampled { .. } => None,
         }
     }
 

@@ -18,7 +18,8 @@ pub use line::Line;
 pub(crate) use naming::name_objects_by;
 pub use output::kept_descriptor;
 pub(crate) use output::{
-    Output, close_descriptors, descriptor, has_file, keep_standard_error, write, write_to_file,
+    Output, close_descriptors, descriptor, has_file, has_file_of_its_own, keep_standard_error,
+    write, write_to_file,
 };
 pub(crate) use symbol::{Module, name_function};
 

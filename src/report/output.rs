@@ -24,6 +24,8 @@ pub(crate) enum Output {
     Reports,
     /// The statistics when the program ends.
     Statistics,
+    /// The heap profile when the program ends.
+    Profile,
 }
 
 // ORDERING: relaxed throughout. What is configured is stored before there is a heap to report of. Of a descriptor that
@@ -37,6 +39,8 @@ static IS_STANDARD_KEPT: AtomicBool = AtomicBool::new(false);
 static REPORTS: Kept = Kept::new();
 /// The file for statistics.
 static STATISTICS: Kept = Kept::new();
+/// The file for the heap profile.
+static PROFILE: Kept = Kept::new();
 
 /// A file that is written to, by a descriptor that the program may close, or take for its own.
 struct Kept {
@@ -192,12 +196,18 @@ fn file(output: Output) -> &'static Kept {
     match output {
         Output::Reports => &REPORTS,
         Output::Statistics => &STATISTICS,
+        Output::Profile => &PROFILE,
     }
 }
 
 /// Whether there is a file for this.
 pub(crate) fn has_file(output: Output) -> bool {
     file(output).has_path() || REPORTS.has_path()
+}
+
+/// Whether there is a file for this and nothing else.
+pub(crate) fn has_file_of_its_own(output: Output) -> bool {
+    file(output).has_path()
 }
 
 /// Keeps standard error as it is now: from here on reports go there, or nowhere if it is closed already. The program
@@ -226,7 +236,7 @@ pub fn kept_descriptor() -> Option<u32> {
 
 /// Closes all descriptors of reports; for the object that is closed.
 pub(crate) fn close_descriptors() {
-    for kept in [&STANDARD, &REPORTS, &STATISTICS] {
+    for kept in [&STANDARD, &REPORTS, &STATISTICS, &PROFILE] {
         if let Some(descriptor) = kept.descriptor() {
             sys::close_descriptor(descriptor);
         }

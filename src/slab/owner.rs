@@ -79,10 +79,22 @@ impl Owner {
         Self((Self::MOST + place + 1) << NUMBER_SHIFT | u32::from(id.0))
     }
 
+    /// The heap profile, whose objects in the slab are of class `id`. Its number follows those of pools.
+    pub(crate) fn profile(id: ClassId) -> Self {
+        Self((Self::MOST + Self::MOST_POOLS + 1) << NUMBER_SHIFT | u32::from(id.0))
+    }
+
+    /// Whether it is the heap profile.
+    #[inline]
+    pub(crate) fn is_profile(self) -> bool {
+        self.0 >> NUMBER_SHIFT == Self::MOST + Self::MOST_POOLS + 1
+    }
+
     /// The pool's place in the table of pools; `None` for all other owners.
     #[inline]
     pub(crate) fn pool_place(self) -> Option<u32> {
-        self.number()?.checked_sub(Self::MOST)
+        let place = self.number()?.checked_sub(Self::MOST);
+        place.filter(|place| *place < Self::MOST_POOLS)
     }
 
     /// The owner as a word, which is not 0 for a cache.
@@ -142,6 +154,9 @@ mod tests {
         assert_eq!(Owner::MALLOC.pool_place(), None);
         let last = Owner::pool(Owner::MOST_POOLS - 1, ClassId(1));
         assert_eq!(last.pool_place(), Some(Owner::MOST_POOLS - 1));
+        let profile = Owner::profile(ClassId(9));
+        assert_eq!((profile.pool_place(), profile.class()), (None, ClassId(9)));
+        assert!(profile.is_profile() && !last.is_profile() && !Owner::MALLOC.is_profile());
     }
 
     #[test]

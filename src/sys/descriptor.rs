@@ -136,6 +136,17 @@ pub(crate) fn open_to_append(path: &CStr, may_create: bool) -> Option<u32> {
     Some(copy)
 }
 
+/// Makes a file that only its owner may read and write, or empties the one of that name; the kernel's error number where that
+/// fails. Never waits for a reader.
+pub(crate) fn create_file(path: &CStr) -> Result<u32, i32> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+    let flags = (flags | libc::O_NOCTTY | libc::O_NONBLOCK) as usize;
+    let (at, path) = (libc::AT_FDCWD as usize, path.as_ptr() as usize);
+    // SAFETY: `path` is a C string.
+    let file = unsafe { call(libc::SYS_openat, [at, path, flags, 0o600, 0, 0]) }.result()?;
+    Ok(file as u32)
+}
+
 /// Closes a descriptor.
 pub(crate) fn close_descriptor(descriptor: u32) {
     // SAFETY: the caller's descriptor, which nobody uses any more.

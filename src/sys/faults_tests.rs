@@ -150,6 +150,8 @@ fn opens() -> Option<()> {
     let is_same = copy.map(descriptor::FileId::of) == Some(descriptor::FileId::of(file));
     copy.inspect(|copy| descriptor::close_descriptor(*copy));
     descriptor::close_descriptor(file);
+    let made = descriptor::create_file(c"/dev/null");
+    let _ = made.map(descriptor::close_descriptor);
     let _ = descriptor::path_of_stderr(&mut [0; 64]);
     is_same.then_some(())
 }

@@ -67,7 +67,7 @@ pub(crate) use barrier::{barrier, prepare_barrier};
 pub(crate) use bell::Bell;
 pub(crate) use cpu::{allowed_cpus, current_cpu};
 pub(crate) use descriptor::{
-    FileId, Pipe, STANDARD_ERROR, close_descriptor, copy_descriptor, open_to_append,
+    FileId, Pipe, STANDARD_ERROR, close_descriptor, copy_descriptor, create_file, open_to_append,
     path_of_stderr, working_folder, write_stderr, write_to,
 };
 pub(crate) use exit_key::ExitKey;

@@ -31,6 +31,11 @@ impl Answer {
         }
     }
 
+    /// The value, or the error number.
+    pub(super) fn result(self) -> Result<usize, i32> {
+        self.value().ok_or(-(self.0 as i32))
+    }
+
     /// Whether the kernel refused with this error number.
     pub(super) fn is_error(self, errno: i32) -> bool {
         self.0 == -(errno as isize)

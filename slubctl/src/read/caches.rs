@@ -65,10 +65,10 @@ impl Target<'_> {
             cache.node = self.record("node", home)?.number("id")?;
         }
         let detached = record.numbers("detached", 1)?;
-        let (mut counts, mut spares) = (Vec::new(), Vec::new());
+        let spares = record.numbers("spares", 8)?;
+        let mut counts = Vec::new();
         for (bin, detached) in record.array("bins", "bin")?.iter().zip(detached) {
             counts.push((self.objects_of_main(bin)? + detached).min(MOST_OBJECTS));
-            spares.push(bin.number("spare")?);
         }
         self.add_spares(&mut counts, &spares);
         let classes = 0..=numbers.all_classes;
@@ -84,12 +84,12 @@ impl Target<'_> {
     /// Objects in a bin's main sheaf, if it has one.
     pub(super) fn objects_of_main(&self, bin: &Record<'_>) -> Result<u64> {
         let bounds = bin.inner("bounds", "sheaf_bounds")?;
-        let (bottom, limit) = (bounds.number("bottom")?, bounds.number("limit")?);
+        let (floor, limit) = (bounds.number("floor")?, bounds.number("limit")?);
         // The lower half of the address tells.
         let top = bounds.number("top")? & u64::from(u32::MAX);
         Ok(match limit {
             0 => 0,
-            _ => (top.saturating_sub(bottom) / 8).min(MOST_OBJECTS),
+            _ => (top.saturating_sub(floor) / 8).min(MOST_OBJECTS),
         })
     }
 

@@ -184,20 +184,20 @@ impl Target<'_> {
         let (mut counts, mut spares) = (Vec::new(), Vec::new());
         for index in 0..bytes / stride {
             let bin = self.record("bin", bins.wrapping_add(index * stride))?;
-            let detached = self.detached_of_named(bins.wrapping_add(bytes), index)?;
+            let notes = self.notes_of_named(bins.wrapping_add(bytes), index)?;
+            let detached = notes.number("detached")?.min(MOST_DETACHED);
             counts.push(self.objects_of_main(&bin)? + detached);
-            spares.push(bin.number("spare")?);
+            spares.push(notes.number("spare")?);
         }
         self.add_spares(&mut counts, &spares);
         let all = (1..).zip(counts);
         Ok(all.filter(|(_, count)| *count > 0).collect())
     }
 
-    /// Objects that a visitor has detached from a bin, as the notes after the bins have it.
-    fn detached_of_named(&self, notes: u64, index: u64) -> Result<u64> {
+    /// What is known of a bin beside its main sheaf, from the notes after the bins.
+    pub(super) fn notes_of_named(&self, notes: u64, index: u64) -> Result<Record<'_>> {
         let stride = self.directory.size("named_notes")?;
-        let notes = self.record("named_notes", notes.wrapping_add(index * stride))?;
-        Ok(notes.number("detached")?.min(MOST_DETACHED))
+        self.record("named_notes", notes.wrapping_add(index * stride))
     }
 
     /// The class of each of an arena's granules from `first` on, given what the class map has: named caches have one mark there.

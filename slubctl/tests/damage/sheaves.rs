@@ -7,11 +7,11 @@ fn damaged_sheaves_barns_and_thread_caches_are_found() {
     let bin_of = |cache: u64, id: u64| it.at(cache, &["cache.bins"]) + id * it.size("bin");
     let bound = |bin: u64, name: &str| it.at(bin, &["bin.bounds", &format!("sheaf_bounds.{name}")]);
     let count_of = |bin: u64| {
-        let (top, bottom) = (
+        let (top, floor) = (
             it.number(bound(bin, "top"), 8),
-            it.number(bound(bin, "bottom"), 4),
+            it.number(bound(bin, "floor"), 4),
         );
-        (top & u64::from(u32::MAX)).saturating_sub(bottom) / 8
+        (top & u64::from(u32::MAX)).saturating_sub(floor) / 8
     };
     let slab_classes =
         || (1..=it.value("classes")).filter(|id| it.heap.classes[*id as usize].slabs > 0);

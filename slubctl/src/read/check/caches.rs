@@ -80,9 +80,11 @@ impl Target<'_> {
         let holder = cached.hold(format!("thread cache {:#x}", cache.address));
         let classes = known.numbers.all_classes as usize;
         let bins = cache.array("bins", "bin")?;
-        for (class, bin) in bins.iter().enumerate().take(classes + 1).skip(1) {
+        let spares = cache.numbers("spares", 8)?;
+        let bins = bins.iter().zip(spares).enumerate();
+        for (class, (bin, spare)) in bins.take(classes + 1).skip(1) {
             let capacity = known.classes.get(class).map_or(0, |it| it.sheaf_objects);
-            self.check_bin(bin, (class, capacity), holder, cached, faults)?;
+            self.check_bin((bin, spare), (class, capacity), holder, cached, faults)?;
         }
         let shift = self.directory.value("owner_number_shift", 1, 31)?;
         let named: HashMap<u64, u64> = known
@@ -105,7 +107,9 @@ impl Target<'_> {
             };
             let class = *class as usize;
             let capacity = known.classes.get(class).map_or(0, |it| it.sheaf_objects);
-            self.check_bin(&bin, (class, capacity), holder, cached, faults)?;
+            let notes = self.notes_of_named(bins.wrapping_add(bytes), index)?;
+            let spare = notes.number("spare")?;
+            self.check_bin((&bin, spare), (class, capacity), holder, cached, faults)?;
         }
         let aliens = cache.number("aliens")?;
         if aliens == 0 || nodes < 2 {
@@ -130,24 +134,23 @@ impl Target<'_> {
     /// The main and the spare sheaf of a class.
     fn check_bin(
         &self,
-        bin: &Record<'_>,
+        (bin, spare): (&Record<'_>, u64),
         (class, capacity): (usize, u64),
         holder: u32,
         cached: &mut Cached,
         faults: &mut Faults,
     ) -> Result<()> {
-        let spare = bin.number("spare")?;
         self.check_cell(spare, (class, capacity), holder, cached, faults)?;
         let bounds = bin.inner("bounds", "sheaf_bounds")?;
-        let (top, bottom) = (bounds.number("top")?, bounds.number("bottom")?);
+        let (top, floor) = (bounds.number("top")?, bounds.number("floor")?);
         let (limit, low) = (bounds.number("limit")?, top & u64::from(u32::MAX));
-        // For a moment the top of an empty one is below its bottom.
-        if limit == 0 || low.saturating_add(8) == bottom {
+        // For a moment the top of an empty one is below its floor.
+        if limit == 0 || low.saturating_add(8) == floor {
             return Ok(());
         }
-        let count = low.saturating_sub(bottom) / 8;
-        if low < bottom || low > limit || low % 8 != 0 || count > capacity {
-            let what = format!("bottom {bottom:#x}, top {low:#x}, limit {limit:#x}");
+        let count = low.saturating_sub(floor) / 8;
+        if low < floor || low > limit || low % 8 != 0 || count > capacity {
+            let what = format!("floor {floor:#x}, top {low:#x}, limit {limit:#x}");
             let address = bin.address;
             faults.add(format!(
                 "bin {address:#x}: the bounds of its sheaf contradict each other: {what}"
