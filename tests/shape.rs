@@ -24,8 +24,9 @@ const PANIC_TEXTS: &[&str] = &[
     "panicked at",
 ];
 
-/// Of which the kernel's interface takes some 68 KiB, and pools, all of whose code but their fast paths lies apart, 35.
-const MOST_TEXT_BYTES: usize = 360 * 1024;
+/// Of which the kernel's interface takes some 68 KiB, pools, all of whose code but their fast paths lies apart, 35, and the heap
+/// profile 12.
+const MOST_TEXT_BYTES: usize = 376 * 1024;
 
 #[test]
 fn exports_are_the_list() {

@@ -414,6 +414,20 @@ size_t slub_kmem_cache_used(struct slub_kmem_cache *cache) SLUBMALLOC_NOTHROW;
 int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLUBMALLOC_NOTHROW;
 
 /*
+ * The heap profile: which stacks hold how much memory, by samples (docs/profiling.md).
+ *
+ * slubmalloc_profile() switches it on, with a sample every `rate` bytes that a thread allocates, in the mean and at random, 1 to 2^40;
+ * 524288 costs little, and 1 samples every block. 0 switches it off; what was sampled stays known until it is freed. 0, or -1 with
+ * errno EINVAL for another rate, where there is no memory for the tables, and where a debug mode is on.
+ *
+ * slubmalloc_profile_dump() writes what there is to the file `path`, which it makes for its owner alone or empties, in the text format
+ * of gperftools, with what is mapped into the process. `pprof PROGRAM FILE` reads it. The numbers are estimates of blocks and bytes,
+ * in use now and in all. 0, or -1 with errno ENODATA if the profile was never on, EINVAL for null, or what open(2) says of the file.
+ */
+int slubmalloc_profile(size_t rate) SLUBMALLOC_NOTHROW;
+int slubmalloc_profile_dump(const char *path) SLUBMALLOC_NOTHROW;
+
+/*
  * libslubmalloc-api.so has all functions of this header but none of malloc's names, for programs that keep their own malloc. There
  * free(), realloc() and malloc_usable_size() are another library's and do not know what these functions give; the following do.
  * They are free(), realloc() and malloc_usable_size() of this library's, also where those have these names as well.

@@ -48,7 +48,7 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
 pub fn malloc_slow(size: usize) -> *mut u8 {
     match here().count(size) {
         Counted::Off => {}
-        Counted::Due => return profiled::allocate(size, MIN_ALIGN, Zeroed::No, Family::Malloc),
+        Counted::Due => return allocate_due(size, MIN_ALIGN, Zeroed::No, Family::Malloc),
         Counted::Done => {
             if let Some(object) = here().take_counted(size) {
                 return object.as_ptr();
@@ -107,22 +107,30 @@ pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mu
 #[inline(never)]
 pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
     match here().count(size) {
-        Counted::Due => profiled::allocate(size, align, zeroed, family),
+        Counted::Due => allocate_due(size, align, zeroed, family),
         Counted::Off | Counted::Done => allocate_uncounted(size, align, zeroed, family),
+    }
+}
+
+/// The same of the block at which a sample of the heap profile is due.
+#[cold]
+#[inline(never)]
+fn allocate_due(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
+    match profiled::allocate(size, align, zeroed) {
+        Some(block) => {
+            tick_own(Trigger::Malloc);
+            block.as_ptr()
+        }
+        None => allocate_uncounted(size, align, zeroed, family),
     }
 }
 
 /// The same of bytes that are counted already.
 #[inline(never)]
-pub(super) fn allocate_uncounted(
-    size: usize,
-    align: usize,
-    zeroed: Zeroed,
-    family: Family,
-) -> *mut u8 {
+fn allocate_uncounted(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
     // A thread whose first block this is was not asked yet.
     if here().is_vacant() && profiled::is_first_sample(size) {
-        return profiled::allocate(size, align, zeroed, family);
+        return allocate_due(size, align, zeroed, family);
     }
     // Two ways that share no stack.
     match here().stubbed() {
@@ -302,7 +310,7 @@ pub(super) fn tick_own(trigger: Trigger) {
 
 /// Gives memory back that was not needed for some time, if that is due, and frees what a handler could not.
 #[inline(never)]
-pub(super) fn tick(cache: &'static ThreadCache, trigger: Trigger) {
+fn tick(cache: &'static ThreadCache, trigger: Trigger) {
     let Some(process) = PROCESS.get() else {
         return;
     };

@@ -8,12 +8,9 @@
 use core::ptr::NonNull;
 
 use super::birth::alive;
-use super::malloc::{allocate_uncounted, tick};
 use super::process::{PROCESS, is_interrupted};
-use super::purge_thread::Trigger;
 use super::threads::{here, inside};
 use crate::cache::{Counted, ThreadCache};
-use crate::modes::Family;
 use crate::profile::{self, Lifted, Profile};
 use crate::report;
 use crate::slab::{Kind, Object, Request};
@@ -23,16 +20,12 @@ use crate::units::Zeroed;
 /// Frames of our own that a stack begins with at most.
 const OWN: usize = 8;
 
-/// A block at which a sample is due.
+/// A block at which a sample is due; `None` where it becomes none.
 #[cold]
 #[inline(never)]
-pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed, family: Family) -> *mut u8 {
-    let sampled =
-        begin_next().and_then(|profile| sample(profile, &Request::new(size, align, zeroed)?));
-    match sampled {
-        Some(block) => block.as_ptr(),
-        None => allocate_uncounted(size, align, zeroed, family),
-    }
+pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed) -> Option<Object> {
+    let profile = begin_next()?;
+    sample(profile, &Request::new(size, align, zeroed)?)
 }
 
 /// Whether the first block of a thread that has no cache yet is one at which a sample is due.
@@ -71,7 +64,6 @@ fn sample(profile: &Profile, request: &Request) -> Option<Object> {
         }
     })?;
     enter(profile, cache, block, request.bytes());
-    tick(cache, Trigger::Malloc);
     Some(block)
 }
 

@@ -10,12 +10,11 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::Settings;
 use super::metadata::Metadata;
-use super::sampled::Sampled;
 use crate::arena::Arena;
 use crate::decay::{Budget, Elapsed};
 use crate::limit;
 use crate::slab::{
-    CacheNode, CacheNodeCounts, CacheNodes, Owner, Place, SheafStack, SlabTables, class,
+    CacheNode, CacheNodeCounts, CacheNodes, Owner, Place, Sampled, SheafStack, SlabTables, class,
 };
 use crate::sync::{CachePadded, Lock, Once};
 use crate::sys::{Policy, Region};
@@ -31,7 +30,7 @@ pub(crate) struct Node {
     releasing: CachePadded<Lock<()>>,
     pub(super) cache_nodes: CacheNodes,
     /// Slabs of sampled objects, once there was one.
-    pub(super) sampled: Once<&'static Sampled>,
+    sampled: Once<&'static Sampled>,
     pub(super) tables: SlabTables,
     /// Empty small sheaves, for any class, by their two sizes.
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,
@@ -156,6 +155,17 @@ impl Node {
         self.tables.cluster_of(offset, id)
     }
 
+    /// The slabs of sampled objects, if there ever was one.
+    pub(super) fn sampled(&self) -> Option<&'static Sampled> {
+        self.sampled.get().copied()
+    }
+
+    /// The same, made now if need be; `None` where there is no memory for that.
+    pub(super) fn make_sampled(&self) -> Option<&'static Sampled> {
+        let make = || self.metadata().zeroed();
+        self.sampled.get_or_try_make(make).copied()
+    }
+
     /// The cache nodes of a class that were ever used.
     pub(crate) fn used_cache_nodes(
         &self,
@@ -167,7 +177,7 @@ impl Node {
 
     /// The numbers of a class, where full sheaves have as many objects as that.
     pub(crate) fn counts(&self, id: ClassId, capacity: usize) -> CacheNodeCounts {
-        let mut sum = self.sampled_counts(id);
+        let mut sum = self.sampled().map(|it| it.counts(id)).unwrap_or_default();
         for (_, cache_node) in self.used_cache_nodes(id) {
             let counts = cache_node.lock().counts(capacity);
             sum.slabs += counts.slabs;
@@ -182,7 +192,9 @@ impl Node {
         for (cluster, cache_node) in self.used_cache_nodes(id) {
             cache_node.lock().trim(self.place(cluster), id, 0);
         }
-        self.trim_sampled(id);
+        if let Some(sampled) = self.sampled() {
+            sampled.trim(self.place(ClusterId::default()), id);
+        }
     }
 
     /// Gives slabs without an object in use up.
@@ -217,7 +229,7 @@ impl Node {
             .for_each(|(cluster, id)| self.cache_nodes.growing(cluster, id).hold_for_fork());
         self.releasing.hold_for_fork();
         cache_nodes().for_each(|(cluster, id)| self.cache_nodes.any(cluster, id).hold_for_fork());
-        self.hold_sampled_for_fork();
+        self.sampled().inspect(|sampled| sampled.hold_for_fork());
         self.tables.growth().hold_for_fork();
         self.small_sheaves.hold_for_fork();
         self.arena.hold_for_fork();
@@ -232,7 +244,7 @@ impl Node {
             })
         };
         class::all().all(is_free)
-            && self.is_sampled_quiet()
+            && self.sampled().is_none_or(Sampled::is_quiet)
             && self.releasing.is_free()
             && self.tables.growth().is_free()
             && self.small_sheaves.is_free()
@@ -272,7 +284,9 @@ impl Node {
             for (cluster, cache_node) in self.used_cache_nodes(id) {
                 cache_node.lock().validate(self.place(cluster), id);
             }
-            self.validate_sampled(id);
+            if let Some(sampled) = self.sampled() {
+                sampled.validate(self.place(ClusterId::default()), id);
+            }
         }
         self.arena.validate();
     }

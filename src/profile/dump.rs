@@ -51,7 +51,7 @@ impl Profile {
 
 /// Appends `blocks: bytes [blocks: bytes]`, what is in use and what ever was.
 fn sums<const N: usize>(line: &mut Line<N>, sums: &Sums) {
-    let count = |number: u64| (number + (1 << (FRACTION_BITS - 1)) >> FRACTION_BITS) as usize;
+    let count = |number: u64| ((number + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS) as usize;
     line.number(count(sums.live_count.load(Relaxed)));
     line.text(": ")
         .number(sums.live_bytes.load(Relaxed) as usize);

@@ -44,8 +44,8 @@ pub(crate) fn count(rate: u64, bytes: usize) -> u64 {
 
 /// `bytes` by a count.
 pub(crate) fn times(bytes: usize, count: u64) -> u64 {
-    let product = bytes as u128 * u128::from(count) >> FRACTION_BITS;
-    u64::try_from(product).unwrap_or(u64::MAX)
+    let product = bytes as u128 * u128::from(count);
+    u64::try_from(product >> FRACTION_BITS).unwrap_or(u64::MAX)
 }
 
 /// `1 - exp(-x)` for `x` above 0.

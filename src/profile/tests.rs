@@ -1,3 +1,6 @@
+//! What a profile has after samples that began and ended.
+#![forbid(unsafe_code)]
+
 extern crate std;
 
 use std::string::String;

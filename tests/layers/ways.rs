@@ -22,6 +22,7 @@ const WAYS: &[Way] = &[
             ("cache/mod.rs", "fine_bin"),
             ("cache/bin.rs", "pop"),
             ("cache/bounds.rs", "take"),
+            ("cache/bin.rs", "object_at"),
             ("sys/prefetch.rs", "prefetch"),
         ],
     ),
@@ -31,7 +32,7 @@ const WAYS: &[Way] = &[
         &[
             ("global/malloc.rs", "malloc_slow"),
             ("cache/exchange.rs", "exchange_empty"),
-            ("global/malloc.rs", "allocate"),
+            ("global/malloc.rs", "allocate_uncounted"),
             ("global/malloc.rs", "allocate_beside"),
             ("global/malloc.rs", "take"),
             ("global/service.rs", "service"),
@@ -107,6 +108,7 @@ const WAYS: &[Way] = &[
         13,
         &[
             ("global/malloc.rs", "allocate"),
+            ("global/malloc.rs", "allocate_uncounted"),
             ("global/malloc.rs", "allocate_beside"),
             ("global/malloc.rs", "take"),
             ("global/service.rs", "service"),

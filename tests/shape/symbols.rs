@@ -42,6 +42,8 @@ pub(crate) const EXPORTS: &[&str] = &[
     "slub_kmem_cache_sheaf_size",
     "slub_rcu_begin",
     "slub_rcu_end",
+    "slubmalloc_profile",
+    "slubmalloc_profile_dump",
     "slub_free",
     "slub_trim",
     "slub_realloc",
