@@ -420,7 +420,7 @@ int slub_kmem_cache_set_limit(struct slub_kmem_cache *cache, size_t objects) SLU
  * 524288 costs little, and 1 samples every block. 0 switches it off; what was sampled stays known until it is freed. 0, or -1 with
  * errno EINVAL for another rate, where there is no memory for the tables, and where a debug mode is on.
  *
- * slubmalloc_profile_dump() writes what there is to the file `path`, which it makes for its owner alone or empties, in the text format
+ * slubmalloc_profile_dump() writes what there is to the file `path`, which it makes for its owner's eyes or empties, in the text format
  * of gperftools, with what is mapped into the process. `pprof PROGRAM FILE` reads it. The numbers are estimates of blocks and bytes,
  * in use now and in all. 0, or -1 with errno ENODATA if the profile was never on, EINVAL for null, or what open(2) says of the file.
  */

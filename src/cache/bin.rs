@@ -9,7 +9,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed};
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Veil};
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
 use crate::sys::prefetch;
 
@@ -44,7 +44,7 @@ impl Bin {
                 bottom: AtomicU32::new(NOTHING),
                 limit: AtomicU32::new(0),
                 floor: AtomicU32::new(NOTHING),
-                veil: AtomicU32::new(0),
+                veil: Veil::new(0),
             },
             divisor: AtomicU32::new(0),
             mask: AtomicU32::new(0),

@@ -17,6 +17,9 @@ use super::atomic::{
 };
 use crate::slab::Slot;
 
+/// Read and written under the lock and nowhere else, so that it is no atomic of the model's.
+pub(super) type Veil = core::sync::atomic::AtomicU32;
+
 /// Where a main sheaf's objects begin and end.
 #[derive(Debug)]
 #[repr(C)]
@@ -30,7 +33,7 @@ pub(super) struct Bounds {
     /// The slot below the first that may be taken.
     pub(super) floor: AtomicU32,
     /// What is set in `bottom` beside the floor: nothing, or all bits while the fast path is to take nothing.
-    pub(super) veil: AtomicU32,
+    pub(super) veil: Veil,
 }
 
 // ORDERING: relaxed where nothing else is said. The thread and its visitors are apart in time, which

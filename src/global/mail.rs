@@ -53,7 +53,7 @@ pub(super) const SET_LIMIT: u32 = 4;
 /// Sets whether there are statistics when the program ends.
 pub(super) const SET_STATS: u32 = 5;
 
-/// Switches the heap profile on, with a sample every so many bytes in the mean; 0 for off.
+/// Switches the heap profile on, with the mean distance between two samples in bytes; 0 for off.
 pub(super) const SET_PROFILE: u32 = 6;
 
 /// Differs for requests that differ in any part (FNV-1a over words).

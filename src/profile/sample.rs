@@ -45,7 +45,7 @@ pub(super) struct Samples {
     pub(super) end: AtomicU32,
 }
 
-// ORDERING: relaxed; the lock orders what is under it. Who frees a block was handed its address by who entered it.
+// ORDERING: relaxed; the lock orders what is under it. A thread that frees a block was handed its address after that was entered.
 
 impl Samples {
     /// Bytes to reserve for the lists and the entries.

@@ -33,6 +33,9 @@ pub(crate) struct Scenario {
     visits: &'static [Haste],
     /// Whether the visitor is `malloc_trim`, and another one's visit in between.
     trims: Option<Option<Haste>>,
+    /// Whether the owner's calls are counted from the start on, and whether the visitor begins and ends that.
+    is_counted: bool,
+    switches: bool,
     pause: fn(),
     mistake: Option<Mistake>,
 }
@@ -47,6 +50,8 @@ impl Scenario {
             steps,
             visits,
             trims: None,
+            is_counted: false,
+            switches: false,
             pause: sys::wait,
             mistake: None,
         }
@@ -63,6 +68,22 @@ impl Scenario {
     /// The same with objects in a spare sheaf.
     pub(crate) fn with_spare(self, in_spare: usize) -> Self {
         Self { in_spare, ..self }
+    }
+
+    /// The same while the heap is profiled.
+    pub(crate) fn counted(self) -> Self {
+        Self {
+            is_counted: true,
+            ..self
+        }
+    }
+
+    /// The same with a visitor that begins with that and ends it.
+    pub(crate) fn switched(self) -> Self {
+        Self {
+            switches: true,
+            ..self
+        }
     }
 
     /// The same with something else between the visits.
@@ -86,6 +107,7 @@ impl Scenario {
         let mut new_objects = |count| numbers.by_ref().take(count).collect::<Vec<Object>>();
         let cache = Rc::new(ThreadCache::new(self.mistake));
         cache.fill(new_objects(self.in_main), new_objects(self.in_spare));
+        cache.set_counting(self.is_counted);
         let visitor = loom::thread::spawn({
             let cache = Rc::clone(&cache);
             move || self.visit(&cache)
@@ -110,6 +132,9 @@ impl Scenario {
 
     fn visit(self, cache: &ThreadCache) {
         let mut budget = Budget::unlimited();
+        if self.switches {
+            cache.set_counting(true);
+        }
         if let Some(between) = self.trims {
             cache.detach_for(1, Haste::Now, &mut budget);
             (self.pause)();
@@ -123,6 +148,9 @@ impl Scenario {
                 (self.pause)();
             }
             cache.visit(*haste, &mut budget);
+        }
+        if self.switches {
+            cache.set_counting(false);
         }
     }
 }

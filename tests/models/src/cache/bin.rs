@@ -1,24 +1,23 @@
-//! A main and a spare sheaf: `src/cache/bin.rs` on memory that loom watches.
+//! A main sheaf: `src/cache/bin.rs` on memory that loom watches.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::Mistake;
 use super::atomic::{AtomicPtr, AtomicU32, compiler_fence};
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Veil};
 use crate::scenario::CAPACITY;
-use crate::slab::{Object, SheafCell, Slot, Slots};
+use crate::slab::{Object, Slot, Slots};
 
 #[derive(Debug)]
 pub(super) struct Bin {
     bounds: Bounds,
     slots: Box<Slots>,
-    pub(super) spare: SheafCell,
     mistake: Option<Mistake>,
 }
 
 impl Bin {
-    /// An empty main sheaf and no spare one.
+    /// An empty main sheaf.
     pub(super) fn new(mistake: Option<Mistake>) -> Self {
         let slots = Slots::new();
         let bottom = slots.bottom();
@@ -26,11 +25,12 @@ impl Bin {
             top: AtomicPtr::new(bottom),
             bottom: AtomicU32::new(bottom as u32),
             limit: AtomicU32::new(bottom.wrapping_add(CAPACITY) as u32),
+            floor: AtomicU32::new(bottom as u32),
+            veil: Veil::new(0),
         };
         Self {
             bounds,
             slots,
-            spare: SheafCell::new(),
             mistake,
         }
     }
@@ -41,6 +41,14 @@ impl Bin {
             _ => self.bounds.take(),
         }?;
         Some(self.slots.read(top))
+    }
+
+    pub(super) fn take(&self) -> Option<Object> {
+        Some(self.slots.read(self.bounds.take_past()?))
+    }
+
+    pub(super) fn shut(&self, is_shut: bool) {
+        self.bounds.shut(is_shut);
     }
 
     /// `Bounds::take` in the other order.

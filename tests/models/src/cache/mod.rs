@@ -13,12 +13,12 @@ use core::sync::atomic::Ordering::Relaxed;
 
 pub(crate) use idle::{Haste, SETTLE_MS};
 use loom::sync::atomic::{AtomicU8, AtomicU64};
-// What only decides when to read the clock is no part of the model; the visitor's number is read under the lock.
+// What only decides when to read the clock, or which way to take, is no part of the model; the visitor's number is read under the lock.
 use core::sync::atomic::AtomicU32;
 use loom::sync::{Mutex, MutexGuard};
 
 use crate::heap::{Heap, Node};
-use crate::slab::{Object, Sheaf};
+use crate::slab::{Object, Sheaf, SheafCell};
 use crate::units::ClassId;
 use bin::Bin;
 
@@ -37,6 +37,7 @@ pub(crate) enum Mistake {
 #[derive(Debug)]
 pub(crate) struct ThreadCache {
     bin: Bin,
+    spare: SheafCell,
     heap: Heap,
     busy: Lock,
     refills: Count,
@@ -46,6 +47,7 @@ pub(crate) struct ThreadCache {
     detached_at: AtomicU64,
     visitor: AtomicU32,
     refilled: Count,
+    is_counted: AtomicU32,
     mistake: Option<Mistake>,
 }
 
@@ -63,6 +65,7 @@ impl ThreadCache {
     pub(crate) fn new(mistake: Option<Mistake>) -> Self {
         Self {
             bin: Bin::new(mistake),
+            spare: SheafCell::new(),
             heap: Heap::new(),
             busy: Lock::default(),
             refills: Count::new(0),
@@ -72,6 +75,7 @@ impl ThreadCache {
             detached_at: AtomicU64::new(0),
             visitor: AtomicU32::new(0),
             refilled: Count::new(0),
+            is_counted: AtomicU32::new(0),
             mistake,
         }
     }
@@ -79,23 +83,28 @@ impl ThreadCache {
     /// Puts objects on the main sheaf and makes others the spare one.
     pub(crate) fn fill(&self, main: Vec<Object>, spare: Vec<Object>) {
         assert!(main.into_iter().all(|object| self.bin.push(object)));
-        self.bin.spare.put(Sheaf(spare));
+        self.spare.put(Sheaf(spare));
     }
 
     /// Takes an object, from wherever it has to come.
     pub(crate) fn malloc(&self) -> Option<Object> {
-        self.bin.pop().or_else(|| self.malloc_slow())
+        let is_counted = || self.is_counted.load(Relaxed) != 0;
+        let counted = || is_counted().then(|| self.bin.take())?;
+        self.bin
+            .pop()
+            .or_else(counted)
+            .or_else(|| self.malloc_slow())
     }
 
     fn malloc_slow(&self) -> Option<Object> {
         let _busy = self.enter();
         if self.bin.main_count() > 0 {
-            return self.bin.pop();
+            return self.bin.take();
         }
-        if let Some(spare) = self.bin.spare.take() {
+        if let Some(spare) = self.spare.take() {
             assert!(spare.0.into_iter().all(|object| self.bin.push(object)));
         }
-        self.bin.pop().or_else(|| self.heap.take())
+        self.bin.take().or_else(|| self.heap.take())
     }
 
     /// Takes an object back.
@@ -136,6 +145,17 @@ impl ThreadCache {
             heap: &self.heap,
             home: Node,
         })
+    }
+
+    /// Has the owner's calls counted from now on, or no more: as `src/cache/counted.rs`.
+    pub(crate) fn set_counting(&self, is_counted: bool) {
+        let _busy = self.busy.lock();
+        self.is_counted.store(is_counted.into(), Relaxed);
+        self.bin.shut(is_counted);
+    }
+
+    fn spare(&self, _id: ClassId) -> &SheafCell {
+        &self.spare
     }
 
     fn bin(&self, _id: ClassId) -> &Bin {
