@@ -41,7 +41,7 @@ pub fn state(memory: &dyn Memory, subject: &str) -> Result<State> {
     for target in profilers(memory, subject)? {
         let record = target.profile_record()?;
         state.rate = state.rate.max(record.number("rate")?);
-        state.was_on |= record.number("tables")? != 0;
+        state.was_on |= record.number("known")? != 0;
     }
     Ok(state)
 }
@@ -95,7 +95,7 @@ impl Target<'_> {
     /// The profile, if the profiler was ever on.
     pub(super) fn read_profile(&self, now: Option<u64>) -> Result<Option<Profile>> {
         let record = self.profile_record()?;
-        let address = record.number("tables")?;
+        let address = record.number("known")?;
         if address == 0 {
             return Ok(None);
         }
@@ -160,12 +160,10 @@ impl Target<'_> {
         let head = self.record("profile_tables", address)?;
         let table = |name: &str, end: &str, bytes: u64, most: u64| -> Result<Vec<u8>> {
             let count = head.number(end)?;
-            let table = head.inner(name, "table")?;
-            let ready = table.number("ready")?;
-            if count > ready || count > most {
-                bail!("damaged tables: {count} of {ready} {name} of the heap profile");
+            if count > most {
+                bail!("damaged tables: {count} {name} of the heap profile");
             }
-            self.long_bytes(table.number("entries")?, count * bytes)
+            self.long_bytes(head.number(name)?, count * bytes)
                 .with_context(|| format!("damaged tables: {name} of the heap profile"))
         };
         Ok(Tables {

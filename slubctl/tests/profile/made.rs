@@ -138,7 +138,7 @@ impl Made {
             &[
                 ("rate", word(self.rate)),
                 ("started", word(1_000)),
-                ("tables", word(tables)),
+                ("known", word(tables)),
             ],
         );
         let kmem = structure(
@@ -207,12 +207,6 @@ impl Made {
                 ],
             ));
         }
-        let table = |address: u64| {
-            structure(
-                "table",
-                &[("entries", word(address)), ("ready", word(1 << 12))],
-            )
-        };
         let head = structure(
             "profile_tables",
             &[
@@ -222,9 +216,9 @@ impl Made {
                 ("frame_end", half(frames.len() as u64 / 8)),
                 ("peak_epoch", half(self.peak_epoch)),
                 ("origin", word(1_000)),
-                ("samples", table(SAMPLES)),
-                ("stacks", table(STACKS)),
-                ("frames", table(FRAMES)),
+                ("samples", word(SAMPLES)),
+                ("stacks", word(STACKS)),
+                ("frames", word(FRAMES)),
                 ("dropped_samples", word(self.dropped.0)),
                 ("dropped_stacks", word(self.dropped.1)),
                 (

@@ -9,3 +9,4 @@ mod stand_in;
 mod structures;
 #[path = "../support/mod.rs"]
 mod support;
+mod running;

@@ -31,7 +31,7 @@ pub(crate) const STRUCTURES: &[(&str, &[(&str, u64)])] = &[
     ),
     ("purge_thread", &[("bell", 8)]),
     ("bell", &[("shared", 8)]),
-    ("profile", &[("rate", 8), ("started", 8), ("tables", 8)]),
+    ("profile", &[("rate", 8), ("started", 8), ("known", 8)]),
     (
         "profile_tables",
         &[
@@ -42,15 +42,14 @@ pub(crate) const STRUCTURES: &[(&str, &[(&str, u64)])] = &[
             ("peak_epoch", 4),
             ("-", 4),
             ("origin", 8),
-            ("samples", 16),
-            ("stacks", 16),
-            ("frames", 16),
+            ("samples", 8),
+            ("stacks", 8),
+            ("frames", 8),
             ("dropped_samples", 8),
             ("dropped_stacks", 8),
             ("lifetimes", 256),
         ],
     ),
-    ("table", &[("entries", 8), ("ready", 8)]),
     (
         "profile_sample",
         &[
