@@ -143,11 +143,11 @@ impl<'p> Sampling<'p> {
             return Ok(());
         }
         // The request to begin is dropped if it is still there.
-        let others = match self.is_pending {
-            true => Others::Replace,
-            false => Others::Wait,
+        let (others, patience) = match self.is_pending {
+            true => (Others::Replace, Duration::ZERO),
+            false => (Others::Wait, LAST_PATIENCE),
         };
-        let answer = mail::ask(self.process, Request::Profile(0), LAST_PATIENCE, others);
+        let answer = mail::ask(self.process, Request::Profile(0), patience, others);
         self.over.store(true, Ordering::Relaxed);
         match answer {
             Ok(Answer::Pending) if !self.is_pending => told::tell(&format!(
