@@ -114,6 +114,7 @@ const UNSAFE_FILES: &[&str] = &[
     "sys/unwind/mod.rs",
     "sys/unwind/registers.rs",
     "sys/unwind/tests.rs",
+    "sys/usdt.rs",
     "sys/versioned.rs",
     "sys/weak.rs",
     "sys/zero.rs",

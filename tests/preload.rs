@@ -6,7 +6,10 @@ mod support;
 use core::time::Duration;
 use std::fs;
 use std::process::Command;
-use support::{Heap, compile, keeps_promise, run, scratch, skip_unless};
+use support::{
+    Heap, compile, compile_with_header, fully_static, keeps_promise, libc_allowed, run, scratch,
+    skip_unless, skipped,
+};
 
 #[test]
 fn zero_sizes_and_null_pointers_are_answered_as_glibc_does() {
@@ -131,6 +134,26 @@ fn statistics_as_json_count_what_the_program_has() {
     let expected = "700 True 1 8388608 True 1073741824 SLUBMALLOC_CONF 11 11 [] 1 \
         [('a cache', 112, 50)] [{'name': 'a \"pool\"', 'used': 1024, 'limit': 1048576}]\n";
     assert_eq!(parsed.succeeded().stdout, expected);
+}
+
+#[test]
+fn tracepoints_record_their_events_with_all_arguments() {
+    if libc_allowed() {
+        return skipped("on libc: there are none");
+    }
+    let patience = Duration::from_secs(60);
+    let program = compile_with_header("c/traced.c", &[]);
+    run(Heap::Slubmalloc, &mut Command::new(&program), patience).is_ok();
+    for (what, conf) in [
+        ("limited", "limit:64m"),
+        ("profiled", "profile:on,profile_rate:1"),
+    ] {
+        let mut command = Command::new(&program);
+        command.arg(what).env("SLUBMALLOC_CONF", conf);
+        run(Heap::Slubmalloc, &mut command, patience).is_ok();
+    }
+    let program = compile_with_header("c/traced.c", &fully_static());
+    run(Heap::Libc, &mut Command::new(program), patience).is_ok();
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 #[path = "shape/symbols.rs"]
 mod symbols;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use support::{checks_library, library, output_of, root};
@@ -115,6 +116,37 @@ fn a_loaded_note_tells_where_the_directory_is() {
     let sections = sections();
     let section = sections.iter().find(|it| it.name == ".note.slubmalloc");
     assert!(section.is_some_and(|it| it.is_loaded && it.bytes == 32));
+}
+
+#[test]
+fn tracepoints_are_those_of_the_page() {
+    let notes = tool("readelf", &["--notes", "--wide"]);
+    let parts = notes.split("Provider: slubmalloc\n").skip(1);
+    let value = |part: &str, key: &str| {
+        let line = part
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(key).map(str::to_owned));
+        line.unwrap_or_else(|| panic!("no {key} {part}"))
+    };
+    let found: BTreeSet<(String, usize)> = parts
+        .map(|part| {
+            let arguments = value(part, "Arguments: ");
+            (value(part, "Name: "), arguments.split(' ').count())
+        })
+        .collect();
+    let page = fs::read_to_string(root().join("docs/tracing.md")).expect("the page");
+    // "| `name` | `first`, `second` | … |"
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let told: BTreeSet<(String, usize)> = rows
+        .map(|row| {
+            let mut cells = row.split(" | ");
+            let name = cells.next().expect("a name").trim_end_matches('`');
+            let arguments = cells.next().expect("arguments");
+            (name.to_owned(), arguments.split(", ").count())
+        })
+        .collect();
+    assert!(found.len() > 10);
+    assert_eq!(found, told);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::purgeable::{HUGE_PAGE, purgeable};
 use super::record::Head;
 use super::{Arena, State, Use};
 use crate::decay::{Budget, Elapsed};
-use crate::units::{BLOCK_PAGES, Order, PageIndex};
+use crate::sys::usdt;
+use crate::units::{BLOCK_PAGES, Order, PAGE_SIZE, PageIndex};
 
 const SINGLE: Order = Order::new(0);
 /// Minimum pages purged per step, so that decay terminates: 1 MiB.
@@ -185,7 +186,11 @@ impl Arena {
         // What is not there costs the kernel next to nothing.
         budget.spend_pages(dirty);
         self.put_back(&release, is_done);
-        is_done.then_some(dirty)
+        if !is_done {
+            return None;
+        }
+        usdt::purge(dirty * PAGE_SIZE);
+        Some(dirty)
     }
 
     /// Takes free pages out of the buddy system, as spans that are clean; returns how many were dirty.

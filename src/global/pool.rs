@@ -10,7 +10,7 @@ use super::pooled::{REACH, find, give_to, known, take_from};
 use super::process::{is_interrupted, process};
 use super::purge_thread::Trigger;
 use super::threads::own;
-use super::uncached::home;
+use super::uncached::{home, refused};
 use crate::kmem::KmemError;
 use crate::pool::{self, Pool, PoolHandle, PoolOptions, Pools, Refused, Stays};
 use crate::report;
@@ -86,7 +86,11 @@ pub fn pool_alloc(
     tick_own(Trigger::Malloc);
     block.map_err(|why| match why {
         Refused::Stays(why) => stays(why, pool),
-        _ => KmemError::NoMemory,
+        Refused::Limit => KmemError::NoMemory,
+        Refused::NoMemory => {
+            refused(size);
+            KmemError::NoMemory
+        }
     })
 }
 

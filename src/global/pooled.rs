@@ -11,6 +11,7 @@ use super::threads::{inside, own};
 use crate::heap::Resized;
 use crate::pool::{self, Pool, PoolHandle, Pools, Reach, Refused, Stays};
 use crate::slab::{Object, Request, class};
+use crate::sys::usdt;
 use crate::units::{MIN_ALIGN, Zeroed};
 
 /// Where the structures of pools are.
@@ -35,6 +36,9 @@ pub(super) fn take_from(
         // What meets a limit of its own is nobody else's reason to give memory up.
         let is_short = block == Err(Refused::NoMemory);
         if !(is_short && relief::relieve(request.bytes(), &mut passes)) {
+            if block == Err(Refused::Limit) {
+                usdt::limit(request.bytes(), pool.limit());
+            }
             return block.inspect(|block| clear_rest(*block));
         }
     }

@@ -5,7 +5,7 @@
 //! While anything is pushed the thread's slot points to a stub, so that every call comes by the slow paths. Fast paths know nothing of this.
 #![forbid(unsafe_code)]
 
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use super::birth::alive;
 use super::pooled::{
@@ -100,7 +100,9 @@ fn take_for(
             Err(Refused::Stays(Stays::Gone)) => {}
             // By this thread, of which this is a signal handler.
             Err(Refused::Stays(Stays::Busy)) => return None,
-            Err(Refused::Limit | Refused::NoMemory) => return Some(answer(None, size)),
+            // The system has memory.
+            Err(Refused::Limit) => return Some(null_mut()),
+            Err(Refused::NoMemory) => return Some(answer(None, size)),
         }
     }
 }

@@ -19,8 +19,9 @@ pub(super) fn answer(block: Option<Object>, size: usize) -> *mut u8 {
     }
 }
 
+/// Counts a request of `size` bytes that got nothing; null.
 #[cold]
-fn refused(size: usize) -> *mut u8 {
+pub(super) fn refused(size: usize) -> *mut u8 {
     if let Some(process) = PROCESS.get() {
         process.heap.note_refusal(size);
     }

@@ -4,7 +4,7 @@ use super::{Heap, Node};
 use crate::arena::Use;
 use crate::huge::{self, Taken};
 use crate::slab::{Kind, Object, Request};
-use crate::sys;
+use crate::sys::{self, usdt};
 use crate::units::{ClassId, Order, PAGE_SIZE, pages_for};
 
 impl Heap {
@@ -41,6 +41,7 @@ impl Heap {
         let take = |node: &'static Node| {
             let start = take_span(node, pages, order, class, request.is_zeroed())?;
             self.count_pages(node, home, u64::from(pages), start);
+            usdt::large_alloc(start.addr().get(), request.bytes());
             Some(start)
         };
         let nearest = self.arena_for_large(home);

@@ -47,7 +47,7 @@ pub(crate) use resize::Resized;
 pub(crate) use settings::Settings;
 use site::Site;
 use tune::Tuning;
-use violations::{violation_of, violation_of_huge};
+use violations::violation_of_huge;
 
 pub(crate) use crate::huge::longest_growth;
 use crate::huge::{Huge, HugeCounts};
@@ -218,11 +218,7 @@ impl Heap {
                 node,
                 page,
                 is_start: true,
-            } => {
-                if let Err(why) = node.arena().give_large(page) {
-                    report_violation(violation_of(why), address, Context::FreePages);
-                }
-            }
+            } => node.give_pages(page, address),
             Home::Outside => self.give_huge(address),
             _ => self.misplaced(address),
         }

@@ -7,6 +7,7 @@ use super::Heap;
 use crate::limit;
 use crate::report::Line;
 use crate::slab::Request;
+use crate::sys::usdt;
 use crate::units::{MIN_ALIGN, Zeroed};
 
 /// Room for the name of what sets the limit; of a longer one the end is shown.
@@ -48,13 +49,15 @@ impl Heap {
     #[inline(never)]
     pub(crate) fn note_refusal(&self, bytes: usize) {
         let Some(request) = Request::new(bytes, MIN_ALIGN, Zeroed::No) else {
-            return;
+            return usdt::oom(bytes);
         };
-        let count = match self.lacks_budget(request.memory()) {
-            true => &self.refusals.by_limit,
-            false => &self.refusals.by_system,
-        };
-        count.fetch_add(1, Relaxed);
+        if self.lacks_budget(request.memory()) {
+            self.refusals.by_limit.fetch_add(1, Relaxed);
+            usdt::limit(bytes, self.bounds.numbers().hard);
+        } else {
+            self.refusals.by_system.fetch_add(1, Relaxed);
+            usdt::oom(bytes);
+        }
     }
 
     /// The limit that holds, as it was when it was last looked at, and what was refused.

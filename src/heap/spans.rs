@@ -10,6 +10,7 @@ use super::violations::violation_of;
 use super::{Heap, Node};
 use crate::report::{Context, Violation, report_violation};
 use crate::slab::class;
+use crate::sys::usdt;
 use crate::units::{BLOCK_SIZE, ClassId, GRANULE_SIZE, GranuleIndex, PageIndex};
 
 impl Heap {
@@ -21,9 +22,7 @@ impl Heap {
         if !is_left && !node.arena().has_changed() {
             return report_violation(Violation::DoubleFree, address, Context::FreePages);
         }
-        if let Err(why) = node.arena().give_large(page) {
-            report_violation(violation_of(why), address, Context::FreePages);
-        }
+        node.give_pages(page, address);
     }
 
     /// Takes back a span that waited in a thread's cache.
@@ -38,6 +37,14 @@ impl Heap {
 }
 
 impl Node {
+    /// Takes back the large block at `address`, which begins with `page`.
+    pub(super) fn give_pages(&self, page: PageIndex, address: usize) {
+        match self.arena().give_large(page) {
+            Ok(_) => usdt::large_free(address),
+            Err(why) => report_violation(violation_of(why), address, Context::FreePages),
+        }
+    }
+
     /// Makes the span of class `id` at `page` one for `bytes` bytes, without moving it. `false` leaves it as it was.
     pub(super) fn resize_span(&self, page: PageIndex, id: ClassId, bytes: usize) -> bool {
         let new = class::span_class_of(bytes);

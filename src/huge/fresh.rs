@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::extents::Kind;
-use super::{Huge, Request};
+use super::{Huge, Request, kernel};
 use crate::sys::{self, Mapping, page_size};
 
 /// Where mappings are many, so much address space is mapped at once for several blocks.
@@ -28,7 +28,7 @@ impl Huge {
     }
 
     fn map(&self, request: Request, length: usize, align: usize) -> Option<Mapping> {
-        let mut mapping = Mapping::new(length, align)?;
+        let mut mapping = kernel::map(length, align)?;
         mapping.set_mark(request.mark);
         mapping.want_huge_pages(request.huge_pages);
         if let Some(policy) = request.policy {
@@ -73,7 +73,7 @@ impl Huge {
                 state.put(mapping, Kind::Vacant);
             } else {
                 drop(state);
-                mapping.unmap();
+                kernel::unmap(mapping);
             }
         }
     }

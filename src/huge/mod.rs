@@ -15,6 +15,7 @@ mod counts;
 mod demand;
 mod extents;
 mod fresh;
+mod kernel;
 pub(crate) mod layout;
 mod lengths;
 mod node;

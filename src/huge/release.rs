@@ -5,12 +5,12 @@
 //! What is on its way is in no list, so nobody else can take it; the child of a fork loses one piece at most.
 #![forbid(unsafe_code)]
 
-use super::Huge;
 use super::extents::Kind;
 use super::state::{PIECE, State, last_piece};
+use super::{Huge, kernel};
 use crate::decay::{Budget, Elapsed};
 use crate::sync::Guard;
-use crate::sys::{Mapping, Properties};
+use crate::sys::{Mapping, Properties, usdt};
 use crate::units::PAGE_SIZE;
 
 /// Vacant mappings that go back after others did.
@@ -99,11 +99,12 @@ impl Huge {
 
     /// Gives a piece back that was cut off what is kept.
     fn release_cut(&self, mut state: Guard<'_, State>, piece: Mapping) {
-        let stays = state.must_stay(&piece);
+        let (stays, bytes) = (state.must_stay(&piece), piece.bytes());
         let piece = if stays { piece } else { state.widened(piece) };
         self.publish(&state);
         drop(state);
         self.release(piece, stays);
+        usdt::purge(bytes);
     }
 
     /// Gives the memory of a mapping of at most a piece back, and its addresses unless it `stays`; whether
@@ -114,7 +115,7 @@ impl Huge {
         let mut can_serve = true;
         let piece = match stays {
             true => piece,
-            false => match piece.try_unmap() {
+            false => match kernel::try_unmap(piece) {
                 Ok(()) => return true,
                 Err(piece) => {
                     is_vacant = piece.vacate();
@@ -158,7 +159,7 @@ impl Huge {
         let bytes = piece.bytes();
         let piece = match stays {
             true => piece,
-            false => match piece.try_unmap() {
+            false => match kernel::try_unmap(piece) {
                 Ok(()) => return,
                 Err(piece) => piece,
             },
@@ -174,7 +175,7 @@ impl Huge {
                 fresh.set_group(state.fresh_group());
                 return state.put(fresh, Kind::Vacant);
             }
-            Err(piece) => match piece.try_unmap() {
+            Err(piece) => match kernel::try_unmap(piece) {
                 Ok(()) => false,
                 Err(piece) => {
                     let _ = piece.vacate();

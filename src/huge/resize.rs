@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::extents::Kind;
 use super::node::Number;
 use super::state::State;
-use super::{Huge, Request, padded};
+use super::{Huge, Request, kernel, padded};
 use crate::sync::Guard;
 use crate::sys::{Mapping, Properties, page_size};
 use crate::units::Zeroed;
@@ -104,8 +104,8 @@ impl Huge {
         let Block { mapping, kind } = block;
         let address = mapping.address();
         let resize = |mapping: Mapping, length| match is_full {
-            true => mapping.stretch(length),
-            false => mapping.resize(length),
+            true => kernel::stretch(mapping, length),
+            false => kernel::resize(mapping, length),
         };
         let [ahead, wanted] = lengths;
         let resized = resize(mapping, ahead)

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::extents::{Extents, Kind};
+use super::kernel;
 use super::node::Number;
 use crate::sys::Mapping;
 
@@ -80,7 +81,7 @@ impl Extents {
             Ok(whole) => whole,
             // It meets, and is of the same group.
             Err((mapping, side)) => {
-                side.unmap();
+                kernel::unmap(side);
                 mapping
             }
         }

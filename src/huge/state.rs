@@ -3,10 +3,10 @@
 
 mod cut;
 
-use super::NotHuge;
 use super::demand::Demand;
 use super::extents::{Extents, Kind};
 use super::node::Number;
+use super::{NotHuge, kernel};
 use crate::decay::LowWatermark;
 use crate::limit;
 use crate::sys::{self, HugePages, Mapping, page_size};
@@ -125,7 +125,7 @@ impl State {
     pub(super) fn keep_block(&mut self, place: Number) -> usize {
         let bytes = self.extents.bytes(place);
         if let Err(mapping) = self.extents.keep(place) {
-            mapping.unmap();
+            kernel::unmap(mapping);
         }
         self.judge(bytes)
     }
@@ -164,7 +164,7 @@ impl State {
             return;
         }
         if let Err(mapping) = self.extents.insert(mapping, kind) {
-            mapping.unmap();
+            kernel::unmap(mapping);
         }
     }
 

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::extents::Kind;
 use super::node::Number;
 use super::state::State;
-use super::{Huge, Request, Taken, padded};
+use super::{Huge, Request, Taken, kernel, padded};
 use crate::sync::Guard;
 use crate::sys::{Mapping, page_size};
 use crate::units::Zeroed;
@@ -97,7 +97,7 @@ impl Huge {
     /// A block of what was kept and is too short.
     fn lengthen(&self, short: Mapping, length: usize) -> Option<NonNull<u8>> {
         let address = short.address();
-        match short.resize(length) {
+        match kernel::resize(short, length) {
             Ok(mut mapping) => {
                 let mut state = self.state.lock();
                 if mapping.address() != address {
@@ -126,7 +126,7 @@ impl Huge {
         match stored {
             Ok(()) => Some(start),
             Err(mapping) => {
-                mapping.unmap();
+                kernel::unmap(mapping);
                 None
             }
         }

@@ -29,6 +29,11 @@ pub(crate) enum Refused {
 }
 
 impl Pool {
+    /// The most bytes that it may use, whatever those above it may.
+    pub(crate) fn limit(&self) -> usize {
+        self.account.limit.load(Relaxed)
+    }
+
     /// An object that is at hand, of a class of slabs, of a pool for one thread.
     #[inline(always)]
     pub(crate) fn take_single(&self, handle: PoolHandle, id: ClassId) -> Option<Object> {

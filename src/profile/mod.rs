@@ -20,7 +20,7 @@ pub(crate) use stack::DEPTH;
 pub(crate) use tables::Lifted;
 
 use crate::sync::Once;
-use crate::sys;
+use crate::sys::{self, usdt};
 use tables::Tables;
 
 /// Bytes between two samples where nobody says.
@@ -97,6 +97,7 @@ impl Profile {
         if let (Some(tables), Some(rate)) = (self.tables.get(), self.rate()) {
             let count = interval::count(rate, bytes);
             tables.begin(address, bytes, count, label, frames);
+            usdt::sample(address, bytes);
         }
     }
 

@@ -14,6 +14,7 @@ use super::place::Place;
 use super::record::SlabRecord;
 use super::sheaf::{Object, Sheaf};
 use crate::decay::{Elapsed, LowWatermark};
+use crate::sys::usdt;
 use crate::units::{ClassId, GranuleIndex};
 
 /// Lists of partial slabs, the fullest first.
@@ -89,6 +90,7 @@ impl CacheNode {
         let taken = wanted - left as usize;
         self.out += taken as u64;
         self.barn.note_taken(taken);
+        usdt::refill(info.size, wanted, taken);
         taken
     }
 
@@ -128,6 +130,7 @@ impl CacheNode {
         self.relist(place, slab, record, info);
         self.out += 1;
         self.barn.note_taken(1);
+        usdt::refill(info.size, 1, 1);
         object
     }
 

@@ -5,6 +5,7 @@ use super::cache_node::{CacheNode, EMPTY_LIST};
 use super::class::info;
 use super::place::Place;
 use crate::arena::{Span, Use};
+use crate::sys::usdt;
 use crate::units::{ClassId, GranuleIndex, Order};
 
 /// A slab that is in no cache node yet.
@@ -66,5 +67,6 @@ fn enter(place: Place<'_>, id: ClassId, span: Span) -> Option<NewSlab> {
         place.arena.give(span);
         return None;
     }
+    usdt::slab_new(info(id).size, place.start_of(slab));
     Some(NewSlab { slab, is_clean })
 }

@@ -15,6 +15,7 @@ use super::row::Row;
 use super::sheaf::Slot;
 use super::table::SlabTables;
 use crate::report::{Context, Violation, report_violation};
+use crate::sys::usdt;
 use crate::units::{ClassId, GranuleIndex};
 
 /// A flush of objects of many slabs fetches their records this far ahead.
@@ -93,7 +94,9 @@ impl CacheNode {
                 self.relist(place, slab, record, info);
             }
         }
-        self.out -= (objects.len() - bad - remote) as u64;
+        let back = objects.len() - bad - remote;
+        self.out -= back as u64;
+        usdt::flush(info.size, back);
         self.trim(place, id, place.min_empty());
         remote
     }

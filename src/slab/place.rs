@@ -6,6 +6,7 @@ use super::owner::Owner;
 use super::record::SlabRecord;
 use super::table::SlabTables;
 use crate::arena::{Arena, Span};
+use crate::sys::usdt;
 use crate::units::{ClassId, ClusterId, GranuleIndex};
 
 /// Where a cache node's slabs lie.
@@ -67,6 +68,7 @@ impl<'node> Place<'node> {
             zero: false,
         };
         self.arena.give_slab(span, touched);
+        usdt::slab_free(info(id).size, self.start_of(slab));
     }
 
     /// How many empty slabs the cache node keeps when objects come back.
@@ -108,7 +110,7 @@ impl<'node> Place<'node> {
         is_one.then(|| self.start_of(slab) + (object * info(id).size) as usize)
     }
 
-    fn start_of(self, slab: GranuleIndex) -> usize {
+    pub(super) fn start_of(self, slab: GranuleIndex) -> usize {
         self.arena.base() + slab.offset()
     }
 }

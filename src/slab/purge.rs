@@ -15,7 +15,7 @@ use super::class::info;
 use super::place::Place;
 use super::record::SlabRecord;
 use crate::decay::{Budget, Elapsed};
-use crate::sys::page_size;
+use crate::sys::{page_size, usdt};
 use crate::units::{ClassId, GranuleIndex, PAGE_SIZE, PageIndex};
 
 /// When the program holds no more than this share of a cache node's objects, it has freed nearly all.
@@ -55,6 +55,7 @@ impl SlabRelease {
             start = end;
             bits = bits.checked_shr(skipped + run).unwrap_or(0);
         }
+        usdt::purge(bytes);
         Some(bytes)
     }
 }

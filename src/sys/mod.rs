@@ -60,6 +60,7 @@ mod thread;
 mod ticks;
 pub(crate) mod tls;
 mod unwind;
+pub(crate) mod usdt;
 mod versioned;
 mod zero;
 

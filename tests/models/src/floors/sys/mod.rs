@@ -36,6 +36,8 @@ mod rseq;
 mod syscall;
 #[path = "../../../../../src/sys/table.rs"]
 mod table;
+#[path = "../../../../../src/sys/usdt.rs"]
+pub(crate) mod usdt;
 #[path = "../../../../../src/sys/versioned.rs"]
 mod versioned;
 
