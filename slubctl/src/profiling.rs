@@ -94,6 +94,10 @@ pub(crate) fn leaks(arguments: &LeaksArguments, output: &mut dyn Write) -> Resul
     let process = Process::open(arguments.pid);
     let sampling = &arguments.sampling;
     let sampling = Sampling::begin(&process, sampling.rate, LEAKS_RATE, others(sampling.force))?;
+    // Blocks that take the place of older ones, which nobody sampled, would look like growth.
+    if sampling.is_own() {
+        sampling.wait(arguments.seconds / 2);
+    }
     // A process that is not sampled until later has nothing yet.
     let before = sampling.read();
     let begin = Instant::now();

@@ -41,7 +41,7 @@ pub fn pprof(profile: &Profile, names: &Names, values: Values, comment: &str) ->
     let types = types.into_iter().map(|it| writer.value_type(it)).collect();
     writer.profile.sample_type = types;
     for stack in &profile.stacks {
-        let frames = own_frames(profile, stack).iter();
+        let frames = own_frames(profile, names, stack).iter();
         let location_id = frames
             .map(|it| writer.location(profile, names, *it))
             .collect();

@@ -110,10 +110,14 @@ fn lines(
     symbol: Option<&str>,
 ) -> Result<Vec<Location>> {
     let mut frames = context.find_frames(address).skip_all_loads()?;
-    let mut found = Vec::new();
+    let (mut found, mut has_path) = (Vec::<Location>::new(), false);
     while let Some(frame) = frames.next()?.filter(|_| found.len() < MOST_INLINED) {
         let function = match &frame.function {
-            Some(name) => demangle(&name.raw_name()?),
+            Some(name) => {
+                let name = name.raw_name()?;
+                has_path = is_mangled(&name);
+                demangle(&name)
+            }
             None => match symbol {
                 Some(name) => demangle(name),
                 None => break,
@@ -127,7 +131,17 @@ fn lines(
             line: place.and_then(|it| it.line).unwrap_or_default(),
         });
     }
+    // Where debug information has little more than lines, names in it lack what they are in. The symbol is that of the outermost.
+    if let Some(outermost) = found.last_mut().filter(|_| !has_path)
+        && let Some(symbol) = symbol.filter(|it| is_mangled(it))
+    {
+        outermost.function = demangle(symbol);
+    }
     Ok(found)
+}
+
+fn is_mangled(name: &str) -> bool {
+    name.starts_with("_Z") || name.starts_with("_R")
 }
 
 /// The functions of symbol tables, by address.

@@ -4,8 +4,8 @@ use super::location::Location;
 use super::symbols::{Names, unnamed};
 use super::{Amount, Label, Profile, Stack, Values};
 
-/// What functions of allocators and of containers begin with: the code that calls them is what a reader looks for.
-const CONTAINERS: [&str; 12] = [
+/// What functions of standard libraries begin with: the code that calls them is what a reader looks for.
+const CONTAINERS: [&str; 8] = [
     "std::",
     "core::",
     "alloc::",
@@ -14,13 +14,13 @@ const CONTAINERS: [&str; 12] = [
     "<alloc::",
     "__gnu_cxx::",
     "operator new",
-    "slubmalloc",
-    "<slubmalloc",
-    "slub_",
-    "__rust",
 ];
+/// And where their source is: inlined functions may have short names.
+const SOURCES: [&str; 3] = ["/rustc/", "/usr/include/c++/", "/rustlib/src/rust/library/"];
+/// What functions of this library begin with.
+const OWN: [&str; 3] = ["slubmalloc::", "<slubmalloc::", "slub_"];
 /// Functions of the C library that allocate for their caller.
-const ALLOCATORS: [&str; 16] = [
+const ALLOCATORS: [&str; 18] = [
     "malloc",
     "calloc",
     "realloc",
@@ -32,10 +32,12 @@ const ALLOCATORS: [&str; 16] = [
     "pvalloc",
     "strdup",
     "__strdup",
+    "__GI___strdup",
     "strndup",
     "__strndup",
-    "__rg_alloc",
-    "__rdl_alloc",
+    "__rust_alloc",
+    "__rust_alloc_zeroed",
+    "__rust_realloc",
     "[unknown]",
 ];
 
@@ -66,8 +68,12 @@ impl Trace {
 
     /// The call that is the program's own: the first that is no allocator's or container's.
     pub fn site(&self) -> &Location {
-        let is_own = |it: &&Location| !is_passed_over(&it.function);
-        let own = self.frames.iter().find(is_own);
+        // What an allocator calls is its own, whatever its name.
+        let is_allocator = |it: &Location| ALLOCATORS.contains(&plain(&it.function));
+        let inside = self.frames.iter().position(is_allocator);
+        let callers = inside.map_or(0, |it| it + 1);
+        let callers = self.frames.get(callers..).unwrap_or_default();
+        let own = callers.iter().find(|it| !is_passed_over(it));
         own.or(self.frames.first()).expect("at least one")
     }
 
@@ -93,8 +99,17 @@ impl Trace {
     }
 }
 
-fn is_passed_over(function: &str) -> bool {
-    ALLOCATORS.contains(&function) || CONTAINERS.iter().any(|it| function.starts_with(it))
+fn is_passed_over(location: &Location) -> bool {
+    let function = plain(&location.function);
+    let begins = |it: &&str| function.starts_with(*it);
+    ALLOCATORS.contains(&function)
+        || CONTAINERS.iter().chain(&OWN).any(begins)
+        || SOURCES.iter().any(|it| location.file.contains(*it))
+}
+
+/// A symbol of the compiler's own without the crate it is in, as `__rustc::__rust_alloc`.
+fn plain(function: &str) -> &str {
+    function.strip_prefix("__rustc::").unwrap_or(function)
 }
 
 /// The stacks of a profile with names, in its order.
@@ -110,10 +125,13 @@ pub fn traces(profile: &Profile, names: &Names) -> Vec<Trace> {
 }
 
 /// The return addresses of a stack from the program's first own on: those in the library tell nothing.
-pub(super) fn own_frames<'s>(profile: &Profile, stack: &'s Stack) -> &'s [u64] {
+pub(super) fn own_frames<'s>(profile: &Profile, names: &Names, stack: &'s Stack) -> &'s [u64] {
     let is_library = |address: &&u64| {
         let module = profile.modules.find(super::symbols::call(**address));
-        module.is_some_and(|it| profile.modules.all[it].is_library)
+        let is_module = module.is_some_and(|it| profile.modules.all[it].is_library);
+        // It may be a part of the program.
+        let function = names.at(**address).last().map(|it| it.function.as_str());
+        is_module || function.is_some_and(|name| OWN.iter().any(|own| name.starts_with(own)))
     };
     let inside = stack.frames.iter().take_while(is_library).count();
     stack.frames.get(inside..).unwrap_or_default()
@@ -121,7 +139,7 @@ pub(super) fn own_frames<'s>(profile: &Profile, stack: &'s Stack) -> &'s [u64] {
 
 fn frames(profile: &Profile, names: &Names, stack: &Stack) -> Vec<Location> {
     let mut found = Vec::new();
-    for address in own_frames(profile, stack) {
+    for address in own_frames(profile, names, stack) {
         match names.at(*address) {
             [] => found.push(Location::of(unnamed(&profile.modules, *address))),
             lines => found.extend_from_slice(lines),

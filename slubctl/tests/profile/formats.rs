@@ -135,24 +135,43 @@ fn the_site_is_the_first_call_that_is_no_allocators_or_containers() {
         file: format!("{function}.c"),
         line: 3,
     };
-    let frames = [
-        "malloc",
-        "operator new",
-        "std::vector<int>::push_back",
-        "fill",
-        "main",
-    ];
+    let site = |frames: &[&str]| {
+        let trace = Trace {
+            frames: frames.iter().map(|it| location(it)).collect(),
+            label: Some(Label::Pool("a".to_owned())),
+            ..Trace::default()
+        };
+        trace.title()
+    };
+    for frames in [
+        &[
+            "malloc",
+            "operator new",
+            "std::vector<int>::push_back",
+            "fill",
+            "main",
+        ][..],
+        // Inlined functions without the names of what they are in.
+        &[
+            "slubmalloc::sample",
+            "alloc",
+            "__rustc::__rust_alloc",
+            "alloc::vec::from_iter",
+            "fill",
+        ],
+    ] {
+        assert_eq!(site(frames), "fill at fill.c:3 [pool a]");
+    }
+    assert_eq!(site(&["malloc"]), "malloc at malloc.c:3 [pool a]");
+    let inlined = profile::Location {
+        file: "/rustc/0123/library/alloc/src/boxed.rs".to_owned(),
+        ..location("new<[u8; 384]>")
+    };
     let trace = Trace {
-        frames: frames.map(location).to_vec(),
-        label: Some(Label::Pool("a".to_owned())),
+        frames: vec![inlined, location("fill")],
         ..Trace::default()
     };
-    assert_eq!(trace.title(), "fill at fill.c:3 [pool a]");
-    let trace = Trace {
-        frames: vec![location("malloc")],
-        ..Trace::default()
-    };
-    assert_eq!(trace.site().function, "malloc");
+    assert_eq!(trace.site().function, "fill");
 }
 
 /// Go's own pprof reads the file, and its sums are those of the tables.
