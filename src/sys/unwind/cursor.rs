@@ -74,6 +74,22 @@ impl Cursor {
         self.bytes().map(u64::from_ne_bytes)
     }
 
+    /// Mixes all that is left into `sum`.
+    pub(super) fn sum(&mut self, mut sum: usize) -> Option<usize> {
+        const GOLDEN: usize = 0x9e37_79b9_7f4a_7c15;
+        while self.end - self.at >= 8 {
+            sum = (sum ^ self.u64()? as usize)
+                .wrapping_mul(GOLDEN)
+                .rotate_left(29);
+        }
+        while !self.is_done() {
+            sum = (sum ^ usize::from(self.u8()?))
+                .wrapping_mul(GOLDEN)
+                .rotate_left(29);
+        }
+        Some(sum)
+    }
+
     /// An unsigned number of any length.
     pub(super) fn unsigned(&mut self) -> Option<usize> {
         self.number().map(|(number, ..)| number)

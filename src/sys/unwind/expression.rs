@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::cursor::Cursor;
-use super::read;
 use super::registers::Registers;
+use super::stack::Stack;
 
 /// Values that wait at most.
 const DEPTH: usize = 8;
@@ -35,7 +35,13 @@ impl Values {
 }
 
 /// What the expression in `block` gives, with `first` on its stack at the beginning.
-pub(super) fn value(block: Cursor, registers: &Registers, first: Option<usize>) -> Option<usize> {
+#[inline(never)]
+pub(super) fn value(
+    block: Cursor,
+    registers: &Registers,
+    stack: &mut Stack,
+    first: Option<usize>,
+) -> Option<usize> {
     let mut code = block;
     let mut values = Values {
         values: [0; DEPTH],
@@ -45,12 +51,17 @@ pub(super) fn value(block: Cursor, registers: &Registers, first: Option<usize>) 
         values.push(first)?;
     }
     while !code.is_done() {
-        step(code.u8()?, &mut code, registers, &mut values)?;
+        step(code.u8()?, &mut code, (registers, stack), &mut values)?;
     }
     values.pop()
 }
 
-fn step(code: u8, rest: &mut Cursor, registers: &Registers, values: &mut Values) -> Option<()> {
+fn step(
+    code: u8,
+    rest: &mut Cursor,
+    (registers, stack): (&Registers, &mut Stack),
+    values: &mut Values,
+) -> Option<()> {
     let of = |register: usize, offset: isize| {
         let value = registers.values.get(register)?;
         Some(value.wrapping_add_signed(offset))
@@ -59,7 +70,7 @@ fn step(code: u8, rest: &mut Cursor, registers: &Registers, values: &mut Values)
     match code {
         0x06 => {
             let address = values.pop()?;
-            values.push(read(address)?)
+            values.push(stack.read(address)?)
         }
         0x08 => values.push(usize::from(rest.u8()?)),
         0x09 => values.push((rest.u8()?.cast_signed() as isize).cast_unsigned()),

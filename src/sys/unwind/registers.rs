@@ -1,7 +1,6 @@
 //! The registers that a caller needs, by their numbers in the call frame information.
 
 /// Registers of a thread, in the frame of one of its calls.
-#[derive(Clone)]
 pub(super) struct Registers {
     pub(super) values: [usize; COUNT],
     /// The next instruction.
@@ -9,31 +8,31 @@ pub(super) struct Registers {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86_64::{COUNT, RETURN, SP, without_signature};
+pub(super) use x86_64::{COUNT, FP, RETURN, SAVED, SP, without_signature};
 
 #[cfg(target_arch = "aarch64")]
-pub(super) use aarch64::{COUNT, RETURN, SP, without_signature};
+pub(super) use aarch64::{COUNT, FP, RETURN, SAVED, SP, without_signature};
 
 impl Registers {
-    /// Those of the function that this is part of.
+    pub(super) const NONE: Self = Self {
+        values: [0; COUNT],
+        pc: 0,
+    };
+
+    /// Become those of the function that this is part of; an interpreted machine has none.
     #[inline(always)]
-    pub(super) fn here() -> Self {
-        #[cfg_attr(simulated, expect(unused_mut, reason = "there is no stack to capture"))]
-        let mut values = [0; COUNT];
+    pub(super) fn capture(&mut self) {
         #[cfg(all(target_arch = "x86_64", not(simulated)))]
         // SAFETY: has room for all.
         unsafe {
-            x86_64::capture(&mut values)
+            x86_64::capture(&mut self.values)
         };
         #[cfg(all(target_arch = "aarch64", not(simulated)))]
         // SAFETY: has room for all.
         unsafe {
-            aarch64::capture(&mut values)
+            aarch64::capture(&mut self.values)
         };
-        Self {
-            values,
-            pc: values[RETURN],
-        }
+        self.pc = self.values[RETURN];
     }
 }
 
@@ -41,8 +40,11 @@ impl Registers {
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     pub(in super::super) const COUNT: usize = 17;
+    pub(in super::super) const FP: usize = 6;
     pub(in super::super) const SP: usize = 7;
     pub(in super::super) const RETURN: usize = 16;
+    /// What a function keeps for its caller.
+    pub(in super::super) const SAVED: [usize; 7] = [RETURN, FP, 3, 12, 13, 14, 15];
 
     /// Stores what a call preserves, and where it returns to.
     #[cfg(not(simulated))]
@@ -73,8 +75,12 @@ mod x86_64 {
 #[cfg(target_arch = "aarch64")]
 mod aarch64 {
     pub(in super::super) const COUNT: usize = 32;
+    pub(in super::super) const FP: usize = 29;
     pub(in super::super) const SP: usize = 31;
     pub(in super::super) const RETURN: usize = 30;
+    /// What a function keeps for its caller.
+    pub(in super::super) const SAVED: [usize; 12] =
+        [RETURN, FP, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28];
 
     /// Stores what a call preserves, and where it returns to.
     #[cfg(not(simulated))]

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::cursor::{Cursor, Encoding};
-use super::find::{Block, Object};
+use super::object::{Block, Object, Source};
 use super::registers::COUNT;
 
 /// Where a register's value for the caller is, by the address at which the frame begins.
@@ -32,24 +32,72 @@ pub(super) enum Cfa {
     Expression(Block),
 }
 
+/// A rule in four bytes: rows are kept on stacks that may be small.
+#[derive(Clone, Copy)]
+struct Packed(u32);
+
+impl Packed {
+    const SAME: Self = Self(0);
+    /// Bits that tell the kind.
+    const KIND: u32 = 3;
+
+    /// `None` for a place that is too far away.
+    fn of(rule: Rule) -> Option<Self> {
+        let (kind, payload) = match rule {
+            Rule::Same => (0, 0),
+            Rule::Undefined => (1, 0),
+            Rule::At(offset) => (2, offset),
+            Rule::Is(offset) => (3, offset),
+            Rule::Register(register) => (4, register.into()),
+            Rule::AtExpression(block) => (5, block.0.cast_signed()),
+            Rule::IsExpression(block) => (6, block.0.cast_signed()),
+        };
+        let packed = Self(payload.cast_unsigned() << Self::KIND | kind);
+        (packed.payload() == payload).then_some(packed)
+    }
+
+    fn payload(self) -> i32 {
+        self.0.cast_signed() >> Self::KIND
+    }
+
+    fn rule(self) -> Rule {
+        let payload = self.payload();
+        match self.0 & 7 {
+            0 => Rule::Same,
+            2 => Rule::At(payload),
+            3 => Rule::Is(payload),
+            4 => Rule::Register(payload as u8),
+            5 => Rule::AtExpression(Block(payload.cast_unsigned())),
+            6 => Rule::IsExpression(Block(payload.cast_unsigned())),
+            _ => Rule::Undefined,
+        }
+    }
+}
+
 /// All registers at one instruction.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     pub(super) cfa: Cfa,
-    pub(super) rules: [Rule; COUNT],
+    rules: [Packed; COUNT],
 }
 
 impl Row {
-    const NEW: Self = Self {
+    pub(super) const NEW: Self = Self {
         cfa: Cfa::Register(0, 0),
-        rules: [Rule::Same; COUNT],
+        rules: [Packed::SAME; COUNT],
     };
 
     /// Vector registers have no place here.
-    fn set(&mut self, register: usize, rule: Rule) {
+    pub(super) fn set(&mut self, register: usize, rule: Rule) -> Option<()> {
         if let Some(place) = self.rules.get_mut(register) {
-            *place = rule;
+            *place = Packed::of(rule)?;
         }
+        Some(())
+    }
+
+    /// The rules in the order of the registers.
+    pub(super) fn rules(&self) -> impl Iterator<Item = Rule> {
+        self.rules.iter().map(|packed| packed.rule())
     }
 }
 
@@ -64,13 +112,22 @@ struct Common {
     instructions: Cursor,
 }
 
-/// The registers at `pc`, and whether that is in the frame of a signal.
+/// Whether a row is in the frame of a signal, and what it was made of unless that is long.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) is_signal: bool,
+    pub(super) source: Option<Source>,
+}
+
+/// Fills `row`, which is new, with the registers at `pc`.
 #[inline(never)]
-pub(super) fn row(object: &Object, pc: usize) -> Option<(Row, bool)> {
-    let mut entry = part(object.cursor(object.entry(pc)?)?)?;
+pub(super) fn find(object: &Object, pc: usize, row: &mut Row) -> Option<Found> {
+    let (index, place) = object.entry(pc)?;
+    let mut entry = part(object.cursor(place)?)?;
     let id = entry.address();
     let distance = entry.u32()? as usize;
-    let common = common(part(object.cursor(id.checked_sub(distance)?)?)?)?;
+    let common_place = id.checked_sub(distance)?;
+    let common = common(part(object.cursor(common_place)?)?)?;
     let start = entry.pointer(common.encoding, 0)?;
     let length = entry.value(common.encoding)?;
     if pc.checked_sub(start)? >= length {
@@ -80,21 +137,40 @@ pub(super) fn row(object: &Object, pc: usize) -> Option<(Row, bool)> {
         let bytes = entry.unsigned()?;
         entry.part(bytes)?;
     }
+    let mut shared = common.instructions;
     let mut machine = Machine {
         object,
         common: &common,
         pc,
         at: start,
-        row: Row::NEW,
+        row,
         initial: Row::NEW,
         saved: [Row::NEW; 2],
         depth: 0,
     };
-    machine.run(common.instructions)?;
-    machine.initial = machine.row;
+    machine.run(&mut shared)?;
+    machine.initial = *machine.row;
     machine.at = start;
-    machine.run(entry)?;
-    Some((machine.row, common.is_signal))
+    machine.run(&mut entry)?;
+    Some(Found {
+        is_signal: common.is_signal,
+        source: source(
+            index,
+            entry.address() - place,
+            shared.address() - common_place,
+        ),
+    })
+}
+
+/// What a row was made of, unless it takes long to compare.
+fn source(index: u32, entry_bytes: usize, common_bytes: usize) -> Option<Source> {
+    const MOST: u16 = 512;
+    let few = |bytes| u16::try_from(bytes).ok().filter(|bytes| *bytes <= MOST);
+    Some(Source {
+        index,
+        entry_bytes: few(entry_bytes)?,
+        common_bytes: few(common_bytes)?,
+    })
 }
 
 /// An entry after its length.
@@ -159,7 +235,7 @@ struct Machine<'object> {
     pc: usize,
     /// The instruction from which on the row holds.
     at: usize,
-    row: Row,
+    row: &'object mut Row,
     initial: Row,
     saved: [Row; 2],
     depth: usize,
@@ -167,18 +243,18 @@ struct Machine<'object> {
 
 impl Machine<'_> {
     /// Runs `code` up to the row for `pc`.
-    fn run(&mut self, mut code: Cursor) -> Option<()> {
+    fn run(&mut self, code: &mut Cursor) -> Option<()> {
         while !code.is_done() && self.at <= self.pc {
             let byte = code.u8()?;
             let low = usize::from(byte & 0x3f);
             match byte >> 6 {
-                0 => self.step(byte, &mut code)?,
+                0 => self.step(byte, code)?,
                 1 => self.advance(low),
                 2 => {
                     let rule = Rule::At(self.distance(code.unsigned()?)?);
-                    self.row.set(low, rule);
+                    self.row.set(low, rule)?;
                 }
-                _ => self.restore(low),
+                _ => self.restore(low)?,
             }
         }
         Some(())
@@ -193,15 +269,15 @@ impl Machine<'_> {
             0x04 => self.advance(rest.u32()? as usize),
             0x06 => {
                 let register = rest.unsigned()?;
-                self.restore(register);
+                self.restore(register)?;
             }
             0x0a => {
-                *self.saved.get_mut(self.depth)? = self.row;
+                *self.saved.get_mut(self.depth)? = *self.row;
                 self.depth += 1;
             }
             0x0b => {
                 self.depth = self.depth.checked_sub(1)?;
-                self.row = *self.saved.get(self.depth)?;
+                *self.row = *self.saved.get(self.depth)?;
             }
             0x0c..=0x0f | 0x12 | 0x13 => self.row.cfa = self.cfa(code, rest)?,
             0x2e => {
@@ -210,7 +286,7 @@ impl Machine<'_> {
             _ => {
                 let register = rest.unsigned()?;
                 let rule = self.rule(code, rest)?;
-                self.row.set(register, rule);
+                self.row.set(register, rule)?;
             }
         }
         Some(())
@@ -256,10 +332,9 @@ impl Machine<'_> {
         self.at = self.at.saturating_add(bytes);
     }
 
-    fn restore(&mut self, register: usize) {
-        if let Some(rule) = self.initial.rules.get(register) {
-            self.row.set(register, *rule);
-        }
+    fn restore(&mut self, register: usize) -> Option<()> {
+        let initial = self.initial.rules.get(register);
+        initial.map_or(Some(()), |rule| self.row.set(register, rule.rule()))
     }
 
     fn distance(&self, factored: usize) -> Option<i32> {

@@ -7,7 +7,7 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::vec::Vec;
 
-use super::backtrace;
+use super::{backtrace, find, listed};
 
 unsafe extern "C" {
     #[link_name = "backtrace"]
@@ -87,4 +87,19 @@ fn few_frames_are_as_many_as_fit() {
     let mut frames = [0; 3];
     assert_eq!(backtrace(&mut frames), 3);
     assert_eq!(backtrace(&mut []), 0);
+}
+
+#[test]
+fn objects_are_found_without_the_c_library_s_function_as_with_it() {
+    let sort = libc::qsort as *const () as usize;
+    for address in [deeper as *const () as usize, sort] {
+        let (one, other) = (find::object(address), listed::listed(address));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert!(other.mapped().contains(&address));
+        assert_eq!(one.entry(address).unwrap(), other.entry(address).unwrap());
+    }
+    assert!(find::object(1).is_none() && listed::listed(1).is_none());
+    // That function is the loader's.
+    assert!(listed::is_in_loader(weak!("__tls_get_addr")));
+    assert!(!listed::is_in_loader(sort));
 }
