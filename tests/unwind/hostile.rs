@@ -66,9 +66,9 @@ unsafe extern "C" fn direct(_argument: usize, leaf: Leaf, data: *mut c_void) {
     core::hint::black_box(data);
 }
 
-/// Claims that the caller's frame pointer is `junk`.
+/// Says that the caller's frame pointer is `junk`.
 #[unsafe(naked)]
-unsafe extern "C" fn claims(junk: usize, leaf: Leaf, data: *mut c_void) {
+unsafe extern "C" fn misleads(junk: usize, leaf: Leaf, data: *mut c_void) {
     core::arch::naked_asm!(
         ".cfi_startproc",
         "push rdi",
@@ -158,15 +158,15 @@ fn without_a_frame_pointer_a_stack_is_short() {
     for library in libraries() {
         let local = [0_usize, 0, fenced.0, fenced.0];
         for value in junk(&fenced, &local) {
-            let called = [direct, without.called(), another.called(), claims];
+            let called = [direct, without.called(), another.called(), misleads];
             let all = seen(&library, &called, value);
-            let [plain, one, other, claimed] = &all[..] else {
+            let [plain, one, other, misled] = &all[..] else {
                 panic!()
             };
             assert_eq!(one[1], without.0 + 9);
             assert_eq!(other[1], another.0 + 9);
-            assert_eq!(claimed[2], plain[2]);
-            for (short, kept) in [(one, 2), (other, 2), (claimed, 3)] {
+            assert_eq!(misled[2], plain[2]);
+            for (short, kept) in [(one, 2), (other, 2), (misled, 3)] {
                 assert!(
                     plain.ends_with(&short[kept..]),
                     "{value:x}: {short:x?}\n{plain:x?}"
