@@ -173,7 +173,17 @@ fn wait_and_wake() {
     descriptor::write_stderr(b"never seen");
 }
 
+/// Asks for a stack that is longer than a page, which is not the first of the process.
+fn takes_a_long_stack() -> bool {
+    let calls = on_own_stack(|| {
+        let room = core::hint::black_box([0_u8; 3 * 4096]);
+        super::backtrace(&mut [0; 8]) + usize::from(room[0])
+    });
+    calls > Some(1)
+}
+
 fn everything() {
+    takes_a_long_stack();
     for (_, service) in SERVICES.iter().chain(&FAVOURS) {
         let _ = service();
     }
