@@ -51,13 +51,11 @@ fn three_places_that_leak_are_found_in_a_program_that_was_not_prepared() {
         "1h",
     ]);
     let growing: Vec<&str> = report.lines().filter(|it| it.starts_with('+')).collect();
+    // What passes through may have some more at one look than at the other, but less than any leak.
     for leak in LEAKS {
-        assert!(
-            growing.iter().any(|it| it.contains(leak)),
-            "{leak}: {report}"
-        );
+        let place = growing.iter().position(|it| it.contains(leak));
+        assert!(place.is_some_and(|it| it < 3), "{leak}: {report}");
     }
-    assert!(growing.iter().all(|it| !it.contains("pass at")), "{report}");
     assert!(!is_on(&target));
     // What was sampled has file and line of each, also of the inlined one.
     let table = sampled(&["profile", &pid, "--seconds", "500ms", "--rate", "4k"]);
