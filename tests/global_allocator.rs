@@ -1,6 +1,8 @@
 //! A Rust program on slubmalloc: collections, strings, over-aligned types and threads.
 
 use std::collections::BTreeMap;
+#[cfg(not(miri))]
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 
@@ -65,4 +67,43 @@ fn alignment_and_zeroes_are_kept_when_a_vector_grows() {
     );
     assert!(vec![0_u8; 3 << 20].iter().all(|byte| *byte == 0));
     assert!(slubmalloc::stats().in_use >= 200 * 4096);
+}
+
+#[cfg(not(miri))]
+#[test]
+fn every_tracepoint_of_the_program_lies_in_its_code() {
+    let readelf = |what: &str| {
+        let program = std::env::current_exe().expect("this program");
+        let mut command = Command::new("readelf");
+        let output = command
+            .args([what, "--wide"])
+            .arg(program)
+            .output()
+            .expect("readelf, of Debian's package binutils");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let number = |text: &str| {
+        let digits = text.trim_start_matches("0x").trim_end_matches(',');
+        u64::from_str_radix(digits, 16).expect("a number")
+    };
+    // Type, offset, virtual address, physical address, size in the file, size in memory, "R E".
+    let headers = readelf("--program-headers");
+    let code: Vec<_> = headers
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|it| it.len() > 7 && it[0] == "LOAD" && it[6..8] == ["R", "E"])
+        .map(|it| number(it[2])..number(it[2]) + number(it[5]))
+        .collect();
+    let notes = readelf("--notes");
+    let places: Vec<_> = notes
+        .split("Provider: slubmalloc\n")
+        .skip(1)
+        .filter_map(|part| part.split("Location: ").nth(1)?.split_whitespace().next())
+        .collect();
+    assert!(places.len() > 12, "{notes}");
+    for place in places {
+        // A linker that removes a function leaves its note, with an address near 0.
+        let is_in_code = code.iter().any(|it| it.contains(&number(place)));
+        assert!(is_in_code, "{place}\n{headers}{notes}");
+    }
 }

@@ -146,6 +146,7 @@ impl Arena {
 
     /// Gives pages of the highest pageblock below `end` back that has any. `None` if there are none, or if the kernel
     /// takes none. The caller holds the lock for purging.
+    #[inline(never)]
     fn purge_next(
         &self,
         least: Order,

@@ -39,9 +39,8 @@ impl Heap {
             return Some(start);
         }
         let take = |node: &'static Node| {
-            let start = take_span(node, pages, order, class, request.is_zeroed())?;
+            let start = take_span(node, pages, order, class, request)?;
             self.count_pages(node, home, u64::from(pages), start);
-            usdt::large_alloc(start.addr().get(), request.bytes());
             Some(start)
         };
         let nearest = self.arena_for_large(home);
@@ -73,12 +72,13 @@ impl Heap {
     }
 }
 
+#[inline(never)]
 fn take_span(
     node: &'static Node,
     pages: u32,
     align: Order,
     class: ClassId,
-    is_zeroed: bool,
+    request: &Request,
 ) -> Option<Object> {
     let span = node.arena().take(pages, align, Use::Large)?;
     if class != ClassId::NONE && !node.tables().enter_span(span.first.granule(), class) {
@@ -86,9 +86,10 @@ fn take_span(
         return None;
     }
     let start = node.arena().region().at(span.first.offset());
-    if is_zeroed && !span.zero {
+    if request.is_zeroed() && !span.zero {
         // SAFETY: the span was taken above and is as long as that.
         unsafe { sys::clear(start, pages as usize * PAGE_SIZE) };
     }
+    usdt::large_alloc(start.addr().get(), request.bytes());
     Some(start)
 }

@@ -38,6 +38,7 @@ impl Heap {
 
 impl Node {
     /// Takes back the large block at `address`, which begins with `page`.
+    #[inline(never)]
     pub(super) fn give_pages(&self, page: PageIndex, address: usize) {
         match self.arena().give_large(page) {
             Ok(_) => usdt::large_free(address),

@@ -9,6 +9,7 @@
 use crate::sys::{Mapping, usdt};
 
 /// A fresh mapping of `bytes` at a multiple of `align`.
+#[inline(never)]
 pub(super) fn map(bytes: usize, align: usize) -> Option<Mapping> {
     let mapping = Mapping::new(bytes, align)?;
     usdt::huge_map(mapping.address(), mapping.bytes());
@@ -31,11 +32,17 @@ fn changed(
 ) -> Result<Mapping, Mapping> {
     let (address, bytes) = (mapping.address(), mapping.bytes());
     let changed = change(mapping)?;
-    usdt::huge_remap(address, bytes, changed.address(), changed.bytes());
+    note_change(address, bytes, changed.address(), changed.bytes());
     Ok(changed)
 }
 
+#[inline(never)]
+fn note_change(address: usize, bytes: usize, new_address: usize, new_bytes: usize) {
+    usdt::huge_remap(address, bytes, new_address, new_bytes);
+}
+
 /// Gives a mapping back; itself where the kernel refuses.
+#[inline(never)]
 pub(super) fn try_unmap(mapping: Mapping) -> Result<(), Mapping> {
     let (address, bytes) = (mapping.address(), mapping.bytes());
     mapping.try_unmap()?;

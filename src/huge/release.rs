@@ -98,6 +98,7 @@ impl Huge {
     }
 
     /// Gives a piece back that was cut off what is kept.
+    #[inline(never)]
     fn release_cut(&self, mut state: Guard<'_, State>, piece: Mapping) {
         let (stays, bytes) = (state.must_stay(&piece), piece.bytes());
         let piece = if stays { piece } else { state.widened(piece) };

@@ -93,6 +93,7 @@ impl Profile {
     }
 
     /// Enters a block of `bytes` that is a sample, and whose allocation led through these frames; `label` is the word of whose it is.
+    #[inline(never)]
     pub(crate) fn begin(&self, address: usize, bytes: usize, label: u32, frames: &[usize]) {
         if let (Some(tables), Some(rate)) = (self.tables.get(), self.rate()) {
             let count = interval::count(rate, bytes);

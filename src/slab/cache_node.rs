@@ -56,6 +56,7 @@ pub(crate) struct CacheNodeCounts {
 
 impl CacheNode {
     /// Moves up to `wanted` objects into `sheaf` and returns how many. Fewer than wanted means that another slab is needed.
+    #[inline(never)]
     pub(crate) fn fill(
         &mut self,
         place: Place<'_>,
@@ -118,6 +119,7 @@ impl CacheNode {
     }
 
     /// One object, past all sheaves.
+    #[inline(never)]
     pub(crate) fn take_one(&mut self, place: Place<'_>, id: ClassId) -> Option<Object> {
         let slab = self.fullest()?;
         let (record, info) = (place.tables.record(slab), info(id));

@@ -61,6 +61,7 @@ impl CacheNode {
     }
 }
 
+#[inline(never)]
 fn enter(place: Place<'_>, id: ClassId, span: Span) -> Option<NewSlab> {
     let (slab, is_clean) = (span.first.granule(), span.zero);
     if !place.enter(slab, id) {

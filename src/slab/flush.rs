@@ -26,6 +26,7 @@ const NEAR_SLABS: u32 = 64;
 impl CacheNode {
     /// Takes objects of class `id` back into their slabs, the first of which is of this cache node. Those of other cache nodes move to the
     /// front, and what lies after them means nothing any more; returns how many they are.
+    #[inline(never)]
     pub(crate) fn take_back(
         &mut self,
         place: Place<'_>,

@@ -59,6 +59,7 @@ impl<'node> Place<'node> {
     }
 
     /// Gives the memory of such a slab back, which is on no list.
+    #[inline(never)]
     pub(super) fn give_slab(self, slab: GranuleIndex, id: ClassId) {
         let touched = self.tables.record(slab).touched(info(id));
         self.remove(slab, id);

@@ -33,6 +33,7 @@ pub(crate) struct SlabRelease {
 
 impl SlabRelease {
     /// Gives the memory back, which takes no lock. Returns the bytes, `None` if the kernel takes none.
+    #[inline(never)]
     pub(crate) fn run(&self, place: Place<'_>, budget: &mut Budget) -> Option<usize> {
         let (unit, mut bytes) = (page_size(), 0);
         let mut bits = u128::from(self.pages[1]) << 64 | u128::from(self.pages[0]);

@@ -6,6 +6,9 @@
 //! An argument is a value in a register, and nothing asks whether anybody traces. The notes are no part of what is loaded, so
 //! that the addresses in them need no relocation.
 //!
+//! Where a function with a tracepoint is inlined everywhere a linker may remove the function itself, and its note then has a wrong
+//! address: all such functions are `#[inline(never)]`.
+//!
 //! The format of the notes is SystemTap's third: <https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>.
 
 /// Where an argument of a type is, as the notes say it: its length, and the register in the assembler's own words.
