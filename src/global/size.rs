@@ -108,6 +108,8 @@ pub unsafe fn realloc_slow(block: *mut u8, size: usize) -> *mut u8 {
 }
 
 /// Tries to change a block's size without copying it.
+// Apart, for the sake of the stack.
+#[inline(never)]
 fn resize(process: &'static Process, old: NonNull<u8>, size: usize) -> Resized {
     if process.modes.is_on() {
         return debugged::resize(process, old, size);
