@@ -146,10 +146,7 @@ fn a_profile_is_written_when_the_program_ends_for_its_owner_to_read() {
         .expect("a file");
     let path = file.expect("a file").path();
     let name = path.file_name().and_then(|it| it.to_str()).expect("a name");
-    assert!(
-        name.contains("closes") && name.ends_with(".heap"),
-        "{name}"
-    );
+    assert!(name.contains("closes") && name.ends_with(".heap"), "{name}");
     let mode = fs::metadata(&path).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(read(&path).len() > 1);

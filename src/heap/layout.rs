@@ -5,7 +5,8 @@ use super::limits::Bounds;
 use super::metadata::{Metadata, State};
 use super::{Heap, Node, Settings};
 use crate::layout::{Row, Value, fields};
-use crate::sync::Lock;
+use crate::slab::Sampled;
+use crate::sync::{Lock, Once};
 use crate::units::{BLOCK_SIZE, GRANULE_SIZE, MAX_NODES, ORDERS, PAGE_SIZE};
 
 /// The structures of this room.
@@ -16,7 +17,11 @@ pub(crate) const ROWS: &[&[Row]] = &[
     }),
     fields!(Bounds as "bounds" { hard }),
     // What is padded begins where its padding does.
-    fields!(Node as "node" { id, cache_nodes, tables, arena, metadata }),
+    fields!(Node as "node" {
+        id, cache_nodes, tables, arena, metadata,
+        sampled as sampled_state in Once::<&Sampled>::STATE,
+        sampled as sampled in Once::<&Sampled>::VALUE,
+    }),
     fields!(Metadata as "metadata" { first, region, state as state in Lock::<State>::VALUE }),
     fields!(State as "metadata_state" { first_used, used, committed }),
 ];

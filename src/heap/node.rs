@@ -30,7 +30,7 @@ pub(crate) struct Node {
     releasing: CachePadded<Lock<()>>,
     pub(super) cache_nodes: CacheNodes,
     /// Slabs of sampled objects, once there was one.
-    sampled: Once<&'static Sampled>,
+    pub(super) sampled: Once<&'static Sampled>,
     pub(super) tables: SlabTables,
     /// Empty small sheaves, for any class, by their two sizes.
     small_sheaves: CachePadded<Lock<[SheafStack; 2]>>,

@@ -12,6 +12,7 @@ use super::named::NAMED;
 use super::owner::{NUMBER_SHIFT, Owner};
 use super::pooled::{self, PoolClass};
 use super::record::{self, SlabRecord};
+use super::sampled::Sampled;
 use super::sheaf::{Header, SheafStack};
 use super::table::{NEAR, SlabTables};
 use crate::layout::{Row, Value, fields};
@@ -50,6 +51,13 @@ pub(crate) const ROWS: &[&[Row]] = &[
     }),
     fields!(CachePadded<Entry> as "cache_node_padded" {}),
     fields!(Entry as "cache_node_entry" { cache_node as cache_node in Lock::<CacheNode>::VALUE }),
+    fields!(Sampled as "sampled" { cache_nodes }),
+    fields!(Lock<CacheNode> as "cache_node_locked" {}),
+    &[Row::new(
+        "cache_node_locked",
+        "cache_node",
+        Lock::<CacheNode>::VALUE,
+    )],
     fields!(CacheNode as "cache_node" { lists, slabs, out, barn }),
     fields!(SlabList as "slab_list" { first, count }),
     fields!(Barn as "barn" { full, count, empty, open, taken }),
@@ -68,6 +76,10 @@ pub(crate) const VALUES: &[Value] = &[
     Value::new("named_class", NAMED.0 as u64),
     Value::new("owner_number_shift", NUMBER_SHIFT as u64),
     Value::new("first_pool_number", Owner::MOST as u64 + 1),
+    Value::new(
+        "profile_number",
+        (Owner::MOST + Owner::MOST_POOLS) as u64 + 1,
+    ),
     Value::new("slab_skipped_bit", record::SKIPPED as u64),
     Value::new("pool_partial_list", pooled::PARTIAL as u64),
     Value::new("pool_full_list", pooled::FULL as u64),

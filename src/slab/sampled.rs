@@ -19,7 +19,7 @@ use crate::units::ClassId;
 pub(crate) struct Sampled {
     /// Held while a slab is made.
     growing: Lock<()>,
-    cache_nodes: [Lock<CacheNode>; CLASSES + 1],
+    pub(super) cache_nodes: [Lock<CacheNode>; CLASSES + 1],
 }
 
 // SAFETY: zero is free locks around cache nodes without slabs (`cache_nodes.rs`), and the locks guard all changes.

@@ -81,6 +81,34 @@ impl Target<'_> {
                 }
             }
         }
+        let sampled = self.read_sampled(node, numbers)?;
+        found.extend(sampled.into_iter().map(|cache_node| CacheNode {
+            node: id,
+            cluster: clusters,
+            ..cache_node
+        }));
+        Ok(found)
+    }
+
+    /// Those for objects that a heap profile has sampled, which count as one cluster more.
+    fn read_sampled(&self, node: &Record<'_>, numbers: &Numbers) -> Result<Vec<CacheNode>> {
+        let made = self.directory.value("process_made", 1, 255)?;
+        if node.number("sampled_state")? != made {
+            return Ok(Vec::new());
+        }
+        let sampled = self.record("sampled", node.number("sampled")?)?;
+        let cache_nodes = sampled.array("cache_nodes", "cache_node_locked")?;
+        let mut found = Vec::new();
+        for (class, locked) in (0..=numbers.classes).zip(cache_nodes).skip(1) {
+            // No sheaf has any of these.
+            let cache_node = CacheNode {
+                class,
+                ..self.read_cache_node(&locked.inner("cache_node", "cache_node")?, 0)?
+            };
+            if cache_node.is_used() {
+                found.push(cache_node);
+            }
+        }
         Ok(found)
     }
 

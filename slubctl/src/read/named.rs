@@ -39,6 +39,10 @@ impl Target<'_> {
             self.add_named(&kmem, heap, numbers, &mut owners)?;
         }
         self.add_pool_classes(process, heap, numbers, &mut owners)?;
+        owners.insert_profile(
+            self.directory.value("profile_number", 1, 1 << 20)?,
+            self.directory.value("owner_number_shift", 1, 31)?,
+        );
         Ok(owners)
     }
 

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 pub(super) struct Owners {
     named: HashMap<u64, u64>,
     pools: Option<PoolOwners>,
+    /// The number of a heap profile's owner, and where it begins in the word.
+    profile: Option<(u64, u64)>,
 }
 
 /// How the owners of pools' slabs are told.
@@ -31,6 +33,11 @@ impl Owners {
         self.pools = Some(pools);
     }
 
+    /// Says which owner has the slabs of objects that a heap profile has sampled: they are of malloc's classes.
+    pub(super) fn insert_profile(&mut self, number: u64, shift: u64) {
+        self.profile = Some((number, shift));
+    }
+
     /// Owner and class of each named cache.
     pub(super) fn named(&self) -> impl Iterator<Item = (u64, u64)> {
         self.named.iter().map(|(owner, class)| (*owner, *class))
@@ -43,6 +50,11 @@ impl Owners {
             let pools = self.pools?;
             Some(pools.class + class.checked_sub(1)?)
         };
+        if let Some((number, shift)) = self.profile
+            && owner >> shift == number
+        {
+            return (owner & 0xff) as usize;
+        }
         let class = self.named.get(&owner).copied().or_else(of_pool);
         class.unwrap_or(0) as usize
     }
@@ -50,7 +62,9 @@ impl Owners {
     /// The place of the pool that an owner is, and the class of its objects there.
     pub(super) fn pool(&self, owner: u64) -> Option<(u64, u64)> {
         let pools = self.pools?;
-        let place = (owner >> pools.shift).checked_sub(pools.first)?;
+        let number = owner >> pools.shift;
+        let is_profile = self.profile.is_some_and(|(profile, _)| profile == number);
+        let place = number.checked_sub(pools.first).filter(|_| !is_profile)?;
         Some((place, owner & 0xff))
     }
 
