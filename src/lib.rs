@@ -48,11 +48,11 @@ pub mod raw {
         kfree_sensitive, kmalloc, kmem_alignment, kmem_alloc_bulk, kmem_alloc_fast,
         kmem_alloc_slow, kmem_create, kmem_destroy, kmem_free_bulk, kmem_free_fast, kmem_free_slow,
         kmem_name, kmem_set_limit, kmem_shrink, kmem_size, kmem_used, kmemdup, krealloc, ksize,
-        limit_stats, malloc, malloc_fast, malloc_slow, map_from, memalign, mempool_alloc,
-        mempool_create, mempool_destroy, mempool_free, mempool_resize, missed_cache, new_slow,
-        node_of, node_stats, numastat, page_order, profile_dump, profile_set, property_change,
-        rcu_begin, rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow, usable_size,
-        validate, vmalloc,
+        limit_stats, malloc, malloc_counted, malloc_fast, malloc_slow, map_from, memalign,
+        mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize, missed_cache,
+        new_slow, node_of, node_stats, numastat, page_order, profile_dump, profile_set,
+        property_change, rcu_begin, rcu_end, realloc, realloc_fast, realloc_sized, realloc_slow,
+        usable_size, validate, vmalloc,
     };
     pub use crate::global::{
         alloc_from_sheaf, prefill_sheaf, refill_sheaf, return_sheaf, sheaf_size,

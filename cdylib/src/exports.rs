@@ -24,12 +24,21 @@ core::arch::global_asm!(
 extern "C" fn malloc(size: usize) -> *mut u8 {
     match core_alloc::malloc_fast(size) {
         Some(block) => block.as_ptr(),
+        None => malloc_missed(size),
+    }
+}
+
+/// A tail call, so that the fast path needs no stack. This one, of a program whose heap is profiled, needs none either.
+#[cold]
+extern "C" fn malloc_missed(size: usize) -> *mut u8 {
+    match core_alloc::malloc_counted(size) {
+        Some(block) => block.as_ptr(),
         None => malloc_slow(size),
     }
 }
 
-/// A tail call, so that the fast path needs no stack.
 #[cold]
+#[inline(never)]
 extern "C" fn malloc_slow(size: usize) -> *mut u8 {
     or_enomem(core_alloc::malloc_slow(size))
 }
@@ -162,7 +171,7 @@ fn resize(block: *mut u8, size: usize) -> *mut u8 {
 extern "C" fn malloc_here(size: usize) -> *mut u8 {
     match core_alloc::malloc_fast(size) {
         Some(block) => block.as_ptr(),
-        None => malloc_slow(size),
+        None => malloc_missed(size),
     }
 }
 

@@ -31,26 +31,43 @@ impl ThreadCache {
     /// Counts the bytes of a block, of which a block without any has one.
     #[inline(always)]
     pub(crate) fn count(&self, bytes: usize) -> Counted {
-        let left = self.left.load(Relaxed);
-        if left == 0 {
-            return Counted::Off;
-        }
-        match left.checked_sub(bytes.max(1) as u64) {
-            None | Some(0) => Counted::Due,
+        match self.left_after(bytes) {
             Some(left) => {
                 self.left.store(left, Relaxed);
                 Counted::Done
             }
+            None if self.left.load(Relaxed) == 0 => Counted::Off,
+            None => Counted::Due,
         }
     }
 
-    /// Takes an object for `bytes`, at most 4 MiB, from the main sheaf that serves them, past the fast path.
+    /// Takes an object for `bytes` from the main sheaf that serves them, past the fast path, and counts the bytes; `None`, with nothing
+    /// counted, where there is none, where a sample is due, and where nothing is counted.
     #[inline(always)]
     pub(crate) fn take_counted(&self, bytes: usize) -> Option<Object> {
-        match bytes <= class::FINE_LIMIT {
+        let left = self.left_after(bytes)?;
+        let object = match bytes <= class::FINE_LIMIT {
             true => self.fine_bin(bytes).take(),
             false => self.take(class::coarse_class_of(bytes)),
-        }
+        }?;
+        self.left.store(left, Relaxed);
+        Some(object)
+    }
+
+    /// The same of class `id`.
+    #[inline(always)]
+    pub(crate) fn take_class_counted(&self, id: ClassId, bytes: usize) -> Option<Object> {
+        let left = self.left_after(bytes)?;
+        let object = self.take(id)?;
+        self.left.store(left, Relaxed);
+        Some(object)
+    }
+
+    /// What is left after these bytes; `None` if a sample is due, and where nothing is counted.
+    #[inline(always)]
+    fn left_after(&self, bytes: usize) -> Option<u64> {
+        let left = self.left.load(Relaxed).checked_sub(bytes.max(1) as u64);
+        left.filter(|left| *left != 0)
     }
 
     /// Takes an object of class `id` from the main sheaf, past the fast path.

@@ -28,7 +28,7 @@ use crate::units::{MIN_ALIGN, Zeroed};
 pub fn malloc(size: usize) -> *mut u8 {
     match malloc_fast(size) {
         Some(block) => block.as_ptr(),
-        None => malloc_slow(size),
+        None => malloc_missed(size),
     }
 }
 
@@ -43,17 +43,25 @@ pub fn malloc_fast(size: usize) -> Option<NonNull<u8>> {
     here().pop(class::coarse_class_of(size))
 }
 
-/// What [`malloc`] does where [`malloc_fast`] gives up.
+/// The second fast path, while the heap is profiled and [`malloc_fast`] is shut: the same, and the bytes are counted.
+#[inline(always)]
+pub fn malloc_counted(size: usize) -> Option<NonNull<u8>> {
+    here().take_counted(size)
+}
+
+#[inline(never)]
+fn malloc_missed(size: usize) -> *mut u8 {
+    match malloc_counted(size) {
+        Some(block) => block.as_ptr(),
+        None => malloc_slow(size),
+    }
+}
+
+/// What [`malloc`] does where [`malloc_fast`] and [`malloc_counted`] give up.
 #[inline(never)]
 pub fn malloc_slow(size: usize) -> *mut u8 {
-    match here().count(size) {
-        Counted::Off => {}
-        Counted::Due => return allocate_due(size, MIN_ALIGN, Zeroed::No, Family::Malloc),
-        Counted::Done => {
-            if let Some(object) = here().take_counted(size) {
-                return object.as_ptr();
-            }
-        }
+    if here().count(size) == Counted::Due {
+        return allocate_due(size, MIN_ALIGN, Zeroed::No, Family::Malloc);
     }
     if let Some(block) = pushed::take_ready(size) {
         return block.as_ptr();
@@ -96,7 +104,9 @@ pub fn memalign(align: usize, size: usize) -> *mut u8 {
 
 pub(super) fn allocate_aligned(align: usize, size: usize, family: Family) -> *mut u8 {
     if let Some(id) = class::aligned_class_of(size, align)
-        && let Some(object) = here().pop(id)
+        && let Some(object) = here()
+            .pop(id)
+            .or_else(|| here().take_class_counted(id, size))
     {
         return object.as_ptr();
     }

@@ -62,7 +62,7 @@ pub use look::{
     cache_stats, class_stats, keeps_deepbind, limit_stats, node_stats, numastat, pool_stats,
     print_stats, stats, validate,
 };
-pub use malloc::{calloc, free, malloc, malloc_fast, malloc_slow, memalign};
+pub use malloc::{calloc, free, malloc, malloc_counted, malloc_fast, malloc_slow, memalign};
 pub use mempool::{mempool_alloc, mempool_create, mempool_destroy, mempool_free, mempool_resize};
 pub use onnode::{alloc_onnode, node_of};
 pub use pages::{alloc_pages, alloc_pages_exact, free_pages, free_pages_exact, page_order};

@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use super::birth::alive;
-use super::process::{PROCESS, is_interrupted};
+use super::process::{PROCESS, Process, is_interrupted, process};
 use super::threads::{here, inside};
 use crate::cache::{Counted, ThreadCache};
 use crate::profile::{self, Lifted, Profile};
@@ -31,9 +31,11 @@ pub(super) fn allocate(size: usize, align: usize, zeroed: Zeroed) -> Option<Obje
 /// Whether the first block of a thread that has no cache yet is one at which a sample is due.
 #[cold]
 pub(super) fn is_first_sample(size: usize) -> bool {
-    let is_on = || PROCESS.get().is_some_and(|it| it.profile.rate().is_some());
-    is_on()
+    // With the first block of all the process is made, and what its configuration says is done.
+    let is_on = |it: &Process| it.config.is_profiled || it.profile.rate().is_some();
+    !report::is_ending()
         && !is_interrupted()
+        && process().is_some_and(is_on)
         && alive().is_some_and(|(cache, _)| cache.count(size) == Counted::Due)
 }
 

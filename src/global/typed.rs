@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::debugged;
-use super::malloc::{allocate, allocate_aligned, free_slow_as};
+use super::malloc::{allocate, allocate_aligned, free_slow_as, malloc_counted};
 use super::process::{PROCESS, is_interrupted};
 use super::size::{KEEPS_LONG, realloc, usable_size};
 use super::threads::here;
@@ -14,10 +14,13 @@ use crate::units::{MIN_ALIGN, Zeroed};
 /// What `operator new` does where [`super::malloc_fast`] gives up; `align` may be 0 for none.
 #[inline(never)]
 pub fn new_slow(size: usize, align: usize, family: Family) -> *mut u8 {
-    if align <= MIN_ALIGN {
-        return allocate(size, MIN_ALIGN, Zeroed::No, family);
+    if align > MIN_ALIGN {
+        return allocate_aligned(align, size, family);
     }
-    allocate_aligned(align, size, family)
+    match malloc_counted(size) {
+        Some(block) => block.as_ptr(),
+        None => allocate(size, MIN_ALIGN, Zeroed::No, family),
+    }
 }
 
 /// Frees `block`, which functions of this family allocated.
