@@ -42,6 +42,10 @@ pub(crate) fn backtrace(frames: &mut [usize]) -> usize {
         is_exact: false,
     };
     walk.registers.capture();
+    // Without assembly there are no registers to begin with.
+    if cfg!(simulated) {
+        return 0;
+    }
     walk.stack.begin(walk.registers.values[SP]);
     walk.object = find::object(walk.registers.pc);
     let mut count = 0;
