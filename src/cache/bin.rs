@@ -9,7 +9,8 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed};
 
-use super::bounds::{Bounds, Veil};
+use super::bounds::Bounds;
+use super::{Floor, Veil};
 use crate::slab::{Object, Sheaf, SheafCell, Slot};
 use crate::sys::prefetch;
 
@@ -43,7 +44,7 @@ impl Bin {
                 top: AtomicPtr::new(core::ptr::null_mut()),
                 bottom: AtomicU32::new(NOTHING),
                 limit: AtomicU32::new(0),
-                floor: AtomicU32::new(NOTHING),
+                floor: Floor::new(NOTHING),
                 veil: Veil::new(0),
             },
             divisor: AtomicU32::new(0),

@@ -15,10 +15,8 @@ use super::atomic::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence,
 };
+use super::{Floor, Veil};
 use crate::slab::Slot;
-
-/// Read and written under the lock and nowhere else, so that it is no atomic of the model's.
-pub(super) type Veil = core::sync::atomic::AtomicU32;
 
 /// Where a main sheaf's objects begin and end.
 #[derive(Debug)]
@@ -31,7 +29,7 @@ pub(super) struct Bounds {
     /// The last slot.
     pub(super) limit: AtomicU32,
     /// The slot below the first that may be taken.
-    pub(super) floor: AtomicU32,
+    pub(super) floor: Floor,
     /// What is set in `bottom` beside the floor: nothing, or all bits while the fast path is to take nothing.
     pub(super) veil: Veil,
 }
@@ -43,23 +41,23 @@ impl Bounds {
     /// Takes the topmost slot, if there is one to take and the fast path is not shut.
     #[inline(always)]
     pub(super) fn take(&self) -> Option<*mut Slot> {
-        self.take_above(&self.bottom)
+        self.take_above(|| self.bottom.load(Relaxed))
     }
 
     /// The same past the fast path.
     #[inline(always)]
     pub(super) fn take_past(&self) -> Option<*mut Slot> {
-        self.take_above(&self.floor)
+        self.take_above(|| self.floor.load(Relaxed))
     }
 
     #[inline(always)]
-    fn take_above(&self, bottom: &AtomicU32) -> Option<*mut Slot> {
+    fn take_above(&self, bottom: impl FnOnce() -> u32) -> Option<*mut Slot> {
         let top = self.top.load(Relaxed);
         // First the slot is taken, then it is seen whether it was there to take: who raises `bottom`
         // looks at `top` afterwards, and one of the two sees what the other did (`idle.rs`).
         self.top.store(top.wrapping_sub(1), Relaxed);
         compiler_fence(SeqCst);
-        if top as u32 <= bottom.load(Relaxed) {
+        if top as u32 <= bottom() {
             self.top.store(top, Relaxed);
             return None;
         }

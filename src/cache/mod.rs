@@ -135,6 +135,10 @@ pub(crate) struct ThreadCache {
     spares: [SheafCell; BINS],
 }
 
+/// Of a bin's bounds; the models watch the first where it matters, and the second nowhere, as it is under the lock.
+type Floor = AtomicU32;
+type Veil = AtomicU32;
+
 /// A small number for each bin.
 type Counts = [AtomicU8; BINS];
 

@@ -105,9 +105,14 @@ impl Scenario {
     fn run(self) {
         let mut numbers = 1..;
         let mut new_objects = |count| numbers.by_ref().take(count).collect::<Vec<Object>>();
-        let cache = Rc::new(ThreadCache::new(self.mistake));
+        let cache = Rc::new(ThreadCache::new(
+            self.mistake,
+            self.is_counted || self.switches,
+        ));
         cache.fill(new_objects(self.in_main), new_objects(self.in_spare));
-        cache.set_counting(self.is_counted);
+        if self.is_counted {
+            cache.set_counting(true);
+        }
         let visitor = loom::thread::spawn({
             let cache = Rc::clone(&cache);
             move || self.visit(&cache)

@@ -5,7 +5,8 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::Mistake;
 use super::atomic::{AtomicPtr, AtomicU32, compiler_fence};
-use super::bounds::{Bounds, Veil};
+use super::bounds::Bounds;
+use super::{Floor, Veil};
 use crate::scenario::CAPACITY;
 use crate::slab::{Object, Slot, Slots};
 
@@ -18,14 +19,14 @@ pub(super) struct Bin {
 
 impl Bin {
     /// An empty main sheaf.
-    pub(super) fn new(mistake: Option<Mistake>) -> Self {
+    pub(super) fn new(mistake: Option<Mistake>, is_counted: bool) -> Self {
         let slots = Slots::new();
         let bottom = slots.bottom();
         let bounds = Bounds {
             top: AtomicPtr::new(bottom),
             bottom: AtomicU32::new(bottom as u32),
             limit: AtomicU32::new(bottom.wrapping_add(CAPACITY) as u32),
-            floor: AtomicU32::new(bottom as u32),
+            floor: Floor::new(bottom as u32, is_counted),
             veil: Veil::new(0),
         };
         Self {

@@ -9,7 +9,7 @@ mod bounds;
 #[path = "../../../../src/cache/idle.rs"]
 mod idle;
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{self, Relaxed};
 
 pub(crate) use idle::{Haste, SETTLE_MS};
 use loom::sync::atomic::{AtomicU8, AtomicU64};
@@ -53,6 +53,39 @@ pub(crate) struct ThreadCache {
 
 type Count = AtomicU8;
 
+/// Read and written under the lock and nowhere else.
+type Veil = AtomicU32;
+
+/// The floor of a bin. The owner looks at it where its calls are counted; else it always is what loom watches as the bottom.
+#[derive(Debug)]
+pub(super) enum Floor {
+    Watched(loom::sync::atomic::AtomicU32),
+    Plain(AtomicU32),
+}
+
+impl Floor {
+    fn new(floor: u32, is_watched: bool) -> Self {
+        match is_watched {
+            true => Self::Watched(loom::sync::atomic::AtomicU32::new(floor)),
+            false => Self::Plain(AtomicU32::new(floor)),
+        }
+    }
+
+    fn load(&self, order: Ordering) -> u32 {
+        match self {
+            Self::Watched(floor) => floor.load(order),
+            Self::Plain(floor) => floor.load(order),
+        }
+    }
+
+    fn store(&self, floor: u32, order: Ordering) {
+        match self {
+            Self::Watched(it) => it.store(floor, order),
+            Self::Plain(it) => it.store(floor, order),
+        }
+    }
+}
+
 /// What a cache is tied to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding<'cache> {
@@ -62,9 +95,9 @@ pub(crate) struct Binding<'cache> {
 
 impl ThreadCache {
     /// A cache without objects.
-    pub(crate) fn new(mistake: Option<Mistake>) -> Self {
+    pub(crate) fn new(mistake: Option<Mistake>, is_counted: bool) -> Self {
         Self {
-            bin: Bin::new(mistake),
+            bin: Bin::new(mistake, is_counted),
             spare: SheafCell::new(),
             heap: Heap::new(),
             busy: Lock::default(),
