@@ -59,28 +59,28 @@ type Veil = AtomicU32;
 /// The floor of a bin. The owner looks at it where its calls are counted; else it always is what loom watches as the bottom.
 #[derive(Debug)]
 pub(super) enum Floor {
-    Watched(loom::sync::atomic::AtomicU32),
+    Explored(loom::sync::atomic::AtomicU32),
     Plain(AtomicU32),
 }
 
 impl Floor {
-    fn new(floor: u32, is_watched: bool) -> Self {
-        match is_watched {
-            true => Self::Watched(loom::sync::atomic::AtomicU32::new(floor)),
+    fn new(floor: u32, is_explored: bool) -> Self {
+        match is_explored {
+            true => Self::Explored(loom::sync::atomic::AtomicU32::new(floor)),
             false => Self::Plain(AtomicU32::new(floor)),
         }
     }
 
     fn load(&self, order: Ordering) -> u32 {
         match self {
-            Self::Watched(floor) => floor.load(order),
+            Self::Explored(floor) => floor.load(order),
             Self::Plain(floor) => floor.load(order),
         }
     }
 
     fn store(&self, floor: u32, order: Ordering) {
         match self {
-            Self::Watched(it) => it.store(floor, order),
+            Self::Explored(it) => it.store(floor, order),
             Self::Plain(it) => it.store(floor, order),
         }
     }
