@@ -3,9 +3,9 @@
 //! # Invariant
 //!
 //! A word is read only where the page that it lies on is known to be readable: it is the calling thread's own frame's, it
-//! is part of the stack that the kernel made, or the kernel has just read from it. `rt_sigprocmask` does that: it copies
-//! the set before it refuses to do what it does not know. It changes nothing, has no descriptor and no handler, and sandboxes
-//! let it through, since every thread's start and every `raise` calls it; where it is refused, the stack is short.
+//! is part of the stack that the kernel made, or the kernel has just read from it. `futex` does that: before it moves no waiter to
+//! the same place it compares the word there. It changes nothing, never waits, and a sandbox that lets locks work lets it
+//! through; where it is refused, the stack is short.
 //!
 //! Nothing is kept between two stacks, so nothing is out of date: coroutines' stacks come and go, and threads' as well. What
 //! remains is a stack whose data are wrong, and lead to memory of another thread that gives it back between the question and the
@@ -124,10 +124,10 @@ fn page_of(address: usize) -> usize {
 
 /// Whether the kernel can read a page.
 fn is_readable(page: usize) -> bool {
-    // No such action: the set is read, then the call is refused.
-    const NOTHING: usize = !0;
-    let arguments = [NOTHING, page, 0, size_of::<u64>(), 0, 0];
+    const COMPARE: usize = (libc::FUTEX_CMP_REQUEUE | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // Nobody is woken or moved, whatever the word is.
+    let arguments = [page, COMPARE, 0, 0, page, 0];
     // SAFETY: nothing is changed.
-    let answer = unsafe { call(libc::SYS_rt_sigprocmask, arguments) };
-    page != 0 && answer.is_error(libc::EINVAL)
+    let answer = unsafe { call(libc::SYS_futex, arguments) };
+    page != 0 && (answer.is_ok() || answer.is_error(libc::EAGAIN))
 }
