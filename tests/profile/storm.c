@@ -32,12 +32,14 @@ static void look(unsigned char *block, size_t bytes) {
 static void work(unsigned seed, long steps) {
     unsigned char *blocks[BLOCKS] = {0};
     size_t bytes[BLOCKS];
+    char is_aligned[BLOCKS];
     for (long step = 0; step < steps && !over; step++) {
         /* So that the thread that switches gets a processor soon. */
         if (step % 32 == 31) usleep(1000);
         unsigned random = next(&seed), i = random % BLOCKS;
         size_t size = size_of(next(&seed));
         if (blocks[i] == NULL) {
+            is_aligned[i] = random % 4 == 1;
             switch (random % 4) {
             case 0: blocks[i] = calloc(1, size); break;
             case 1: blocks[i] = aligned_alloc(256, size); break;
@@ -53,7 +55,8 @@ static void work(unsigned seed, long steps) {
             if (blocks[i] == NULL) abort();
             paint(blocks[i], bytes[i] = size);
         } else {
-            free(blocks[i]);
+            if (is_aligned[i] || size % 2) free(blocks[i]);
+            else free_sized(blocks[i], bytes[i]);
             blocks[i] = NULL;
         }
     }
